@@ -1,0 +1,179 @@
+// Package adapters is the project's view of an LLM: a few value types and one interface of three methods. Each kind of
+// endpoint has a package of its own below this one, and all of them pass the contract suite in adaptertest.
+package adapters
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// LLM is an endpoint that serves one language model. Implementations are safe for concurrent use.
+type LLM interface {
+	// Generate samples req.N completions. A completion that failed carries its own Err and leaves the others alone; the
+	// error returned is for a request of which nothing came back at all. Completions are in the order of their index.
+	Generate(ctx context.Context, req Request) ([]Completion, error)
+
+	// Hidden returns, for each span of text, the model's hidden states there: one State a span, in the order of spans.
+	// ErrUnsupported when the endpoint gives none.
+	Hidden(ctx context.Context, text string, spans []Span) ([]State, error)
+
+	// Capabilities probes the endpoint on the first call and remembers what it found.
+	Capabilities(ctx context.Context) (Capabilities, error)
+}
+
+// Role says who wrote a message.
+type Role string
+
+const (
+	System    Role = "system"
+	User      Role = "user"
+	Assistant Role = "assistant"
+)
+
+// Message is one turn of a conversation. Text only: requests with tools or images never reach this interface.
+type Message struct {
+	Role    Role   `json:"role"`
+	Content string `json:"content"`
+}
+
+// Request asks for completions of a conversation. When the last message is the assistant's, it is a prefill: the model
+// continues it, and Completion.Text holds only what is new, whatever the endpoint echoes.
+type Request struct {
+	Messages    []Message
+	N           int           // completions wanted; 0 means 1
+	Temperature float64       // 0 is greedy, and is really sent as 0
+	TopP        float64       // in (0,1]; 0 leaves the endpoint's default
+	MaxTokens   int           // tokens of each completion; 0 leaves the endpoint's default
+	Stop        []string      // stop strings; never part of the text
+	Seed        *int64        // completion i is drawn with Seed+i; nil leaves it to the endpoint
+	LogProbs    bool          // ask for Completion.Tokens
+	TopLogProbs int           // alternatives a token, where the endpoint gives them; implies LogProbs
+	Timeout     time.Duration // for the whole call; 0 leaves the adapter's own
+
+	// Until, if set, is called with all the text of a completion so far whenever it grows, and returns where to cut it (a
+	// byte offset into that text) or -1 to go on. After a cut the adapter stops that completion upstream and returns
+	// FinishCut. This tells the end of a step from the end of the answer on servers whose finish_reason does not.
+	Until func(text string) int
+}
+
+// FinishReason says why a completion ended.
+type FinishReason string
+
+const (
+	FinishEnd    FinishReason = "end"    // end of text, or a stop string where the endpoint doesn't tell them apart
+	FinishStop   FinishReason = "stop"   // a stop string, known for certain: Completion.StopString
+	FinishCut    FinishReason = "cut"    // Request.Until
+	FinishLength FinishReason = "length" // MaxTokens or the context ran out
+)
+
+// Completion is one sampled answer.
+type Completion struct {
+	Text       string
+	Finish     FinishReason
+	StopString string  // the stop string that ended it, when the endpoint says so
+	Tokens     []Token // log-probabilities, nil when not asked for or not given
+	Usage      Usage   // this completion's own
+	Err        error   // set when this completion failed; Text holds what came before that
+}
+
+// Token is one generated token.
+type Token struct {
+	Text    string
+	LogProb float64       // natural logarithm
+	Top     []Alternative // most probable first; may or may not contain the token itself
+}
+
+// Alternative is a token that could have come instead.
+type Alternative struct {
+	Text    string
+	LogProb float64
+}
+
+// Usage counts tokens. PromptTokens of a batch that shares one prompt are counted once, on its first completion.
+type Usage struct {
+	PromptTokens     int
+	CompletionTokens int
+}
+
+// Add returns the sum of two counts.
+func (u Usage) Add(v Usage) Usage {
+	return Usage{PromptTokens: u.PromptTokens + v.PromptTokens, CompletionTokens: u.CompletionTokens + v.CompletionTokens}
+}
+
+// Span is a half-open range of bytes, [Start, End).
+type Span struct{ Start, End int }
+
+// State is what the model's last layer held over a span: vectors of Capabilities.Hidden.Width, as the endpoint gave them.
+type State struct {
+	Last []float32 // at the span's last token, having read everything before it
+	Mean []float32 // mean over the span's tokens; nil where the endpoint gives no token states
+}
+
+// Prefill says what a server does with a trailing assistant message.
+type Prefill string
+
+const (
+	PrefillNone      Prefill = "none"      // not continued: the adapter asks for the next step in a prompt
+	PrefillContinued Prefill = "continued" // continued, only new text comes back
+	PrefillEchoed    Prefill = "echoed"    // continued, the prefix comes back first (the adapter strips it)
+)
+
+// HiddenKind says which hidden states a server gives.
+type HiddenKind string
+
+const (
+	HiddenNone   HiddenKind = "none"
+	HiddenTokens HiddenKind = "tokens" // every token's: State has Last and Mean
+	HiddenLast   HiddenKind = "last"   // the last token's only
+	HiddenMean   HiddenKind = "mean"   // one mean over the whole text: of no use for a step, reported and not used
+)
+
+// Capabilities is what a probe of the endpoint found, not what its documentation says.
+type Capabilities struct {
+	Model       string // the model asked
+	Server      string // what kind of server it takes itself for, "" when it doesn't say
+	Streaming   bool
+	N           bool // several completions a request; else the adapter fans out
+	Stop        bool
+	StopReason  bool // tells a stop string from the end of text
+	Seed        bool // the same seed gave the same text twice
+	LogProbs    bool
+	TopLogProbs bool
+	Tools       bool
+	Prefill     Prefill
+	Hidden      HiddenCapabilities
+}
+
+// HiddenCapabilities is the part of Capabilities about hidden states.
+type HiddenCapabilities struct {
+	Kind       HiddenKind
+	Width      int
+	Normalised bool // unit length, so that only the direction is left
+}
+
+// ErrUnsupported is returned for what the endpoint can't do and the adapter can't supply.
+var ErrUnsupported = errors.New("not supported by this endpoint")
+
+// UpstreamError is an answer of the endpoint that is an error, or the lack of an answer.
+type UpstreamError struct {
+	Op         string        // "generate", "hidden", "probe"
+	Status     int           // HTTP status; 0 when there was no answer
+	RetryAfter time.Duration // what the endpoint asked for; 0 when it didn't
+	Message    string        // the endpoint's own words, safe to show to a user
+	Err        error         // the cause, where there is one
+}
+
+func (e *UpstreamError) Error() string {
+	switch {
+	case e.Status != 0:
+		return fmt.Sprintf("%s: upstream answered %d: %s", e.Op, e.Status, e.Message)
+	case e.Message != "":
+		return fmt.Sprintf("%s: %s", e.Op, e.Message)
+	default:
+		return fmt.Sprintf("%s: %v", e.Op, e.Err)
+	}
+}
+
+func (e *UpstreamError) Unwrap() error { return e.Err }
