@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"aprm/prm/step"
 )
 
 // LLM is an endpoint that serves one language model. Implementations are safe for concurrent use.
@@ -38,7 +40,7 @@ type Message struct {
 	Content string `json:"content"`
 }
 
-// Request asks for completions of a conversation. When the last message is the assistant's, it is a prefill: the model
+// Request asks for completions of a conversation. It is plain data: equal requests have equal content hashes. When the last message is the assistant's, it is a prefill: the model
 // continues it, and Completion.Text holds only what is new, whatever the endpoint echoes.
 type Request struct {
 	Messages    []Message
@@ -52,10 +54,10 @@ type Request struct {
 	TopLogProbs int           // alternatives a token, where the endpoint gives them; implies LogProbs
 	Timeout     time.Duration // for the whole call; 0 leaves the adapter's own
 
-	// Until, if set, is called with all the text of a completion so far whenever it grows, and returns where to cut it (a
-	// byte offset into that text) or -1 to go on. After a cut the adapter stops that completion upstream and returns
-	// FinishCut. This tells the end of a step from the end of the answer on servers whose finish_reason does not.
-	Until func(text string) int
+	// OneStep ends each completion after its first complete step (step.Next): the adapter watches the text as it streams,
+	// stops that completion upstream and returns FinishCut. This tells the end of a step from the end of the answer on
+	// servers whose finish_reason does not.
+	OneStep bool
 }
 
 // FinishReason says why a completion ended.
@@ -64,7 +66,7 @@ type FinishReason string
 const (
 	FinishEnd    FinishReason = "end"    // end of text, or a stop string where the endpoint doesn't tell them apart
 	FinishStop   FinishReason = "stop"   // a stop string, known for certain: Completion.StopString
-	FinishCut    FinishReason = "cut"    // Request.Until
+	FinishCut    FinishReason = "cut"    // after a whole step, by Request.OneStep
 	FinishLength FinishReason = "length" // MaxTokens or the context ran out
 )
 
@@ -72,23 +74,10 @@ const (
 type Completion struct {
 	Text       string
 	Finish     FinishReason
-	StopString string  // the stop string that ended it, when the endpoint says so
-	Tokens     []Token // log-probabilities, nil when not asked for or not given
-	Usage      Usage   // this completion's own
-	Err        error   // set when this completion failed; Text holds what came before that
-}
-
-// Token is one generated token.
-type Token struct {
-	Text    string
-	LogProb float64       // natural logarithm
-	Top     []Alternative // most probable first; may or may not contain the token itself
-}
-
-// Alternative is a token that could have come instead.
-type Alternative struct {
-	Text    string
-	LogProb float64
+	StopString string       // the stop string that ended it, when the endpoint says so
+	Tokens     []step.Token // log-probabilities, nil when not asked for or not given
+	Usage      Usage        // this completion's own
+	Err        error        // set when this completion failed; Text holds what came before that
 }
 
 // Usage counts tokens. PromptTokens of a batch that shares one prompt are counted once, on its first completion.

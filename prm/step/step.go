@@ -34,3 +34,16 @@ func (t Trace) With(steps ...string) Trace {
 
 // Text returns the steps joined by line breaks, as a model would have written them.
 func (t Trace) Text() string { return strings.Join(t.Steps, "\n") }
+
+// Token is one generated token with its log-probability.
+type Token struct {
+	Text    string        `json:"t"`
+	LogProb float64       `json:"lp"`            // natural logarithm
+	Top     []Alternative `json:"top,omitempty"` // most probable first; may or may not contain the token itself
+}
+
+// Alternative is a token that could have come instead.
+type Alternative struct {
+	Text    string  `json:"t"`
+	LogProb float64 `json:"lp"`
+}
