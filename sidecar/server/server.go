@@ -1,0 +1,211 @@
+// Package server speaks to chat clients: the OpenAI and the Ollama dialect of HTTP. To a client it is the endpoint that it
+// stands before. Requests worth a search are answered by a Reasoner; every other one is the upstream's, byte for byte in
+// both directions, or translated where client and upstream speak different dialects.
+//
+// Which dialects agree: an Ollama upstream serves /api and /v1 itself, so both are native there and nothing is ever
+// translated. Before an OpenAI-compatible upstream /v1 is native and /api is translated: chat, generate, tags, show and
+// version; the rest of /api is a 501. Paths outside of both go to the upstream as they are, /healthz, /readyz and
+// /metrics excepted, which are the sidecar's own.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"golang.org/x/sync/semaphore"
+
+	"aprm/adapters"
+	"aprm/prm/step"
+	"aprm/sidecar/decode"
+)
+
+// Dialect is a wire format.
+type Dialect string
+
+const (
+	OpenAI Dialect = "openai"
+	Ollama Dialect = "ollama"
+)
+
+// Reasoner answers conversations by searching. It is safe for concurrent use and returns soon after ctx is done.
+type Reasoner interface {
+	// Solve answers the last message. model is the upstream's own name of the model, "" when the client named none.
+	// Messages are the client's; what the Reasoner adds to them is its Instruction.
+	Solve(ctx context.Context, model string, messages []adapters.Message, opts decode.Options) (decode.Result, error)
+
+	// Checkpoint names the PRM in use; ok is false when there is none, and then only raw and majority are offered.
+	Checkpoint() (id string, ok bool)
+
+	// Instruction is the sentence that Solve adds to the system message, "" when it adds none.
+	Instruction() string
+}
+
+// StepScorer is what a Reasoner may be besides: then POST /v1/prm/score is served.
+type StepScorer interface {
+	// ScoreSteps returns one score a step.
+	ScoreSteps(ctx context.Context, t step.Trace) ([]decode.Score, error)
+}
+
+// Config of a Server. Only Upstream and Dialect are needed.
+type Config struct {
+	// Upstream is the endpoint's address. Before an OpenAI-compatible endpoint it may be the API's base
+	// ("http://host:8000/v1") or the root ("http://host:8000", which stands for the same).
+	Upstream *url.URL
+	Dialect  Dialect
+	// UpstreamKey is sent upstream as a bearer token in place of the client's Authorization; "" passes the client's on.
+	UpstreamKey string
+	// APIKey is what clients must present as a bearer token; "" lets everyone in. It never goes upstream.
+	APIKey string
+	// Model is searched with when a client names no model.
+	Model string
+	// Tools says whether the upstream takes tools: /api/show tells Ollama clients of an OpenAI-compatible upstream.
+	Tools bool
+
+	// Defaults are the options of a search that neither the model's name nor the request sets. Defaults.Strategy is what
+	// a bare model name gets: "raw" or a strategy of decode; "" means raw.
+	Defaults decode.Options
+	// Names are the suffixes of the virtual model names ("raw" makes NAME@raw); nil means DefaultNames.
+	Names []string
+
+	MaxBody       int64         // bytes of a request that is looked into; 0 means 32 MiB
+	MaxSearches   int           // searches at a time; 0 means 4
+	MaxQueued     int           // searches that wait for their turn, beyond that it is a 429; 0 means 64
+	SearchTimeout time.Duration // of one search, its wait included; 0 means none
+	KeepAlive     time.Duration // between signs of life on a stream while the search runs; 0 means 10 s
+	Grace         time.Duration // for requests under way when Run is told to stop; 0 means 10 s
+
+	Transport http.RoundTripper // to the upstream; nil means one of its own
+	Log       *slog.Logger      // nil means slog.Default()
+}
+
+// Server is the HTTP side of the sidecar. It is made by New and starts nothing by itself.
+type Server struct {
+	cfg      Config
+	reasoner Reasoner
+	upstream *upstream
+	metrics  *metrics
+	slots    *semaphore.Weighted
+	queue    chan struct{} // a token for each search that runs or waits
+	handler  *gin.Engine
+	log      *slog.Logger
+	now      func() time.Time
+	newID    func() string
+}
+
+// New checks the configuration, all of it at once, and fills in the defaults.
+func New(cfg Config, reasoner Reasoner) (*Server, error) {
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	if reasoner == nil {
+		return nil, errors.New("server: no reasoner")
+	}
+	s := &Server{
+		cfg:      cfg,
+		reasoner: reasoner,
+		metrics:  newMetrics(),
+		slots:    semaphore.NewWeighted(int64(cfg.MaxSearches)),
+		queue:    make(chan struct{}, cfg.MaxSearches+cfg.MaxQueued),
+		log:      cfg.Log,
+		now:      time.Now,
+		newID:    randomID,
+	}
+	s.upstream = newUpstream(cfg, s.log)
+	s.handler = s.routes()
+	return s, nil
+}
+
+func (c *Config) complete() error {
+	var errs []error
+	switch {
+	case c.Upstream == nil:
+		errs = append(errs, errors.New("server: no upstream URL"))
+	case (c.Upstream.Scheme != "http" && c.Upstream.Scheme != "https") || c.Upstream.Host == "":
+		errs = append(errs, fmt.Errorf("server: the upstream must be http://HOST or https://HOST, not %s", c.Upstream.Redacted()))
+	}
+	if c.Dialect != OpenAI && c.Dialect != Ollama {
+		errs = append(errs, fmt.Errorf("server: dialect %q is neither %q nor %q", c.Dialect, OpenAI, Ollama))
+	}
+	if c.Defaults.Strategy == "" {
+		c.Defaults.Strategy = strategyRaw
+	}
+	if c.Defaults.Strategy != strategyRaw {
+		if err := c.Defaults.Validate(); err != nil {
+			errs = append(errs, fmt.Errorf("server: default options: %w", err))
+		}
+	}
+	if c.Names == nil {
+		c.Names = DefaultNames()
+	}
+	for _, name := range c.Names {
+		if _, ok := parseChoice(name); !ok {
+			errs = append(errs, fmt.Errorf("server: virtual name %q: want raw, guided, majority-N, vote-N or best-of-N", name))
+		}
+	}
+	for _, n := range []int64{c.MaxBody, int64(c.MaxSearches), int64(c.MaxQueued), int64(c.SearchTimeout), int64(c.KeepAlive), int64(c.Grace)} {
+		if n < 0 {
+			errs = append(errs, errors.New("server: limits must not be negative"))
+			break
+		}
+	}
+	orElse(&c.MaxBody, 32<<20)
+	orElse(&c.MaxSearches, 4)
+	orElse(&c.MaxQueued, 64)
+	orElse(&c.KeepAlive, 10*time.Second)
+	orElse(&c.Grace, 10*time.Second)
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	return errors.Join(errs...)
+}
+
+func orElse[T int | int64 | time.Duration](v *T, fallback T) {
+	if *v == 0 {
+		*v = fallback
+	}
+}
+
+// Handler serves every route.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Run serves ln until ctx is done, then lets requests under way finish for Config.Grace, cancels the rest and returns nil.
+// It closes ln.
+func (s *Server) Run(ctx context.Context, ln net.Listener) error {
+	requests, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	srv := &http.Server{
+		Handler:           s.handler,
+		BaseContext:       func(net.Listener) context.Context { return requests },
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(ln) }()
+	defer s.upstream.close()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("server: %w", err)
+	case <-ctx.Done():
+	}
+	grace, stop := context.WithTimeout(requests, s.cfg.Grace)
+	defer stop()
+	err := srv.Shutdown(grace)
+	<-failed
+	if errors.Is(err, context.DeadlineExceeded) {
+		s.log.Warn("stopped with requests under way", "grace", s.cfg.Grace)
+		cancel()
+		err = srv.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("server: stop: %w", err)
+	}
+	return nil
+}
