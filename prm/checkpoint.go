@@ -1,0 +1,190 @@
+package prm
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+)
+
+// A checkpoint is, with all numbers little-endian:
+//
+//	magic "APRM-PRM" · format uint32 · three lengths uint64 (header, weights, optimiser's state)
+//	header as JSON · weights as float32, Fixed then Trained, each row-major · optimiser's state
+//	SHA-256 of everything before it
+const (
+	magic     = "APRM-PRM"
+	format    = 1
+	preamble  = len(magic) + 4 + 3*8
+	maxHeader = 1 << 20
+	maxFile   = 1 << 31
+)
+
+// Errors that Load wraps: what is wrong with a file.
+var (
+	ErrNotCheckpoint = errors.New("not a PRM checkpoint")
+	ErrCorrupt       = errors.New("corrupt or truncated checkpoint")
+	ErrVersion       = errors.New("checkpoint of another version")
+)
+
+// Save writes m to path, whole or not at all: to a new file beside it, which is synced and then renamed over path, after
+// which the folder is synced. The folder must exist.
+func Save(path string, m *Model) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("save checkpoint %s: %w", path, err)
+		}
+	}()
+	folder := filepath.Dir(path)
+	f, err := os.CreateTemp(folder, "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+		}
+	}()
+	if err := f.Chmod(0o644); err != nil {
+		return err
+	}
+	if _, err := f.Write(encode(m)); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	// Without this the rename itself may be lost when the machine goes down.
+	d, err := os.Open(folder)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// Load reads the checkpoint at path. Errors wrap ErrNotCheckpoint, ErrCorrupt or ErrVersion, or the file system's.
+func Load(path string) (*Model, error) {
+	m, err := load(path)
+	if err != nil {
+		// A PathError names the path itself.
+		var pe *fs.PathError
+		if errors.As(err, &pe) {
+			err = pe.Err
+		}
+		return nil, fmt.Errorf("load checkpoint %s: %w", path, err)
+	}
+	return m, nil
+}
+
+func load(path string) (*Model, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxFile))
+	if err != nil {
+		return nil, err
+	}
+	return decode(b)
+}
+
+func encode(m *Model) []byte {
+	head, _ := json.Marshal(m.header) // finite numbers only: New has checked
+	var weights []byte
+	for _, t := range m.weights.all() {
+		weights = appendFloats(weights, t.Data)
+	}
+	out := make([]byte, 0, preamble+len(head)+len(weights)+len(m.optimiser)+sha256.Size)
+	out = append(out, magic...)
+	out = binary.LittleEndian.AppendUint32(out, format)
+	for _, n := range []int{len(head), len(weights), len(m.optimiser)} {
+		out = binary.LittleEndian.AppendUint64(out, uint64(n))
+	}
+	out = append(append(append(out, head...), weights...), m.optimiser...)
+	sum := sha256.Sum256(out)
+	return append(out, sum[:]...)
+}
+
+// decode trusts nothing: lengths are checked against the file before anything is allocated by them.
+func decode(b []byte) (*Model, error) {
+	if len(b) < len(magic) || string(b[:len(magic)]) != magic {
+		return nil, fmt.Errorf("%w: it does not begin with %q", ErrNotCheckpoint, magic)
+	}
+	if len(b) < preamble+sha256.Size {
+		return nil, fmt.Errorf("%w: %d bytes are too few; copy it again or train again", ErrCorrupt, len(b))
+	}
+	if v := binary.LittleEndian.Uint32(b[len(magic):]); v != format {
+		return nil, fmt.Errorf("%w: its format is %d, this build reads %d", ErrVersion, v, format)
+	}
+	var lengths [3]int
+	rest := uint64(len(b) - preamble - sha256.Size)
+	for i := range lengths {
+		n := binary.LittleEndian.Uint64(b[len(magic)+4+8*i:])
+		if n > rest {
+			return nil, fmt.Errorf("%w: it is shorter than it says; copy it again or train again", ErrCorrupt)
+		}
+		rest -= n
+		lengths[i] = int(n)
+	}
+	if rest != 0 {
+		return nil, fmt.Errorf("%w: it is %d bytes longer than it says", ErrCorrupt, rest)
+	}
+	body, sum := b[:len(b)-sha256.Size], b[len(b)-sha256.Size:]
+	if want := sha256.Sum256(body); !bytes.Equal(sum, want[:]) {
+		return nil, fmt.Errorf("%w: its checksum does not match; copy it again or train again", ErrCorrupt)
+	}
+	body = body[preamble:]
+	head, weights, state := body[:lengths[0]], body[lengths[0]:lengths[0]+lengths[1]], body[lengths[0]+lengths[1]:]
+	if len(head) > maxHeader {
+		return nil, fmt.Errorf("%w: a header of %d bytes", ErrCorrupt, len(head))
+	}
+	var h Header
+	if err := json.Unmarshal(head, &h); err != nil {
+		return nil, fmt.Errorf("%w: header: %v", ErrCorrupt, err)
+	}
+	if err := h.check(); err != nil {
+		return nil, fmt.Errorf("%w: %v", ErrVersion, err)
+	}
+	if want := h.floats(); want*4 != len(weights) {
+		return nil, fmt.Errorf("%w: %d bytes of weights, its header asks for %d", ErrCorrupt, len(weights), want*4)
+	}
+	w := NewWeights(h)
+	for _, t := range w.all() {
+		weights = readFloats(weights, t.Data)
+	}
+	m, err := New(h, w, append([]byte(nil), state...))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %v", ErrCorrupt, err)
+	}
+	return m, nil
+}
+
+func appendFloats(b []byte, v []float32) []byte {
+	for _, x := range v {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(x))
+	}
+	return b
+}
+
+// readFloats fills v from b and returns what is left of b.
+func readFloats(b []byte, v []float32) []byte {
+	for i := range v {
+		v[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+	}
+	return b[4*len(v):]
+}

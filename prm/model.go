@@ -1,0 +1,208 @@
+package prm
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+
+	"gonum.org/v1/gonum/blas/blas32"
+
+	"aprm/prm/feature"
+)
+
+// Model is a trained PRM. It never changes, so any number of goroutines may use it, and a new one is put in place by
+// swapping a pointer.
+type Model struct {
+	header    Header
+	weights   *Weights
+	optimiser []byte
+	id        string
+
+	last, mean projection
+}
+
+// projection is standardising and projecting in one: y = Rows·x + Shift, since ((x − c)·s)P = x(sP) − (cs)P.
+type projection struct {
+	width int
+	rows  []float32 // Projected × Width: rows are contiguous, one dot product each
+	shift []float32 // Projected
+}
+
+// New returns a Model of h and w, which it owns from then on. optimiser is the training's own state, carried along in the
+// checkpoint and meaningless here; nil for none.
+func New(h Header, w *Weights, optimiser []byte) (*Model, error) {
+	if err := h.check(); err != nil {
+		return nil, err
+	}
+	if err := w.check(h); err != nil {
+		return nil, err
+	}
+	m := &Model{header: h, weights: w, optimiser: optimiser}
+	m.last = newProjection(&w.LastProjection, &w.LastCentre, &w.LastScale)
+	m.mean = newProjection(&w.MeanProjection, &w.MeanCentre, &w.MeanScale)
+	m.id = m.hash()
+	return m, nil
+}
+
+func newProjection(p, centre, scale *Tensor) projection {
+	out := projection{width: p.Rows, rows: make([]float32, len(p.Data)), shift: make([]float32, p.Cols)}
+	for c := range p.Cols {
+		var shift float64
+		for r := range p.Rows {
+			v := float64(p.Data[r*p.Cols+c]) * float64(scale.Data[r])
+			out.rows[c*p.Rows+r] = float32(v)
+			shift -= v * float64(centre.Data[r])
+		}
+		out.shift[c] = float32(shift)
+	}
+	return out
+}
+
+// apply adds the projection of x to y; a masked x, or one of another width, leaves y at zero.
+func (p projection) apply(x, y []float32) {
+	if len(x) != p.width || p.width == 0 {
+		return
+	}
+	copy(y, p.shift)
+	v := blas32.Vector{N: p.width, Inc: 1, Data: x}
+	for i := range y {
+		y[i] += blas32.Dot(v, blas32.Vector{N: p.width, Inc: 1, Data: p.rows[i*p.width : (i+1)*p.width]})
+	}
+}
+
+// Header returns what the model says of itself.
+func (m *Model) Header() Header { return m.header }
+
+// Weights returns a copy of the weights.
+func (m *Model) Weights() *Weights { return m.weights.Clone() }
+
+// Optimiser returns the state of the training that made the model, nil when it carries none. Don't write to it.
+func (m *Model) Optimiser() []byte { return m.optimiser }
+
+// ID is a short hash of header and weights (not of the time of creation or the optimiser's state): 12 hex digits.
+func (m *Model) ID() string { return m.id }
+
+func (m *Model) hash() string {
+	h := m.header
+	h.Created = time.Time{}
+	sum := sha256.New()
+	// A Header of finite numbers always marshals: check has seen to it.
+	head, _ := json.Marshal(h)
+	sum.Write(head)
+	var buf []byte
+	for _, t := range m.weights.all() {
+		buf = appendFloats(buf[:0], t.Data)
+		sum.Write(buf)
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:6])
+}
+
+// Accepts reports whether hidden states of that model and width are the ones this Model was trained on. At any other
+// endpoint they must be masked (feature.Input.WithoutHidden).
+func (m *Model) Accepts(model string, width int) bool {
+	return m.header.Width > 0 && m.header.Model == model && m.header.Width == width
+}
+
+// Sees reports whether the network reads hidden states in this input; those of another width than the model's are masked.
+func (m *Model) Sees(in feature.Input) bool {
+	w := m.header.Width
+	return w > 0 && (len(in.Last) == w || len(in.Mean) == w)
+}
+
+// Reading returns how the logits of this input are read: with hidden states or without.
+func (m *Model) Reading(in feature.Input) Reading {
+	if m.Sees(in) {
+		return m.header.Sighted
+	}
+	return m.header.Masked
+}
+
+// Score returns the calibrated probabilities of one step.
+func (m *Model) Score(in feature.Input) Score {
+	s, v := m.Logits(in)
+	r := m.Reading(in)
+	return Score{Step: r.Step.Probability(s), Value: r.Value.Probability(v)}
+}
+
+// Logits returns the heads' raw outputs, before calibration.
+func (m *Model) Logits(in feature.Input) (step, value float64) {
+	w, s := m.weights, m.header.Shape
+	var z [NumBlocks][]float32
+	for b := range NumBlocks {
+		z[b] = make([]float32, s.width(b))
+	}
+	m.last.apply(in.Last, z[LastState])
+	m.mean.apply(in.Mean, z[MeanState])
+	embed(&w.WordEmbedding, in.Words, z[Words])
+	embed(&w.ContextEmbedding, in.Context, z[Context])
+	embed(&w.RoleEmbedding, in.Roles, z[Roles])
+	for i, v := range z[Words] {
+		z[Cross][i] = v * z[Context][i]
+	}
+	if in.LogProbs != nil {
+		standardise(in.LogProbs[:], &w.LogProbsCentre, &w.LogProbsScale, z[LogProbs])
+	}
+	standardise(in.Symbols[:], &w.SymbolsCentre, &w.SymbolsScale, z[Symbols])
+
+	hidden := append([]float32(nil), w.DenseBias.Data...)
+	out := [2]float32{w.OutBias.Data[0], w.OutBias.Data[1]}
+	for b := range NumBlocks {
+		multiply(z[b], &w.Dense[b], hidden)
+		multiply(z[b], &w.Skip[b], out[:])
+	}
+	for i, v := range hidden {
+		hidden[i] = max(v, 0)
+	}
+	multiply(hidden, &w.Out, out[:])
+	return float64(out[0]), float64(out[1])
+}
+
+// embed writes the sum of the bag's rows, each weighing 1/√n, to y.
+func embed(table *Tensor, bag []uint16, y []float32) {
+	if len(bag) == 0 {
+		return
+	}
+	for _, r := range bag {
+		row := table.Data[int(r)*table.Cols:][:table.Cols]
+		for i, v := range row {
+			y[i] += v
+		}
+	}
+	scale := BagWeight(len(bag))
+	for i := range y {
+		y[i] *= scale
+	}
+}
+
+// BagWeight is what each of a bag's n indices weighs.
+func BagWeight(n int) float32 { return float32(1 / math.Sqrt(float64(n))) }
+
+func standardise(x []float32, centre, scale *Tensor, y []float32) {
+	for i, v := range x {
+		y[i] = (v - centre.Data[i]) * scale.Data[i]
+	}
+}
+
+// multiply adds x·w to y.
+func multiply(x []float32, w *Tensor, y []float32) {
+	for r, v := range x {
+		if v == 0 {
+			continue
+		}
+		row := w.Data[r*w.Cols:][:w.Cols]
+		for c, u := range row {
+			y[c] += v * u
+		}
+	}
+}
+
+// String names the model for logs.
+func (m *Model) String() string {
+	if m.header.Width == 0 {
+		return fmt.Sprintf("%s (round %d, without hidden states)", m.id, m.header.Round)
+	}
+	return fmt.Sprintf("%s (round %d, hidden states of %s)", m.id, m.header.Round, m.header.Model)
+}

@@ -1,0 +1,182 @@
+// Package prm is the process reward model that serves: an immutable float32 network with a plain forward pass, its
+// checkpoint on disk, and its calibration. It knows no LLM, no HTTP and no training; prm/train makes Models.
+//
+// The network reads a feature.Input block by block. The hidden states are standardised and projected; each bag of hashed
+// n-grams is the weighted sum of its embeddings; the bags of step and context also meet in an elementwise product. One
+// hidden layer reads all blocks, and two linear heads read that layer and, past it, the blocks themselves:
+//
+//	a = relu(Σ_b z_b·Dense_b + DenseBias)
+//	(step, value) logits = a·Out + Σ_b z_b·Skip_b + OutBias
+//
+// A masked block is a zero vector, which after standardising is its mean: no mask flag enters the network, so a mask says
+// nothing but that there is nothing to read.
+package prm
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"aprm/prm/feature"
+	"aprm/prm/step"
+)
+
+// Header says what a Model is, and is written in clear at the head of its checkpoint.
+type Header struct {
+	Model      string `json:"model"`      // the LLM whose hidden states it reads; "" when it reads none
+	Pooling    string `json:"pooling"`    // "last+mean", "last" or "mean"; "" when it reads none
+	Width      int    `json:"width"`      // of the hidden states; 0 when it reads none
+	Normalised bool   `json:"normalised"` // whether the endpoint gave them at unit length (they are read so in any case)
+
+	Splitter int `json:"splitter"` // step.Version it was trained with
+	Features int `json:"features"` // feature.Version it was trained with
+
+	Shape   Shape     `json:"shape"`
+	Seed    int64     `json:"seed"`
+	Round   int       `json:"round"`            // of the game; 0 before the first
+	Parent  string    `json:"parent,omitempty"` // ID of the model it was trained on from
+	Created time.Time `json:"created"`
+	Trained Counts    `json:"trained"`
+
+	// How its logits are read, without hidden states and with them: a masked network is less sure, and says so.
+	Masked  Reading `json:"masked"`
+	Sighted Reading `json:"sighted"`
+}
+
+// Shape is the size of the network. Projected, Embedded and Hidden are at least 1.
+type Shape struct {
+	Projected int `json:"projected"` // width of each projected hidden-state block
+	Embedded  int `json:"embedded"`  // width of the n-gram embeddings
+	Hidden    int `json:"hidden"`    // units of the dense layer
+}
+
+// Counts says what a model was trained on in its last round.
+type Counts struct {
+	Right    int `json:"right"`    // steps labelled correct
+	Wrong    int `json:"wrong"`    // steps labelled wrong
+	Values   int `json:"values"`   // prefixes labelled by their outcome
+	Problems int `json:"problems"` // distinct problems
+}
+
+// Reading turns logits into probabilities, fitted on held-out problems.
+type Reading struct {
+	Step      Platt   `json:"step"`
+	Value     Platt   `json:"value"`
+	Threshold float64 `json:"threshold"` // a step whose probability is below it is taken for wrong, in [0,1]
+}
+
+// Platt is Platt's scaling: P = σ(A·logit + B), with A > 0 so that it never reorders. (1, 0) leaves logits alone.
+type Platt struct {
+	A float64 `json:"a"`
+	B float64 `json:"b"`
+}
+
+// Probability returns σ(A·logit + B).
+func (p Platt) Probability(logit float64) float64 { return sigmoid(p.A*logit + p.B) }
+
+// Uncalibrated is the Reading of a network before calibration.
+var uncalibrated = Reading{Step: Platt{A: 1}, Value: Platt{A: 1}, Threshold: 0.5}
+
+// Score is what the PRM thinks of a step: calibrated probabilities in [0,1].
+type Score struct {
+	Step  float64 `json:"step"`  // the step is correct
+	Value float64 `json:"value"` // a solution with this prefix ends right
+}
+
+// Aggregation says how the scores of a trace's steps become one number.
+type Aggregation string
+
+const (
+	Min     Aggregation = "min"     // the least Step
+	Product Aggregation = "product" // the product of all Steps
+	Last    Aggregation = "last"    // the last Value
+)
+
+// Aggregate returns one number in [0,1] for the scores of a whole trace, in order. NaN without scores, or for an
+// Aggregation that is none of the three.
+func Aggregate(kind Aggregation, scores []Score) float64 {
+	if len(scores) == 0 {
+		return math.NaN()
+	}
+	switch kind {
+	case Min:
+		least := scores[0].Step
+		for _, s := range scores {
+			least = min(least, s.Step)
+		}
+		return least
+	case Product:
+		product := 1.0
+		for _, s := range scores {
+			product *= s.Step
+		}
+		return product
+	case Last:
+		return scores[len(scores)-1].Value
+	}
+	return math.NaN()
+}
+
+// FirstError returns the 0-based index of the first step whose probability is below threshold, −1 when there is none:
+// ProcessBench's prediction.
+func FirstError(scores []Score, threshold float64) int {
+	for i, s := range scores {
+		if s.Step < threshold {
+			return i
+		}
+	}
+	return -1
+}
+
+// Fresh returns the header of a model that reads hidden states of the given kind (width 0 for none), with the versions of
+// this build, not yet calibrated.
+func Fresh(model, pooling string, width int, shape Shape) Header {
+	h := Header{Splitter: step.Version, Features: feature.Version, Shape: shape, Masked: uncalibrated, Sighted: uncalibrated}
+	if width > 0 {
+		h.Model, h.Pooling, h.Width = model, pooling, width
+	}
+	return h
+}
+
+// Bounds on what a checkpoint may claim, so that a foreign file can't ask for absurd amounts of memory.
+const (
+	maxWidth = 1 << 16
+	maxUnits = 1 << 12
+)
+
+// check reports everything in h that can't be served by this build.
+func (h Header) check() error {
+	var errs []error
+	complain := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if h.Splitter != step.Version {
+		complain("trained with step splitter %d, this build has %d: train again", h.Splitter, step.Version)
+	}
+	if h.Features != feature.Version {
+		complain("trained with inputs of version %d, this build has %d: train again", h.Features, feature.Version)
+	}
+	if h.Width < 0 || h.Width > maxWidth {
+		complain("width %d is outside [0, %d]", h.Width, maxWidth)
+	}
+	for _, u := range []struct {
+		name string
+		n    int
+	}{{"projected", h.Shape.Projected}, {"embedded", h.Shape.Embedded}, {"hidden", h.Shape.Hidden}} {
+		if u.n < 1 || u.n > maxUnits {
+			complain("shape: %s is %d, outside [1, %d]", u.name, u.n, maxUnits)
+		}
+	}
+	for _, r := range []Reading{h.Masked, h.Sighted} {
+		for _, p := range []Platt{r.Step, r.Value} {
+			if !(p.A > 0) || math.IsInf(p.A, 1) || math.IsNaN(p.B) || math.IsInf(p.B, 0) {
+				complain("calibration %+v is not usable", p)
+			}
+		}
+		if !(r.Threshold >= 0 && r.Threshold <= 1) {
+			complain("threshold %v is outside [0, 1]", r.Threshold)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
