@@ -3,11 +3,382 @@ package train
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
+	"time"
 
 	"aprm/prm"
+	"aprm/prm/feature"
+	"aprm/prm/metric"
 )
 
-// Fit is being written.
+// Fit learns from examples and returns a new model: from scratch when start is nil, else on from start's weights and, where
+// it carries one, its optimiser's state. A start whose state is of the same round goes on at the epoch where it stopped: a
+// run in two parts gives, bit for bit, what one run would have. ref is R_ref, usually the round-0 model, to which opt.KL
+// holds the new one; it may be nil when opt.KL is 0.
+//
+// Problems are held out by opt.Seed; on them training stops early, and the model is calibrated. Equal arguments give equal
+// models. Cancelling ctx ends the run between two batches with ctx's error.
 func Fit(ctx context.Context, start, ref *prm.Model, examples []Example, opt Options) (*prm.Model, Report, error) {
-	return nil, Report{}, errors.New("not written yet")
+	began := time.Now()
+	opt = opt.withDefaults()
+	r, err := prepare(start, ref, examples, opt)
+	if err != nil {
+		return nil, Report{}, err
+	}
+	best, report, err := r.epochs(ctx)
+	if err != nil {
+		return nil, Report{}, err
+	}
+	m, err := r.finish(best, start, &report)
+	report.Elapsed = time.Since(began)
+	return m, report, err
+}
+
+func (o Options) withDefaults() Options {
+	def := func(v *float64, to float64) {
+		if *v == 0 {
+			*v = to
+		}
+	}
+	whole := func(v *int, to int) {
+		if *v == 0 {
+			*v = to
+		}
+	}
+	whole(&o.Shape.Projected, 32)
+	whole(&o.Shape.Embedded, 16)
+	whole(&o.Shape.Hidden, 32)
+	whole(&o.Epochs, 40)
+	whole(&o.Patience, 8)
+	whole(&o.Batch, 128)
+	def(&o.Rate, 0.003)
+	def(&o.Decay, 0.02)
+	def(&o.Dropout, 0.2)
+	def(&o.Mask, 0.25)
+	def(&o.HeldOut, 0.2)
+	if o.Created.IsZero() {
+		o.Created = time.Now().UTC()
+	}
+	return o
+}
+
+func (o Options) check() error {
+	var errs []error
+	if o.Epochs < 0 || o.Batch < 1 || o.Shape.Projected < 1 || o.Shape.Embedded < 1 || o.Shape.Hidden < 1 {
+		errs = append(errs, errors.New("epochs, batch and shape must be positive"))
+	}
+	for _, s := range []struct {
+		name string
+		v    float64
+	}{{"dropout", o.Dropout}, {"mask", o.Mask}, {"held-out share", o.HeldOut}} {
+		if !(s.v >= 0 && s.v < 1) {
+			errs = append(errs, fmt.Errorf("%s is %v, outside [0, 1)", s.name, s.v))
+		}
+	}
+	for _, s := range []struct {
+		name string
+		v    float64
+	}{{"rate", o.Rate}, {"decay", o.Decay}, {"KL weight", o.KL}, {"entropy weight", o.Entropy}} {
+		if !(s.v >= 0) || math.IsInf(s.v, 1) {
+			errs = append(errs, fmt.Errorf("%s is %v, must be finite and not negative", s.name, s.v))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// run is one Fit.
+type run struct {
+	opt     Options
+	header  prm.Header
+	train   []item
+	heldOut []Example
+	weighed []weights // of heldOut, for its loss
+	opti    *optimiser
+	best    *prm.Weights
+}
+
+func prepare(start, ref *prm.Model, examples []Example, opt Options) (*run, error) {
+	if err := opt.check(); err != nil {
+		return nil, err
+	}
+	if opt.KL > 0 && ref == nil {
+		return nil, errors.New("a KL weight needs a reference model")
+	}
+	r := &run{opt: opt}
+	if start != nil {
+		r.header = start.Header()
+	} else {
+		last, mean := widths(examples)
+		r.header = prm.Fresh(opt.Model, pooling(last, mean), max(last, mean), opt.Shape)
+		r.header.Normalised = opt.Normalised
+		r.header.Seed = opt.Seed
+	}
+	if err := check(examples, r.header.Width); err != nil {
+		return nil, err
+	}
+	training, heldOut := split(harmonise(examples), opt.Seed, opt.HeldOut)
+	if len(training) == 0 {
+		return nil, fmt.Errorf("nothing to train on: %d examples, %d of them held out", len(examples), len(heldOut))
+	}
+	for i, w := range balance(training) {
+		it := item{Example: training[i], weights: w}
+		if ref != nil {
+			it.reference[0], it.reference[1] = ref.Logits(it.Input)
+		}
+		r.train = append(r.train, it)
+	}
+	r.heldOut, r.weighed = heldOut, balance(heldOut)
+
+	switch {
+	case start == nil:
+		r.best = initial(r.header, r.train, opt.Seed)
+		r.opti = newOptimiser(r.best.Clone())
+		r.opti.round = opt.Round
+	case len(start.Optimiser()) == 0:
+		r.best = start.Weights()
+		r.opti = newOptimiser(r.best.Clone())
+		r.opti.round = opt.Round
+	default:
+		r.best = start.Weights()
+		opti, err := unmarshalOptimiser(start.Optimiser(), r.best.Clone())
+		if err != nil {
+			return nil, err
+		}
+		if opti.round != opt.Round {
+			opti.nextRound(opt.Round, r.best.Clone())
+		}
+		r.opti = opti
+	}
+	return r, nil
+}
+
+// widths returns the widths of the hidden states, 0 where there are none.
+func widths(examples []Example) (last, mean int) {
+	for _, e := range examples {
+		last, mean = max(last, len(e.Input.Last)), max(mean, len(e.Input.Mean))
+	}
+	return last, mean
+}
+
+func pooling(last, mean int) string {
+	switch {
+	case last > 0 && mean > 0:
+		return "last+mean"
+	case last > 0:
+		return "last"
+	case mean > 0:
+		return "mean"
+	}
+	return ""
+}
+
+// epochs trains until the last epoch or until the held-out loss has not fallen for a while. It returns the best weights.
+func (r *run) epochs(ctx context.Context) (best *prm.Weights, report Report, err error) {
+	o := r.opti
+	gr, err := newGraph[float32](r.header, r.opt.Batch)
+	if err != nil {
+		return nil, report, err
+	}
+	defer func() { err = errors.Join(err, gr.close()) }()
+	gr.load(o.weights)
+	best = r.best
+	for o.epoch < r.opt.Epochs && !r.stale() {
+		loss, err := r.epoch(ctx, gr)
+		if err != nil {
+			return nil, report, err
+		}
+		gr.store(o.weights)
+		o.epoch++
+		m, err := prm.New(r.header, o.weights, nil)
+		if err != nil {
+			return nil, report, fmt.Errorf("training diverged in epoch %d, try a lower rate: %w", o.epoch, err)
+		}
+		// Without a held-out loss there is nothing to choose by: the last epoch is kept.
+		held := lossOf(m, r.heldOut, r.weighed)
+		if math.IsNaN(held) || held < o.bestLoss {
+			o.bestEpoch = o.epoch
+			if !math.IsNaN(held) {
+				o.bestLoss = held
+			}
+			best = o.weights.Clone()
+		}
+		if r.opt.Progress != nil {
+			r.opt.Progress(o.epoch, r.opt.Epochs, loss)
+		}
+	}
+	return best, report, nil
+}
+
+func (r *run) stale() bool {
+	return r.opt.Patience > 0 && r.opti.epoch-r.opti.bestEpoch >= r.opt.Patience
+}
+
+// epoch runs all batches once and returns their mean loss.
+func (r *run) epoch(ctx context.Context, gr *graph[float32]) (float64, error) {
+	o, opt := r.opti, r.opt
+	items := arrange(r.train, opt, o.epoch)
+	rng := random(opt.Seed, "dropout", opt.Round, o.epoch)
+	var sum float64
+	batches := 0
+	for len(items) > 0 {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		n := min(len(items), opt.Batch)
+		gr.fill(o.weights, items[:n], opt, rng)
+		items = items[n:]
+		if err := gr.run(); err != nil {
+			return 0, err
+		}
+		for i, p := range gr.params {
+			o.step(gr.tensors[i], p.data, gr.gradient(i), opt.Rate, opt.Decay)
+		}
+		o.steps++
+		sum += gr.value()
+		batches++
+	}
+	return sum / float64(batches), nil
+}
+
+// lossOf is the mean cross-entropy of both heads, each over its labelled examples as weighed. NaN without any.
+func lossOf(m *prm.Model, examples []Example, w []weights) float64 {
+	var sum, total [2]float64
+	for i, e := range examples {
+		s, v := m.Logits(e.Input)
+		for head, z := range []float64{s, v} {
+			if []Target{e.Step, e.Value}[head] == Right {
+				z = -z
+			}
+			sum[head] += float64(w[i][head]) * softplus(z)
+			total[head] += float64(w[i][head])
+		}
+	}
+	var loss float64
+	heads := 0
+	for head := range 2 {
+		if total[head] > 0 {
+			loss += sum[head] / total[head]
+			heads++
+		}
+	}
+	return loss / float64(heads)
+}
+
+// finish calibrates the best weights on the held-out problems, measures them, and makes the model.
+func (r *run) finish(best *prm.Weights, start *prm.Model, report *Report) (*prm.Model, error) {
+	o, h := r.opti, r.header
+	h.Round, h.Created = r.opt.Round, r.opt.Created
+	if start != nil {
+		h.Parent = start.ID()
+	}
+	h.Trained = counts(r.train)
+	raw, err := prm.New(h, best, nil)
+	if err != nil {
+		return nil, err
+	}
+	seen := evaluate(raw, r.heldOut, false)
+	blind := evaluate(raw, r.heldOut, true)
+	h.Masked, h.Sighted = blind.reading(), seen.reading()
+
+	training := make([]Example, len(r.train))
+	for i, it := range r.train {
+		training[i] = it.Example
+	}
+	*report = Report{
+		Epochs: o.epoch, Best: o.bestEpoch, Train: len(r.train), HeldOut: len(r.heldOut),
+		TrainLoss: seenLoss(raw, training), HeldOutLoss: seenLoss(raw, r.heldOut),
+		AUC:        metric.Figure(metric.AUC(seen.step.logits, seen.step.positive)),
+		ProblemAUC: metric.Figure(metric.GroupAUC(seen.step.logits, seen.step.positive, seen.step.problem)),
+		PairAUC:    metric.Figure(metric.GroupAUC(seen.step.paired())),
+		BlindAUC:   metric.Figure(metric.GroupAUC(blind.step.logits, blind.step.positive, blind.step.problem)),
+		ValueAUC:   metric.Figure(metric.GroupAUC(seen.value.logits, seen.value.positive, seen.value.problem)),
+		MaskAUC:    MaskProbe(training),
+	}
+	before, after := calibrationError(seen.step.logits, seen.step.positive, seen.step.problem)
+	report.ECEBefore, report.ECE = metric.Figure(before), metric.Figure(after)
+	return prm.New(h, best, o.marshal())
+}
+
+// seenLoss is the step head's mean cross-entropy, unweighted; NaN without labels.
+func seenLoss(m *prm.Model, examples []Example) metric.Figure {
+	w := make([]weights, len(examples))
+	for i, e := range examples {
+		if e.Step != Unlabelled {
+			w[i][0] = 1
+		}
+	}
+	return metric.Figure(lossOf(m, examples, w))
+}
+
+func counts(items []item) prm.Counts {
+	var c prm.Counts
+	problems := make(map[string]bool)
+	for _, e := range items {
+		switch e.Step {
+		case Right:
+			c.Right++
+		case Wrong:
+			c.Wrong++
+		}
+		if e.Value != Unlabelled {
+			c.Values++
+		}
+		problems[e.Problem] = true
+	}
+	c.Problems = len(problems)
+	return c
+}
+
+// judged are a head's logits on labelled examples.
+type judged struct {
+	logits        []float64
+	positive      []bool
+	problem, pair []string
+}
+
+func (j *judged) add(z float64, t Target, e Example) {
+	if t == Unlabelled {
+		return
+	}
+	j.logits, j.positive = append(j.logits, z), append(j.positive, t == Right)
+	j.problem, j.pair = append(j.problem, e.Problem), append(j.pair, e.Pair)
+}
+
+// paired returns the arguments of GroupAUC over pairs.
+func (j *judged) paired() (logits []float64, positive []bool, pair []string) {
+	for i, p := range j.pair {
+		if p != "" {
+			logits, positive, pair = append(logits, j.logits[i]), append(positive, j.positive[i]), append(pair, p)
+		}
+	}
+	return logits, positive, pair
+}
+
+type evaluation struct{ step, value judged }
+
+// evaluate runs m over examples, with hidden states masked when blind.
+func evaluate(m *prm.Model, examples []Example, blind bool) evaluation {
+	var ev evaluation
+	for _, e := range examples {
+		var in feature.Input = e.Input
+		if blind {
+			in = in.WithoutHidden()
+		}
+		s, v := m.Logits(in)
+		ev.step.add(s, e.Step, e)
+		ev.value.add(v, e.Value, e)
+	}
+	return ev
+}
+
+// reading calibrates both heads and chooses the threshold.
+func (ev evaluation) reading() prm.Reading {
+	r := prm.Reading{Step: calibrate(ev.step.logits, ev.step.positive), Value: calibrate(ev.value.logits, ev.value.positive)}
+	p := make([]float64, len(ev.step.logits))
+	for i, z := range ev.step.logits {
+		p[i] = r.Step.Probability(z)
+	}
+	r.Threshold = threshold(p, ev.step.positive)
+	return r
 }

@@ -1,0 +1,116 @@
+package train
+
+import (
+	"math/rand/v2"
+
+	"aprm/prm"
+	"aprm/prm/feature"
+)
+
+// item is an example ready for a batch.
+type item struct {
+	Example
+	weights   weights
+	reference [2]float64 // R_ref's logits
+}
+
+// arrange orders an epoch: pairs stay together, in a seeded order, and each pair's masks are drawn once. The items
+// returned are copies with those masks applied.
+func arrange(items []item, opt Options, epoch int) []item {
+	var units [][]int
+	at := make(map[string]int)
+	for i, e := range items {
+		if k, ok := at[e.Pair]; ok && e.Pair != "" {
+			units[k] = append(units[k], i)
+			continue
+		}
+		at[e.Pair] = len(units)
+		units = append(units, []int{i})
+	}
+	rng := random(opt.Seed, "epoch", opt.Round, epoch)
+	rng.Shuffle(len(units), func(i, j int) { units[i], units[j] = units[j], units[i] })
+	out := make([]item, 0, len(items))
+	for _, unit := range units {
+		hidden, logProbs := rng.Float64() < opt.Mask, rng.Float64() < opt.Mask
+		for _, i := range unit {
+			e := items[i]
+			if hidden {
+				e.Input = e.Input.WithoutHidden()
+			}
+			if logProbs {
+				e.Input = e.Input.WithoutLogProbs()
+			}
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// fill writes a batch, at most gr.size items, to the graph's inputs; rows left over weigh nothing. Each dropout mask keeps
+// an input with chance 1−rate, and scales it so that its expectation stays.
+func (gr *graph[F]) fill(w *prm.Weights, batch []item, opt Options, rng *rand.Rand) {
+	in := &gr.in
+	for _, b := range gr.feed[:len(gr.feed)] {
+		if b.node.Name() != "ones" {
+			clear(b.data)
+		}
+	}
+	var total [2]float64
+	for _, e := range batch {
+		total[0] += float64(e.weights[0])
+		total[1] += float64(e.weights[1])
+	}
+	for row, e := range batch {
+		standardise(in.last, row, e.Input.Last, &w.LastCentre, &w.LastScale)
+		standardise(in.mean, row, e.Input.Mean, &w.MeanCentre, &w.MeanScale)
+		if e.Input.LogProbs != nil {
+			standardise(in.logProbs, row, e.Input.LogProbs[:], &w.LogProbsCentre, &w.LogProbsScale)
+		}
+		standardise(in.symbols, row, e.Input.Symbols[:], &w.SymbolsCentre, &w.SymbolsScale)
+		bag(in.words, row, feature.WordRows, e.Input.Words)
+		bag(in.context, row, feature.ContextRows, e.Input.Context)
+		bag(in.roles, row, feature.RoleRows, e.Input.Roles)
+		for head, target := range []Target{e.Step, e.Value} {
+			k := row*2 + head
+			if target == Right {
+				in.targets[k] = 1
+			}
+			// Each head's loss is a mean over its labelled examples. The regularisers need no label: they hold R to R_ref
+			// and keep it from being too sure wherever the batch looks.
+			if total[head] > 0 {
+				in.weights[k] = F(float64(e.weights[head]) / total[head])
+			}
+			in.reference[k] = F(e.reference[head])
+			in.towardsRef[k] = F(opt.KL / float64(len(batch)))
+			in.spread[k] = F(opt.Entropy / float64(len(batch)))
+		}
+	}
+	for _, mask := range append(in.dropout[:], in.hiddenDropout) {
+		for i := range mask {
+			if rng.Float64() >= opt.Dropout {
+				mask[i] = F(1 / (1 - opt.Dropout))
+			}
+		}
+	}
+}
+
+// standardise writes (x − centre)·scale to a row of out; a masked x leaves zeros.
+func standardise[F real](out []F, row int, x []float32, centre, scale *prm.Tensor) {
+	if len(x) != centre.Cols {
+		return
+	}
+	y := out[row*len(x):][:len(x)]
+	for i, v := range x {
+		y[i] = F((v - centre.Data[i]) * scale.Data[i])
+	}
+}
+
+func bag[F real](out []F, row, rows int, indices []uint16) {
+	if len(indices) == 0 {
+		return
+	}
+	weight := F(prm.BagWeight(len(indices)))
+	for _, i := range indices {
+		out[row*rows+int(i)] = weight
+	}
+}

@@ -1,0 +1,156 @@
+package train
+
+import (
+	"fmt"
+	"hash/fnv"
+	"math"
+	"math/rand/v2"
+
+	"aprm/prm/feature"
+)
+
+// random returns a generator for one use of a run's randomness. Uses have names, so that none depends on how much another
+// drew, and a resumed run draws what the unbroken one would have.
+func random(seed int64, use string, at ...int) *rand.Rand {
+	h := fnv.New64a()
+	fmt.Fprint(h, use, at)
+	return rand.New(rand.NewPCG(uint64(seed), h.Sum64()))
+}
+
+// split parts the examples by problem: a problem is held out or not by its own name and the seed, whatever else is there,
+// so that it never moves from one side to the other between rounds.
+func split(examples []Example, seed int64, share float64) (train, heldOut []Example) {
+	for _, e := range examples {
+		if random(seed, "split "+e.Problem).Float64() < share {
+			heldOut = append(heldOut, e)
+		} else {
+			train = append(train, e)
+		}
+	}
+	return train, heldOut
+}
+
+// harmonise returns the examples with equal masks within each pair: what one member lacks, the others lose.
+// Where one kind of mask holds hardly any of one class, its log-probabilities go too: their being there would tell.
+func harmonise(examples []Example) []Example {
+	out := append([]Example(nil), examples...)
+	type lack struct{ last, mean, logProbs bool }
+	pairs := make(map[string]lack)
+	for _, e := range out {
+		if e.Pair != "" {
+			l := pairs[e.Pair]
+			pairs[e.Pair] = lack{l.last || e.Input.Last == nil, l.mean || e.Input.Mean == nil, l.logProbs || e.Input.LogProbs == nil}
+		}
+	}
+	for i := range out {
+		l, in := pairs[out[i].Pair], &out[i].Input
+		if out[i].Pair == "" {
+			continue
+		}
+		if l.last {
+			in.Last = nil
+		}
+		if l.mean {
+			in.Mean = nil
+		}
+		if l.logProbs {
+			in.LogProbs = nil
+		}
+	}
+
+	const few = 10
+	classes := make(map[masks][3]int)
+	for _, e := range out {
+		c := classes[masksOf(e.Input)]
+		c[e.Step]++
+		classes[masksOf(e.Input)] = c
+	}
+	for i := range out {
+		if c := classes[masksOf(out[i].Input)]; min(c[Right], c[Wrong]) < few && c[Right]+c[Wrong] > 0 {
+			out[i].Input.LogProbs = nil
+		}
+	}
+	return out
+}
+
+// masks says which blocks of an input are there.
+type masks struct{ last, mean, logProbs bool }
+
+func masksOf(in feature.Input) masks {
+	return masks{in.Last != nil, in.Mean != nil, in.LogProbs != nil}
+}
+
+// weights are an example's for the two heads, step and value; 0 where unlabelled.
+type weights [2]float32
+
+// balance weighs the examples so that among those with the same masks right and wrong weigh the same, for either head.
+// Else a block's being there would tell: log-probabilities come with the LLM's own steps, most of which are right. The
+// mean weight of all labelled examples is 1. What the classes' shares really are, calibration learns.
+func balance(examples []Example) []weights {
+	out := make([]weights, len(examples))
+	for head := range 2 {
+		target := func(e Example) Target { return [2]Target{e.Step, e.Value}[head] }
+		total := make(map[masks][3]float64)
+		var all float64
+		for _, e := range examples {
+			if t := target(e); t != Unlabelled {
+				c := total[masksOf(e.Input)]
+				c[t] += ownWeight(e)
+				total[masksOf(e.Input)] = c
+				all++
+			}
+		}
+		var sum float64
+		for i, e := range examples {
+			t := target(e)
+			c := total[masksOf(e.Input)]
+			if t == Unlabelled || c[Right] == 0 || c[Wrong] == 0 {
+				continue
+			}
+			w := ownWeight(e) * (c[Right] + c[Wrong]) / (2 * c[t])
+			// A class of a handful must not outweigh everything.
+			w = min(w, 10*ownWeight(e))
+			out[i][head] = float32(w)
+			sum += w
+		}
+		if sum > 0 {
+			for i := range out {
+				out[i][head] *= float32(all / sum)
+			}
+		}
+	}
+	return out
+}
+
+func ownWeight(e Example) float64 {
+	if e.Weight == 0 {
+		return 1
+	}
+	return float64(e.Weight)
+}
+
+// check reports the first example that can't be learnt from.
+func check(examples []Example, width int) error {
+	for i, e := range examples {
+		for _, v := range [][]float32{e.Input.Last, e.Input.Mean} {
+			if v != nil && width > 0 && len(v) != width {
+				return fmt.Errorf("example %d: hidden state of width %d, want %d", i, len(v), width)
+			}
+			for _, x := range v {
+				if math.IsNaN(float64(x)) {
+					return fmt.Errorf("example %d: its hidden state holds NaN", i)
+				}
+			}
+		}
+		if e.Problem == "" {
+			return fmt.Errorf("example %d names no problem: the split is made by problem", i)
+		}
+		if e.Step < Unlabelled || e.Step > Wrong || e.Value < Unlabelled || e.Value > Wrong {
+			return fmt.Errorf("example %d: targets %d and %d, want 0 to 2", i, e.Step, e.Value)
+		}
+		if w := float64(e.Weight); w < 0 || math.IsNaN(w) || math.IsInf(w, 0) {
+			return fmt.Errorf("example %d: weight %v", i, e.Weight)
+		}
+	}
+	return nil
+}
