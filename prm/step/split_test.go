@@ -1,0 +1,179 @@
+package step
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func TestSplit(t *testing.T) {
+	tests := []struct {
+		name, text string
+		want       []string
+	}{
+		{"nothing", " \n\t\n", nil},
+		{"lines", "She sold 24.\n\n  That makes 72.  \r\n#### 72", []string{"She sold 24.", "That makes 72.", "#### 72"}},
+		{"numbered, with sub-items", "1. Convert the hours.\n   - 50 minutes = 5/6 hours\n\n   That is all.\n2. Multiply.\n\n#### 10",
+			[]string{"1. Convert the hours.\n   - 50 minutes = 5/6 hours\n\n   That is all.", "2. Multiply.", "#### 10"}},
+		{"numbered, all indented", "  1. a = 1\n  2. b = 2\n", []string{"1. a = 1", "2. b = 2"}},
+		{"numbered, with a formula", "1. In May:\n   \\[\n48/2 = 24\n\n   \\]\n2. So 72.", []string{"1. In May:\n   \\[\n48/2 = 24\n\n   \\]", "2. So 72."}},
+		{"list with lead-in", "We know 2 things:\n\n- a = 1\n- b = 2\n  or so\nThus 3.", []string{"We know 2 things:\n\n- a = 1\n- b = 2\n  or so", "Thus 3."}},
+		{"list without lead-in", "Thus.\n- a = 1\n- b = 2", []string{"Thus.", "- a = 1", "- b = 2"}},
+		{"a bullet that ends with a colon", "- in 4 days:\n- b = 2", []string{"- in 4 days:", "- b = 2"}},
+		{"a minus is no bullet", "Left after 2 days:\n-5 = 3 - 8", []string{"Left after 2 days:", "-5 = 3 - 8"}},
+		{"fence", "Run:\n```python\nx = 1\n\nprint(x)\n```\nSo 1.", []string{"Run:\n```python\nx = 1\n\nprint(x)\n```", "So 1."}},
+		{"longer fence", "````\n```\n````\nx", []string{"````\n```\n````", "x"}},
+		{"inline code is no fence", "```x = 1```\nSo 1.", []string{"```x = 1```", "So 1."}},
+		{"open fence", "a\n```\nx\n\ny\n", []string{"a", "```\nx\n\ny"}},
+		{"formulas", "\\[ a = 1 \\]\n$$\nb\n$$\n\\begin{align}\nc \\\\[2pt]\n\\end{align}\nd is \\[\ne\n\\] x\nf",
+			[]string{"\\[ a = 1 \\]", "$$\nb\n$$", "\\begin{align}\nc \\\\[2pt]\n\\end{align}", "d is \\[\ne\n\\] x", "f"}},
+		{"formula with lead-in", "In 2 days:\n\\[\n4\n\\]\n- x", []string{"In 2 days:\n\\[\n4\n\\]", "- x"}},
+		{"money is no formula", "It costs $$5.\nOK", []string{"It costs $$5.", "OK"}},
+		{"announcements", "### Solution\n\nStep 1:\nx = 1\n**Step 2**\ny = 2\n3.\nz = 3\n---\nSo:\n#### 6",
+			[]string{"### Solution\n\nStep 1:\nx = 1", "**Step 2**\ny = 2", "3.\nz = 3", "---\nSo:\n#### 6"}},
+		{"announcement of sub-items", "1. **Sold in May**:\n   - 24\n   - more\nx", []string{"1. **Sold in May**:\n   - 24\n   - more", "x"}},
+		{"announcement at the end", "x\nStep 2:\n", []string{"x", "Step 2:"}},
+		{"bold statement", "**Step 1: Count the flowers.**\n5 + 5 = 10\n**So Bob wins.**\nYes.\n**7 of them**\nx",
+			[]string{"**Step 1: Count the flowers.**\n5 + 5 = 10", "**So Bob wins.**", "Yes.", "**7 of them**", "x"}},
+		{"answers are no headings", "#### 72\n### 3 = 3\n#### yes\nend", []string{"#### 72", "### 3 = 3", "#### yes", "end"}},
+		{"think", "<think>a\nb</think>\n\nc<think>d", []string{"a", "b", "c", "d"}},
+		{"think ends blocks and lists", "<think>\n1. a\n```\nx</think>```\n3. b\n   <think> c", []string{"1. a", "```\nx", "```\n3. b", "c"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := Split(tt.text); !slices.Equal(got, tt.want) {
+				t.Errorf("got  %q\nwant %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestNextIsEager holds the shortest prefix of a text at which its first step is known to be complete.
+func TestNextIsEager(t *testing.T) {
+	for _, tt := range []struct{ text, known string }{
+		{"She sold 24.\nThen", "She sold 24.\n"},
+		{"#### 72\n", "#### 72\n"},
+		{"1. Multiply.\n\n2. Add", "1. Multiply.\n\n2"},
+		{"1. Multiply.\n   - x\nSo", "1. Multiply.\n   - x\nS"},
+		{"In 2 days:\n$5", "In 2 days:\n$5"},
+		{"In 2 days:\n48/2", "In 2 days:\n4"},
+		{"In 2 days:\n\\[ 4 \\]\n", "In 2 days:\n\\[ 4 \\]\n"},
+		{"Step 1:\na = 1\nb", "Step 1:\na = 1\n"},
+		{"a</think>", "a</think>"},
+	} {
+		for i := range len(tt.text) + 1 {
+			_, _, complete := Next(tt.text[:i])
+			if want := i >= len(tt.known); complete != want {
+				t.Errorf("Next(%q): complete = %v", tt.text[:i], complete)
+			}
+		}
+	}
+}
+
+// pieces builds texts in which everything the rules speak of meets everything else.
+var pieces = rapid.SampledFrom([]string{
+	"\n", "\n", "\n", "\r\n", " ", "   ", "\t", "a", "= 5", "x:", ":", ".", "**", "*", "- ", "-", "+ ", "• ", "\xe2", "1. ", "2)", "Step 3",
+	"Step 4:", "#", "### ", "#### 7", "```", "`", "~~~", "py", `\[`, `\]`, `\`, "$$", "$", `\begin{a}`, `\end{a}`, `\beg`, "<think>", "</think>", "<", "think>", "\u00a0",
+})
+
+func TestNextProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		checkNext(t, strings.Join(rapid.SliceOfN(pieces, 0, 14).Draw(t, "pieces"), ""))
+	})
+}
+
+func FuzzSplit(f *testing.F) {
+	f.Add("1. Convert.\n   - 50 minutes\n\n2. So:\n\\[\nx\n\\]\n\n<think>#### 10")
+	f.Fuzz(func(t *testing.T, text string) {
+		if len(text) < 1000 {
+			checkNext(t, text)
+		}
+	})
+}
+
+// checkNext holds what Next and Split promise for any text.
+func checkNext(t interface{ Fatalf(string, ...any) }, text string) {
+	s, n, complete := Next(text)
+	if !complete && n != len(text) || n == 0 && text != "" {
+		t.Fatalf("Next(%q) = %q, %d, %v", text, s, n, complete)
+	}
+	for i := range text {
+		if s1, n1, known := Next(text[:i]); known && (s1 != s || n1 != n || !complete) {
+			t.Fatalf("Next(%q) = %q, %d; Next(%q) = %q, %d, %v", text[:i], s1, n1, text, s, n, complete)
+		}
+	}
+	var kept strings.Builder
+	for _, s := range Split(text) {
+		if s == "" || s != trim(s) {
+			t.Fatalf("Split(%q) has the step %q", text, s)
+		}
+		kept.WriteString(s)
+	}
+	dense := strings.NewReplacer(" ", "", "\t", "", "\n", "", "\r", "", "\v", "", "\f", "")
+	without := dense.Replace(strings.NewReplacer("<think>", "", "</think>", "").Replace(text))
+	if got := dense.Replace(strings.NewReplacer("<think>", "", "</think>", "").Replace(kept.String())); got != without {
+		t.Fatalf("Split(%q) kept %q", text, got)
+	}
+}
+
+func TestNormalize(t *testing.T) {
+	for in, want := range map[string]string{
+		"Step 2: He has 16-1=<<16-1=15>>15 apples": "He has 16-1=15 apples",
+		"Step 1:  We know  that.  ":                "We know that.",
+		"**Step 1: Count.**\n5 + 5 = 10":           "Count.\n5 + 5 = 10",
+		"1. **Sold**: 48":                          "Sold: 48",
+		"2) - **48**\n   - 24":                     "48\n24",
+		"Step 4: #### 2.8":                         "2.8",
+		"### Total\n\n\\[\n5\\times 2\n\\]":        "Total\n5\\times 2",
+		`It is \( \frac{1}{2} \).`:                 `It is \frac{1}{2} .`,
+		"$$ x = 5 $$":                              "x = 5",
+		"2**3**4 = 2 ** 81 - 5":                    "2**3**4 = 2 ** 81 - 5",
+		"3.5 + 2. 5":                               "3.5 + 2. 5",
+		"72.":                                      "72.",
+		"-5 + 3 = -2":                              "-5 + 3 = -2",
+		"<<a<<b>>c>>d <<e":                         "d <<e",
+		"Step 2 is to add.":                        "Step 2 is to add.",
+	} {
+		if got := Normalize(in); got != want {
+			t.Errorf("Normalize(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func FuzzNormalize(f *testing.F) {
+	f.Add("Step 2: **He** has 16-1=<<16-1=15>>15\n- \\( x \\)\n#### 15")
+	f.Fuzz(func(t *testing.T, s string) { checkNormalize(t, s) })
+}
+
+func TestNormalizeIsIdempotent(t *testing.T) {
+	marks := rapid.SampledFrom([]string{"\n", " ", "a", "5", "**", "*", "- ", "1. ", "Step 3:", "Step 4\n", "# ", "<<", "<", ">>", ">", `\(`, `\`, ")", "[", "$$", "$"})
+	rapid.Check(t, func(t *rapid.T) {
+		checkNormalize(t, strings.Join(rapid.SliceOfN(marks, 0, 14).Draw(t, "marks"), ""))
+	})
+}
+
+func checkNormalize(t interface{ Fatalf(string, ...any) }, s string) {
+	once := Normalize(s)
+	if twice := Normalize(once); twice != once {
+		t.Fatalf("Normalize(%q) = %q, again: %q", s, once, twice)
+	}
+	if IsAnswer(s) != IsAnswer(once) {
+		t.Fatalf("IsAnswer(%q) differs from that of %q", s, once)
+	}
+}
+
+func TestIsAnswer(t *testing.T) {
+	for _, s := range []string{"#### 72", "#### $1,080.50", "The answer is 72.", "Step 4: #### 2.8", "**Final Answer:**\n72 clips", "So the final answer is: $\\boxed{72}$.",
+		"Therefore, the answer is -5%", "\\boxed{\\frac{1}{2}}", "The answer is Bob."} {
+		if !IsAnswer(s) {
+			t.Errorf("IsAnswer(%q) = false", s)
+		}
+	}
+	for _, s := range []string{"", "So she sold 72 clips.", "#### $50 + $15 = $65", "The answer is 5 + 3 = 8", "24 clips were sold in May by her friend", "To answer this, we add.", "48/2 = 24"} {
+		if IsAnswer(s) {
+			t.Errorf("IsAnswer(%q) = true", s)
+		}
+	}
+}
