@@ -12,7 +12,8 @@ var (
 	lead = regexp.MustCompile(`(?m)^(?: ?(?:#+ ?|(?i:step) ?\d+(?: ?[:.)–-]\s+|\n)|\d{1,3}[.)]\s+|[-*+•] ))+`)
 	bold = regexp.MustCompile(`(^|[^\w*])\*\*([^\s*](?:[^*\n]*[^\s*])?)\*\*($|[^\w*])`)
 	// delimiters of formulas; a doubled backslash before one is a line break in a formula.
-	inline  = regexp.MustCompile(`(^|[^\\])\\[()\[\]] ?`)
+	opening = regexp.MustCompile(`(^|[^\\])\\[(\[] ?`)
+	closing = regexp.MustCompile(`(^|[^\\ ]) ?\\[)\]]`)
 	display = regexp.MustCompile(`(?m)^ ?\$\$ ?| ?\$\$ ?$`)
 )
 
@@ -24,7 +25,8 @@ func Normalize(s string) string {
 	for {
 		t := tidy(spaces.ReplaceAllString(s, " "))
 		t = bold.ReplaceAllString(t, "$1$2$3")
-		t = inline.ReplaceAllString(t, "$1")
+		t = opening.ReplaceAllString(t, "$1")
+		t = closing.ReplaceAllString(t, "$1")
 		t = display.ReplaceAllString(t, "")
 		t = lead.ReplaceAllString(t, "")
 		t = withoutMarks(t)
