@@ -66,7 +66,11 @@ func lines(r io.Reader, file string) iter.Seq2[line, error] {
 				return
 			}
 		}
-		if err := sc.Err(); err != nil {
+		err := sc.Err()
+		if errors.Is(err, bufio.ErrTooLong) {
+			err = fmt.Errorf("longer than %d MiB: want one JSON object a line", maxLine>>20)
+		}
+		if err != nil {
 			yield(line{}, l.fail(err))
 		}
 	}
