@@ -25,6 +25,7 @@ const (
 	preamble  = len(magic) + 4 + 3*8
 	maxHeader = 1 << 20
 	maxFile   = 1 << 31
+	sumSize   = sha256.Size
 )
 
 // Errors that Load wraps: what is wrong with a file.
@@ -109,15 +110,19 @@ func encode(m *Model) []byte {
 	for _, t := range m.weights.all() {
 		weights = appendFloats(weights, t.Data)
 	}
-	out := make([]byte, 0, preamble+len(head)+len(weights)+len(m.optimiser)+sha256.Size)
+	out := make([]byte, 0, preamble+len(head)+len(weights)+len(m.optimiser)+sumSize)
 	out = append(out, magic...)
 	out = binary.LittleEndian.AppendUint32(out, format)
 	for _, n := range []int{len(head), len(weights), len(m.optimiser)} {
 		out = binary.LittleEndian.AppendUint64(out, uint64(n))
 	}
-	out = append(append(append(out, head...), weights...), m.optimiser...)
-	sum := sha256.Sum256(out)
-	return append(out, sum[:]...)
+	return seal(append(append(append(out, head...), weights...), m.optimiser...))
+}
+
+// seal appends the checksum.
+func seal(b []byte) []byte {
+	sum := sha256.Sum256(b)
+	return append(b, sum[:]...)
 }
 
 // decode trusts nothing: lengths are checked against the file before anything is allocated by them.
@@ -125,14 +130,14 @@ func decode(b []byte) (*Model, error) {
 	if len(b) < len(magic) || string(b[:len(magic)]) != magic {
 		return nil, fmt.Errorf("%w: it does not begin with %q", ErrNotCheckpoint, magic)
 	}
-	if len(b) < preamble+sha256.Size {
+	if len(b) < preamble+sumSize {
 		return nil, fmt.Errorf("%w: %d bytes are too few; copy it again or train again", ErrCorrupt, len(b))
 	}
 	if v := binary.LittleEndian.Uint32(b[len(magic):]); v != format {
 		return nil, fmt.Errorf("%w: its format is %d, this build reads %d", ErrVersion, v, format)
 	}
 	var lengths [3]int
-	rest := uint64(len(b) - preamble - sha256.Size)
+	rest := uint64(len(b) - preamble - sumSize)
 	for i := range lengths {
 		n := binary.LittleEndian.Uint64(b[len(magic)+4+8*i:])
 		if n > rest {
@@ -144,7 +149,7 @@ func decode(b []byte) (*Model, error) {
 	if rest != 0 {
 		return nil, fmt.Errorf("%w: it is %d bytes longer than it says", ErrCorrupt, rest)
 	}
-	body, sum := b[:len(b)-sha256.Size], b[len(b)-sha256.Size:]
+	body, sum := b[:len(b)-sumSize], b[len(b)-sumSize:]
 	if want := sha256.Sum256(body); !bytes.Equal(sum, want[:]) {
 		return nil, fmt.Errorf("%w: its checksum does not match; copy it again or train again", ErrCorrupt)
 	}

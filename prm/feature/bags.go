@@ -1,0 +1,174 @@
+package feature
+
+import (
+	"math"
+	"slices"
+)
+
+// hashed gathers the distinct table rows of named features.
+type hashed struct {
+	rows    uint32
+	indices map[uint16]bool
+}
+
+func newHashed(rows uint32) *hashed { return &hashed{rows, make(map[uint16]bool)} }
+
+// add puts in the row of a feature, named by its parts (FNV-1a over them).
+func (h *hashed) add(parts ...string) {
+	sum := uint32(2166136261)
+	for _, p := range parts {
+		for i := range len(p) {
+			sum = (sum ^ uint32(p[i])) * 16777619
+		}
+		sum = (sum ^ 0xff) * 16777619
+	}
+	h.indices[uint16((sum^sum>>16)%h.rows)] = true
+}
+
+func (h *hashed) sorted() []uint16 {
+	out := make([]uint16, 0, len(h.indices))
+	for i := range h.indices {
+		out = append(out, i)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// shape is what stands for a number in an n-gram: never its digits, which would be learnt by heart.
+func shape(v float64) string {
+	switch {
+	case v != math.Trunc(v):
+		return "#.#"
+	case math.Abs(v) < 10:
+		return "#"
+	case math.Abs(v) < 100:
+		return "##"
+	}
+	return "###"
+}
+
+// words are the step's n-grams: words and operators alone and in pairs. A number stands as where it comes from, and alone
+// as its shape.
+func (r *reading) words() []uint16 {
+	h := newHashed(WordRows)
+	prev := "^"
+	for _, t := range append(slices.Clip(r.now.tokens), token{text: "$"}) {
+		name := t.text
+		if t.number {
+			h.add("shape", shape(t.value))
+			name = "#" + sourceNames[r.trace(t.value).source]
+		}
+		h.add("word", name)
+		h.add("pair", prev, name)
+		prev = name
+	}
+	return h.sorted()
+}
+
+// context are the n-grams of what precedes the step: the question's words alone and in pairs, what it asks for apart from
+// the rest, and the words and operators of the steps before, the last one apart.
+func (r *reading) context() []uint16 {
+	h := newHashed(ContextRows)
+	prev := "^"
+	for i, t := range r.question {
+		name := t.text
+		if t.number {
+			name = shape(t.value)
+		}
+		h.add("question", name)
+		h.add("pair", prev, name)
+		if i >= len(r.question)-asked {
+			h.add("asked", name)
+		}
+		prev = name
+	}
+	for i, s := range r.before {
+		for _, t := range s.tokens {
+			if t.number {
+				continue
+			}
+			h.add("before", t.text)
+			if i == len(r.before)-1 {
+				h.add("last", t.text)
+			}
+		}
+	}
+	return h.sorted()
+}
+
+const asked = 12 // tokens at the question's end, where it says what is asked for
+
+// roles pair each operator of the step with what its operands are, and with the words by which the question and the step
+// speak of them: "half", "each", "more than" beside a number in the question should meet the operator that is used on it.
+func (r *reading) roles() []uint16 {
+	h := newHashed(RoleRows)
+	for _, e := range r.now.expressions {
+		for i, o := range e.operands {
+			op := e.operators[i]
+			side := "right"
+			if i == 0 && len(e.operators) > 1 {
+				op, side = e.operators[1], "left"
+			}
+			src := sourceNames[o.source]
+			h.add("source", op, side, src)
+			if i > 0 {
+				h.add("sources", op, sourceNames[e.operands[i-1].source], src)
+				h.add("order", op, order(e.operands[i-1].value, o.value))
+				if a, b := r.unit(e.operands[i-1]), r.unit(o); a != "" && b != "" {
+					h.add("units", op, yes(a == b))
+				}
+			}
+			if o.source == given {
+				for _, w := range r.quantities[o.index].near {
+					h.add("near", op, side, w)
+					h.add("near", op, w)
+				}
+				h.add("unit", op, r.quantities[o.index].unit)
+			}
+			for w := range r.now.words {
+				h.add("said", op, w)
+			}
+			for _, t := range r.question[max(len(r.question)-asked, 0):] {
+				if t.word() {
+					h.add("asked", op, t.text)
+				}
+			}
+		}
+		if e.stated {
+			h.add("whole", e.operators[1], yes(e.result == math.Trunc(e.result)), yes(e.result < 0))
+		}
+	}
+	for _, t := range r.now.tokens {
+		if t.word() && plain[t.text] {
+			for _, e := range r.now.expressions {
+				h.add("said", e.operators[1], t.text)
+			}
+		}
+	}
+	return h.sorted()
+}
+
+// unit is what an operand of the question counts, "" where that is not known.
+func (r *reading) unit(o operand) string {
+	if o.source != given {
+		return ""
+	}
+	return r.quantities[o.index].unit
+}
+
+func order(a, b float64) string {
+	switch {
+	case a < b:
+		return "<"
+	case a > b:
+		return ">"
+	}
+	return "="
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}

@@ -1,0 +1,252 @@
+package feature
+
+import (
+	"math"
+
+	"aprm/prm/arith"
+	"aprm/prm/step"
+)
+
+// source says where a number of a step comes from. Sources earlier in the list are preferred where several would do.
+type source int
+
+const (
+	previous   source = iota // the result of the step before
+	earlier                  // the result of a step further back
+	given                    // a number of the question, or its percentage as a factor
+	implied                  // a number word of the question, or a conversion of a unit it speaks of
+	constant                 // 1, 2, 100 and their kind
+	quoted                   // stands in an earlier step, but is not its result
+	nowhere                  // none of these
+	numSources               //
+)
+
+var sourceNames = [numSources]string{"previous", "earlier", "given", "implied", "constant", "quoted", "nowhere"}
+
+// quantity is a number of the question.
+type quantity struct {
+	value float64
+	near  []string        // the words within a few tokens, nearest first
+	about map[string]bool // telling words of its clause, and what it counts
+	unit  string          // the next word that says something, "" when there is none
+}
+
+// operand is a number of a step with what is known of it.
+type operand struct {
+	value  float64
+	source source
+	index  int // of the question's quantity, or of the step whose result it is
+}
+
+// expression is the left side of an equation: operands with the operators between them.
+type expression struct {
+	operands  []operand
+	operators []string // operators[i] stands before operands[i]; "" before the first
+	result    float64
+	stated    bool // whether there is a result
+}
+
+// statement is a step as read.
+type statement struct {
+	text        string // normalised
+	tokens      []token
+	words       map[string]bool // telling words
+	checks      []arith.Check
+	expressions []expression
+	numbers     []operand // every number of the step, in order
+	result      float64
+	hasResult   bool
+	answer      bool
+}
+
+// reading is everything that the inputs of one step are made from.
+type reading struct {
+	question   []token
+	quantities []quantity
+	percents   []int // indices of quantities that are percentages
+	spoken     []float64
+	converted  []float64
+	before     []statement
+	now        statement
+	index      int
+}
+
+// read gathers what is needed of t.Steps[:i+1].
+func read(t step.Trace, i int) *reading {
+	r := &reading{index: i}
+	r.readQuestion(t.Problem.Question)
+	for _, s := range t.Steps[:i] {
+		r.before = append(r.before, r.readStep(s))
+	}
+	r.now = r.readStep(t.Steps[i])
+	return r
+}
+
+const window = 4 // tokens on either side of a number that count as near
+
+func (r *reading) readQuestion(text string) {
+	r.question = tokenize(step.Normalize(text))
+	for i, t := range r.question {
+		if !t.number {
+			r.spoken = append(r.spoken, spoken[t.text]...)
+			r.converted = append(r.converted, conversions[t.text]...)
+			continue
+		}
+		q := quantity{value: t.value, about: make(map[string]bool)}
+		for d := 1; d <= 2*window; d++ {
+			for _, k := range []int{i - d, i + d} {
+				if k < 0 || k >= len(r.question) || !r.question[k].word() {
+					continue
+				}
+				w := r.question[k].text
+				if d <= window {
+					q.near = append(q.near, w)
+				}
+				if !plain[w] {
+					q.about[w] = true
+					if k > i && q.unit == "" {
+						q.unit = w
+					}
+				}
+			}
+		}
+		if i+1 < len(r.question) && (r.question[i+1].text == "%" || r.question[i+1].text == "percent") {
+			r.percents = append(r.percents, len(r.quantities))
+		}
+		r.quantities = append(r.quantities, q)
+	}
+}
+
+func (r *reading) readStep(raw string) statement {
+	s := statement{text: step.Normalize(raw), answer: step.IsAnswer(raw), words: make(map[string]bool)}
+	s.tokens = tokenize(s.text)
+	s.checks = arith.CheckStep(s.text)
+	for _, t := range s.tokens {
+		if t.word() && !plain[t.text] {
+			s.words[t.text] = true
+		}
+		if t.number {
+			s.numbers = append(s.numbers, r.trace(t.value))
+		}
+	}
+	s.expressions = r.expressions(s.tokens)
+	if v, ok := arith.Result(s.text); ok {
+		s.result, s.hasResult = float(v), true
+	}
+	return s
+}
+
+// expressions finds the runs of operands and operators that end in "=", with the number behind it. In a chain each link
+// is an expression.
+func (r *reading) expressions(tokens []token) []expression {
+	var out []expression
+	var e expression
+	op := ""
+	for i, t := range tokens {
+		switch {
+		case t.number:
+			e.operands = append(e.operands, r.trace(t.value))
+			e.operators = append(e.operators, op)
+			op = ""
+		case t.text == "=":
+			if len(e.operands) > 1 {
+				for _, u := range tokens[i+1:] {
+					if u.number {
+						e.result, e.stated = u.value, true
+						break
+					}
+				}
+				out = append(out, e)
+			}
+			e, op = expression{}, ""
+		case t.operator():
+			if t.text != "%" {
+				op = t.text
+			}
+		case op == "" && len(e.operands) > 0 && e.operators[len(e.operators)-1] == "" && !unitLike(tokens, i):
+			// A sentence went on without an operator: what came before is not part of an expression.
+			e = expression{}
+		}
+	}
+	return out
+}
+
+// unitLike tells a word that may stand inside an expression, as in "5 apples * 3": an operator follows within three tokens.
+func unitLike(tokens []token, i int) bool {
+	for _, t := range tokens[i+1 : min(i+4, len(tokens))] {
+		if t.operator() {
+			return true
+		}
+		if t.number {
+			return false
+		}
+	}
+	return false
+}
+
+// same compares numbers as a reader would: money rounded to cents is the same number.
+func same(a, b float64) bool {
+	d := math.Abs(a - b)
+	return d <= 1e-6*max(math.Abs(a), math.Abs(b)) || d <= 0.005001 && a != math.Trunc(a) && b != math.Trunc(b)
+}
+
+// trace finds where a number comes from, looking at what was read so far.
+func (r *reading) trace(v float64) operand {
+	for back := len(r.before) - 1; back >= 0; back-- {
+		if s := r.before[back]; s.hasResult && same(s.result, v) {
+			if back == len(r.before)-1 {
+				return operand{v, previous, back}
+			}
+			return operand{v, earlier, back}
+		}
+	}
+	for i, q := range r.quantities {
+		if same(q.value, v) {
+			return operand{v, given, i}
+		}
+	}
+	for _, i := range r.percents {
+		p := r.quantities[i].value
+		// arith may read "20%" as 0.2 or as 20.
+		for _, p := range []float64{p, 100 * p} {
+			if same(p/100, v) || same(p, v) || same(1-p/100, v) || same(1+p/100, v) || same(100-p, v) || same(100+p, v) {
+				return operand{v, given, i}
+			}
+		}
+	}
+	for _, list := range [][]float64{r.spoken, r.converted} {
+		for _, w := range list {
+			if same(w, v) {
+				return operand{v, implied, -1}
+			}
+		}
+	}
+	switch v {
+	case 0, 1, 2, 100:
+		return operand{v, constant, -1}
+	}
+	for _, s := range r.before {
+		for _, n := range s.numbers {
+			if same(n.value, v) {
+				return operand{v, quoted, -1}
+			}
+		}
+	}
+	return operand{v, nowhere, -1}
+}
+
+// operands are those of all expressions of the step; of a step without one, all its numbers but its result.
+func (s statement) operands() []operand {
+	var out []operand
+	for _, e := range s.expressions {
+		out = append(out, e.operands...)
+	}
+	if len(s.expressions) == 0 {
+		for _, n := range s.numbers {
+			if !s.hasResult || !same(n.value, s.result) {
+				out = append(out, n)
+			}
+		}
+	}
+	return out
+}
