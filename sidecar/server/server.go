@@ -195,17 +195,23 @@ func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 		return fmt.Errorf("server: %w", err)
 	case <-ctx.Done():
 	}
-	grace, stop := context.WithTimeout(requests, s.cfg.Grace)
-	defer stop()
-	err := srv.Shutdown(grace)
-	<-failed
+	err := shutdown(srv, s.cfg.Grace)
 	if errors.Is(err, context.DeadlineExceeded) {
-		s.log.Warn("stopped with requests under way", "grace", s.cfg.Grace)
+		s.log.Warn("stopping with requests under way", "grace", s.cfg.Grace)
 		cancel()
-		err = srv.Close()
+		if err = shutdown(srv, time.Second); err != nil {
+			err = srv.Close()
+		}
 	}
+	<-failed
 	if err != nil {
 		return fmt.Errorf("server: stop: %w", err)
 	}
 	return nil
+}
+
+func shutdown(srv *http.Server, grace time.Duration) error {
+	ctx, stop := context.WithTimeout(context.Background(), grace)
+	defer stop()
+	return srv.Shutdown(ctx)
 }

@@ -1,0 +1,119 @@
+package server
+
+import (
+	"strings"
+	"time"
+
+	"aprm/prm/step"
+	"aprm/sidecar/decode"
+)
+
+// head is what every chunk of an answer begins with.
+type head struct {
+	id      string
+	created time.Time
+	model   string // as the client named it
+}
+
+// answer is a finished search, ready to be put into a dialect's words.
+type answer struct {
+	head
+	text       string
+	finish     string // "stop" or "length": the same in both dialects
+	tokens     []step.Token
+	logprobs   bool // the client asked for tokens
+	prompt     int  // tokens really spent, over all candidates
+	completion int
+	elapsed    time.Duration
+	report     *report
+}
+
+// wire puts answers into a dialect's words. Its methods are pure; they return bytes ready to be sent.
+type wire interface {
+	dialect() Dialect
+	streamType() string         // the content type of a stream
+	keepAlive(h head) []byte    // a sign of life that clients overlook
+	whole(a answer) []byte      // the answer as one body
+	stream(a answer) [][]byte   // the answer as a stream, one element a write
+	broken(p *problem) [][]byte // the end of a stream that has begun
+}
+
+// report is the prm object of an answer.
+type report struct {
+	Strategy     string            `json:"strategy"`
+	Applied      string            `json:"applied"` // what was decided and why, as in the header X-Sidecar-Applied
+	Checkpoint   string            `json:"checkpoint,omitempty"`
+	Instruction  string            `json:"instruction,omitempty"` // what was added to the system message
+	Seed         int64             `json:"seed"`                  // the candidates' seeds derive from it
+	Answer       string            `json:"answer,omitempty"`      // the final answer found in the text
+	Steps        []reportStep      `json:"steps,omitempty"`
+	Candidates   []reportCandidate `json:"candidates,omitempty"`
+	Tokens       reportTokens      `json:"tokens"`
+	ScoringCalls int               `json:"scoring_calls"`
+	Seconds      float64           `json:"seconds"`
+	Ignored      []string          `json:"ignored,omitempty"` // fields of the request that the search doesn't carry
+}
+
+type reportTokens struct {
+	Prompt     int `json:"prompt"`
+	Completion int `json:"completion"`
+}
+
+// piece is a part of an answer's text with the tokens it is made of.
+type piece struct {
+	text   string
+	tokens []step.Token
+}
+
+// pieces cuts an answer into lines, each with its line break. A token goes with the line in which it ends.
+func pieces(text string, tokens []step.Token) []piece {
+	var out []piece
+	covered, at := 0, 0
+	for line := range strings.SplitAfterSeq(text, "\n") {
+		if line == "" {
+			continue
+		}
+		covered += len(line)
+		p := piece{text: line}
+		for len(tokens) > 0 && at+len(tokens[0].Text) <= covered {
+			at += len(tokens[0].Text)
+			p.tokens, tokens = append(p.tokens, tokens[0]), tokens[1:]
+		}
+		out = append(out, p)
+	}
+	if len(tokens) > 0 && len(out) > 0 { // an end-of-text token, or text that was trimmed
+		out[len(out)-1].tokens = append(out[len(out)-1].tokens, tokens...)
+	}
+	return out
+}
+
+// answerOf turns a result into an answer: cut at the client's stop strings, with the tokens that remain.
+func answerOf(h head, a ask, r decode.Result, rep *report) answer {
+	out := answer{
+		head: h, text: r.Text, finish: "stop", logprobs: a.logprobs,
+		prompt: r.PromptTokens, completion: r.CompletionTokens, report: rep,
+	}
+	if r.Finish == decode.FinishLength {
+		out.finish = "length"
+	}
+	if a.logprobs {
+		out.tokens = r.Tokens
+	}
+	if text, cut := cutAtStop(r.Text, a.stop); cut {
+		out.text, out.finish = text, "stop"
+		out.tokens = tokensWithin(out.tokens, len(text))
+	}
+	return out
+}
+
+// tokensWithin are the tokens that begin in the first n bytes.
+func tokensWithin(tokens []step.Token, n int) []step.Token {
+	at := 0
+	for i, t := range tokens {
+		if at >= n {
+			return tokens[:i]
+		}
+		at += len(t.Text)
+	}
+	return tokens
+}

@@ -1,0 +1,337 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"aprm/adapters"
+	"aprm/sidecar/decode"
+)
+
+// headerApplied tells how a request was answered and why: "raw; reason=tools", "guided; reason=question". Searched
+// answers have the same in prm.applied; raw ones have only this header, their bytes being the upstream's.
+const headerApplied = "X-Sidecar-Applied"
+
+// endpoint is one of the routes that generate: how it is read and what its answers look like.
+type endpoint struct {
+	dialect Dialect
+	raw     func(object) string       // why a request is not for a search, "" when it may be one
+	read    func(object) (ask, error) //
+	wire    func(ask) wire
+}
+
+var (
+	openAIChat = endpoint{OpenAI, openAIRaw, readOpenAI, func(a ask) wire { return openAIWire{a.includeUsage} }}
+	chat       = endpoint{Ollama, ollamaChatRaw, readOllamaChat, func(ask) wire { return ollamaWire{} }}
+	generate   = endpoint{Ollama, ollamaGenerateRaw, readOllamaGenerate, func(ask) wire { return ollamaWire{generate: true} }}
+)
+
+// call is a request to an endpoint, as far as it is understood.
+type call struct {
+	endpoint
+	body  object
+	name  string // the model as the client named it
+	model string // the upstream's name of it
+	ask   ask    // for a search only
+	opts  decode.Options
+	ov    overrides
+	why   string // the reason, as headerApplied has it
+}
+
+func (c *call) applied() string { return c.opts.Strategy + "; reason=" + c.why }
+
+// understand decides what becomes of a request: opts.Strategy is "raw" or the search's.
+func (s *Server) understand(e endpoint, body []byte) (*call, error) {
+	o, err := parseObject(body)
+	if err != nil {
+		return nil, err
+	}
+	c := &call{endpoint: e, body: o}
+	if err := o.read("model", &c.name, "a string"); err != nil {
+		return nil, err
+	}
+	var pick choice
+	var virtual bool
+	c.model, pick, virtual = splitName(c.name)
+	if c.ov, err = readOverrides(o); err != nil {
+		return nil, err
+	}
+	asked := virtual // the client itself picked a strategy
+	param := "model"
+	switch {
+	case c.ov.Strategy != nil:
+		if !virtual || pick.strategy != *c.ov.Strategy {
+			pick = choice{strategy: *c.ov.Strategy}
+		}
+		asked, param = true, "prm.strategy"
+	case !virtual:
+		pick = choice{strategy: s.cfg.Defaults.Strategy}
+	}
+	if pick.n > 0 {
+		if err := checkN(pick.n, "model"); err != nil {
+			return nil, err
+		}
+	}
+	if c.ov.N != nil {
+		pick.n = *c.ov.N
+	}
+	if asked {
+		if err := s.checkOffered(pick.strategy, param); err != nil {
+			return nil, err
+		}
+	}
+	c.opts.Strategy = strategyRaw
+	if pick.strategy == strategyRaw {
+		c.why = "default"
+		if asked {
+			c.why = "asked"
+		}
+		return c, nil
+	}
+	if c.why = e.raw(o); c.why != "" {
+		return c, nil
+	}
+	if !asked && s.checkOffered(pick.strategy, param) != nil {
+		c.why = "no checkpoint"
+		return c, nil
+	}
+	if c.ask, err = e.read(o); err != nil {
+		return nil, err
+	}
+	c.why = "asked"
+	if !asked {
+		if !worthSearching(lastQuestion(c.ask.messages)) {
+			c.why = "nothing to work out"
+			return c, nil
+		}
+		c.why = "question"
+	}
+	c.opts = c.ask.options(s.cfg.Defaults, pick, c.ov, s.seed(c.ask))
+	if err := c.opts.Validate(); err != nil {
+		return nil, badRequest("prm", "%v", err)
+	}
+	return c, nil
+}
+
+// lastQuestion is the user's last message.
+func lastQuestion(messages []adapters.Message) string {
+	for i := len(messages) - 1; i >= 0; i-- {
+		if messages[i].Role == adapters.User {
+			return messages[i].Content
+		}
+	}
+	return ""
+}
+
+// seed is the client's, or one drawn so that asking again gives another answer. It stays below 2³¹: some servers' seeds
+// have 32 bits, and the candidates count up from it.
+func (s *Server) seed(a ask) int64 {
+	if a.seed != nil {
+		return *a.seed
+	}
+	return rand.Int64N(1 << 31)
+}
+
+// generating handles an endpoint.
+func (s *Server) generating(e endpoint) gin.HandlerFunc {
+	return func(g *gin.Context) {
+		if encoding := g.GetHeader("Content-Encoding"); encoding != "" && encoding != "identity" {
+			if e.dialect == Ollama && s.cfg.Dialect != Ollama {
+				s.fail(g, e.dialect, &problem{status: http.StatusUnsupportedMediaType, kind: kindInvalid,
+					message: "a body with Content-Encoding can't be translated: send it plain"})
+				return
+			}
+			s.decided(g, strategyRaw, strategyRaw+"; reason=content-encoding")
+			s.forward(g, nil)
+			return
+		}
+		body, err := readBody(g.Writer, g.Request, s.cfg.MaxBody)
+		if err != nil {
+			s.fail(g, e.dialect, err)
+			return
+		}
+		c, err := s.understand(e, body)
+		if err != nil {
+			s.fail(g, e.dialect, err)
+			return
+		}
+		s.decided(g, c.opts.Strategy, c.applied())
+		switch {
+		case c.opts.Strategy != strategyRaw:
+			s.search(g, c)
+		case e.dialect == Ollama && s.cfg.Dialect != Ollama:
+			s.translate(g, c)
+		default:
+			s.forward(g, upstreamBytes(c.body))
+		}
+	}
+}
+
+// decided notes what becomes of a request, for the client and for the metrics.
+func (s *Server) decided(g *gin.Context, strategy, applied string) {
+	g.Header(headerApplied, applied)
+	g.Set(keyStrategy, strategy)
+}
+
+// search answers a call by the Reasoner. A stream shows signs of life while the search runs; until the first of them, or
+// the answer, an error has its proper status.
+func (s *Server) search(g *gin.Context, c *call) {
+	select {
+	case s.queue <- struct{}{}:
+		defer func() { <-s.queue }()
+	default:
+		s.fail(g, c.dialect, &problem{status: http.StatusTooManyRequests, kind: kindRate, code: "too_many_searches",
+			message: "too many searches are waiting: try again soon, or ask for raw", retryAfter: 5 * time.Second})
+		return
+	}
+	ctx, cancel := context.WithCancel(s.authorized(g.Request))
+	defer cancel()
+	if s.cfg.SearchTimeout > 0 {
+		ctx, cancel = context.WithTimeout(ctx, s.cfg.SearchTimeout)
+		defer cancel()
+	}
+	began := s.now()
+	h := head{id: "chatcmpl-" + s.newID(), created: began, model: c.name}
+	w := c.wire(c.ask)
+	out := streamer{g: g, wire: w}
+	done := make(chan outcome, 1)
+	go func() { done <- s.solve(ctx, c) }()
+
+	var tick <-chan time.Time
+	if c.ask.stream {
+		ticker := time.NewTicker(s.cfg.KeepAlive)
+		defer ticker.Stop()
+		tick = ticker.C
+	}
+	var o outcome
+	for waiting := true; waiting; {
+		select {
+		case o = <-done:
+			waiting = false
+		case <-tick:
+			if out.send(w.keepAlive(h)) != nil {
+				cancel() // the client is gone; the search ends soon
+				tick = nil
+			}
+		}
+	}
+	if o.err != nil {
+		s.failed(g, &out, problemOf(o.err))
+		return
+	}
+	s.metrics.searched(c.opts.Strategy, o.result)
+	a := answerOf(h, c.ask, o.result, s.report(c, o.result))
+	a.elapsed = s.now().Sub(began)
+	if !c.ask.stream {
+		g.Data(http.StatusOK, "application/json; charset=utf-8", w.whole(a))
+		return
+	}
+	for _, chunk := range w.stream(a) {
+		if out.send(chunk) != nil {
+			return
+		}
+	}
+}
+
+type outcome struct {
+	result decode.Result
+	err    error
+}
+
+// solve waits for its turn and runs the search. It runs in a goroutine of its own, where a panic would take the whole
+// process down, so it turns one into an error.
+func (s *Server) solve(ctx context.Context, c *call) (o outcome) {
+	defer func() {
+		if r := recover(); r != nil {
+			o.err = fmt.Errorf("panic in a search: %v\n%s", r, debug.Stack())
+		}
+	}()
+	if err := s.slots.Acquire(ctx, 1); err != nil {
+		return outcome{err: err}
+	}
+	defer s.slots.Release(1)
+	model := c.model
+	if model == "" {
+		model = s.cfg.Model
+	}
+	o.result, o.err = s.reasoner.Solve(ctx, model, c.ask.messages, c.opts)
+	if o.err != nil && ctx.Err() != nil {
+		o.err = ctx.Err() // whatever it ran into, that is why
+	}
+	return o
+}
+
+// failed ends a search that came to nothing: with a status of its own if nothing has been sent, else within the stream.
+func (s *Server) failed(g *gin.Context, out *streamer, p *problem) {
+	if !out.begun {
+		s.fail(g, out.wire.dialect(), p)
+		return
+	}
+	s.note(g, p)
+	for _, chunk := range out.wire.broken(p) {
+		if out.send(chunk) != nil {
+			return
+		}
+	}
+}
+
+// streamer sends the chunks of one stream, each flushed; the headers go out with the first.
+type streamer struct {
+	g     *gin.Context
+	wire  wire
+	begun bool
+}
+
+func (t *streamer) send(chunk []byte) error {
+	if !t.begun {
+		t.begun = true
+		t.g.Header("Content-Type", t.wire.streamType())
+		t.g.Header("Cache-Control", "no-cache")
+		t.g.Header("X-Accel-Buffering", "no") // nginx would hold the stream back
+		t.g.Status(http.StatusOK)
+	}
+	if _, err := t.g.Writer.Write(chunk); err != nil {
+		return err
+	}
+	return http.NewResponseController(t.g.Writer).Flush()
+}
+
+// report says how an answer came about.
+func (s *Server) report(c *call, r decode.Result) *report {
+	id, _ := s.reasoner.Checkpoint()
+	rep := &report{
+		Strategy:     c.opts.Strategy,
+		Applied:      c.applied(),
+		Checkpoint:   id,
+		Instruction:  s.reasoner.Instruction(),
+		Seed:         c.opts.Seed,
+		Tokens:       reportTokens{Prompt: r.PromptTokens, Completion: r.CompletionTokens},
+		ScoringCalls: r.ScoringCalls,
+		Seconds:      r.Elapsed.Seconds(),
+		Ignored:      c.ask.ignored,
+	}
+	if r.Answered {
+		rep.Answer = r.Answer
+	}
+	if c.ov.Steps == nil || *c.ov.Steps {
+		rep.Steps, rep.Candidates = reportSteps(r.Steps), reportCandidates(r.Candidates)
+	}
+	return rep
+}
+
+// upstreamBytes is a request without what is only the sidecar's: virtual names lose their suffix, the prm object goes.
+func upstreamBytes(o object) []byte {
+	return o.edit(func(key string, value json.RawMessage) json.RawMessage {
+		if key != "model" && key != "name" { // Ollama's older name of it
+			return nil
+		}
+		return bareName(value)
+	}, "prm")
+}

@@ -1,0 +1,126 @@
+package server
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+
+	"aprm/sidecar/decode"
+)
+
+// strategyRaw is no strategy of decode: the upstream answers, not the search.
+const strategyRaw = "raw"
+
+// maxN bounds the candidates a client may ask for.
+const maxN = 64
+
+// choice is a way of answering that a client picked. N is 0 where it leaves the number of candidates to the defaults.
+type choice struct {
+	strategy string
+	n        int
+}
+
+// short are the strategies' names within a virtual model name.
+var short = []struct{ name, strategy string }{
+	{"raw", strategyRaw},
+	{"guided", decode.Guided},
+	{"majority", decode.Majority},
+	{"vote", decode.WeightedVote},
+	{"best-of", decode.BestOfN},
+}
+
+// DefaultNames are the suffixes listed where a checkpoint is loaded; without one those that need it are left out.
+func DefaultNames() []string { return []string{"raw", "guided", "vote-8", "best-of-8", "majority-8"} }
+
+// parseChoice reads the suffix of a virtual model name: raw, guided, guided-4, majority-8, vote-8, best-of-8.
+func parseChoice(suffix string) (choice, bool) {
+	for _, s := range short {
+		if suffix == s.name {
+			return choice{strategy: s.strategy}, true
+		}
+		number, ok := strings.CutPrefix(suffix, s.name+"-")
+		if !ok || s.strategy == strategyRaw || !plainNumber(number) {
+			continue
+		}
+		n, err := strconv.Atoi(number)
+		if err != nil {
+			return choice{}, false
+		}
+		return choice{strategy: s.strategy, n: n}, true
+	}
+	return choice{}, false
+}
+
+func plainNumber(s string) bool {
+	return s != "" && s[0] != '0' && strings.Trim(s, "0123456789") == ""
+}
+
+// splitName takes a virtual model name apart. A name that isn't one comes back whole: models may have an @ of their own.
+func splitName(name string) (model string, c choice, virtual bool) {
+	at := strings.LastIndexByte(name, '@')
+	if at <= 0 {
+		return name, choice{}, false
+	}
+	if c, ok := parseChoice(name[at+1:]); ok {
+		return name[:at], c, true
+	}
+	return name, choice{}, false
+}
+
+// bareName is a JSON string that is a virtual model name, without its suffix; nil for any other value.
+func bareName(value json.RawMessage) json.RawMessage {
+	var name string
+	if json.Unmarshal(value, &name) != nil {
+		return nil
+	}
+	if model, _, virtual := splitName(name); virtual {
+		return compact(model)
+	}
+	return nil
+}
+
+// needsPRM tells whether a strategy scores steps.
+func needsPRM(strategy string) bool { return strategy != strategyRaw && strategy != decode.Majority }
+
+// strategies are the names that the prm object takes.
+func strategies() []string {
+	all := make([]string, len(short))
+	for i, s := range short {
+		all[i] = s.strategy
+	}
+	return all
+}
+
+// offered are the suffixes that models are listed with.
+func (s *Server) offered() []string {
+	if _, ok := s.reasoner.Checkpoint(); ok {
+		return s.cfg.Names
+	}
+	return slices.DeleteFunc(slices.Clone(s.cfg.Names), func(name string) bool {
+		c, _ := parseChoice(name)
+		return needsPRM(c.strategy)
+	})
+}
+
+// checkOffered refuses a strategy that needs a PRM where there is none. param is the field that asked for it.
+func (s *Server) checkOffered(strategy, param string) error {
+	if _, ok := s.reasoner.Checkpoint(); ok || !needsPRM(strategy) {
+		return nil
+	}
+	p := badRequest(param, "prm.strategy %s needs a PRM and no checkpoint is loaded: make one with `sidecar train`, "+
+		"serve it with --checkpoint, or ask for raw or majority", strategy)
+	p.code = "no_checkpoint"
+	return p
+}
+
+func checkN(n int, param string) error {
+	if n < 1 || n > maxN {
+		return badRequest(param, "%s: the number of candidates must be 1 to %d, not %d", param, maxN, n)
+	}
+	return nil
+}
+
+func notAStrategy(name string) error {
+	return badRequest("prm.strategy", "prm.strategy %q is not one of %s", name, strings.Join(strategies(), ", "))
+}

@@ -1,0 +1,101 @@
+package server
+
+import (
+	"time"
+
+	"github.com/ollama/ollama/api"
+
+	"aprm/prm/step"
+)
+
+// Ollama's answers with a prm object beside their own fields.
+type (
+	ollamaChat struct {
+		api.ChatResponse
+		PRM *report `json:"prm,omitempty"`
+	}
+	ollamaGenerate struct {
+		api.GenerateResponse
+		PRM *report `json:"prm,omitempty"`
+	}
+)
+
+// ollamaWire is the wire of /api/chat, and of /api/generate where generate is set.
+type ollamaWire struct{ generate bool }
+
+func (ollamaWire) dialect() Dialect { return Ollama }
+
+func (ollamaWire) streamType() string { return "application/x-ndjson" }
+
+// keepAlive is a chunk without content: Ollama's own client stumbles over a blank line.
+func (w ollamaWire) keepAlive(h head) []byte { return line(w.chunk(h, part{})) }
+
+func (w ollamaWire) whole(a answer) []byte {
+	return compact(w.chunk(a.head, a.last(part{text: a.text, logprobs: ollamaLogprobs(a.tokens)})))
+}
+
+func (w ollamaWire) stream(a answer) [][]byte {
+	var chunks [][]byte
+	for _, p := range pieces(a.text, a.tokens) {
+		chunks = append(chunks, line(w.chunk(a.head, part{text: p.text, logprobs: ollamaLogprobs(p.tokens)})))
+	}
+	return append(chunks, line(w.chunk(a.head, a.last(part{}))))
+}
+
+func (ollamaWire) broken(p *problem) [][]byte { return [][]byte{line(p.shape(Ollama))} }
+
+func line(v any) []byte { return append(compact(v), '\n') }
+
+// part is what one line of Ollama's stream says.
+type part struct {
+	text     string
+	thinking string
+	calls    []api.ToolCall
+	logprobs []api.Logprob
+	done     string // why it is done, "" when it isn't
+	metrics  api.Metrics
+	report   *report
+}
+
+// last completes the part that ends an answer.
+func (a answer) last(p part) part {
+	p.done, p.report = a.finish, a.report
+	p.metrics = api.Metrics{
+		TotalDuration:   a.elapsed,
+		PromptEvalCount: a.prompt,
+		EvalCount:       a.completion,
+		EvalDuration:    a.elapsed,
+	}
+	return p
+}
+
+func (w ollamaWire) chunk(h head, p part) any {
+	created := h.created.UTC().Truncate(time.Microsecond)
+	if w.generate {
+		return ollamaGenerate{PRM: p.report, GenerateResponse: api.GenerateResponse{
+			Model: h.model, CreatedAt: created, Response: p.text, Thinking: p.thinking, ToolCalls: p.calls,
+			Done: p.done != "", DoneReason: p.done, Metrics: p.metrics, Logprobs: p.logprobs,
+		}}
+	}
+	return ollamaChat{PRM: p.report, ChatResponse: api.ChatResponse{
+		Model: h.model, CreatedAt: created,
+		Message: api.Message{Role: "assistant", Content: p.text, Thinking: p.thinking, ToolCalls: p.calls},
+		Done:    p.done != "", DoneReason: p.done, Metrics: p.metrics, Logprobs: p.logprobs,
+	}}
+}
+
+func ollamaLogprobs(tokens []step.Token) []api.Logprob {
+	var out []api.Logprob
+	for _, t := range tokens {
+		l := api.Logprob{TokenLogprob: ollamaToken(t.Text, t.LogProb)}
+		for _, top := range t.Top {
+			l.TopLogprobs = append(l.TopLogprobs, ollamaToken(top.Text, top.LogProb))
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+func ollamaToken(text string, logprob float64) api.TokenLogprob {
+	return api.TokenLogprob{Token: text, Logprob: logprob, Bytes: bytesOf(text)}
+}

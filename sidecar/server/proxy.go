@@ -1,0 +1,181 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gin-gonic/gin"
+)
+
+// upstream is the way to the endpoint: where each path is, whose key is sent, and a reverse proxy that changes nothing.
+type upstream struct {
+	base      url.URL // scheme and host
+	root      string  // path below which everything but the OpenAI API is, "" or "/prefix"
+	api       string  // path of the OpenAI API, "/v1" unless the configured URL says otherwise
+	key       string
+	dropAuth  bool // the client's Authorization is for the sidecar
+	transport http.RoundTripper
+	proxy     *httputil.ReverseProxy
+}
+
+func newUpstream(cfg Config, log *slog.Logger) *upstream {
+	path := strings.TrimRight(cfg.Upstream.Path, "/")
+	u := &upstream{
+		base:      url.URL{Scheme: cfg.Upstream.Scheme, Host: cfg.Upstream.Host},
+		root:      strings.TrimSuffix(path, "/v1"),
+		api:       path,
+		key:       cfg.UpstreamKey,
+		dropAuth:  cfg.APIKey != "",
+		transport: cfg.Transport,
+	}
+	if cfg.Dialect == Ollama || path == "" {
+		u.api = u.root + "/v1"
+	} else if u.root == path {
+		u.root = "" // an API base of another name, such as /api/paas/v4: what lies beside it is at the host's root
+	}
+	if u.transport == nil {
+		u.transport = &http.Transport{
+			Proxy:               http.ProxyFromEnvironment,
+			DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+			MaxIdleConnsPerHost: 64,
+			IdleConnTimeout:     90 * time.Second,
+			TLSHandshakeTimeout: 10 * time.Second,
+			ForceAttemptHTTP2:   true,
+			DisableCompression:  true, // what the client didn't ask for is not unpacked for it
+		}
+	}
+	u.proxy = &httputil.ReverseProxy{
+		Rewrite:       u.rewrite,
+		Transport:     u.transport,
+		FlushInterval: -1, // every chunk as it comes
+		BufferPool:    &bufferPool{},
+		ErrorLog:      slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			d := OpenAI
+			if strings.HasPrefix(r.URL.Path, u.root+"/api/") {
+				d = Ollama
+			}
+			p := unreachable(err)
+			log.Warn("upstream", "path", r.URL.Path, "status", p.status, "error", err)
+			p.write(w, d)
+		},
+	}
+	return u
+}
+
+// locate gives a client's path its place at the upstream. Escapes are kept as the client wrote them.
+func (u *upstream) locate(escaped string) string {
+	if escaped == "/v1" || strings.HasPrefix(escaped, "/v1/") {
+		return u.api + strings.TrimPrefix(escaped, "/v1")
+	}
+	return u.root + escaped
+}
+
+// rewrite leaves a request as the client sent it but for its address, hop-by-hop headers and, where a key is configured,
+// the key.
+func (u *upstream) rewrite(r *httputil.ProxyRequest) {
+	escaped := u.locate(r.In.URL.EscapedPath())
+	if path, err := url.PathUnescape(escaped); err == nil {
+		r.Out.URL.Path, r.Out.URL.RawPath = path, escaped
+	}
+	r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = u.base.Scheme, u.base.Host, ""
+	r.Out.URL.RawQuery = r.In.URL.RawQuery
+	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"} {
+		if v, ok := r.In.Header[name]; ok { // the client's own word, which ReverseProxy takes out
+			r.Out.Header[name] = v
+		}
+	}
+	u.authorize(r.Out.Header, r.In.Header.Get("Authorization"))
+}
+
+// authorize sets what the upstream is told of the client.
+func (u *upstream) authorize(h http.Header, client string) {
+	switch {
+	case u.key != "":
+		h.Set("Authorization", "Bearer "+u.key)
+	case u.dropAuth || client == "":
+		h.Del("Authorization")
+	default:
+		h.Set("Authorization", client)
+	}
+}
+
+// do sends a request of the sidecar's own on behalf of a client; path is a client's ("/v1/models"). A body is JSON.
+func (u *upstream) do(ctx context.Context, method, path string, body []byte, client string) (*http.Response, error) {
+	to := u.base
+	to.Path = u.locate(path)
+	req, err := http.NewRequestWithContext(ctx, method, to.String(), bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	req.Header.Set("Accept-Encoding", "identity")
+	u.authorize(req.Header, client)
+	resp, err := u.transport.RoundTrip(req)
+	if err != nil {
+		return nil, unreachable(err)
+	}
+	return resp, nil
+}
+
+func (u *upstream) close() {
+	if t, ok := u.transport.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}
+
+// forward sends a request to the upstream as it is; body is what has been read of it, nil when nothing has.
+func (s *Server) forward(g *gin.Context, body []byte) {
+	if body != nil {
+		g.Request.Body = io.NopCloser(bytes.NewReader(body))
+		g.Request.ContentLength = int64(len(body))
+	}
+	s.upstream.proxy.ServeHTTP(g.Writer, g.Request)
+}
+
+// bufferPool lends the buffers that bodies are copied through.
+type bufferPool struct{ pool sync.Pool }
+
+func (b *bufferPool) Get() []byte {
+	if buf, ok := b.pool.Get().(*[]byte); ok {
+		return *buf
+	}
+	return make([]byte, 32<<10)
+}
+
+func (b *bufferPool) Put(buf []byte) { b.pool.Put(&buf) }
+
+type authorizationKey struct{}
+
+// authorized is a request's context with the Authorization that is to go upstream, see ForwardAuthorization.
+func (s *Server) authorized(r *http.Request) context.Context {
+	if value := r.Header.Get("Authorization"); value != "" && s.upstream.key == "" && !s.upstream.dropAuth {
+		return context.WithValue(r.Context(), authorizationKey{}, value)
+	}
+	return r.Context()
+}
+
+// ForwardAuthorization is the transport for the adapters behind a Reasoner: a request made while answering a client carries
+// that client's Authorization, unless keys are configured that forbid it.
+func ForwardAuthorization(next http.RoundTripper) http.RoundTripper { return forwarder{next} }
+
+type forwarder struct{ next http.RoundTripper }
+
+func (f forwarder) RoundTrip(r *http.Request) (*http.Response, error) {
+	if value, ok := r.Context().Value(authorizationKey{}).(string); ok {
+		r = r.Clone(r.Context())
+		r.Header.Set("Authorization", value)
+	}
+	return f.next.RoundTrip(r)
+}
