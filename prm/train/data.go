@@ -133,8 +133,8 @@ func ownWeight(e Example) float64 {
 func check(examples []Example, width int) error {
 	for i, e := range examples {
 		for _, v := range [][]float32{e.Input.Last, e.Input.Mean} {
-			if v != nil && width > 0 && len(v) != width {
-				return fmt.Errorf("example %d: hidden state of width %d, want %d", i, len(v), width)
+			if v != nil && len(v) != width {
+				return fmt.Errorf("example %d: hidden state of width %d, the model's is %d: mask it, or start a fresh model", i, len(v), width)
 			}
 			for _, x := range v {
 				if math.IsNaN(float64(x)) {

@@ -26,11 +26,10 @@ func Fit(ctx context.Context, start, ref *prm.Model, examples []Example, opt Opt
 	if err != nil {
 		return nil, Report{}, err
 	}
-	best, report, err := r.epochs(ctx)
-	if err != nil {
+	if err := r.epochs(ctx); err != nil {
 		return nil, Report{}, err
 	}
-	m, err := r.finish(best, start, &report)
+	m, report, err := r.finish(start)
 	report.Elapsed = time.Since(began)
 	return m, report, err
 }
@@ -95,7 +94,8 @@ type run struct {
 	heldOut []Example
 	weighed []weights // of heldOut, for its loss
 	opti    *optimiser
-	best    *prm.Weights
+	best    *prm.Weights // on the held-out problems, so far
+	resumed bool         // goes on within the round of the start model
 }
 
 func prepare(start, ref *prm.Model, examples []Example, opt Options) (*run, error) {
@@ -108,6 +108,9 @@ func prepare(start, ref *prm.Model, examples []Example, opt Options) (*run, erro
 	r := &run{opt: opt}
 	if start != nil {
 		r.header = start.Header()
+		if h := r.header; h.Width > 0 && opt.Model != "" && opt.Model != h.Model {
+			return nil, fmt.Errorf("the start model reads hidden states of %s, not of %s: start a fresh one", h.Model, opt.Model)
+		}
 	} else {
 		last, mean := widths(examples)
 		r.header = prm.Fresh(opt.Model, pooling(last, mean), max(last, mean), opt.Shape)
@@ -130,26 +133,31 @@ func prepare(start, ref *prm.Model, examples []Example, opt Options) (*run, erro
 	}
 	r.heldOut, r.weighed = heldOut, balance(heldOut)
 
-	switch {
-	case start == nil:
+	if start == nil {
 		r.best = initial(r.header, r.train, opt.Seed)
-		r.opti = newOptimiser(r.best.Clone())
-		r.opti.round = opt.Round
-	case len(start.Optimiser()) == 0:
+	} else {
 		r.best = start.Weights()
+	}
+	if start == nil || len(start.Optimiser()) == 0 {
 		r.opti = newOptimiser(r.best.Clone())
-		r.opti.round = opt.Round
-	default:
-		r.best = start.Weights()
+	} else {
 		opti, err := unmarshalOptimiser(start.Optimiser(), r.best.Clone())
 		if err != nil {
 			return nil, err
 		}
-		if opti.round != opt.Round {
-			opti.nextRound(opt.Round, r.best.Clone())
+		if opti.round == opt.Round {
+			r.opti, r.resumed = opti, true
+			return r, nil
 		}
+		opti.weights = r.best.Clone()
 		r.opti = opti
 	}
+	// What the round starts from is the first to beat.
+	m, err := prm.New(r.header, r.best, nil)
+	if err != nil {
+		return nil, err
+	}
+	r.opti.begin(opt.Round, lossOf(m, r.heldOut, r.weighed))
 	return r, nil
 }
 
@@ -173,41 +181,36 @@ func pooling(last, mean int) string {
 	return ""
 }
 
-// epochs trains until the last epoch or until the held-out loss has not fallen for a while. It returns the best weights.
-func (r *run) epochs(ctx context.Context) (best *prm.Weights, report Report, err error) {
+// epochs trains until the last epoch or until the held-out loss has not fallen for a while, and keeps the best weights.
+func (r *run) epochs(ctx context.Context) (err error) {
 	o := r.opti
 	gr, err := newGraph[float32](r.header, r.opt.Batch)
 	if err != nil {
-		return nil, report, err
+		return err
 	}
 	defer func() { err = errors.Join(err, gr.close()) }()
 	gr.load(o.weights)
-	best = r.best
 	for o.epoch < r.opt.Epochs && !r.stale() {
 		loss, err := r.epoch(ctx, gr)
 		if err != nil {
-			return nil, report, err
+			return err
 		}
 		gr.store(o.weights)
 		o.epoch++
 		m, err := prm.New(r.header, o.weights, nil)
 		if err != nil {
-			return nil, report, fmt.Errorf("training diverged in epoch %d, try a lower rate: %w", o.epoch, err)
+			return fmt.Errorf("training diverged in epoch %d, try a lower rate: %w", o.epoch, err)
 		}
 		// Without a held-out loss there is nothing to choose by: the last epoch is kept.
-		held := lossOf(m, r.heldOut, r.weighed)
-		if math.IsNaN(held) || held < o.bestLoss {
-			o.bestEpoch = o.epoch
-			if !math.IsNaN(held) {
-				o.bestLoss = held
-			}
-			best = o.weights.Clone()
+		if held := lossOf(m, r.heldOut, r.weighed); math.IsNaN(held) || held < o.bestLoss {
+			o.bestEpoch, o.bestLoss = o.epoch, held
+			r.best = o.weights.Clone()
 		}
 		if r.opt.Progress != nil {
 			r.opt.Progress(o.epoch, r.opt.Epochs, loss)
 		}
 	}
-	return best, report, nil
+	return nil
 }
 
 func (r *run) stale() bool {
@@ -266,16 +269,16 @@ func lossOf(m *prm.Model, examples []Example, w []weights) float64 {
 }
 
 // finish calibrates the best weights on the held-out problems, measures them, and makes the model.
-func (r *run) finish(best *prm.Weights, start *prm.Model, report *Report) (*prm.Model, error) {
+func (r *run) finish(start *prm.Model) (*prm.Model, Report, error) {
 	o, h := r.opti, r.header
 	h.Round, h.Created = r.opt.Round, r.opt.Created
-	if start != nil {
+	if start != nil && !r.resumed {
 		h.Parent = start.ID()
 	}
 	h.Trained = counts(r.train)
-	raw, err := prm.New(h, best, nil)
+	raw, err := prm.New(h, r.best, nil)
 	if err != nil {
-		return nil, err
+		return nil, Report{}, err
 	}
 	seen := evaluate(raw, r.heldOut, false)
 	blind := evaluate(raw, r.heldOut, true)
@@ -285,7 +288,7 @@ func (r *run) finish(best *prm.Weights, start *prm.Model, report *Report) (*prm.
 	for i, it := range r.train {
 		training[i] = it.Example
 	}
-	*report = Report{
+	report := Report{
 		Epochs: o.epoch, Best: o.bestEpoch, Train: len(r.train), HeldOut: len(r.heldOut),
 		TrainLoss: seenLoss(raw, training), HeldOutLoss: seenLoss(raw, r.heldOut),
 		AUC:        metric.Figure(metric.AUC(seen.step.logits, seen.step.positive)),
@@ -297,7 +300,8 @@ func (r *run) finish(best *prm.Weights, start *prm.Model, report *Report) (*prm.
 	}
 	before, after := calibrationError(seen.step.logits, seen.step.positive, seen.step.problem)
 	report.ECEBefore, report.ECE = metric.Figure(before), metric.Figure(after)
-	return prm.New(h, best, o.marshal())
+	m, err := prm.New(h, r.best, o.marshal())
+	return m, report, err
 }
 
 // seenLoss is the step head's mean cross-entropy, unweighted; NaN without labels.

@@ -34,7 +34,7 @@ type optimiser struct {
 }
 
 func newOptimiser(w *prm.Weights) *optimiser {
-	o := &optimiser{weights: w, bestLoss: math.Inf(1)}
+	o := &optimiser{weights: w}
 	for _, t := range w.Trained() {
 		o.m = append(o.m, make([]float32, len(t.Data)))
 		o.v = append(o.v, make([]float32, len(t.Data)))
@@ -63,10 +63,12 @@ func (o *optimiser) step(i int, params, gradient []float32, rate, decay float64)
 	}
 }
 
-// nextRound forgets what belongs to one round and keeps the moments and the last gradient.
-func (o *optimiser) nextRound(round int, w *prm.Weights) {
-	o.round, o.epoch, o.bestEpoch, o.bestLoss = round, 0, 0, math.Inf(1)
-	o.weights = w
+// begin starts a round, whose first loss to beat is given (NaN when there is none to go by). Moments and last gradient stay.
+func (o *optimiser) begin(round int, loss float64) {
+	o.round, o.epoch, o.bestEpoch, o.bestLoss = round, 0, 0, loss
+	if math.IsNaN(loss) {
+		o.bestLoss = math.Inf(1)
+	}
 }
 
 const stateVersion = 1
@@ -109,7 +111,7 @@ func unmarshalOptimiser(b []byte, w *prm.Weights) (*optimiser, error) {
 	}
 	o.round, o.epoch, o.steps, o.bestEpoch = int(next()), int(next()), int(next()), int(next())
 	o.bestLoss = math.Float64frombits(next())
-	if o.steps < 0 || o.epoch < 0 || math.IsNaN(o.bestLoss) {
+	if o.steps < 0 || o.epoch < 0 {
 		return nil, errors.New("optimiser's state is damaged: start afresh")
 	}
 	for i, t := range w.Trained() {

@@ -221,7 +221,7 @@ func TestRunLeavesInputsAlone(t *testing.T) {
 
 func TestFitLearns(t *testing.T) {
 	examples := randomExamples(7, 240, 32)
-	m, report, err := Fit(context.Background(), nil, nil, examples, Options{Model: "llm", Seed: 1, Epochs: 15, Shape: small, Batch: 64})
+	m, report, err := Fit(context.Background(), nil, nil, examples, Options{Model: "llm", Seed: 1, Shape: small, Batch: 64, Rate: 0.01})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,5 +231,4 @@ func TestFitLearns(t *testing.T) {
 	if !m.Accepts("llm", 32) || m.Accepts("other", 32) {
 		t.Error("the model does not know which hidden states it was trained on")
 	}
-	t.Logf("%+v", report)
 }

@@ -1,0 +1,208 @@
+package train
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+
+	"aprm/prm/feature"
+	"aprm/prm/step"
+)
+
+func TestSplitIsByProblemAndStable(t *testing.T) {
+	examples := randomExamples(1, 600, 0)
+	train, held := split(examples, 5, 0.2)
+	side := make(map[string]bool)
+	for _, e := range train {
+		side[e.Problem] = false
+	}
+	for _, e := range held {
+		if _, ok := side[e.Problem]; ok {
+			t.Fatalf("%s is on both sides", e.Problem)
+		}
+	}
+	if share := float64(len(held)) / float64(len(examples)); share < .1 || share > .3 {
+		t.Errorf("%.2f held out, want about .2", share)
+	}
+	// More problems beside them must not move any across.
+	_, more := split(append(randomExamples(1, 600, 0), Example{Problem: "new"}), 5, 0.2)
+	if more[len(more)-1].Problem == "new" {
+		more = more[:len(more)-1]
+	}
+	if len(more) != len(held) {
+		t.Errorf("held out %d, with another problem %d", len(held), len(more))
+	}
+}
+
+func TestHarmoniseEvensMasksWithinPairs(t *testing.T) {
+	examples := randomExamples(1, 100, 4) // every third member lacks log-probabilities
+	examples[0].Input.Last = nil
+	examples[3].Input.Mean = nil
+	lone := Example{Input: examples[10].Input, Problem: "lone", Step: Right}
+	lone.Input.LogProbs = new([feature.NumLogProbs]float32)
+	examples = append(examples, lone)
+	out := harmonise(examples)
+	seen := make(map[string]masks)
+	for _, e := range out[:200] {
+		m := masksOf(e.Input)
+		if was, ok := seen[e.Pair]; ok && was != m {
+			t.Errorf("%s: masks %+v and %+v", e.Pair, was, m)
+		}
+		seen[e.Pair] = m
+	}
+	if out[1].Input.Last != nil || out[2].Input.Mean != nil {
+		t.Error("what one member lacks, the other kept")
+	}
+	if masksOf(out[200].Input) != (masks{true, true, true}) {
+		t.Error("a lone example lost something")
+	}
+}
+
+// Log-probabilities that only correct steps carry would tell: they are dropped.
+func TestHarmoniseDropsTellingLogProbs(t *testing.T) {
+	examples := randomExamples(1, 60, 0)
+	for i := range examples {
+		examples[i].Input.LogProbs, examples[i].Pair = nil, ""
+		if examples[i].Step == Right && i%4 == 0 {
+			examples[i].Input.LogProbs = new([feature.NumLogProbs]float32)
+		}
+	}
+	for i, e := range harmonise(examples) {
+		if e.Input.LogProbs != nil {
+			t.Fatalf("example %d kept its log-probabilities", i)
+		}
+	}
+}
+
+// The LLM's own steps carry log-probabilities and are mostly right; attacked ones carry none and are half wrong.
+func naturalAndAttacked() []Example {
+	rng := rand.New(rand.NewPCG(8, 8))
+	examples := randomExamples(1, 300, 0)
+	for i := range examples {
+		e := &examples[i]
+		if i%2 == 0 {
+			e.Input.LogProbs = nil
+			continue
+		}
+		e.Pair, e.Step = "", Right
+		e.Input.LogProbs = new([feature.NumLogProbs]float32)
+		if rng.IntN(6) == 0 {
+			e.Step = Wrong
+		}
+	}
+	return examples
+}
+
+func TestMaskProbe(t *testing.T) {
+	examples := naturalAndAttacked()
+	if got := MaskProbe(examples); math.Abs(float64(got)-.5) > .03 {
+		t.Errorf("as trained on: AUC %.3f by the masks alone", got)
+	}
+	// Unweighed the masks do tell, and the probe sees it.
+	var rows [][]float64
+	var positive []bool
+	var group []string
+	for _, e := range examples {
+		rows = append(rows, []float64{flag(e.Input.LogProbs != nil)})
+		positive, group = append(positive, e.Step == Right), append(group, e.Problem)
+	}
+	if got := Probe(rows, positive, group, nil); got < .6 {
+		t.Errorf("as they are: AUC %.3f, want the leak to show", got)
+	}
+}
+
+func TestArrangeMasksAPairAsOne(t *testing.T) {
+	its := items(harmonise(randomExamples(1, 80, 4)))
+	first := arrange(its, Options{Seed: 1, Mask: 0.5}, 0)
+	seen := make(map[string]masks)
+	masked := 0
+	for i, e := range first {
+		m := masksOf(e.Input)
+		if was, ok := seen[e.Pair]; ok && was != m {
+			t.Errorf("%s: masks %+v and %+v", e.Pair, was, m)
+		}
+		seen[e.Pair] = m
+		if !m.last {
+			masked++
+		}
+		if i%2 == 1 && e.Pair != first[i-1].Pair {
+			t.Errorf("%s is torn apart", e.Pair)
+		}
+	}
+	if share := float64(masked) / float64(len(first)); share < .3 || share > .7 {
+		t.Errorf("hidden states masked in %.2f of the pairs, want about half", share)
+	}
+	if reflect.DeepEqual(first, arrange(its, Options{Seed: 1, Mask: 0.5}, 1)) {
+		t.Error("two epochs are alike")
+	}
+	for _, e := range its {
+		if e.Input.Last == nil {
+			t.Fatal("the examples themselves were masked")
+		}
+	}
+}
+
+func TestFormatProbe(t *testing.T) {
+	var raw, normalised []string
+	var positive []bool
+	var group []string
+	rng := rand.New(rand.NewPCG(1, 1))
+	for i := range 200 {
+		a, b := 2+rng.IntN(50), 2+rng.IntN(50)
+		text := fmt.Sprintf("She buys %d+%d=%d apples.", a, b, a+b)
+		if i%2 == 0 {
+			text = fmt.Sprintf("Step %d: %s", 1+i%5, text)
+		}
+		raw, normalised = append(raw, text), append(normalised, step.Normalize(text))
+		positive, group = append(positive, i%2 == 0), append(group, fmt.Sprint(i/4))
+	}
+	if got := FormatProbe(raw, positive, group); got < .99 {
+		t.Errorf("raw: AUC %.3f, want the prefix to show", got)
+	}
+	if got := FormatProbe(normalised, positive, group); math.Abs(float64(got)-.5) > .1 {
+		t.Errorf("normalised: AUC %.3f, want about .5", got)
+	}
+}
+
+func TestCalibrate(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	var logits []float64
+	var positive []bool
+	var group []string
+	for i := range 2000 {
+		truth := rng.NormFloat64() * 2
+		logits = append(logits, 3*truth+1) // three times too sure, and shifted
+		positive = append(positive, rng.Float64() < 1/(1+math.Exp(-truth)))
+		group = append(group, fmt.Sprint(i))
+	}
+	p := calibrate(logits, positive)
+	if math.Abs(p.A-1.0/3) > .05 || math.Abs(p.B+1.0/3) > .15 {
+		t.Errorf("got %+v, want about 1/3 and −1/3", p)
+	}
+	before, after := calibrationError(logits, positive, group)
+	if after > before/3 || after > .04 {
+		t.Errorf("calibration error %.3f, was %.3f", after, before)
+	}
+	if p := calibrate([]float64{1, 2}, []bool{true, true}); p.A != 1 || p.B != 0 {
+		t.Errorf("one class: got %+v", p)
+	}
+	if p := calibrate([]float64{-9, -8, 8, 9}, []bool{true, true, false, false}); p.A <= 0 {
+		t.Errorf("reversed logits: got %+v, which turns the ranking round", p)
+	}
+}
+
+func TestThreshold(t *testing.T) {
+	var p []float64
+	var positive []bool
+	for i := range 100 {
+		p, positive = append(p, float64(i)/100), append(positive, i >= 30)
+	}
+	if got := threshold(p, positive); math.Abs(got-.3) > .011 {
+		t.Errorf("got %v, want .3", got)
+	}
+	if got := threshold(p[50:], positive[50:]); got != .5 {
+		t.Errorf("one class: got %v, want .5", got)
+	}
+}

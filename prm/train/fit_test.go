@@ -1,0 +1,239 @@
+package train
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math"
+	"path/filepath"
+	"reflect"
+	"testing"
+	"time"
+
+	"aprm/prm"
+)
+
+var quick = Options{Model: "llm", Seed: 3, Shape: small, Batch: 32, Rate: 0.01, Epochs: 6, Patience: -1, Created: time.Unix(0, 0).UTC()}
+
+func fit(t *testing.T, start, ref *prm.Model, examples []Example, opt Options) (*prm.Model, Report) {
+	t.Helper()
+	m, report, err := Fit(context.Background(), start, ref, examples, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, report
+}
+
+func sameModel(t *testing.T, got, want *prm.Model) {
+	t.Helper()
+	if !reflect.DeepEqual(got.Header(), want.Header()) {
+		t.Errorf("header %+v, want %+v", got.Header(), want.Header())
+	}
+	if !reflect.DeepEqual(got.Weights(), want.Weights()) {
+		t.Error("the weights differ")
+	}
+	if !bytes.Equal(got.Optimiser(), want.Optimiser()) {
+		t.Error("the optimiser's states differ")
+	}
+}
+
+func TestFitIsDeterministic(t *testing.T) {
+	examples := randomExamples(1, 60, 8)
+	a, ra := fit(t, nil, nil, examples, quick)
+	b, rb := fit(t, nil, nil, examples, quick)
+	sameModel(t, a, b)
+	ra.Elapsed, rb.Elapsed = 0, 0
+	ra.ValueAUC, rb.ValueAUC = 0, 0
+	if ra != rb {
+		t.Errorf("reports %+v, then %+v", ra, rb)
+	}
+	other := quick
+	other.Seed++
+	if c, _ := fit(t, nil, nil, examples, other); c.ID() == a.ID() {
+		t.Error("another seed gave the same model")
+	}
+}
+
+// Stopped after two epochs, written to disk, read and gone on with: bit for bit the unbroken run.
+func TestResumedRunEqualsUnbrokenRun(t *testing.T) {
+	for _, patience := range []int{-1, 3} {
+		examples := randomExamples(2, 60, 8)
+		opt := quick
+		opt.Patience = patience
+		unbroken, _ := fit(t, nil, nil, examples, opt)
+
+		opt.Epochs = 2
+		part, _ := fit(t, nil, nil, examples, opt)
+		path := filepath.Join(t.TempDir(), "part.ckpt")
+		if err := prm.Save(path, part); err != nil {
+			t.Fatal(err)
+		}
+		loaded, err := prm.Load(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		opt.Epochs = quick.Epochs
+		resumed, _ := fit(t, loaded, nil, examples, opt)
+		sameModel(t, resumed, unbroken)
+	}
+}
+
+// The same over rounds: the second round from a checkpoint equals the second round from memory.
+func TestNextRoundFromCheckpoint(t *testing.T) {
+	examples := randomExamples(2, 60, 8)
+	zero, _ := fit(t, nil, nil, examples, quick)
+	next := quick
+	next.Round, next.KL, next.Entropy = 1, 0.1, 0.01
+	want, _ := fit(t, zero, zero, randomExamples(9, 60, 8), next)
+	if want.Header().Parent != zero.ID() || want.Header().Round != 1 {
+		t.Errorf("header %+v does not name its parent %s and round", want.Header(), zero.ID())
+	}
+	path := filepath.Join(t.TempDir(), "zero.ckpt")
+	if err := prm.Save(path, zero); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := prm.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, _ := fit(t, loaded, loaded, randomExamples(9, 60, 8), next)
+	sameModel(t, got, want)
+}
+
+func TestKLHoldsToReference(t *testing.T) {
+	examples := randomExamples(2, 60, 8)
+	zero, _ := fit(t, nil, nil, examples, quick)
+	var flipped []Example // the opposite of what zero learnt
+	for _, e := range examples {
+		e.Step = Right + Wrong - e.Step
+		flipped = append(flipped, e)
+	}
+	next := quick
+	next.Round = 1
+	distance := func(kl float64) float64 {
+		next.KL = kl
+		m, _ := fit(t, zero, zero, flipped, next)
+		var sum float64
+		for _, e := range examples {
+			a, _ := zero.Logits(e.Input)
+			b, _ := m.Logits(e.Input)
+			sum += math.Abs(a - b)
+		}
+		return sum / float64(len(examples))
+	}
+	if free, held := distance(0), distance(20); held > free/2 {
+		t.Errorf("moved %.3f from the reference with a KL weight, %.3f without", held, free)
+	}
+}
+
+func TestEntropyKeepsFromBeingSure(t *testing.T) {
+	examples := randomExamples(2, 80, 8)
+	sureness := func(c float64) float64 {
+		opt := quick
+		opt.Entropy = c
+		m, _ := fit(t, nil, nil, examples, opt)
+		var sum float64
+		for _, e := range examples {
+			z, _ := m.Logits(e.Input)
+			sum += math.Abs(z)
+		}
+		return sum / float64(len(examples))
+	}
+	if free, spread := sureness(0), sureness(2); spread > free*0.8 {
+		t.Errorf("mean |logit| %.3f with an entropy bonus, %.3f without", spread, free)
+	}
+}
+
+func TestFitStopsWhenCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	opt := quick
+	epochs := 0
+	opt.Progress = func(done, total int, loss float64) {
+		epochs = done
+		if total != opt.Epochs || math.IsNaN(loss) {
+			t.Errorf("progress %d of %d, loss %v", done, total, loss)
+		}
+		cancel()
+	}
+	_, _, err := Fit(ctx, nil, nil, randomExamples(1, 30, 0), opt)
+	if !errors.Is(err, context.Canceled) || epochs != 1 {
+		t.Errorf("after %d epochs: %v", epochs, err)
+	}
+}
+
+func TestFitRefuses(t *testing.T) {
+	good := randomExamples(1, 30, 8)
+	change := func(f func(e *Example)) []Example {
+		out := append([]Example(nil), good...)
+		f(&out[3])
+		return out
+	}
+	blind, _ := fit(t, nil, nil, randomExamples(1, 30, 0), quick)
+	sighted, _ := fit(t, nil, nil, good, quick)
+	for _, c := range []struct {
+		name     string
+		start    *prm.Model
+		examples []Example
+		opt      Options
+	}{
+		{"nothing", nil, nil, quick},
+		{"widths that differ", nil, change(func(e *Example) { e.Input.Last = make([]float32, 5) }), quick},
+		{"NaN", nil, change(func(e *Example) { e.Input.Mean = []float32{float32(math.NaN()), 0, 0, 0, 0, 0, 0, 0} }), quick},
+		{"no problem", nil, change(func(e *Example) { e.Problem = "" }), quick},
+		{"target", nil, change(func(e *Example) { e.Step = 7 }), quick},
+		{"weight", nil, change(func(e *Example) { e.Weight = -1 }), quick},
+		{"hidden states for a model without", blind, good, quick},
+		{"another LLM's hidden states", sighted, good, Options{Model: "other"}},
+		{"KL without reference", nil, good, Options{KL: 1}},
+		{"dropout", nil, good, Options{Dropout: 1}},
+		{"rate", nil, good, Options{Rate: math.NaN()}},
+	} {
+		if _, _, err := Fit(context.Background(), c.start, nil, c.examples, c.opt); err == nil {
+			t.Errorf("%s: no error", c.name)
+		}
+	}
+}
+
+func TestOneClassOnly(t *testing.T) {
+	examples := randomExamples(1, 40, 0)
+	for i := range examples {
+		examples[i].Step, examples[i].Value = Right, Unlabelled
+	}
+	m, report := fit(t, nil, nil, examples, quick)
+	if !math.IsNaN(float64(report.AUC)) {
+		t.Errorf("AUC %v of one class", report.AUC)
+	}
+	if s := m.Score(examples[0].Input); math.IsNaN(s.Step) || math.IsNaN(s.Value) {
+		t.Errorf("score %+v", s)
+	}
+}
+
+func TestValueHeadLearnsFromOutcomes(t *testing.T) {
+	examples := randomExamples(4, 200, 24)
+	for i := range examples {
+		examples[i].Value, examples[i].Step, examples[i].Pair = examples[i].Step, Unlabelled, ""
+	}
+	opt := quick
+	opt.Epochs = 15
+	_, report := fit(t, nil, nil, examples, opt)
+	if report.ValueAUC < .75 {
+		t.Errorf("value AUC %.3f on held-out problems", report.ValueAUC)
+	}
+	if !math.IsNaN(float64(report.AUC)) {
+		t.Errorf("step AUC %v without step labels", report.AUC)
+	}
+}
+
+func TestAfterFirstError(t *testing.T) {
+	in := []Target{Right, Unlabelled, Wrong, Right, Wrong}
+	want := []Target{Right, Unlabelled, Wrong, Unlabelled, Unlabelled}
+	if got := AfterFirstError(in); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if in[3] != Right {
+		t.Error("the argument was changed")
+	}
+	if got := AfterFirstError([]Target{Right, Right}); !reflect.DeepEqual(got, []Target{Right, Right}) {
+		t.Errorf("no error: got %v", got)
+	}
+}
