@@ -1,0 +1,20 @@
+# docker build -t sidecar . && docker run -p 127.0.0.1:8484:8484 -v "$PWD:/data" -e … sidecar
+# Checkpoints, data files and configuration are looked for in /data.
+FROM golang:1.26 AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+RUN CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /sidecar ./sidecar && mkdir /data
+
+FROM scratch
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+COPY --from=build --chown=65532:65532 /data /data
+COPY --from=build /sidecar /sidecar
+USER 65532:65532
+WORKDIR /data
+EXPOSE 8484
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["/sidecar", "healthy", "http://127.0.0.1:8484"]
+ENTRYPOINT ["/sidecar"]
+# In a container the default, 127.0.0.1, would be out of reach.
+CMD ["serve", "--listen", "0.0.0.0:8484"]

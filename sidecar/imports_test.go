@@ -1,0 +1,88 @@
+package main
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// arrows says which packages of this module each package may import; only this one, which wires them, may import all.
+var arrows = map[string]string{
+	"prm/step":             "",
+	"prm/arith":            "",
+	"prm/metric":           "",
+	"prm/feature":          "prm/step prm/arith",
+	"prm":                  "prm/step prm/feature",
+	"prm/train":            "prm prm/step prm/feature prm/metric",
+	"adapters":             "prm/step",
+	"adapters/openai":      "adapters prm/step",
+	"adapters/ollama":      "adapters prm/step",
+	"adapters/recorded":    "adapters prm/step",
+	"adapters/adaptertest": "adapters prm/step",
+	"generator":            "adapters generator/oracle prm/step prm/arith prm/metric",
+	"generator/oracle":     "prm/step prm/arith",
+	"sidecar/decode":       "prm/step prm/arith",
+	"sidecar/dataset":      "prm/step",
+	"sidecar/engine":       "adapters prm prm/step prm/feature sidecar/decode",
+	"sidecar/eval":         "sidecar/decode prm/step prm/arith prm/metric",
+	"sidecar/server":       "sidecar/decode adapters prm/step",
+}
+
+// TestImportArrows holds the architecture: who may know whom, that only prm/train reaches gorgonia, and that the scorer
+// (prm and what it imports) reaches no network.
+func TestImportArrows(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "aprm/...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	imports := map[string][]string{}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Fields(line)
+		imports[fields[0]] = fields[1:]
+	}
+	for pkg, direct := range imports {
+		room, ours := strings.CutPrefix(pkg, "aprm/")
+		if !ours || room == "sidecar" {
+			continue
+		}
+		allowed, known := arrows[room]
+		if !known {
+			t.Errorf("%s has no entry in the table of arrows", room)
+		}
+		for _, imported := range direct {
+			if other, ours := strings.CutPrefix(imported, "aprm/"); ours && !slices.Contains(strings.Fields(allowed), other) {
+				t.Errorf("%s must not import %s", room, other)
+			}
+			if strings.HasPrefix(imported, "gorgonia.org/") && room != "prm/train" {
+				t.Errorf("%s must not import %s", room, imported)
+			}
+		}
+		if (room == "prm" || strings.HasPrefix(room, "prm/")) && room != "prm/train" {
+			if path := reach(imports, pkg, "net", map[string]bool{}); path != nil {
+				t.Errorf("%s must not reach the network: %s", room, strings.Join(path, " imports "))
+			}
+		}
+	}
+	for room := range arrows {
+		if imports["aprm/"+room] == nil {
+			t.Errorf("%s is in the table of arrows, but there is no such package", room)
+		}
+	}
+}
+
+// reach returns a chain of imports from pkg to goal, nil if there is none.
+func reach(imports map[string][]string, pkg, goal string, seen map[string]bool) []string {
+	if pkg == goal {
+		return []string{pkg}
+	}
+	for _, imported := range imports[pkg] {
+		if !seen[imported] {
+			seen[imported] = true
+			if path := reach(imports, imported, goal, seen); path != nil {
+				return append([]string{pkg}, path...)
+			}
+		}
+	}
+	return nil
+}
