@@ -1,0 +1,122 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+func TestUpstreamBytes(t *testing.T) {
+	tests := []struct{ name, in, want string }{
+		{"untouched", "{ \"model\" :\t\"m\",\n \"b\":1e2 , \"a\" : [ 1 ,2] }\n", ""},
+		{"a name of its own with an @", `{"model":"cf@meta"}`, ""},
+		{"virtual name", "{ \"model\" :\t\"m@vote-8\" , \"x\":1.0}", "{ \"model\" :\t\"m\" , \"x\":1.0}"},
+		{"every one of repeated names", `{"model":"a@raw","model":"b@raw"}`, `{"model":"a","model":"b"}`},
+		{"Ollama's older name", `{"name":"m@raw"}`, `{"name":"m"}`},
+		{"nested names stay", `{"model":"m@raw","x":{"model":"m@raw","prm":1}}`, `{"model":"m","x":{"model":"m@raw","prm":1}}`},
+		{"escapes in the rest stay", `{"model":"m\u0040raw","x":"\u00e9\/"}`, `{"model":"m","x":"\u00e9\/"}`},
+		{"prm first", `{"prm":{"n":1}, "model":"m"}`, `{ "model":"m"}`},
+		{"prm in the middle", `{"a":1 , "prm":{} ,"b":2}`, `{"a":1 ,"b":2}`},
+		{"prm last", `{"a":1, "prm":null }`, `{"a":1 }`},
+		{"prm alone", `{ "prm":{} }`, `{ }`},
+		{"prm twice at the front", `{"prm":1,"prm":2,"a":3,"prm":4}`, `{"a":3}`},
+		{"empty", ` {} `, ""},
+		{"HTML is no HTML", `{"model":"<m>@raw"}`, `{"model":"<m>"}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			want := tt.want
+			if want == "" {
+				want = tt.in
+			}
+			o, err := parseObject([]byte(tt.in))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := upstreamBytes(o); string(got) != want {
+				t.Errorf("got  %s\nwant %s", got, want)
+			}
+		})
+	}
+}
+
+func TestParseObjectRefuses(t *testing.T) {
+	for _, body := range []string{"", "  ", "[]", `"x"`, "{", `{"a"}`, `{"a":}`, `{"a":1,}`, `{"a":1} x`, `{"a":1}{}`, `{'a':1}`, "nul"} {
+		_, err := parseObject([]byte(body))
+		if err == nil {
+			t.Errorf("%q passes for an object", body)
+			continue
+		}
+		if p := problemOf(err); p.status != 400 || !strings.Contains(p.message, "body") {
+			t.Errorf("%q: %d %s", body, p.status, p.message)
+		}
+	}
+}
+
+// FuzzEdit: what is not to be changed comes out byte for byte, and what comes out is an object with the same members but
+// for prm and the suffixes.
+func FuzzEdit(f *testing.F) {
+	f.Add([]byte(`{"model":"m@raw", "prm":{}, "b":[1, 2]}`))
+	f.Add([]byte(`{"prm":1,"prm":2,"a":{"prm":3}}`))
+	f.Add([]byte("{\"a\":\"\xff\",\"model\":\"x@vote-8\"}"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		o, err := parseObject(body)
+		if err != nil {
+			return
+		}
+		if !json.Valid(body) {
+			t.Fatalf("%q is taken for an object", body)
+		}
+		out := upstreamBytes(o)
+		edited, err := parseObject(out)
+		if err != nil {
+			t.Fatalf("%q became %q: %v", body, out, err)
+		}
+		i := 0
+		for _, m := range o.members {
+			if m.key == "prm" {
+				continue
+			}
+			if i >= len(edited.members) || edited.members[i].key != m.key {
+				t.Fatalf("%q became %q: %q is lost", body, out, m.key)
+			}
+			was, is := body[m.start:m.end], out[edited.members[i].start:edited.members[i].end]
+			if bare := bareName(was); bare != nil && (m.key == "model" || m.key == "name") {
+				was = bare
+			}
+			if !bytes.Equal(was, is) {
+				t.Fatalf("%q became %q: %q is now %q", body, out, was, is)
+			}
+			i++
+		}
+		if i != len(edited.members) {
+			t.Fatalf("%q became %q: members were added", body, out)
+		}
+	})
+}
+
+// FuzzRequest: whatever a client sends, it is understood or refused with a 4xx, and what is to be searched can be.
+func FuzzRequest(f *testing.F) {
+	f.Add(byte(0), []byte(`{"model":"m@guided","messages":[{"role":"user","content":"1+1"}],"stop":["a"],"seed":1,"logprobs":true,"top_logprobs":2}`))
+	f.Add(byte(1), []byte(`{"model":"m","messages":[{"role":"user","content":"How many is 2 and 2?"}],"options":{"temperature":0,"num_predict":-1}}`))
+	f.Add(byte(2), []byte(`{"model":"m","prompt":"1+1","system":"s","prm":{"strategy":"majority","n":3}}`))
+	f.Add(byte(0), []byte(`{"messages":[{"role":"user","content":[{"type":"text","text":"1+1"}]}],"prm":{"strategy":"guided"}}`))
+	s := build(f, Config{Defaults: defaults(guided)}, &reasoner{checkpoint: "x"})
+	endpoints := []endpoint{openAIChat, chat, generate}
+	f.Fuzz(func(t *testing.T, which byte, body []byte) {
+		c, err := s.understand(endpoints[int(which)%len(endpoints)], body)
+		if err != nil {
+			if p := problemOf(err); p.status != 400 {
+				t.Fatalf("%s: %d %s", body, p.status, p.message)
+			}
+			return
+		}
+		if c.opts.Strategy != strategyRaw && len(c.ask.messages) == 0 {
+			t.Fatalf("%s: a search without a message", body)
+		}
+		if c.opts.Strategy == strategyRaw && !json.Valid(upstreamBytes(c.body)) {
+			t.Fatalf("%s: goes upstream as %s", body, upstreamBytes(c.body))
+		}
+	})
+}

@@ -1,0 +1,200 @@
+package server
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"aprm/adapters"
+	"aprm/sidecar/decode"
+)
+
+// TestUnderstand: which requests are searched, by what, and why.
+func TestUnderstand(t *testing.T) {
+	const ask = `"messages":[{"role":"user","content":"` + question + `"}]`
+	const hi = `"messages":[{"role":"user","content":"Hello!"}]`
+	tests := []struct {
+		name    string
+		e       endpoint
+		body    string
+		applied string
+	}{
+		{"bare name, a problem", openAIChat, `{"model":"m",` + ask + `}`, "guided; reason=question"},
+		{"no name at all", openAIChat, `{` + ask + `}`, "guided; reason=question"},
+		{"bare name, small talk", openAIChat, `{"model":"m",` + hi + `}`, "raw; reason=nothing to work out"},
+		{"small talk, but asked by name", openAIChat, `{"model":"m@guided",` + hi + `}`, "guided; reason=asked"},
+		{"small talk, but asked in the body", openAIChat, `{"model":"m","prm":{"strategy":"majority"},` + hi + `}`, "majority; reason=asked"},
+		{"the body beats the name", openAIChat, `{"model":"m@raw","prm":{"strategy":"best_of_n"},` + ask + `}`, "best_of_n; reason=asked"},
+		{"a prm object without a strategy asks for none", openAIChat, `{"model":"m","prm":{"n":2},` + hi + `}`, "raw; reason=nothing to work out"},
+		{"raw by name", openAIChat, `{"model":"m@raw",` + ask + `}`, "raw; reason=asked"},
+		{"raw in the body", openAIChat, `{"model":"m@guided","prm":{"strategy":"raw"},` + ask + `}`, "raw; reason=asked"},
+		{"the last question counts", openAIChat, `{"messages":[{"role":"user","content":"` + question + `"},{"role":"assistant","content":"12"},{"role":"user","content":"thanks"}]}`, "raw; reason=nothing to work out"},
+		{"text parts", openAIChat, `{"messages":[{"role":"user","content":[{"type":"text","text":"` + question + `"}]}]}`, "guided; reason=question"},
+		{"fields that say nothing", openAIChat, `{"tools":[],"tool_choice":"none","logit_bias":{},"foo":null,"response_format":{"type":"text"},"n":1,` + ask + `}`, "guided; reason=question"},
+		{"sampling fields", openAIChat, `{"top_k":40,"frequency_penalty":0.5,` + ask + `}`, "guided; reason=question"},
+
+		{"tools", openAIChat, `{"tools":[{"type":"function"}],` + ask + `}`, "raw; reason=tools"},
+		{"tools, though guided is asked", openAIChat, `{"model":"m@guided","tools":[{"type":"function"}],` + ask + `}`, "raw; reason=tools"},
+		{"tool choice", openAIChat, `{"tool_choice":"required",` + ask + `}`, "raw; reason=tools"},
+		{"a tool's answer", openAIChat, `{"messages":[{"role":"tool","content":"4 and 3","tool_call_id":"x"}]}`, "raw; reason=tools"},
+		{"a call in the history", openAIChat, `{"messages":[{"role":"assistant","tool_calls":[{}]},{"role":"user","content":"` + question + `"}]}`, "raw; reason=tools"},
+		{"functions", openAIChat, `{"functions":[{}],` + ask + `}`, "raw; reason=field functions"},
+		{"JSON mode", openAIChat, `{"response_format":{"type":"json_object"},` + ask + `}`, "raw; reason=response_format"},
+		{"JSON schema", openAIChat, `{"response_format":{"type":"json_schema","json_schema":{}},` + ask + `}`, "raw; reason=response_format"},
+		{"image", openAIChat, `{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:"}}]}]}`, "raw; reason=content part image_url"},
+		{"several answers", openAIChat, `{"n":2,` + ask + `}`, "raw; reason=n"},
+		{"prefill", openAIChat, `{"messages":[{"role":"user","content":"` + question + `"},{"role":"assistant","content":"He has"}]}`, "raw; reason=prefill"},
+		{"a server's extension", openAIChat, `{"guided_json":{"type":"object"},` + ask + `}`, "raw; reason=field guided_json"},
+		{"grammar", openAIChat, `{"grammar":"root ::= x",` + ask + `}`, "raw; reason=field grammar"},
+		{"logit bias", openAIChat, `{"logit_bias":{"1":-100},` + ask + `}`, "raw; reason=field logit_bias"},
+
+		{"Ollama chat", chat, `{"model":"m",` + ask + `}`, "guided; reason=question"},
+		{"Ollama chat, tools", chat, `{"model":"m","tools":[{}],` + ask + `}`, "raw; reason=tools"},
+		{"Ollama chat, format", chat, `{"model":"m","format":"json",` + ask + `}`, "raw; reason=format"},
+		{"Ollama chat, image", chat, `{"messages":[{"role":"user","content":"how many of the 3 cats?","images":["AA=="]}]}`, "raw; reason=images"},
+		{"Ollama chat, think", chat, `{"think":true,` + ask + `}`, "raw; reason=field think"},
+		{"Ollama chat, load", chat, `{"model":"m"}`, "raw; reason=load"},
+		{"Ollama chat, unload", chat, `{"model":"m","messages":[],"keep_alive":0}`, "raw; reason=load"},
+		{"Ollama chat, options", chat, `{"options":{"num_ctx":8192,"top_k":1,"temperature":0.1},` + ask + `}`, "guided; reason=question"},
+		{"Ollama chat, odd option", chat, `{"options":{"mirostat":2},` + ask + `}`, "raw; reason=option mirostat"},
+		{"Ollama generate", generate, `{"model":"m","prompt":"` + question + `","system":"be brief","raw":false}`, "guided; reason=question"},
+		{"Ollama generate, load", generate, `{"model":"m"}`, "raw; reason=load"},
+		{"Ollama generate, suffix", generate, `{"prompt":"` + question + `","suffix":"x"}`, "raw; reason=field suffix"},
+		{"Ollama generate, raw", generate, `{"prompt":"` + question + `","raw":true}`, "raw; reason=field raw"},
+		{"Ollama generate, template", generate, `{"prompt":"` + question + `","template":"x"}`, "raw; reason=field template"},
+		{"Ollama generate, context", generate, `{"prompt":"` + question + `","context":[1]}`, "raw; reason=field context"},
+		{"Ollama generate, images", generate, `{"prompt":"` + question + `","images":["AA=="]}`, "raw; reason=images"},
+	}
+	s := build(t, Config{Defaults: defaults(guided)}, &reasoner{checkpoint: "x"})
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c, err := s.understand(tt.e, []byte(tt.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.applied() != tt.applied {
+				t.Errorf("%s\n got %s\nwant %s", tt.body, c.applied(), tt.applied)
+			}
+		})
+	}
+}
+
+func TestRawByDefault(t *testing.T) {
+	s := build(t, Config{}, &reasoner{checkpoint: "x"})
+	c, err := s.understand(openAIChat, []byte(`{"messages":[{"role":"user","content":"`+question+`"}]}`))
+	if err != nil || c.applied() != "raw; reason=default" {
+		t.Errorf("%v, %v", c, err)
+	}
+}
+
+// TestWithoutCheckpoint: the configured strategy steps back to raw, an explicit wish is refused, majority works.
+func TestWithoutCheckpoint(t *testing.T) {
+	s := build(t, Config{Defaults: defaults(guided)}, &reasoner{})
+	understand := func(head string) (*call, error) {
+		return s.understand(openAIChat, []byte(`{`+head+`"messages":[{"role":"user","content":"`+question+`"}]}`))
+	}
+	if c, err := understand(`"model":"m",`); err != nil || c.applied() != "raw; reason=no checkpoint" {
+		t.Errorf("bare name: %v, %v", c, err)
+	}
+	for _, head := range []string{`"model":"m@majority-8",`, `"prm":{"strategy":"majority"},`} {
+		if c, err := understand(head); err != nil || c.applied() != "majority; reason=asked" {
+			t.Errorf("%s: %v, %v", head, c, err)
+		}
+	}
+	for head, param := range map[string]string{`"model":"m@guided",`: "model", `"prm":{"strategy":"weighted_vote"},`: "prm.strategy"} {
+		_, err := understand(head)
+		if err == nil {
+			t.Errorf("%s is taken", head)
+			continue
+		}
+		p := problemOf(err)
+		if p.status != 400 || p.param != param || !strings.Contains(p.message, "prm.strategy") || !strings.Contains(p.message, "sidecar train") {
+			t.Errorf("%s: %d %s %s", head, p.status, p.param, p.message)
+		}
+	}
+}
+
+// TestOptions: what of a request reaches the search.
+func TestOptions(t *testing.T) {
+	r := answers(decode.Result{Text: "12", Finish: decode.FinishEnd})
+	s := build(t, Config{Defaults: defaults(guided), Model: "fallback"}, r)
+	with := func(change func(o *decode.Options)) decode.Options {
+		o := defaults(guided)
+		o.Seed = 7
+		change(&o)
+		return o
+	}
+	const ask = `"messages":[{"role":"user","content":"` + question + `"}]`
+	tests := []struct {
+		path, body, model string
+		want              decode.Options
+	}{
+		{"/v1/chat/completions", `{"model":"m","seed":7,` + ask + `}`, "m", with(func(o *decode.Options) {})},
+		{"/v1/chat/completions", `{"seed":7,"temperature":0,"top_p":0,` + ask + `}`, "fallback", with(func(o *decode.Options) {})},
+		{"/v1/chat/completions", `{"model":"m@vote-8","seed":7,"temperature":1.5,"top_p":0.5,"max_tokens":100,` + ask + `}`, "m", with(func(o *decode.Options) {
+			o.Strategy, o.N, o.Temperature, o.TopP, o.MaxTokens = weightedVote, 8, 1.5, .5, 100
+		})},
+		{"/v1/chat/completions", `{"seed":7,"max_tokens":5,"max_completion_tokens":6,"logprobs":true,"top_logprobs":3,` + ask + `}`, "fallback", with(func(o *decode.Options) {
+			o.MaxTokens, o.LogProbs, o.TopLogProbs = 6, true, 3
+		})},
+		{"/v1/chat/completions", `{"model":"m@guided-2","seed":7,"prm":{"n":3,"threshold":0,"aggregate":"last","token_budget":99},` + ask + `}`, "m", with(func(o *decode.Options) {
+			o.N, o.Threshold, o.Aggregate, o.TokenBudget = 3, 0, "last", 99
+		})},
+		{"/api/chat", `{"model":"m","options":{"seed":7,"temperature":0.4,"top_p":0.8,"num_predict":50},` + ask + `}`, "m", with(func(o *decode.Options) {
+			o.Temperature, o.TopP, o.MaxTokens = .4, .8, 50
+		})},
+		{"/api/generate", `{"model":"m","options":{"seed":7,"num_predict":-1},"prompt":"` + question + `"}`, "m", with(func(o *decode.Options) {})},
+	}
+	for _, tt := range tests {
+		rec := post(s, tt.path, tt.body)
+		if rec.Code != 200 {
+			t.Errorf("%s: %d %s", tt.body, rec.Code, rec.Body)
+			continue
+		}
+		if got := r.last(t); !reflect.DeepEqual(got.opts, tt.want) || got.model != tt.model {
+			t.Errorf("%s\n got %q %+v\nwant %q %+v", tt.body, got.model, got.opts, tt.model, tt.want)
+		}
+	}
+}
+
+func TestSeedIsDrawnWhereNoneIsGiven(t *testing.T) {
+	r := answers(decode.Result{Text: "12"})
+	s := build(t, Config{Defaults: defaults(guided)}, r)
+	seeds := map[int64]bool{}
+	for range 4 {
+		post(s, "/v1/chat/completions", `{"messages":[{"role":"user","content":"`+question+`"}]}`)
+		seed := r.last(t).opts.Seed
+		if seed < 0 || seed >= 1<<31 {
+			t.Errorf("seed %d doesn't fit 31 bits", seed)
+		}
+		seeds[seed] = true
+	}
+	if len(seeds) == 1 {
+		t.Error("asking again has the same seed")
+	}
+}
+
+func TestMessages(t *testing.T) {
+	r := answers(decode.Result{Text: "12"})
+	s := build(t, Config{Defaults: defaults(guided)}, r)
+	post(s, "/v1/chat/completions", `{"messages":[{"role":"developer","content":"be brief"},{"role":"user","content":[{"type":"text","text":"`+question+`"},{"type":"text","text":"Think."}]}],"prm":{"strategy":"guided"}}`)
+	want := []adapters.Message{{Role: adapters.System, Content: "be brief"}, {Role: adapters.User, Content: question + "\nThink."}}
+	if got := r.last(t).messages; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	post(s, "/api/generate", `{"system":"be brief","prompt":"`+question+`"}`)
+	want[1].Content = question
+	if got := r.last(t).messages; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestConfigErrorsComeTogether(t *testing.T) {
+	_, err := New(Config{Dialect: "x", Names: []string{"beam-1"}, MaxBody: -1}, &reasoner{})
+	for _, want := range []string{"no upstream", `dialect "x"`, `"beam-1"`, "negative"} {
+		if !strings.Contains(fmt.Sprint(err), want) {
+			t.Errorf("%v says nothing of %s", err, want)
+		}
+	}
+}

@@ -1,0 +1,37 @@
+package server
+
+import "testing"
+
+func TestSplitName(t *testing.T) {
+	tests := []struct {
+		name, model string
+		want        choice
+		virtual     bool
+	}{
+		{"qwen2.5:1.5b@guided", "qwen2.5:1.5b", choice{strategy: guided}, true},
+		{"m@guided-4", "m", choice{strategy: guided, n: 4}, true},
+		{"m@raw", "m", choice{strategy: strategyRaw}, true},
+		{"m@vote-8", "m", choice{strategy: weightedVote, n: 8}, true},
+		{"m@best-of-16", "m", choice{strategy: bestOfN, n: 16}, true},
+		{"m@majority", "m", choice{strategy: majority}, true},
+		{"org/model@2024@vote-2", "org/model@2024", choice{strategy: weightedVote, n: 2}, true},
+
+		{"plain", "plain", choice{}, false},
+		{"claude@20240620", "claude@20240620", choice{}, false},
+		{"@cf/meta/llama", "@cf/meta/llama", choice{}, false},
+		{"@raw", "@raw", choice{}, false},
+		{"m@raw-3", "m@raw-3", choice{}, false},
+		{"m@vote-", "m@vote-", choice{}, false},
+		{"m@vote-08", "m@vote-08", choice{}, false},
+		{"m@vote--8", "m@vote--8", choice{}, false},
+		{"m@vote-99999999999999999999", "m@vote-99999999999999999999", choice{}, false},
+		{"m@Guided", "m@Guided", choice{}, false},
+		{"", "", choice{}, false},
+	}
+	for _, tt := range tests {
+		model, c, virtual := splitName(tt.name)
+		if model != tt.model || c != tt.want || virtual != tt.virtual {
+			t.Errorf("splitName(%q) = %q, %v, %t; want %q, %v, %t", tt.name, model, c, virtual, tt.model, tt.want, tt.virtual)
+		}
+	}
+}

@@ -1,0 +1,227 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"aprm/adapters"
+	"aprm/prm/step"
+	"aprm/sidecar/decode"
+)
+
+// solved is a result as a search returns it.
+func solved() decode.Result {
+	return decode.Result{
+		Text:     "3 boxes of 4 pens are 3*4 = 12 pens.\n#### 12",
+		Answer:   "12",
+		Answered: true,
+		Finish:   decode.FinishEnd,
+		Steps: []decode.ScoredStep{
+			{Text: "3 boxes of 4 pens are 3*4 = 12 pens.", Score: decode.Score{Step: .93, Value: .9}},
+			{Text: "#### 12", Score: decode.Score{Step: .97, Value: .95}},
+		},
+		Tokens: []step.Token{
+			{Text: "3 boxes of 4 pens", LogProb: -.5, Top: []step.Alternative{{Text: "3 boxes of 4 pens", LogProb: -.5}, {Text: "He", LogProb: -1}}},
+			{Text: " are 3*4 = 12 pens.\n", LogProb: -.25},
+			{Text: "#### 12", LogProb: -.125},
+		},
+		PromptTokens: 40, CompletionTokens: 83, ScoringCalls: 5, Elapsed: 1500 * time.Millisecond,
+	}
+}
+
+// TestWire holds every form of an answer against a golden file, headers included.
+func TestWire(t *testing.T) {
+	const ask = `"messages":[{"role":"user","content":"` + question + `"}]`
+	tests := []struct{ name, path, body string }{
+		{"openai", "/v1/chat/completions", `{"model":"m@guided","seed":7,` + ask + `}`},
+		{"openai_logprobs", "/v1/chat/completions", `{"model":"m","seed":7,"logprobs":true,"top_logprobs":2,` + ask + `}`},
+		{"openai_ignored_fields", "/v1/chat/completions", `{"model":"m","seed":7,"top_k":40,"frequency_penalty":0,"prm":{"steps":false},` + ask + `}`},
+		{"openai_stop", "/v1/chat/completions", `{"model":"m","seed":7,"stop":["####"],"logprobs":true,"prm":{"steps":false},` + ask + `}`},
+		{"openai_stream", "/v1/chat/completions", `{"model":"m","seed":7,"stream":true,` + ask + `}`},
+		{"openai_stream_usage", "/v1/chat/completions", `{"model":"m","seed":7,"stream":true,"stream_options":{"include_usage":true},"prm":{"steps":false},` + ask + `}`},
+		{"openai_stream_logprobs", "/v1/chat/completions", `{"model":"m","seed":7,"stream":true,"logprobs":true,"prm":{"steps":false},` + ask + `}`},
+		{"ollama_chat", "/api/chat", `{"model":"m@vote-8","stream":false,"options":{"seed":7},` + ask + `}`},
+		{"ollama_chat_stream", "/api/chat", `{"model":"m","options":{"seed":7,"num_ctx":8192},` + ask + `}`},
+		{"ollama_chat_stream_logprobs", "/api/chat", `{"model":"m","options":{"seed":7},"logprobs":true,"prm":{"steps":false},` + ask + `}`},
+		{"ollama_generate", "/api/generate", `{"model":"m","stream":false,"options":{"seed":7},"prompt":"` + question + `"}`},
+		{"ollama_generate_stream", "/api/generate", `{"model":"m","options":{"seed":7},"prm":{"steps":false},"prompt":"` + question + `"}`},
+	}
+	r := answers(solved())
+	r.instruction = "One short step a line."
+	s := build(t, Config{Defaults: defaults(guided)}, r)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			rec := post(s, tt.path, tt.body)
+			if rec.Code != http.StatusOK {
+				t.Fatalf("%d %s", rec.Code, rec.Body)
+			}
+			got := "Content-Type: " + rec.Header().Get("Content-Type") + "\n" + headerApplied + ": " + rec.Header().Get(headerApplied) + "\n\n" + rec.Body.String()
+			golden(t, tt.name, []byte(got))
+		})
+	}
+}
+
+func TestLengthIsTheFinish(t *testing.T) {
+	result := solved()
+	result.Finish = decode.FinishLength
+	s := build(t, Config{Defaults: defaults(guided)}, answers(result))
+	rec := post(s, "/v1/chat/completions", `{"messages":[{"role":"user","content":"`+question+`"}]}`)
+	if !strings.Contains(rec.Body.String(), `"finish_reason":"length"`) {
+		t.Error(rec.Body)
+	}
+	rec = post(s, "/api/generate", `{"stream":false,"prompt":"`+question+`"}`)
+	if !strings.Contains(rec.Body.String(), `"done_reason":"length"`) {
+		t.Error(rec.Body)
+	}
+}
+
+// TestPiecesJoinToTheText: for a client that joins the chunks nothing is lost, whatever the tokens are like.
+func TestPiecesJoinToTheText(t *testing.T) {
+	tokens := []step.Token{{Text: "a\nb"}, {Text: "c"}, {Text: "<end>"}}
+	for _, text := range []string{"", "a\nbc", "a\nbc\n", "\n\na", "x"} {
+		var joined strings.Builder
+		n := 0
+		for _, p := range pieces(text, tokens) {
+			joined.WriteString(p.text)
+			n += len(p.tokens)
+		}
+		if joined.String() != text || (text != "" && n != len(tokens)) {
+			t.Errorf("%q became %q with %d tokens", text, joined.String(), n)
+		}
+	}
+}
+
+// TestBadInput: the field at fault is named, in the dialect's own shape.
+func TestBadInput(t *testing.T) {
+	const ask = `"messages":[{"role":"user","content":"` + question + `"}]`
+	tests := []struct{ path, body, param, says string }{
+		{"/v1/chat/completions", ``, "", "empty"},
+		{"/v1/chat/completions", `{"model":`, "", "not valid JSON"},
+		{"/v1/chat/completions", `[1]`, "", "not a JSON object"},
+		{"/v1/chat/completions", `{} {}`, "", "goes on"},
+		{"/v1/chat/completions", `{"model":3,` + ask + `}`, "model", "a string"},
+		{"/v1/chat/completions", `{"model":"m"}`, "messages", "missing"},
+		{"/v1/chat/completions", `{"messages":"hi"}`, "messages", "a list"},
+		{"/v1/chat/completions", `{"messages":[]}`, "messages", "empty"},
+		{"/v1/chat/completions", `{"messages":[3]}`, "messages[0]", "an object"},
+		{"/v1/chat/completions", `{"messages":[{"role":"cat","content":"x"}]}`, "messages[0].role", "cat"},
+		{"/v1/chat/completions", `{"messages":[{"role":"user"}]}`, "messages[0].content", "a string"},
+		{"/v1/chat/completions", `{"messages":[{"role":"user","content":[{"type":"text"}]}]}`, "messages[0].content[0].text", "a string"},
+		{"/v1/chat/completions", `{"temperature":"hot",` + ask + `}`, "temperature", "0 to 2"},
+		{"/v1/chat/completions", `{"temperature":3,` + ask + `}`, "temperature", "0 to 2"},
+		{"/v1/chat/completions", `{"top_p":-1,` + ask + `}`, "top_p", "0 to 1"},
+		{"/v1/chat/completions", `{"max_tokens":0,` + ask + `}`, "max_tokens", "above 0"},
+		{"/v1/chat/completions", `{"max_completion_tokens":1.5,` + ask + `}`, "max_completion_tokens", "whole number"},
+		{"/v1/chat/completions", `{"seed":"x",` + ask + `}`, "seed", "whole number"},
+		{"/v1/chat/completions", `{"stop":[1],` + ask + `}`, "stop", "strings"},
+		{"/v1/chat/completions", `{"stream":"yes",` + ask + `}`, "stream", "true or false"},
+		{"/v1/chat/completions", `{"stream_options":1,` + ask + `}`, "stream_options", "object"},
+		{"/v1/chat/completions", `{"logprobs":true,"top_logprobs":21,` + ask + `}`, "top_logprobs", "0 to 20"},
+		{"/v1/chat/completions", `{"top_logprobs":2,` + ask + `}`, "top_logprobs", "logprobs"},
+		{"/v1/chat/completions", `{"model":"m@vote-65",` + ask + `}`, "model", "1 to 64"},
+		{"/v1/chat/completions", `{"prm":3,` + ask + `}`, "prm", "object"},
+		{"/v1/chat/completions", `{"prm":{"strategy":"magic"},` + ask + `}`, "prm.strategy", "weighted_vote"},
+		{"/v1/chat/completions", `{"prm":{"strategy":1},` + ask + `}`, "prm.strategy", "one of"},
+		{"/v1/chat/completions", `{"prm":{"n":0},` + ask + `}`, "prm.n", "1 to 64"},
+		{"/v1/chat/completions", `{"prm":{"threshold":2},` + ask + `}`, "prm.threshold", "0 to 1"},
+		{"/v1/chat/completions", `{"prm":{"aggregate":"max"},` + ask + `}`, "prm.aggregate", "min"},
+		{"/v1/chat/completions", `{"prm":{"token_budget":0},` + ask + `}`, "prm.token_budget", "above 0"},
+		{"/v1/chat/completions", `{"prm":{"steps":"no"},` + ask + `}`, "prm.steps", "true or false"},
+		{"/v1/chat/completions", `{"prm":{"beams":2},` + ask + `}`, "prm.beams", "no setting"},
+		{"/api/chat", `{"options":{"temperature":"hot"},` + ask + `}`, "options.temperature", "number"},
+		{"/api/chat", `{"options":3,` + ask + `}`, "options", "object"},
+		{"/api/chat", `{"options":{"stop":1},` + ask + `}`, "options.stop", "strings"},
+		{"/api/chat", `{"stream":1,` + ask + `}`, "stream", "true or false"},
+		{"/api/generate", `{"prompt":3}`, "prompt", "a string"},
+		{"/v1/prm/score", `{}`, "problem", "missing"},
+		{"/v1/prm/score", `{"problem":"x"}`, "steps", "missing"},
+		{"/v1/prm/score", `{"problem":"x","steps":"y"}`, "steps", "list"},
+	}
+	s := build(t, Config{Defaults: defaults(guided)}, answers(solved()))
+	for _, tt := range tests {
+		rec := post(s, tt.path, tt.body)
+		if rec.Code != http.StatusBadRequest {
+			t.Errorf("%s %s: %d %s", tt.path, tt.body, rec.Code, rec.Body)
+			continue
+		}
+		message, param := errorIn(t, tt.path, rec.Body.Bytes())
+		if !strings.Contains(message, tt.says) {
+			t.Errorf("%s: %q doesn't say %q", tt.body, message, tt.says)
+		}
+		if strings.HasPrefix(tt.path, "/v1") && param != tt.param {
+			t.Errorf("%s: param %q, want %q", tt.body, param, tt.param)
+		}
+		if !strings.Contains(message, tt.param) {
+			t.Errorf("%s: %q doesn't name %q", tt.body, message, tt.param)
+		}
+	}
+}
+
+// errorIn reads an error strictly in its dialect's shape.
+func errorIn(t *testing.T, path string, body []byte) (message, param string) {
+	t.Helper()
+	dec := json.NewDecoder(strings.NewReader(string(body)))
+	dec.DisallowUnknownFields()
+	if strings.HasPrefix(path, "/api") {
+		var e struct{ Error string }
+		if err := dec.Decode(&e); err != nil || e.Error == "" {
+			t.Fatalf("%s is no error of Ollama's: %v", body, err)
+		}
+		return e.Error, ""
+	}
+	var e struct {
+		Error struct {
+			Message, Type string
+			Param, Code   *string
+		}
+	}
+	if err := dec.Decode(&e); err != nil || e.Error.Message == "" || e.Error.Type == "" {
+		t.Fatalf("%s is no error of OpenAI's: %v", body, err)
+	}
+	if e.Error.Param != nil {
+		param = *e.Error.Param
+	}
+	return e.Error.Message, param
+}
+
+// TestFaults: what becomes of the errors of a search.
+func TestFaults(t *testing.T) {
+	tests := []struct {
+		name   string
+		err    error
+		status int
+		header string
+		says   string
+	}{
+		{"busy", &adapters.UpstreamError{Op: "generate", Status: 429, RetryAfter: 1500 * time.Millisecond, Message: "slow down"}, 429, "2", "slow down"},
+		{"server error", &adapters.UpstreamError{Op: "generate", Status: 500, Message: "boom"}, 502, "", "boom"},
+		{"unavailable", &adapters.UpstreamError{Op: "generate", Status: 503, Message: "loading"}, 502, "", "loading"},
+		{"gateway timeout", &adapters.UpstreamError{Op: "generate", Status: 504}, 504, "", "504"},
+		{"no connection", &adapters.UpstreamError{Op: "generate", Message: "connection refused", Err: errors.New("dial")}, 502, "", "refused"},
+		{"timeout", &adapters.UpstreamError{Op: "generate", Message: "timed out", Err: context.DeadlineExceeded}, 504, "", "timed out"},
+		{"no such model", &adapters.UpstreamError{Op: "generate", Status: 404, Message: "model 'x' not found"}, 404, "", "not found"},
+		{"key refused", &adapters.UpstreamError{Op: "generate", Status: 401, Message: "bad key"}, 401, "", "bad key"},
+		{"request refused", &adapters.UpstreamError{Op: "generate", Status: 422, Message: "too long"}, 400, "", "too long"},
+		{"wrapped", errors.Join(errors.New("all candidates failed"), &adapters.UpstreamError{Op: "generate", Status: 500, Message: "boom"}), 502, "", "boom"},
+		{"deadline", context.DeadlineExceeded, 504, "", "time"},
+		{"unsupported", adapters.ErrUnsupported, 501, "", "not supported"},
+		{"ours", errors.New("secret detail"), 500, "", "log"},
+	}
+	for _, tt := range tests {
+		s := build(t, Config{Defaults: defaults(guided)}, fails(tt.err))
+		for _, path := range []string{"/v1/chat/completions", "/api/chat"} {
+			for _, stream := range []string{"true", "false"} { // nothing has been streamed yet: the status is the error's
+				rec := post(s, path, `{"stream":`+stream+`,"messages":[{"role":"user","content":"`+question+`"}]}`)
+				message, _ := errorIn(t, path, rec.Body.Bytes())
+				if rec.Code != tt.status || rec.Header().Get("Retry-After") != tt.header || !strings.Contains(message, tt.says) || strings.Contains(message, "secret") {
+					t.Errorf("%s: %s: %d, Retry-After %q, %s", tt.name, path, rec.Code, rec.Header().Get("Retry-After"), rec.Body)
+				}
+			}
+		}
+	}
+}
