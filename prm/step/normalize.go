@@ -7,14 +7,14 @@ import (
 
 var (
 	spaces = regexp.MustCompile(`[ \t\r\v\f]+`)
-	// lead matches what numbers or marks a line: heading and answer marks, "Step 2:", "2.", "2)", bullets. Where nothing
+	// lead matches what numbers or marks a line: heading and answer marks, "Step 2:", "2.", "2)", bullets, "$$". Where nothing
 	// follows a number, it is not a mark but what the line says.
-	lead = regexp.MustCompile(`(?m)^(?: ?(?:#+ ?|(?i:step) ?\d+(?: ?[:.)–-]\s+|\n)|\d{1,3}[.)]\s+|[-*+•] ))+`)
+	lead = regexp.MustCompile(`(?m)^(?: ?(?:#+ ?|(?i:step) ?\d+(?: ?[:.)–-]\s+|\n)|\d{1,3}[.)]\s+|[-*+•] |\$\$ ?))+`)
 	bold = regexp.MustCompile(`(^|[^\w*])\*\*([^\s*](?:[^*\n]*[^\s*])?)\*\*($|[^\w*])`)
 	// delimiters of formulas; a doubled backslash before one is a line break in a formula.
 	opening = regexp.MustCompile(`(^|[^\\])\\[(\[] ?`)
 	closing = regexp.MustCompile(`(^|[^\\ ]) ?\\[)\]]`)
-	display = regexp.MustCompile(`(?m)^ ?\$\$ ?| ?\$\$ ?$`)
+	display = regexp.MustCompile(`(?m)(?: ?\$\$)+ ?$`)
 )
 
 // Normalize strips from a step what is format and not reasoning, so that a PRM cannot tell steps of different origin by
@@ -76,8 +76,8 @@ func withoutMarks(s string) string {
 }
 
 // answer matches, in a normalised step on one line, the bare statement of a result: a quantity alone, or after "the answer is".
-var answer = regexp.MustCompile(`^(?i:(?:(?:so|thus|hence|therefore|finally|and),? )*(?:(?:the|our|my) )?(?:final )?answer(?: is)?\s?[:=]? ?[^=+×÷]{1,60}|` +
-	`[$€£]? ?-?[$€£]?\d[\d,./ ]*%?(?: [a-z]+){0,3}|\$?\\boxed\{[^=]*\}\$?)[.!]?$`)
+var answer = regexp.MustCompile(`^(?i:(?:(?:so|thus|hence|therefore|finally|and),? )*(?:(?:the|our|my) )?(?:final )?answer(?: is)?\s?[:=]? ?[^=+*×÷]{1,60}|` +
+	`[$€£]? ?-?[$€£]?\d[\d,./: ]*%?(?: ?[a-z]+){0,2}|\$?\\boxed\{[^=]*\}\$?)[.!]?$`)
 
 // IsAnswer reports whether a step only states the final answer ("#### 72", "The answer is 72.") and reasons nothing.
 func IsAnswer(s string) bool {

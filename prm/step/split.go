@@ -182,7 +182,7 @@ var (
 
 	// label matches the number of a step: "Step 2", "2.", "2)", "b)".
 	label       = regexp.MustCompile(`^(?i:step\s*\d+|\d{1,3}[.)](?:\s|$)|[a-z]\)(?:\s|$))`)
-	environment = regexp.MustCompile(`^\\begin(\{[^}]*\})`)
+	environment = regexp.MustCompile(`\\begin(\{[^}]*\})`)
 	digit       = regexp.MustCompile(`\d`)
 )
 
@@ -208,18 +208,16 @@ func opens(line string) string {
 			return "" // inline code, by CommonMark's rule
 		}
 		return t[:len(t)-len(info)]
-	case strings.HasPrefix(t, `\[`):
-		return unlessIn(t[2:], `\]`)
 	case strings.HasPrefix(t, "$$"):
 		return unlessIn(t[2:], "$$")
-	case strings.HasPrefix(t, `\begin{`):
-		if m := environment.FindStringSubmatch(t); m != nil {
-			return unlessIn(t, `\end`+m[1])
-		}
-	case strings.HasSuffix(t, `\[`) && !strings.HasSuffix(t, `\\[`):
-		return `\]`
 	case strings.HasSuffix(t, "$$") && strings.Count(t, "$$")%2 == 1:
 		return "$$"
+	}
+	if m := environment.FindStringSubmatch(t); m != nil {
+		return unlessIn(t, `\end`+m[1])
+	}
+	if i := strings.LastIndex(t, `\[`); i == 0 || i > 0 && t[i-1] != '\\' {
+		return unlessIn(t[i:], `\]`)
 	}
 	return ""
 }
@@ -247,20 +245,19 @@ func announces(line string) bool {
 	title := bare(t)
 	mark := label.FindString(title)
 	rest := strings.Trim(title[len(mark):], "*_:.-–= \t\r")
-	if rest == "" {
+	switch {
+	case rest == "":
 		return true
-	}
-	if digit.MatchString(rest) {
+	case digit.MatchString(rest):
 		return false
-	}
-	if endsWithColon(t) {
+	case endsWithColon(t):
 		return true
+	case t[0] == '#':
+		return mark != "" || !strings.HasPrefix(t, "####")
 	}
-	if hashes := len(t) - len(strings.TrimLeft(t, "#")); hashes > 0 {
-		return hashes != 4 || mark != ""
-	}
-	bold := strings.HasPrefix(t, "**") && strings.HasSuffix(t, "**") && strings.Count(t, "**") == 2
-	return bold && (mark != "" || !strings.ContainsAny(rest[len(rest)-1:]+t[len(t)-3:], ".!?"))
+	text := trim(label.ReplaceAllString(t, ""))
+	bold := strings.HasPrefix(text, "**") && strings.HasSuffix(text, "**") && strings.Count(text, "**") == 2
+	return bold && (mark != "" || !strings.ContainsAny(title[len(title)-1:], ".!?"))
 }
 
 // endsWithColon looks through bold marks.
