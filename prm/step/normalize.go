@@ -6,7 +6,6 @@ import (
 )
 
 var (
-	spaces = regexp.MustCompile(`[ \t\r\v\f]+`)
 	// lead matches what numbers or marks a line: heading and answer marks, "Step 2:", "2.", "2)", bullets, "$$". Where nothing
 	// follows a number, it is not a mark but what the line says.
 	lead = regexp.MustCompile(`(?m)^(?: ?(?:#+ ?|(?i:step) ?\d+(?: ?[:.)–-]\s+|\n)|\d{1,3}[.)]\s+|[-*+•] |\$\$ ?))+`)
@@ -23,13 +22,18 @@ var (
 func Normalize(s string) string {
 	s = withoutMarks(s)
 	for {
-		t := tidy(spaces.ReplaceAllString(s, " "))
-		t = bold.ReplaceAllString(t, "$1$2$3")
-		t = opening.ReplaceAllString(t, "$1")
-		t = closing.ReplaceAllString(t, "$1")
-		t = display.ReplaceAllString(t, "")
-		t = lead.ReplaceAllString(t, "")
-		t = withoutMarks(t)
+		t := tidy(s)
+		if strings.Contains(t, "**") {
+			t = bold.ReplaceAllString(t, "$1$2$3")
+		}
+		if strings.Contains(t, `\`) {
+			t = opening.ReplaceAllString(t, "$1")
+			t = closing.ReplaceAllString(t, "$1")
+		}
+		if strings.Contains(t, "$$") {
+			t = display.ReplaceAllString(t, "")
+		}
+		t = withoutMarks(lead.ReplaceAllString(t, ""))
 		if t == s {
 			return s
 		}
@@ -37,18 +41,15 @@ func Normalize(s string) string {
 	}
 }
 
-// tidy drops the space around each line, and empty lines.
+// tidy leaves single spaces between words, and no empty lines.
 func tidy(s string) string {
-	var b strings.Builder
+	var lines []string
 	for line := range strings.SplitSeq(s, "\n") {
-		if line = trim(line); line != "" {
-			if b.Len() > 0 {
-				b.WriteByte('\n')
-			}
-			b.WriteString(line)
+		if words := strings.Fields(line); len(words) > 0 {
+			lines = append(lines, strings.Join(words, " "))
 		}
 	}
-	return b.String()
+	return strings.Join(lines, "\n")
 }
 
 // withoutMarks drops calculator marks, nested ones too, each within its line.
