@@ -1,5 +1,5 @@
-# docker build -t sidecar . && docker run -p 127.0.0.1:8484:8484 -v "$PWD:/data" -e … sidecar
-# Checkpoints, data files and configuration are looked for in /data.
+# docker build -t sidecar . && docker run --rm sidecar --help
+# The working directory is /data: mount checkpoints, problems and configuration there, readable by user 65532.
 FROM golang:1.26 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
