@@ -24,7 +24,8 @@ type answer struct {
 	logprobs   bool // the client asked for tokens
 	prompt     int  // tokens really spent, over all candidates
 	completion int
-	elapsed    time.Duration
+	total      time.Duration // since the request came, its wait included
+	searching  time.Duration
 	report     *report
 }
 
@@ -91,7 +92,7 @@ func pieces(text string, tokens []step.Token) []piece {
 func answerOf(h head, a ask, r decode.Result, rep *report) answer {
 	out := answer{
 		head: h, text: r.Text, finish: "stop", logprobs: a.logprobs,
-		prompt: r.PromptTokens, completion: r.CompletionTokens, report: rep,
+		prompt: r.PromptTokens, completion: r.CompletionTokens, searching: r.Elapsed, report: rep,
 	}
 	if r.Finish == decode.FinishLength {
 		out.finish = "length"

@@ -228,7 +228,7 @@ func (s *Server) search(g *gin.Context, c *call) {
 	}
 	s.metrics.searched(c.opts.Strategy, o.result)
 	a := answerOf(h, c.ask, o.result, s.report(c, o.result))
-	a.elapsed = s.now().Sub(began)
+	a.total = s.now().Sub(began)
 	if !c.ask.stream {
 		g.Data(http.StatusOK, "application/json; charset=utf-8", w.whole(a))
 		return

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -138,7 +139,7 @@ func (up *fakeUpstream) requests() int {
 	return len(up.seen)
 }
 
-// says answers every request with the same bytes.
+// replies answers every request with the same bytes.
 func replies(body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -146,7 +147,7 @@ func replies(body string) http.HandlerFunc {
 	}
 }
 
-// build makes a server with a clock and ids that stand still.
+// build makes a server whose clock moves by two seconds each time it is read, and whose ids are all the same.
 func build(t testing.TB, cfg Config, r Reasoner) *Server {
 	t.Helper()
 	if cfg.Upstream == nil {
@@ -162,7 +163,10 @@ func build(t testing.TB, cfg Config, r Reasoner) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.now = func() time.Time { return time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC) }
+	var reads atomic.Int64
+	s.now = func() time.Time {
+		return time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC).Add(time.Duration(reads.Add(1)-1) * 2 * time.Second)
+	}
 	s.newID = func() string { return "TESTID" }
 	return s
 }

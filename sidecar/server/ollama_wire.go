@@ -61,10 +61,10 @@ type part struct {
 func (a answer) last(p part) part {
 	p.done, p.report = a.finish, a.report
 	p.metrics = api.Metrics{
-		TotalDuration:   a.elapsed,
+		TotalDuration:   a.total,
 		PromptEvalCount: a.prompt,
 		EvalCount:       a.completion,
-		EvalDuration:    a.elapsed,
+		EvalDuration:    a.searching,
 	}
 	return p
 }

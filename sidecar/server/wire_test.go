@@ -53,9 +53,9 @@ func TestWire(t *testing.T) {
 	}
 	r := answers(solved())
 	r.instruction = "One short step a line."
-	s := build(t, Config{Defaults: defaults(guided)}, r)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			s := build(t, Config{Defaults: defaults(guided)}, r)
 			rec := post(s, tt.path, tt.body)
 			if rec.Code != http.StatusOK {
 				t.Fatalf("%d %s", rec.Code, rec.Body)

@@ -1,0 +1,329 @@
+package server
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"aprm/adapters"
+	"aprm/sidecar/decode"
+)
+
+// TestRawByteForByte: bodies, headers, queries and escaped paths reach the other side as they were sent, both ways.
+func TestRawByteForByte(t *testing.T) {
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	io.WriteString(z, `{"answer":"zipped"}`)
+	z.Close()
+	const odd = "{ \"b\" : 1e2,\t\"a\":[1 , 2],\r\n \"b\":\"\\u00e9\\/\", \"model\":\"cf@meta\",\"messages\":[{\"role\":\"user\",\"content\":\"Hello!\"}] , \"x\":null }\n"
+	tests := []struct {
+		name, method, path, body string
+		header                   http.Header
+		reply                    []byte
+		replyHeader              http.Header
+		status                   int
+		wantURI, wantBody        string // "" where they are as sent
+	}{
+		{name: "odd JSON to chat", method: "POST", path: "/v1/chat/completions?x=1;y=%2f", body: odd, reply: []byte("{ \"z\" :1,\"a\": 2}\n\n"), status: 200},
+		{name: "tools to chat", method: "POST", path: "/v1/chat/completions", body: `{"tools":[{"type":"function","function":{"name":"f"}}],"messages":[{"role":"user","content":"` + question + `"}],"foo":{"bar":[]}}`, reply: []byte(`{}`), status: 200},
+		{name: "virtual name", method: "POST", path: "/v1/chat/completions", body: `{"b":1, "model" : "m@raw","prm":{"strategy":"raw"},  "a":2}`, wantBody: `{"b":1, "model" : "m",  "a":2}`, reply: []byte(`{"model":"m"}`), status: 200},
+		{name: "completions", method: "POST", path: "/v1/completions", body: `{"prompt" : "x", "model":"m@guided"}`, wantBody: `{"prompt" : "x", "model":"m"}`, reply: []byte(`ok`), status: 200},
+		{name: "completions that are no JSON", method: "POST", path: "/v1/completions", body: `{"prompt`, reply: []byte(`bad`), status: 400},
+		{name: "embeddings", method: "POST", path: "/v1/embeddings", body: ` {"input":["x"]}`, reply: []byte(`{"data":[]}`), status: 200},
+		{name: "a route we don't know", method: "PUT", path: "/v1/files/a%2Fb/c%20d/?q=%7E+", body: "\x00\xff\x01", header: http.Header{"Content-Type": {"application/octet-stream"}}, reply: []byte("\x00\xfe"), status: 207},
+		{name: "outside the API", method: "GET", path: "/props", reply: []byte(`{"n_ctx":1}`), status: 200},
+		{name: "the root", method: "GET", path: "/", reply: []byte(`hello`), status: 200},
+		{name: "double slashes", method: "GET", path: "/v1//x/../y", reply: []byte(`y`), status: 200},
+		{name: "wrong method", method: "GET", path: "/v1/chat/completions", reply: []byte(`no`), status: 405},
+		{name: "error of the upstream", method: "POST", path: "/v1/chat/completions", body: `{"messages":[]  ,"n":2}`, reply: []byte(`{"detail" : "no"}`), replyHeader: http.Header{"Retry-After": {"7"}}, status: 429},
+		{name: "zipped answer", method: "POST", path: "/v1/chat/completions", body: odd, header: http.Header{"Accept-Encoding": {"gzip, br"}}, reply: zipped.Bytes(), replyHeader: http.Header{"Content-Encoding": {"gzip"}}, status: 200},
+		{name: "zipped request", method: "POST", path: "/v1/chat/completions", body: zipped.String(), header: http.Header{"Content-Encoding": {"gzip"}}, reply: []byte(`ok`), status: 200},
+		{name: "headers", method: "POST", path: "/v1/chat/completions", body: odd, header: http.Header{
+			"Authorization": {"Bearer sk-client"}, "X-Forwarded-For": {"10.0.0.1"}, "X-Many": {"a", "b"}, "User-Agent": {"odd/1"}, "Openai-Organization": {"o"}, "Cookie": {"a=b"},
+		}, reply: []byte(`ok`), replyHeader: http.Header{"X-Request-Id": {"r"}, "Set-Cookie": {"a=1", "b=2"}, "Content-Type": {"text/odd"}}, status: 201},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			up := newFakeUpstream(t, func(w http.ResponseWriter, _ *http.Request) {
+				for k, v := range tt.replyHeader {
+					w.Header()[k] = v
+				}
+				w.WriteHeader(tt.status)
+				w.Write(tt.reply)
+			})
+			r := &reasoner{checkpoint: "x"}
+			addr := serve(t, Config{Defaults: defaults(guided)}, r, up)
+			resp := do(t, tt.method, addr+tt.path, tt.body, tt.header)
+			got, err := io.ReadAll(resp.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := up.last(t)
+			wantURI, wantBody := tt.wantURI, tt.wantBody
+			if wantURI == "" {
+				wantURI = tt.path
+			}
+			if wantBody == "" {
+				wantBody = tt.body
+			}
+			if in.method != tt.method || in.uri != wantURI {
+				t.Errorf("the upstream got %s %s", in.method, in.uri)
+			}
+			if string(in.body) != wantBody {
+				t.Errorf("the upstream got\n%q\nwant\n%q", in.body, wantBody)
+			}
+			if resp.StatusCode != tt.status || !bytes.Equal(got, tt.reply) {
+				t.Errorf("the client got %d %q", resp.StatusCode, got)
+			}
+			for k, v := range tt.header {
+				if !slices.Equal(in.header[k], v) {
+					t.Errorf("the upstream got %s: %q, want %q", k, in.header[k], v)
+				}
+			}
+			for _, k := range []string{"Accept-Encoding", "Authorization", "X-Forwarded-For", "User-Agent"} {
+				if tt.header.Get(k) == "" && in.header.Get(k) != "" {
+					t.Errorf("the upstream got %s: %s, which the client didn't send", k, in.header.Get(k))
+				}
+			}
+			for k, v := range tt.replyHeader {
+				if !slices.Equal(resp.Header[k], v) {
+					t.Errorf("the client got %s: %q, want %q", k, resp.Header[k], v)
+				}
+			}
+			if r.searched() > 0 {
+				t.Error("it was searched")
+			}
+		})
+	}
+}
+
+// do sends a request with no headers but those given.
+func do(t *testing.T, method, to, body string, header http.Header) *http.Response {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, to, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if header != nil {
+		req.Header = header.Clone()
+	}
+	if _, ok := req.Header["User-Agent"]; !ok {
+		req.Header["User-Agent"] = nil
+	}
+	resp, err := plainClient(t).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { resp.Body.Close() })
+	return resp
+}
+
+// TestRawStreamComesChunkByChunk: the upstream sends a chunk only after the client has the one before, so a chunk that is
+// held back, joined or cut would stop the test.
+func TestRawStreamComesChunkByChunk(t *testing.T) {
+	chunks := []string{"data: {\"a\":1}\n\n", ": comment\n\n", "data: {\"b\"", ":2}\r\n\r\n", "data: [DONE]\n\n"}
+	next := make(chan struct{})
+	up := newFakeUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		for _, chunk := range chunks {
+			io.WriteString(w, chunk)
+			http.NewResponseController(w).Flush()
+			select {
+			case <-next:
+			case <-r.Context().Done():
+				return
+			}
+		}
+	})
+	addr := serve(t, Config{}, &reasoner{}, up)
+	resp := do(t, "POST", addr+"/v1/chat/completions", `{"stream":true,"messages":[]}`, nil)
+	for i, want := range chunks {
+		got := make([]byte, len(want))
+		if _, err := io.ReadFull(resp.Body, got); err != nil || string(got) != want {
+			t.Fatalf("chunk %d: %q, %v", i, got, err)
+		}
+		next <- struct{}{}
+	}
+	if rest, err := io.ReadAll(resp.Body); err != nil || len(rest) > 0 {
+		t.Errorf("then came %q, %v", rest, err)
+	}
+	if got := resp.Header.Get(headerApplied); got != "raw; reason=default" {
+		t.Errorf("%s: %s", headerApplied, got)
+	}
+}
+
+// TestRawBrokenUpstream: a stream that breaks at the upstream breaks at the client; it doesn't just end.
+func TestRawBrokenUpstream(t *testing.T) {
+	up := newFakeUpstream(t, func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, "data: 1\n\n")
+		http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	addr := serve(t, Config{}, &reasoner{}, up)
+	resp := do(t, "POST", addr+"/v1/chat/completions", `{"stream":true,"messages":[]}`, nil)
+	if got, err := io.ReadAll(resp.Body); err == nil {
+		t.Errorf("%q looks whole", got)
+	}
+}
+
+// TestUnreachable: a clear error in the dialect of the path.
+func TestUnreachable(t *testing.T) {
+	dead := httptest.NewServer(nil)
+	dead.Close()
+	addr := serve(t, Config{Upstream: mustURL(t, dead.URL), Dialect: Ollama}, &reasoner{}, nil)
+	for _, path := range []string{"/v1/chat/completions", "/v1/files", "/api/chat", "/api/pull", "/api/tags", "/v1/models"} {
+		method := "POST"
+		if path == "/api/tags" || path == "/v1/models" {
+			method = "GET"
+		}
+		resp := do(t, method, addr+path, `{}`, nil)
+		body, _ := io.ReadAll(resp.Body)
+		if message, _ := errorIn(t, path, body); resp.StatusCode != 502 || !strings.Contains(message, "refused") {
+			t.Errorf("%s: %d %s", path, resp.StatusCode, body)
+		}
+	}
+	if resp := do(t, "GET", addr+"/readyz", "", nil); resp.StatusCode != 503 {
+		t.Errorf("/readyz: %d", resp.StatusCode)
+	}
+	if resp := do(t, "GET", addr+"/healthz", "", nil); resp.StatusCode != 200 {
+		t.Errorf("/healthz: %d", resp.StatusCode)
+	}
+}
+
+func TestTooLarge(t *testing.T) {
+	up := newFakeUpstream(t, replies(`{}`))
+	addr := serve(t, Config{MaxBody: 64}, &reasoner{}, up)
+	body := `{"messages":"` + strings.Repeat("x", 64) + `"}`
+	for _, path := range []string{"/v1/chat/completions", "/v1/embeddings", "/api/chat"} {
+		for _, length := range []int64{int64(len(body)), -1} { // announced, and chunked
+			req, err := http.NewRequest("POST", addr+path, io.NopCloser(strings.NewReader(body)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.ContentLength = length
+			resp, err := plainClient(t).Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, _ := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if message, _ := errorIn(t, path, got); resp.StatusCode != 413 || !strings.Contains(message, "64 bytes") {
+				t.Errorf("%s: %d %s", path, resp.StatusCode, got)
+			}
+		}
+	}
+	if up.requests() > 0 {
+		t.Error("it reached the upstream")
+	}
+	if resp := do(t, "POST", addr+"/v1/files", body, nil); resp.StatusCode != 200 { // not looked into, not bounded
+		t.Errorf("/v1/files: %d", resp.StatusCode)
+	}
+}
+
+// TestWhereTheUpstreamIs: base addresses of every kind.
+func TestWhereTheUpstreamIs(t *testing.T) {
+	tests := []struct {
+		dialect        Dialect
+		base, path, to string
+	}{
+		{OpenAI, "http://h", "/v1/models", "/v1/models"},
+		{OpenAI, "http://h/", "/v1", "/v1"},
+		{OpenAI, "http://h/v1", "/v1/models", "/v1/models"},
+		{OpenAI, "http://h/v1/", "/health", "/health"},
+		{OpenAI, "http://h/openai/v1", "/v1/models", "/openai/v1/models"},
+		{OpenAI, "http://h/openai/v1", "/health", "/openai/health"},
+		{OpenAI, "http://h/api/paas/v4", "/v1/models", "/api/paas/v4/models"},
+		{OpenAI, "http://h/api/paas/v4", "/health", "/health"},
+		{OpenAI, "http://h", "/v1beta/x", "/v1beta/x"},
+		{Ollama, "http://h", "/api/chat", "/api/chat"},
+		{Ollama, "http://h", "/v1/models", "/v1/models"},
+		{Ollama, "http://h/ollama", "/api/chat", "/ollama/api/chat"},
+		{Ollama, "http://h/ollama", "/v1/models", "/ollama/v1/models"},
+		{Ollama, "http://h/v1", "/api/chat", "/api/chat"},
+	}
+	for _, tt := range tests {
+		u := newUpstream(Config{Upstream: mustURL(t, tt.base), Dialect: tt.dialect}, build(t, Config{}, &reasoner{}).log)
+		if got := u.locate(tt.path); got != tt.to {
+			t.Errorf("%s %s: %s is at %s, want %s", tt.dialect, tt.base, tt.path, got, tt.to)
+		}
+	}
+}
+
+// TestKeys: whose Authorization goes where.
+func TestKeys(t *testing.T) {
+	tests := []struct {
+		name               string
+		cfg                Config
+		client             string
+		status             int
+		upstream, searches string // what is sent on, and what the search's own requests carry
+	}{
+		{"the client's own", Config{}, "Bearer c", 200, "Bearer c", "Bearer c"},
+		{"none", Config{}, "", 200, "", "adapter"},
+		{"configured", Config{UpstreamKey: "u"}, "Bearer c", 200, "Bearer u", "adapter"},
+		{"the sidecar's stays here", Config{APIKey: "s"}, "Bearer s", 200, "", "adapter"},
+		{"both", Config{APIKey: "s", UpstreamKey: "u"}, "Bearer s", 200, "Bearer u", "adapter"},
+		{"wrong", Config{APIKey: "s"}, "Bearer x", 401, "", ""},
+		{"missing", Config{APIKey: "s"}, "", 401, "", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			up := newFakeUpstream(t, replies(`{}`))
+			r := answers(solved())
+			var carried string
+			transport := ForwardAuthorization(roundTripper(func(r *http.Request) (*http.Response, error) {
+				carried = r.Header.Get("Authorization")
+				return nil, fmt.Errorf("no more is needed")
+			}))
+			inner := r.solve
+			r.solve = func(ctx context.Context, model string, m []adapters.Message, o decode.Options) (decode.Result, error) {
+				req, _ := http.NewRequestWithContext(ctx, "GET", "http://h", nil)
+				req.Header.Set("Authorization", "adapter")
+				transport.RoundTrip(req)
+				return inner(ctx, model, m, o)
+			}
+			tt.cfg.Defaults = defaults(guided)
+			addr := serve(t, tt.cfg, r, up)
+			header := http.Header{}
+			if tt.client != "" {
+				header.Set("Authorization", tt.client)
+			}
+			for _, path := range []string{"/v1/chat/completions", "/api/chat", "/v1/anything", "/api/anything"} {
+				resp := do(t, "POST", addr+path, `{"messages":[{"role":"user","content":"`+question+`"}]}`, header)
+				body, _ := io.ReadAll(resp.Body)
+				if tt.status == 401 {
+					errorIn(t, path, body)
+				}
+				if resp.StatusCode != tt.status && path != "/api/anything" {
+					t.Errorf("%s: %d %s", path, resp.StatusCode, body)
+				}
+			}
+			if carried != tt.searches {
+				t.Errorf("the search carried %q, want %q", carried, tt.searches)
+			}
+			if tt.status != 200 {
+				if up.requests() > 0 {
+					t.Error("it reached the upstream")
+				}
+				return
+			}
+			if got := up.last(t).header.Get("Authorization"); got != tt.upstream {
+				t.Errorf("the upstream got %q, want %q", got, tt.upstream)
+			}
+			if resp := do(t, "GET", addr+"/healthz", "", nil); resp.StatusCode != 200 {
+				t.Errorf("/healthz: %d", resp.StatusCode)
+			}
+		})
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
