@@ -201,8 +201,10 @@ func post(s *Server, path, body string) *httptest.ResponseRecorder {
 }
 
 func send(s *Server, r *http.Request) *httptest.ResponseRecorder {
+	ctx, cancel := context.WithCancel(r.Context()) // one that can be cancelled, as a server's own
+	defer cancel()
 	rec := httptest.NewRecorder()
-	s.Handler().ServeHTTP(rec, r)
+	s.Handler().ServeHTTP(rec, r.WithContext(ctx))
 	return rec
 }
 
