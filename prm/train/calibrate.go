@@ -8,8 +8,8 @@ import (
 )
 
 // calibrate fits Platt's scaling to held-out logits, drawn towards leaving them alone so that a few examples don't bend
-// it (Platt 1999). Without both classes the logits stay as they are.
-func calibrate(logits []float64, positive []bool) prm.Platt {
+// it (Platt 1999). Examples weigh as their makers said (nil: alike), not as they are balanced for training. Without both classes the logits stay as they are.
+func calibrate(logits []float64, positive []bool, weight []float64) prm.Platt {
 	var right int
 	for _, y := range positive {
 		if y {
@@ -23,7 +23,7 @@ func calibrate(logits []float64, positive []bool) prm.Platt {
 	for i, z := range logits {
 		x[i] = []float64{z, 1}
 	}
-	beta := logistic(x, logits, positive, nil, []float64{4, 0.5})
+	beta := logistic(x, logits, positive, weight, []float64{4, 0.5})
 	// A falling curve would turn the ranking round; a network that ranks so badly should rather say little.
 	return prm.Platt{A: max(1+beta[0], 0.02), B: beta[1]}
 }
@@ -32,18 +32,20 @@ const eceBins = 10
 
 // calibrationError is the ECE of logits read as they are, and after Platt's scaling, fitted on other problems than
 // those it is measured on.
-func calibrationError(logits []float64, positive []bool, group []string) (before, after float64) {
+func calibrationError(j judged) (before, after float64) {
+	logits, positive := j.logits, j.positive
 	raw, fitted := make([]float64, len(logits)), make([]float64, len(logits))
 	for i, z := range logits {
 		raw[i] = prm.Platt{A: 1}.Probability(z)
 	}
-	crossFit(group, func(outside, inside []int) {
+	crossFit(j.problem, func(outside, inside []int) {
 		var z []float64
 		var y []bool
+		var w []float64
 		for _, i := range outside {
-			z, y = append(z, logits[i]), append(y, positive[i])
+			z, y, w = append(z, logits[i]), append(y, positive[i]), append(w, j.weight[i])
 		}
-		p := calibrate(z, y)
+		p := calibrate(z, y, w)
 		for _, i := range inside {
 			fitted[i] = p.Probability(logits[i])
 		}

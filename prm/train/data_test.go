@@ -168,27 +168,27 @@ func TestFormatProbe(t *testing.T) {
 
 func TestCalibrate(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
-	var logits []float64
+	var logits, weight []float64
 	var positive []bool
 	var group []string
 	for i := range 2000 {
 		truth := rng.NormFloat64() * 2
 		logits = append(logits, 3*truth+1) // three times too sure, and shifted
 		positive = append(positive, rng.Float64() < 1/(1+math.Exp(-truth)))
-		group = append(group, fmt.Sprint(i))
+		group, weight = append(group, fmt.Sprint(i)), append(weight, 1)
 	}
-	p := calibrate(logits, positive)
+	p := calibrate(logits, positive, nil)
 	if math.Abs(p.A-1.0/3) > .05 || math.Abs(p.B+1.0/3) > .15 {
 		t.Errorf("got %+v, want about 1/3 and −1/3", p)
 	}
-	before, after := calibrationError(logits, positive, group)
+	before, after := calibrationError(judged{logits: logits, positive: positive, weight: weight, problem: group})
 	if after > before/3 || after > .04 {
 		t.Errorf("calibration error %.3f, was %.3f", after, before)
 	}
-	if p := calibrate([]float64{1, 2}, []bool{true, true}); p.A != 1 || p.B != 0 {
+	if p := calibrate([]float64{1, 2}, []bool{true, true}, nil); p.A != 1 || p.B != 0 {
 		t.Errorf("one class: got %+v", p)
 	}
-	if p := calibrate([]float64{-9, -8, 8, 9}, []bool{true, true, false, false}); p.A <= 0 {
+	if p := calibrate([]float64{-9, -8, 8, 9}, []bool{true, true, false, false}, nil); p.A <= 0 {
 		t.Errorf("reversed logits: got %+v, which turns the ranking round", p)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"aprm/prm"
-	"aprm/prm/feature"
 	"aprm/prm/metric"
 )
 
@@ -36,8 +35,11 @@ func Fit(ctx context.Context, start, ref *prm.Model, examples []Example, opt Opt
 
 func (o Options) withDefaults() Options {
 	def := func(v *float64, to float64) {
-		if *v == 0 {
+		switch {
+		case *v == 0:
 			*v = to
+		case *v < 0:
+			*v = 0
 		}
 	}
 	whole := func(v *int, to int) {
@@ -280,9 +282,9 @@ func (r *run) finish(start *prm.Model) (*prm.Model, Report, error) {
 	if err != nil {
 		return nil, Report{}, err
 	}
-	seen := evaluate(raw, r.heldOut, false)
-	blind := evaluate(raw, r.heldOut, true)
-	h.Masked, h.Sighted = blind.reading(), seen.reading()
+	seen := evaluate(raw, r.heldOut)
+	blind := evaluate(raw, withoutHidden(r.heldOut))
+	h.Masked, h.Sighted = blind.reading(), evaluate(raw, sighted(raw, r.heldOut)).reading()
 
 	training := make([]Example, len(r.train))
 	for i, it := range r.train {
@@ -298,7 +300,7 @@ func (r *run) finish(start *prm.Model) (*prm.Model, Report, error) {
 		ValueAUC:   metric.Figure(metric.GroupAUC(seen.value.logits, seen.value.positive, seen.value.problem)),
 		MaskAUC:    MaskProbe(training),
 	}
-	before, after := calibrationError(seen.step.logits, seen.step.positive, seen.step.problem)
+	before, after := calibrationError(seen.step)
 	report.ECEBefore, report.ECE = metric.Figure(before), metric.Figure(after)
 	m, err := prm.New(h, r.best, o.marshal())
 	return m, report, err
@@ -338,6 +340,7 @@ func counts(items []item) prm.Counts {
 type judged struct {
 	logits        []float64
 	positive      []bool
+	weight        []float64 // the examples' own
 	problem, pair []string
 }
 
@@ -346,7 +349,7 @@ func (j *judged) add(z float64, t Target, e Example) {
 		return
 	}
 	j.logits, j.positive = append(j.logits, z), append(j.positive, t == Right)
-	j.problem, j.pair = append(j.problem, e.Problem), append(j.pair, e.Pair)
+	j.problem, j.pair, j.weight = append(j.problem, e.Problem), append(j.pair, e.Pair), append(j.weight, ownWeight(e))
 }
 
 // paired returns the arguments of GroupAUC over pairs.
@@ -361,28 +364,44 @@ func (j *judged) paired() (logits []float64, positive []bool, pair []string) {
 
 type evaluation struct{ step, value judged }
 
-// evaluate runs m over examples, with hidden states masked when blind.
-func evaluate(m *prm.Model, examples []Example, blind bool) evaluation {
+// evaluate runs m over examples.
+func evaluate(m *prm.Model, examples []Example) evaluation {
 	var ev evaluation
 	for _, e := range examples {
-		var in feature.Input = e.Input
-		if blind {
-			in = in.WithoutHidden()
-		}
-		s, v := m.Logits(in)
+		s, v := m.Logits(e.Input)
 		ev.step.add(s, e.Step, e)
 		ev.value.add(v, e.Value, e)
 	}
 	return ev
 }
 
+func withoutHidden(examples []Example) []Example {
+	out := append([]Example(nil), examples...)
+	for i := range out {
+		out[i].Input = out[i].Input.WithoutHidden()
+	}
+	return out
+}
+
+// sighted are the examples whose hidden states m reads.
+func sighted(m *prm.Model, examples []Example) []Example {
+	var out []Example
+	for _, e := range examples {
+		if m.Sees(e.Input) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
 // reading calibrates both heads and chooses the threshold.
 func (ev evaluation) reading() prm.Reading {
-	r := prm.Reading{Step: calibrate(ev.step.logits, ev.step.positive), Value: calibrate(ev.value.logits, ev.value.positive)}
-	p := make([]float64, len(ev.step.logits))
-	for i, z := range ev.step.logits {
+	s, v := ev.step, ev.value
+	r := prm.Reading{Step: calibrate(s.logits, s.positive, s.weight), Value: calibrate(v.logits, v.positive, v.weight)}
+	p := make([]float64, len(s.logits))
+	for i, z := range s.logits {
 		p[i] = r.Step.Probability(z)
 	}
-	r.Threshold = threshold(p, ev.step.positive)
+	r.Threshold = threshold(p, s.positive)
 	return r
 }

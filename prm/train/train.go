@@ -26,7 +26,7 @@ type Example struct {
 	Value   Target  // of the value head; by outcomes
 	Problem string  // splits are made by it, and AUC is taken within it
 	Pair    string  // same for a step and its corruption (and paraphrase), "" for a lone step; masks are drawn once a Pair
-	Weight  float32 // ≥ 0; 0 counts as 1
+	Weight  float32 // in training and in calibration, ≥ 0; 0 counts as 1
 }
 
 // AfterFirstError returns labels with everything behind the first Wrong made Unlabelled: whether a step that builds on an
@@ -44,7 +44,7 @@ func AfterFirstError(labels []Target) []Target {
 	return out
 }
 
-// Options are the knobs of Fit. The zero value of a field means its default, given in brackets.
+// Options are the knobs of Fit. The zero value of a field means its default, given in brackets; a negative share or decay means 0.
 type Options struct {
 	// What a fresh model is; unused when a start model is given.
 	Model      string    // the LLM whose hidden states the examples hold
