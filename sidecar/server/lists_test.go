@@ -1,0 +1,100 @@
+package server
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// TestLists: virtual names stand behind each model; the rest of the upstream's list is as it was.
+func TestLists(t *testing.T) {
+	const openAIList = `{ "object":"list", "data":[{"id":"a/b","owned_by":"x","created" : 1700000000},{"id":"c","meta":{"id":"c"}}],"extra":1}`
+	const ollamaList = `{"models":[{"name":"q:1b","model":"q:1b","size":5,"digest":"d","details":{"families":null}}] }`
+	tests := []struct {
+		name                    string
+		dialect                 Dialect
+		checkpoint, path, reply string
+	}{
+		{"models", OpenAI, "ab12", "/v1/models", openAIList},
+		{"models_no_checkpoint", OpenAI, "", "/v1/models", openAIList},
+		{"tags", Ollama, "ab12", "/api/tags", ollamaList},
+		{"tags_translated", OpenAI, "", "/api/tags", openAIList},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			up := newFakeUpstream(t, replies(tt.reply))
+			addr := serve(t, Config{Dialect: tt.dialect}, &reasoner{checkpoint: tt.checkpoint}, up)
+			resp := do(t, "GET", addr+tt.path, "", http.Header{"Authorization": {"Bearer c"}})
+			body, _ := io.ReadAll(resp.Body)
+			golden(t, "list_"+tt.name, body)
+			if got := up.last(t).header.Get("Authorization"); got != "Bearer c" {
+				t.Errorf("asked with %q", got)
+			}
+		})
+	}
+}
+
+func TestListOfARefusingUpstream(t *testing.T) {
+	up := newFakeUpstream(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(401)
+		io.WriteString(w, `{"error":{"message":"no"}}`)
+	})
+	addr := serve(t, Config{}, &reasoner{}, up)
+	if resp := do(t, "GET", addr+"/v1/models", "", nil); resp.StatusCode != 401 {
+		t.Errorf("/v1/models: %d", resp.StatusCode)
+	}
+	resp := do(t, "GET", addr+"/api/tags", "", nil)
+	body, _ := io.ReadAll(resp.Body)
+	if message, _ := errorIn(t, "/api", body); resp.StatusCode != 401 || !strings.Contains(message, "no") {
+		t.Errorf("/api/tags: %d %s", resp.StatusCode, body)
+	}
+}
+
+// TestOneModel: /v1/models/NAME and /api/show take virtual names.
+func TestOneModel(t *testing.T) {
+	up := newFakeUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/v1/models":
+			io.WriteString(w, `{"data":[{"id":"a/b","created":1700000000}]}`)
+		case "/v1/models/a/b":
+			io.WriteString(w, `{"id":"a/b", "object":"model"}`)
+		default:
+			w.WriteHeader(404)
+		}
+	})
+	addr := serve(t, Config{Tools: true}, &reasoner{checkpoint: "x"}, up)
+	for _, tt := range []struct {
+		method, path, body string
+		status             int
+		want               string
+	}{
+		{"GET", "/v1/models/a/b", "", 200, `{"id":"a/b", "object":"model"}`},
+		{"GET", "/v1/models/a/b@vote-8", "", 200, `{"id":"a/b@vote-8", "object":"model"}`},
+		{"GET", "/v1/models/z@vote-8", "", 404, ``},
+		{"POST", "/api/show", `{"model":"a/b@guided"}`, 200, `{"details":{"parent_model":"","format":"","family":"","families":null,"parameter_size":"","quantization_level":""},"model_info":{"general.basename":"a/b"},"capabilities":["completion","tools"],"modified_at":"2023-11-14T22:13:20Z"}`},
+		{"POST", "/api/show", `{"name":"z"}`, 404, `{"error":"model 'z' not found"}`},
+		{"GET", "/api/version", "", 200, fmt.Sprintf(`{"version":%q}`, ollamaVersion)},
+	} {
+		resp := do(t, tt.method, addr+tt.path, tt.body, nil)
+		body, _ := io.ReadAll(resp.Body)
+		if resp.StatusCode != tt.status || string(body) != tt.want {
+			t.Errorf("%s: %d %s", tt.path, resp.StatusCode, body)
+		}
+	}
+}
+
+// TestOllamaShowsItsOwn: before Ollama the request goes on with the bare name.
+func TestOllamaShowsItsOwn(t *testing.T) {
+	up := newFakeUpstream(t, replies(`{"license": "x"}`))
+	addr := serve(t, Config{Dialect: Ollama}, &reasoner{checkpoint: "x"}, up)
+	resp := do(t, "POST", addr+"/api/show", `{"model":"q:1b@guided", "verbose":true}`, nil)
+	body, _ := io.ReadAll(resp.Body)
+	if in := up.last(t); string(in.body) != `{"model":"q:1b", "verbose":true}` || string(body) != `{"license": "x"}` {
+		t.Errorf("%s: %s", in.body, body)
+	}
+	if do(t, "GET", addr+"/api/version", "", nil); up.last(t).uri != "/api/version" {
+		t.Error("the version is not the upstream's")
+	}
+}
