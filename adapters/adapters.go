@@ -166,3 +166,16 @@ func (e *UpstreamError) Error() string {
 }
 
 func (e *UpstreamError) Unwrap() error { return e.Err }
+
+type authorizationKey struct{}
+
+// WithAuthorization hands a client's own Authorization header on to the endpoint, for adapters without a key of their own.
+func WithAuthorization(ctx context.Context, header string) context.Context {
+	return context.WithValue(ctx, authorizationKey{}, header)
+}
+
+// Authorization returns what WithAuthorization put into ctx, "" for nothing.
+func Authorization(ctx context.Context) string {
+	header, _ := ctx.Value(authorizationKey{}).(string)
+	return header
+}

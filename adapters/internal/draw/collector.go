@@ -1,0 +1,121 @@
+// Package draw holds what drawing completions needs whatever the endpoint's dialect: gathering a stream into a completion,
+// asking several times where one request can't, retrying, and asking in words for what the endpoint can't continue.
+package draw
+
+import (
+	"strings"
+
+	"aprm/adapters"
+	"aprm/prm/step"
+)
+
+// Collector gathers the stream of one completion.
+type Collector struct {
+	oneStep bool
+	echo    string // the prefill, until it is clear whether the endpoint repeats it
+
+	text   strings.Builder
+	tokens []step.Token
+	chunks int
+	step   string // the whole first step, once it is complete
+	cut    bool
+}
+
+// NewCollector returns a collector for one completion of req. When the endpoint repeats the prefill before what is new,
+// echoed says so and the repetition is left out.
+func NewCollector(req adapters.Request, echoed bool) *Collector {
+	c := &Collector{oneStep: req.OneStep}
+	if echoed {
+		c.echo = Prefill(req.Messages)
+	}
+	return c
+}
+
+// Prefill returns the trailing assistant message to be continued, "" when there is none.
+func Prefill(messages []adapters.Message) string {
+	if n := len(messages); n > 0 && messages[n-1].Role == adapters.Assistant {
+		return messages[n-1].Content
+	}
+	return ""
+}
+
+// Add takes the next piece of the stream and reports whether enough has come: then the stream should be closed.
+func (c *Collector) Add(text string, tokens []step.Token) (enough bool) {
+	if c.cut {
+		return true
+	}
+	if text != "" {
+		c.chunks++
+		c.text.WriteString(text)
+	}
+	c.tokens = append(c.tokens, tokens...)
+	if !c.oneStep {
+		return false
+	}
+	if first, _, complete := step.Next(c.fresh()); complete {
+		c.step, c.cut = first, true
+	}
+	return c.cut
+}
+
+// fresh is the text so far without an echoed prefill; "" while what has come could still be the beginning of one.
+func (c *Collector) fresh() string {
+	text := c.text.String()
+	if c.echo == "" {
+		return text
+	}
+	if rest, found := strings.CutPrefix(text, c.echo); found {
+		return rest
+	}
+	if strings.HasPrefix(c.echo, text) {
+		return ""
+	}
+	// Some templates trim the message before it is continued.
+	if rest, found := strings.CutPrefix(text, strings.TrimRight(c.echo, " \n")); found {
+		return strings.TrimLeft(rest, "\n")
+	}
+	return text
+}
+
+// Spent counts the tokens generated so far: those that came with log-probabilities or, without any, the pieces of the
+// stream, which are a token each on every server known. It is what is left to go by once a stream is cut off.
+func (c *Collector) Spent() int { return max(len(c.tokens), c.chunks) }
+
+// Completion returns what was gathered. usage is the endpoint's own count; its CompletionTokens are used where it gives
+// any, else Spent. err marks the completion as failed.
+func (c *Collector) Completion(finish adapters.FinishReason, usage adapters.Usage, err error) adapters.Completion {
+	text := c.fresh()
+	if c.oneStep {
+		text = c.step
+		if !c.cut {
+			text, _, _ = step.Next(c.fresh())
+		}
+	}
+	if c.cut {
+		finish = adapters.FinishCut
+	}
+	if usage.CompletionTokens == 0 {
+		usage.CompletionTokens = c.Spent()
+	}
+	return adapters.Completion{Text: text, Finish: finish, Tokens: upTo(c.tokens, text), Usage: usage, Err: err}
+}
+
+// upTo returns the tokens that spell text, wherever in them it begins; all of them when they don't spell it.
+func upTo(tokens []step.Token, text string) []step.Token {
+	var all strings.Builder
+	for _, t := range tokens {
+		all.WriteString(t.Text)
+	}
+	at := strings.Index(all.String(), text)
+	if at < 0 || text == "" {
+		return tokens
+	}
+	end, n := at+len(text), 0
+	for i, t := range tokens {
+		if n >= end {
+			return tokens[:i:i]
+		}
+		n += len(t.Text)
+	}
+	return tokens
+}

@@ -1,0 +1,40 @@
+package draw
+
+import (
+	"context"
+	"sync"
+
+	"aprm/adapters"
+)
+
+// FanOut draws n completions side by side, completion i from one(ctx, i). Those that fail carry their own error; an error
+// is returned only when all of them failed, and it is the first one's.
+func FanOut(ctx context.Context, n int, one func(ctx context.Context, i int) adapters.Completion) ([]adapters.Completion, error) {
+	done := make([]adapters.Completion, n)
+	var group sync.WaitGroup
+	for i := range n {
+		group.Go(func() { done[i] = one(ctx, i) })
+	}
+	group.Wait()
+	return done, AllFailed(done)
+}
+
+// AllFailed returns the first completion's error when every completion failed without a word, and nil otherwise.
+func AllFailed(done []adapters.Completion) error {
+	for _, c := range done {
+		if c.Err == nil || c.Text != "" {
+			return nil
+		}
+	}
+	return done[0].Err
+}
+
+// Single returns the request for completion i alone.
+func Single(req adapters.Request, i int) adapters.Request {
+	req.N = 1
+	if req.Seed != nil {
+		seed := *req.Seed + int64(i)
+		req.Seed = &seed
+	}
+	return req
+}

@@ -1,0 +1,67 @@
+package draw
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"aprm/adapters"
+)
+
+// longest is what an endpoint may ask to wait and still be asked again.
+const longest = time.Minute
+
+// Retry calls open until it works, at most tries times, waiting longer each time or as long as the endpoint asked for. Only
+// what may pass is tried again: no answer, 408, 429 and 5xx. open must fail before the first byte of an answer was used.
+func Retry(ctx context.Context, tries int, open func() error) error {
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval = 250 * time.Millisecond
+	_, err := backoff.Retry(ctx, func() (struct{}, error) {
+		err := open()
+		var upstream *adapters.UpstreamError
+		switch {
+		case err == nil:
+			return struct{}{}, nil
+		case ctx.Err() != nil:
+			return struct{}{}, backoff.Permanent(ctx.Err())
+		case !errors.As(err, &upstream) || !passing(upstream.Status) || upstream.RetryAfter > longest:
+			return struct{}{}, backoff.Permanent(err)
+		case upstream.RetryAfter > 0:
+			return struct{}{}, errors.Join(err, &backoff.RetryAfterError{Duration: upstream.RetryAfter})
+		default:
+			return struct{}{}, err
+		}
+	}, backoff.WithBackOff(wait), backoff.WithMaxTries(uint(tries)), backoff.WithMaxElapsedTime(0))
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var permanent *backoff.PermanentError
+	if errors.As(err, &permanent) {
+		return permanent.Err
+	}
+	var upstream *adapters.UpstreamError
+	if errors.As(err, &upstream) {
+		return upstream
+	}
+	return err
+}
+
+func passing(status int) bool {
+	return status == 0 || status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status >= 500 && status != http.StatusNotImplemented
+}
+
+// RetryAfter reads the header of that name: seconds or a date. 0 when there is none.
+func RetryAfter(h http.Header, now time.Time) time.Duration {
+	value := h.Get("Retry-After")
+	if s, err := strconv.Atoi(value); err == nil && s > 0 {
+		return time.Duration(s) * time.Second
+	}
+	if at, err := http.ParseTime(value); err == nil && at.After(now) {
+		return at.Sub(now)
+	}
+	return 0
+}

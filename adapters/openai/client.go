@@ -1,0 +1,155 @@
+// Package openai is the adapter for OpenAI-compatible endpoints: vLLM, llama-server, LM Studio, Ollama's /v1, OpenAI itself.
+package openai
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	openai "github.com/sashabaranov/go-openai"
+	"golang.org/x/sync/semaphore"
+
+	"aprm/adapters"
+	"aprm/adapters/internal/draw"
+)
+
+// Config of a Client. Only URL and Model are needed.
+type Config struct {
+	URL   string // the endpoint, with or without /v1
+	Model string
+
+	// HiddenURL is a second server of the same model that gives hidden states at POST /embedding (llama-server started with
+	// --embeddings --pooling none); "" asks URL itself.
+	HiddenURL string
+
+	Key         string            // bearer token; "" sends none but what adapters.WithAuthorization put into the context
+	Concurrency int               // requests at a time; 0 means 8
+	Tries       int               // of a request, before its first byte; 0 means 4
+	Idle        time.Duration     // longest silence in an answer, its beginning included; 0 means 5 minutes
+	Timeout     time.Duration     // of a whole call; 0 means 15 minutes
+	Transport   http.RoundTripper // nil means http.DefaultTransport
+}
+
+// Client implements adapters.LLM.
+type Client struct {
+	cfg    Config
+	api    *openai.Client
+	http   *http.Client
+	base   string // with /v1
+	hidden string // the root of the server asked for hidden states
+	slots  *semaphore.Weighted
+
+	probing sync.Mutex // held while the endpoint is probed
+	probed  *adapters.Capabilities
+}
+
+var _ adapters.LLM = (*Client)(nil)
+
+// New checks the configuration; it asks nothing of the endpoint yet.
+func New(cfg Config) (*Client, error) {
+	u, err := url.Parse(cfg.URL)
+	if err != nil || u.Scheme == "" || u.Host == "" {
+		return nil, fmt.Errorf("openai: %q is no URL of an endpoint (want http://host:port)", cfg.URL)
+	}
+	if cfg.Model == "" {
+		return nil, errors.New("openai: no model is named")
+	}
+	if cfg.Concurrency <= 0 {
+		cfg.Concurrency = 8
+	}
+	if cfg.Tries <= 0 {
+		cfg.Tries = 4
+	}
+	if cfg.Idle <= 0 {
+		cfg.Idle = 5 * time.Minute
+	}
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = 15 * time.Minute
+	}
+	if cfg.Transport == nil {
+		cfg.Transport = http.DefaultTransport
+	}
+	root := strings.TrimSuffix(strings.TrimRight(cfg.URL, "/"), "/v1")
+	c := &Client{
+		cfg:    cfg,
+		base:   root + "/v1",
+		hidden: root,
+		slots:  semaphore.NewWeighted(int64(cfg.Concurrency)),
+		http:   &http.Client{Transport: &extender{next: cfg.Transport, key: cfg.Key}},
+	}
+	if cfg.HiddenURL != "" {
+		c.hidden = strings.TrimSuffix(strings.TrimRight(cfg.HiddenURL, "/"), "/v1")
+	}
+	sdk := openai.DefaultConfig("")
+	sdk.BaseURL = c.base
+	sdk.HTTPClient = c.http
+	sdk.EmptyMessagesLimit = 1 << 20 // comments that keep a slow stream alive are no fault
+	c.api = openai.NewClientWithConfig(sdk)
+	return c, nil
+}
+
+// Generate implements adapters.LLM. Several completions are one request where the endpoint takes n, so that it reads the
+// prompt once; single steps are drawn each by itself, so that each can be stopped by itself.
+func (c *Client) Generate(ctx context.Context, req adapters.Request) ([]adapters.Completion, error) {
+	caps, err := c.Capabilities(ctx)
+	if err != nil {
+		return nil, err
+	}
+	timeout := c.cfg.Timeout
+	if req.Timeout > 0 {
+		timeout = req.Timeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	req.N = max(req.N, 1)
+	if req.N == 1 || caps.N && !req.OneStep {
+		done := c.draw(ctx, req, caps)
+		return done, draw.AllFailed(done)
+	}
+	return draw.FanOut(ctx, req.N, func(ctx context.Context, i int) adapters.Completion {
+		return c.draw(ctx, draw.Single(req, i), caps)[0]
+	})
+}
+
+// request builds what the SDK sends, and the extra fields it has no place for.
+func (c *Client) request(req adapters.Request, caps adapters.Capabilities) (openai.ChatCompletionRequest, map[string]any) {
+	extra := map[string]any{"temperature": req.Temperature} // the SDK leaves a zero out, and the endpoint would sample
+	messages := req.Messages
+	if draw.Prefill(messages) != "" {
+		switch {
+		case caps.Prefill == adapters.PrefillNone:
+			messages = draw.InWords(messages)
+		case caps.Server == vllm:
+			extra["continue_final_message"] = true
+			extra["add_generation_prompt"] = false
+		}
+	}
+	out := openai.ChatCompletionRequest{
+		Model:         c.cfg.Model,
+		N:             req.N,
+		TopP:          float32(req.TopP),
+		MaxTokens:     req.MaxTokens,
+		Stop:          req.Stop,
+		Stream:        true,
+		StreamOptions: &openai.StreamOptions{IncludeUsage: true},
+	}
+	for _, m := range messages {
+		out.Messages = append(out.Messages, openai.ChatCompletionMessage{Role: string(m.Role), Content: m.Content})
+	}
+	if req.Seed != nil {
+		seed := int(*req.Seed)
+		out.Seed = &seed
+	}
+	if (req.LogProbs || req.TopLogProbs > 0) && caps.LogProbs {
+		out.LogProbs = true
+		if caps.TopLogProbs {
+			out.TopLogProbs = req.TopLogProbs
+		}
+	}
+	return out, extra
+}

@@ -1,0 +1,143 @@
+package openai
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	openai "github.com/sashabaranov/go-openai"
+
+	"aprm/adapters"
+	"aprm/adapters/internal/draw"
+)
+
+// vllm is what vLLM calls itself in its list of models.
+const vllm = "vllm"
+
+// Capabilities implements adapters.LLM: about eight short requests on the first call. A fault that may pass is returned and
+// the next call probes again.
+func (c *Client) Capabilities(ctx context.Context) (adapters.Capabilities, error) {
+	c.probing.Lock()
+	defer c.probing.Unlock()
+	if c.probed != nil {
+		return *c.probed, nil
+	}
+	caps, err := c.probe(ctx)
+	if err != nil {
+		return adapters.Capabilities{}, fmt.Errorf("asking the endpoint what it can do: %w", err)
+	}
+	c.probed = &caps
+	return caps, nil
+}
+
+func (c *Client) probe(ctx context.Context) (adapters.Capabilities, error) {
+	caps := adapters.Capabilities{Model: c.cfg.Model, Server: c.server(ctx), Prefill: adapters.PrefillNone,
+		Hidden: adapters.HiddenCapabilities{Kind: adapters.HiddenNone}}
+
+	// A server that refuses log-probabilities is asked again without; one that doesn't answer then isn't there.
+	caps.LogProbs, caps.TopLogProbs = true, true
+	one, err := c.ask(ctx, draw.SampleProbe(1), caps)
+	if err != nil && draw.Refused(err) {
+		caps.LogProbs, caps.TopLogProbs = false, false
+		one, err = c.ask(ctx, draw.SampleProbe(1), caps)
+	}
+	if err != nil {
+		return caps, err
+	}
+	caps.Streaming = true
+	caps.LogProbs = len(one[0].Tokens) > 0
+	caps.TopLogProbs = caps.LogProbs && len(one[0].Tokens[0].Top) > 0
+
+	for _, probe := range []struct {
+		found *bool
+		run   func(context.Context) (bool, error)
+	}{
+		{&caps.Seed, func(ctx context.Context) (bool, error) {
+			again, err := c.ask(ctx, draw.SampleProbe(1), caps)
+			return err == nil && again[0].Text == one[0].Text, err
+		}},
+		{&caps.N, func(ctx context.Context) (bool, error) {
+			two, err := c.ask(ctx, draw.SampleProbe(2), caps)
+			return err == nil && two[1].Err == nil && two[1].Text != "", err
+		}},
+		{&caps.Stop, func(ctx context.Context) (bool, error) {
+			done, err := c.ask(ctx, draw.StopProbe(), caps)
+			if err != nil {
+				return false, err
+			}
+			caps.StopReason = done[0].Finish == adapters.FinishStop
+			return draw.Stopped(done[0]), nil
+		}},
+		{&caps.Tools, c.takesTools},
+	} {
+		if *probe.found, err = draw.Try(ctx, probe.run); err != nil {
+			return caps, err
+		}
+	}
+
+	// Asked as if it continued, so that nothing is put into words for it.
+	asking := caps
+	asking.Prefill = adapters.PrefillContinued
+	done, err := c.ask(ctx, draw.PrefillProbe(), asking)
+	switch {
+	case err == nil:
+		caps.Prefill = draw.Prefilled(done[0].Text)
+	case !draw.Refused(err):
+		return caps, err
+	}
+	caps.Hidden, err = c.probeHidden(ctx)
+	return caps, err
+}
+
+// ask draws without consulting Capabilities; the error is that of the first completion.
+func (c *Client) ask(ctx context.Context, req adapters.Request, caps adapters.Capabilities) ([]adapters.Completion, error) {
+	done := c.draw(ctx, req, caps)
+	return done, done[0].Err
+}
+
+// server returns what the endpoint calls the owner of its models, "" when it doesn't say.
+func (c *Client) server(ctx context.Context) string {
+	list, err := c.api.ListModels(ctx)
+	if err != nil {
+		return ""
+	}
+	for _, m := range list.Models {
+		if m.ID == c.cfg.Model {
+			return m.OwnedBy
+		}
+	}
+	return ""
+}
+
+// takesTools reports whether a request with a tool is accepted; whether the model uses it is its own affair.
+func (c *Client) takesTools(ctx context.Context) (bool, error) {
+	req, _ := c.request(adapters.Request{N: 1, MaxTokens: 1, Messages: []adapters.Message{{Role: adapters.User, Content: "Hello"}}},
+		adapters.Capabilities{})
+	req.Stream, req.StreamOptions = false, nil
+	req.Tools = []openai.Tool{{Type: openai.ToolTypeFunction, Function: &openai.FunctionDefinition{
+		Name: "now", Description: "the time", Parameters: map[string]any{"type": "object", "properties": map[string]any{}}}}}
+	_, err := c.api.CreateChatCompletion(ctx, req)
+	return err == nil, fault(ctx, "probe", err, 0)
+}
+
+// probeHidden asks for the hidden states of two words. Any refusal means that there are none.
+func (c *Client) probeHidden(ctx context.Context) (adapters.HiddenCapabilities, error) {
+	none := adapters.HiddenCapabilities{Kind: adapters.HiddenNone}
+	rows, err := c.embedding(ctx, "two words")
+	var upstream *adapters.UpstreamError
+	switch {
+	case errors.As(err, &upstream) && c.cfg.HiddenURL != "":
+		return none, fmt.Errorf("hidden states at %s: %w", c.cfg.HiddenURL, err) // asked for by name, so not to be passed over
+	case errors.As(err, &upstream) && (upstream.Status >= http.StatusBadRequest || upstream.Status == 0):
+		return none, nil
+	case err != nil:
+		return none, err
+	}
+	found := adapters.HiddenCapabilities{Kind: adapters.HiddenTokens, Width: len(rows[0]), Normalised: unit(rows[0])}
+	if len(rows) == 1 {
+		// One vector for several tokens: a pooled one. Which pooling shows in whether a prefix that ends alike comes out alike.
+		found.Kind = adapters.HiddenMean
+	}
+	return found, nil
+}

@@ -1,0 +1,259 @@
+// Package recorded keeps the answers of an LLM in a file and gives them again: a long run that was interrupted is resumed by
+// running it again, and a finished one is replayed with no server at all.
+//
+// The file is JSON Lines, appended to and synced answer by answer. An answer's key is the SHA-256 of the model, the
+// splitter's version and the whole request, so requests that should be drawn afresh must differ in their seed. Errors are
+// not kept. Hidden states are kept as float16, and rounded to it on the live path too: live and replayed runs are equal.
+package recorded
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"aprm/adapters"
+	"aprm/prm/step"
+)
+
+// LLM implements adapters.LLM over a recording.
+type LLM struct {
+	live adapters.LLM // nil when only replaying
+	path string
+
+	mu      sync.Mutex
+	answers map[string]json.RawMessage
+	file    *os.File // nil when only replaying
+	caps    *adapters.Capabilities
+}
+
+var _ adapters.LLM = (*LLM)(nil)
+
+// ErrNotRecorded is returned when a replay is asked something that is not in the file.
+var ErrNotRecorded = errors.New("not in the recording")
+
+// entry is a line of the file.
+type entry struct {
+	Key    string          `json:"key"`
+	Op     string          `json:"op"` // "generate", "hidden", "capabilities"
+	Answer json.RawMessage `json:"answer"`
+}
+
+// The operations that are recorded.
+const (
+	opGenerate     = "generate"
+	opHidden       = "hidden"
+	opCapabilities = "capabilities"
+)
+
+// Wrap answers from the file at path what was asked before and asks live the rest, appending what it answers. The file is
+// made when it isn't there; a line torn by a crash is dropped. Close it when done. Only one process may use a file.
+func Wrap(live adapters.LLM, path string) (*LLM, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, fmt.Errorf("recording: %w", err)
+	}
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("recording: %w", err)
+	}
+	l := &LLM{live: live, path: path, file: file, answers: map[string]json.RawMessage{}}
+	whole, err := l.read(file)
+	if err == nil {
+		err = file.Truncate(whole)
+	}
+	if err == nil {
+		_, err = file.Seek(whole, io.SeekStart)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("recording %s: %w", path, err), file.Close())
+	}
+	return l, nil
+}
+
+// Open replays the recording at path, gzipped or not, and asks nobody.
+func Open(path string) (*LLM, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("recording: %w", err)
+	}
+	defer file.Close()
+	l := &LLM{path: path, answers: map[string]json.RawMessage{}}
+	buffered := bufio.NewReader(file)
+	var r io.Reader = buffered
+	if magic, _ := buffered.Peek(2); string(magic) == "\x1f\x8b" {
+		if r, err = gzip.NewReader(buffered); err != nil {
+			return nil, fmt.Errorf("recording %s: %w", path, err)
+		}
+	}
+	if _, err := l.read(r); err != nil {
+		return nil, fmt.Errorf("recording %s: %w", path, err)
+	}
+	if l.caps == nil {
+		return nil, fmt.Errorf("recording %s: it doesn't say which model answered; is it a recording?", path)
+	}
+	return l, nil
+}
+
+// read takes in all whole lines and returns how many bytes they cover.
+func (l *LLM) read(r io.Reader) (whole int64, err error) {
+	lines := bufio.NewReaderSize(r, 1<<16)
+	for n := 1; ; n++ {
+		line, err := lines.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return whole, nil // what is left of line was never finished
+		}
+		if err != nil {
+			return whole, err
+		}
+		var e entry
+		if err := json.Unmarshal(line, &e); err != nil {
+			return whole, fmt.Errorf("line %d: %w", n, err)
+		}
+		if e.Op == opCapabilities {
+			var caps adapters.Capabilities
+			if err := json.Unmarshal(e.Answer, &caps); err != nil {
+				return whole, fmt.Errorf("line %d: %w", n, err)
+			}
+			l.caps = &caps
+		} else {
+			l.answers[e.Key] = e.Answer
+		}
+		whole += int64(len(line))
+	}
+}
+
+// Close closes the file.
+func (l *LLM) Close() error {
+	if l.file == nil {
+		return nil
+	}
+	return l.file.Close()
+}
+
+// Capabilities implements adapters.LLM. A recording is of one endpoint: what was probed when it was begun stands, and
+// another model is refused.
+func (l *LLM) Capabilities(ctx context.Context) (adapters.Capabilities, error) {
+	l.mu.Lock()
+	known := l.caps
+	l.mu.Unlock()
+	if known != nil && l.live == nil {
+		return *known, nil
+	}
+	caps, err := l.live.Capabilities(ctx)
+	if err != nil {
+		return caps, err
+	}
+	if known != nil {
+		if known.Model != caps.Model || known.Hidden != caps.Hidden {
+			return caps, fmt.Errorf("%s holds answers of %s with hidden states %q of width %d, the endpoint serves %s with %q of width %d: "+
+				"use another file", l.path, known.Model, known.Hidden.Kind, known.Hidden.Width, caps.Model, caps.Hidden.Kind, caps.Hidden.Width)
+		}
+		return *known, nil
+	}
+	l.mu.Lock()
+	l.caps = &caps
+	l.mu.Unlock()
+	return caps, l.keep(opCapabilities, "", caps)
+}
+
+// Generate implements adapters.LLM. Only answers without any failed completion are kept.
+func (l *LLM) Generate(ctx context.Context, req adapters.Request) ([]adapters.Completion, error) {
+	req.Timeout = 0 // how long it may take is no part of what is asked
+	return answer(ctx, l, opGenerate, req, func() ([]adapters.Completion, error) {
+		done, err := l.live.Generate(ctx, req)
+		for _, c := range done {
+			if c.Err != nil {
+				return done, errors.Join(errPartial, err)
+			}
+		}
+		return done, err
+	})
+}
+
+// errPartial marks an answer that is used and not kept.
+var errPartial = errors.New("some completions failed")
+
+// Hidden implements adapters.LLM.
+func (l *LLM) Hidden(ctx context.Context, text string, spans []adapters.Span) ([]adapters.State, error) {
+	ask := struct {
+		Text  string
+		Spans []adapters.Span
+	}{text, spans}
+	half, err := answer(ctx, l, opHidden, ask, func() ([]halfState, error) {
+		states, err := l.live.Hidden(ctx, text, spans)
+		return toHalf(states), err
+	})
+	return fromHalf(half), err
+}
+
+// answer gives what the file has, or what live says, which is then kept.
+func answer[T any](ctx context.Context, l *LLM, op string, ask any, live func() (T, error)) (T, error) {
+	var out T
+	caps, err := l.Capabilities(ctx)
+	if err != nil {
+		return out, err
+	}
+	key, err := contentKey(op, caps.Model, ask)
+	if err != nil {
+		return out, err
+	}
+	l.mu.Lock()
+	kept, ok := l.answers[key]
+	l.mu.Unlock()
+	if ok {
+		if err := json.Unmarshal(kept, &out); err != nil {
+			return out, fmt.Errorf("recording %s: %s %s: %w", l.path, op, key, err)
+		}
+		return out, nil
+	}
+	if l.live == nil {
+		return out, fmt.Errorf("recording %s: %s %s: %w", l.path, op, key[:12], ErrNotRecorded)
+	}
+	out, err = live()
+	if errors.Is(err, errPartial) {
+		return out, nil
+	}
+	if err != nil {
+		return out, err
+	}
+	return out, l.keep(op, key, out)
+}
+
+func contentKey(op, model string, ask any) (string, error) {
+	data, err := json.Marshal(ask)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%d\x00%s", op, model, step.Version, data))
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// keep appends one answer and syncs it.
+func (l *LLM) keep(op, key string, value any) error {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	line, err := json.Marshal(entry{Key: key, Op: op, Answer: data})
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.answers[key] = data
+	if _, err := l.file.Write(append(line, '\n')); err != nil {
+		return fmt.Errorf("recording %s: %w", l.path, err)
+	}
+	if err := l.file.Sync(); err != nil {
+		return fmt.Errorf("recording %s: %w", l.path, err)
+	}
+	return nil
+}
