@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 )
 
@@ -23,54 +22,127 @@ type member struct {
 	from, start, end int
 }
 
-// parseObject checks that body is one JSON object and notes where its members are. It looks no deeper.
+// parseObject notes where the members of a JSON object are. It looks no deeper than it must to find their ends: bodies are
+// long, a raw request must not wait, and what is wrong within a value is found by whoever reads it, here or upstream.
 func parseObject(body []byte) (object, error) {
 	o := object{raw: body}
-	if len(bytes.TrimSpace(body)) == 0 {
+	at := skipSpace(body, 0)
+	switch {
+	case at == len(body):
 		return o, badRequest("", "the body is empty: send a JSON object")
-	}
-	dec := json.NewDecoder(bytes.NewReader(body))
-	t, err := dec.Token()
-	if err != nil {
-		return o, notJSON(dec, err)
-	}
-	if t != json.Delim('{') {
+	case body[at] != '{':
 		return o, badRequest("", "the body is not a JSON object")
 	}
-	o.open = int(dec.InputOffset())
+	o.open = at + 1
 	from := o.open
-	for dec.More() {
-		key, err := dec.Token()
-		if err != nil {
-			return o, notJSON(dec, err)
+	for {
+		at = skipSpace(body, from)
+		if is(body, at, '}') {
+			if end := skipSpace(body, at+1); end < len(body) {
+				return o, notJSON(body, end)
+			}
+			return o, nil
 		}
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return o, notJSON(dec, err)
+		if len(o.members) > 0 {
+			if !is(body, at, ',') {
+				return o, notJSON(body, at)
+			}
+			at = skipSpace(body, at+1)
 		}
-		end := int(dec.InputOffset())
-		o.members = append(o.members, member{key: key.(string), from: from, start: end - len(value), end: end})
-		from = end
+		key := at
+		if at = skipString(body, at); at < 0 {
+			return o, notJSON(body, key)
+		}
+		m := member{from: from}
+		if json.Unmarshal(body[key:at], &m.key) != nil {
+			return o, notJSON(body, key)
+		}
+		if at = skipSpace(body, at); !is(body, at, ':') {
+			return o, notJSON(body, at)
+		}
+		m.start = skipSpace(body, at+1)
+		if m.end = skipValue(body, m.start); m.end < 0 {
+			return o, notJSON(body, m.start)
+		}
+		o.members = append(o.members, m)
+		from = m.end
 	}
-	if _, err := dec.Token(); err != nil {
-		return o, notJSON(dec, err)
-	}
-	if rest := bytes.TrimSpace(body[dec.InputOffset():]); len(rest) > 0 {
-		return o, badRequest("", "the body goes on after its JSON object, at byte %d", dec.InputOffset())
-	}
-	return o, nil
 }
 
-func notJSON(dec *json.Decoder, err error) error {
-	at := dec.InputOffset()
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
-		at = syntax.Offset
-	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+// notJSON is the problem of a body that goes wrong at that place.
+func notJSON(body []byte, at int) error {
+	if at >= len(body) {
 		return badRequest("", "the body is not valid JSON: it ends too early")
 	}
-	return badRequest("", "the body is not valid JSON: %v (byte %d)", err, at)
+	return badRequest("", "the body is not valid JSON at byte %d", at)
+}
+
+func is(text []byte, at int, b byte) bool { return at < len(text) && text[at] == b }
+
+// skipSpace returns where the white space that begins at that place ends.
+func skipSpace(text []byte, at int) int {
+	for at < len(text) && (text[at] == ' ' || text[at] == '\t' || text[at] == '\n' || text[at] == '\r') {
+		at++
+	}
+	return at
+}
+
+// skipString returns where the string that begins at that place ends, -1 when none does.
+func skipString(text []byte, at int) int {
+	if !is(text, at, '"') {
+		return -1
+	}
+	for end := at + 1; ; end++ {
+		i := bytes.IndexByte(text[end:], '"')
+		if i < 0 {
+			return -1
+		}
+		end += i
+		escapes := 0
+		for text[end-1-escapes] == '\\' {
+			escapes++
+		}
+		if escapes%2 == 0 {
+			return end + 1
+		}
+	}
+}
+
+// skipValue returns where the value that begins at that place ends, -1 when none does.
+func skipValue(text []byte, at int) int {
+	for depth := 0; at < len(text); {
+		switch c := text[at]; {
+		case c == '"':
+			if at = skipString(text, at); at < 0 {
+				return -1
+			}
+		case c == '{' || c == '[':
+			depth++
+			at++
+		case c == '}' || c == ']':
+			depth--
+			at++
+		case depth > 0:
+			at++ // a number, a word, or what is between values
+			continue
+		default:
+			end := at
+			for end < len(text) && !bytes.ContainsRune([]byte(" \t\r\n,}]:"), rune(text[end])) {
+				end++
+			}
+			if end == at {
+				return -1
+			}
+			return end
+		}
+		if depth <= 0 {
+			if depth < 0 {
+				return -1
+			}
+			return at
+		}
+	}
+	return -1
 }
 
 // get returns the value of a key: of the last one where the key is repeated, as JSON readers do. null is as good as absent.

@@ -42,7 +42,7 @@ func TestUpstreamBytes(t *testing.T) {
 }
 
 func TestParseObjectRefuses(t *testing.T) {
-	for _, body := range []string{"", "  ", "[]", `"x"`, "{", `{"a"}`, `{"a":}`, `{"a":1,}`, `{"a":1} x`, `{"a":1}{}`, `{'a':1}`, "nul"} {
+	for _, body := range []string{"", "  ", "[]", `"x"`, "{", `{"a"}`, `{"a":}`, `{"a":1,}`, `{"a":1} x`, `{"a":1}{}`, `{'a':1}`, "nul", `{,}`, `{"a":1 "b":2}`, `{"a":,"b":2}`, `{"a":"x}`, `{"a\"}`, `{"a":[1}`, `{"a":]}`, `{"\x":1}`} {
 		_, err := parseObject([]byte(body))
 		if err == nil {
 			t.Errorf("%q passes for an object", body)
@@ -62,11 +62,20 @@ func FuzzEdit(f *testing.F) {
 	f.Add([]byte("{\"a\":\"\xff\",\"model\":\"x@vote-8\"}"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		o, err := parseObject(body)
-		if err != nil {
+		if err != nil && json.Valid(body) && bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) {
+			t.Fatalf("%q is refused: %v", body, err)
+		}
+		if err != nil || !json.Valid(body) {
 			return
 		}
-		if !json.Valid(body) {
-			t.Fatalf("%q is taken for an object", body)
+		var members map[string]json.RawMessage
+		if err := json.Unmarshal(body, &members); err != nil {
+			t.Fatal(err)
+		}
+		for key, want := range members {
+			if got, ok := o.get(key); !bytes.Equal(got, want) && (ok || string(want) != "null") {
+				t.Fatalf("%q: %q is %q, want %q", body, key, got, want)
+			}
 		}
 		out := upstreamBytes(o)
 		edited, err := parseObject(out)
@@ -115,7 +124,7 @@ func FuzzRequest(f *testing.F) {
 		if c.opts.Strategy != strategyRaw && len(c.ask.messages) == 0 {
 			t.Fatalf("%s: a search without a message", body)
 		}
-		if c.opts.Strategy == strategyRaw && !json.Valid(upstreamBytes(c.body)) {
+		if c.opts.Strategy == strategyRaw && json.Valid(body) && !json.Valid(upstreamBytes(c.body)) {
 			t.Fatalf("%s: goes upstream as %s", body, upstreamBytes(c.body))
 		}
 	})

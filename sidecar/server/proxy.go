@@ -141,6 +141,9 @@ func (s *Server) forward(g *gin.Context, body []byte) {
 		g.Request.Body = io.NopCloser(bytes.NewReader(body))
 		g.Request.ContentLength = int64(len(body))
 	}
+	// Without this, net/http empties the request's body when the answer begins, while the transport may still be reading
+	// it, and the answer breaks off. What can't do it (HTTP/2) doesn't need it.
+	_ = http.NewResponseController(g.Writer).EnableFullDuplex()
 	s.upstream.proxy.ServeHTTP(g.Writer, g.Request)
 }
 

@@ -48,6 +48,7 @@ func (s *Server) routes() *gin.Engine {
 		named = append(named, "/api/show", "/api/embed", "/api/embeddings")
 	} else {
 		open.POST("/api/show", s.showOllama)
+		open.HEAD("/", func(g *gin.Context) { g.Status(http.StatusOK) }) // how Ollama's client asks whether anyone is there
 		open.GET("/api/version", func(g *gin.Context) { g.JSON(http.StatusOK, gin.H{"version": ollamaVersion}) })
 	}
 	for _, path := range named {

@@ -103,7 +103,7 @@ func TestBadInput(t *testing.T) {
 		{"/v1/chat/completions", ``, "", "empty"},
 		{"/v1/chat/completions", `{"model":`, "", "not valid JSON"},
 		{"/v1/chat/completions", `[1]`, "", "not a JSON object"},
-		{"/v1/chat/completions", `{} {}`, "", "goes on"},
+		{"/v1/chat/completions", `{} {}`, "", "at byte 3"},
 		{"/v1/chat/completions", `{"model":3,` + ask + `}`, "model", "a string"},
 		{"/v1/chat/completions", `{"model":"m"}`, "messages", "missing"},
 		{"/v1/chat/completions", `{"messages":"hi"}`, "messages", "a list"},
