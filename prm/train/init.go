@@ -11,7 +11,7 @@ import (
 )
 
 // initial returns the weights a fresh network starts from: inputs standardised by the training data, hidden states
-// projected to their principal components, everything else small and random, heads' bypasses zero.
+// projected to their principal components, the layers small and random, embeddings and bypasses zero.
 func initial(h prm.Header, items []item, seed int64) *prm.Weights {
 	w := prm.NewWeights(h)
 	rng := random(seed, "weights")
@@ -41,9 +41,6 @@ func initial(h prm.Header, items []item, seed int64) *prm.Weights {
 	project(last, &w.LastCentre, &w.LastScale, &w.LastProjection, rng)
 	project(mean, &w.MeanCentre, &w.MeanScale, &w.MeanProjection, rng)
 
-	for _, t := range []*prm.Tensor{&w.WordEmbedding, &w.ContextEmbedding, &w.RoleEmbedding} {
-		normal(t, 0.1, rng)
-	}
 	fanIn := 0
 	for b := range w.Dense {
 		fanIn += w.Dense[b].Rows
@@ -51,6 +48,10 @@ func initial(h prm.Header, items []item, seed int64) *prm.Weights {
 	for b := range w.Dense {
 		normal(&w.Dense[b], math.Sqrt(2/float64(fanIn)), rng)
 	}
+	// What never varied in training has no weight yet: at a random one it would be noise wherever it does vary. For the same
+	// reason embeddings start at zero; the dense layer tells their columns apart.
+	forget(logProbs, &w.Dense[prm.LogProbs])
+	forget(symbols, &w.Dense[prm.Symbols])
 	normal(&w.Out, math.Sqrt(1/float64(h.Shape.Hidden)), rng)
 	return w
 }
@@ -58,6 +59,19 @@ func initial(h prm.Header, items []item, seed int64) *prm.Weights {
 func normal(t *prm.Tensor, deviation float64, rng *rand.Rand) {
 	for i := range t.Data {
 		t.Data[i] = float32(rng.NormFloat64() * deviation)
+	}
+}
+
+// forget clears the weights of inputs that are the same in all rows.
+func forget(rows [][]float32, dense *prm.Tensor) {
+	for c := range dense.Rows {
+		varies := false
+		for _, r := range rows {
+			varies = varies || r[c] != rows[0][c]
+		}
+		if !varies {
+			clear(dense.Data[c*dense.Cols:][:dense.Cols])
+		}
 	}
 }
 

@@ -55,12 +55,12 @@ type Options struct {
 	Round   int       // of the game. A start model with an optimiser state of the same round goes on where it stopped
 	Created time.Time // put into the header [now]
 
-	Epochs   int                                 // at most, in this round [40]
-	Patience int                                 // epochs without a better held-out loss before stopping; negative: never stop early [8]
+	Epochs   int                                 // at most, in this round [60]
+	Patience int                                 // epochs without a better held-out loss before stopping; negative: never stop early [10]
 	Batch    int                                 // examples a step [128]
-	Rate     float64                             // of the optimiser [0.003]
-	Decay    float64                             // L2 penalty on the weights, decoupled from Adam's scaling [0.02]
-	Dropout  float64                             // share of the dense layer's inputs dropped [0.2]
+	Rate     float64                             // of the optimiser [0.002]
+	Decay    float64                             // L2 penalty on the weights, decoupled from Adam's scaling [0.1]
+	Dropout  float64                             // share of the dense layer's inputs dropped [0.3]
 	Mask     float64                             // chance that a pair's hidden states, and separately its log-probabilities, are masked in an epoch [0.25]
 	HeldOut  float64                             // share of problems held out for stopping and calibration [0.2]
 	KL       float64                             // τ, the weight of KL(R ‖ R_ref) [0]
