@@ -1,0 +1,120 @@
+// Package generator is the adversary of the game: the same LLM that solves problems, prompted to corrupt correct steps so
+// that the reward model R takes them for correct. A round draws natural solutions, attacks correct steps, has an oracle
+// judge the results, lets both players learn and reports what happened (APRM, arXiv 2511.22888, sections 3 and 4; here
+// the LLM's weights are out of reach, so the generator's policy is over how it is prompted).
+//
+// The package knows the reward model only through RewardModel and the endpoint only through LLM.
+package generator
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	"aprm/adapters"
+	"aprm/prm/step"
+)
+
+// LLM samples text; every adapters.LLM is one. Wrapped by adapters/recorded, a run that was killed goes on from its last
+// finished unit of work when it is run again, because every request of this package carries a seed of its own.
+type LLM interface {
+	Generate(ctx context.Context, req adapters.Request) ([]adapters.Completion, error)
+}
+
+// RewardModel is the other player, R.
+type RewardModel interface {
+	// Score returns P(step correct) in [0,1] for each example, in their order. It must not read the labels.
+	Score(ctx context.Context, examples []Labelled) ([]float64, error)
+
+	// Learn fits R to the examples of a round, replayed rounds among them (Labelled.Round tells). Equal arguments on
+	// equal models must give equal models, or a resumed run differs from an unbroken one.
+	Learn(ctx context.Context, round int, examples []Labelled) (LearnReport, error)
+}
+
+// LearnReport says what a Learn did.
+type LearnReport struct {
+	Checkpoint string  `json:"checkpoint,omitempty"` // id of the model that came out
+	Examples   int     `json:"examples"`             // examples with at least one label
+	Loss       float64 `json:"loss"`                 // mean training loss at the end, nats an example
+	Seconds    float64 `json:"seconds"`
+}
+
+// Label says what is known about a step, or about the chance that its prefix ends right.
+type Label int8
+
+const (
+	Unknown Label = iota // nothing sure: never trained on
+	Right
+	Wrong
+)
+
+var labelNames = [...]string{Unknown: "unknown", Right: "right", Wrong: "wrong"}
+
+func (l Label) String() string {
+	if l < 0 || int(l) >= len(labelNames) {
+		return fmt.Sprintf("Label(%d)", int8(l))
+	}
+	return labelNames[l]
+}
+
+// MarshalText writes the label's name.
+func (l Label) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
+
+// UnmarshalText reads a label's name.
+func (l *Label) UnmarshalText(b []byte) error {
+	for i, name := range labelNames {
+		if name == string(b) {
+			*l = Label(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("unknown label %q: want unknown, right or wrong", b)
+}
+
+// Source says where a step's text comes from.
+type Source string
+
+const (
+	Worked     Source = "worked"     // a data set's reference solution
+	Own        Source = "own"        // the LLM's own correct step, as the correct half of a pair
+	Attack     Source = "attack"     // corrupted by the LLM on request
+	Paraphrase Source = "paraphrase" // a correct step reworded by the LLM, so that its dialect tells nothing
+	Natural    Source = "natural"    // sampled while solving
+)
+
+// Labelled is one step with what is known about it. Texts are step.Normalize'd, so that no format tells sources apart.
+type Labelled struct {
+	ID       string       `json:"id"`                 // content hash, by which a journal holds it once
+	Prefix   step.Trace   `json:"prefix"`             // the problem and the steps before this one
+	Text     string       `json:"text"`               // the step
+	Step     Label        `json:"step"`               // is the step correct?
+	Value    Label        `json:"value"`              // does the solution end right? From natural samples only
+	Source   Source       `json:"source"`             //
+	Strategy string       `json:"strategy,omitempty"` // the trick asked for, "" but for attacks
+	Kind     Kind         `json:"kind"`               // of the correct step, within a pair
+	Round    int          `json:"round"`              //
+	Pair     string       `json:"pair,omitempty"`     // shared by an attack and its correct partner
+	Sample   string       `json:"sample,omitempty"`   // shared by the steps of one natural solution
+	Tokens   []step.Token `json:"tokens,omitempty"`   // the step's own, of natural steps only: nil on both members of a pair
+	HeldOut  bool         `json:"held_out,omitempty"` // the problem is kept for measuring: never learned from
+	Reason   string       `json:"reason,omitempty"`   // why it is labelled so
+}
+
+// Trace returns the problem with the steps up to and including this one.
+func (l Labelled) Trace() step.Trace { return l.Prefix.With(l.Text) }
+
+// identify fills in ID: a hash of everything else but the reason.
+func (l Labelled) identify() (Labelled, error) {
+	l.ID = ""
+	bare := l
+	bare.Reason = ""
+	b, err := json.Marshal(bare)
+	if err != nil {
+		return Labelled{}, fmt.Errorf("identify a labelled step: %w", err)
+	}
+	sum := sha256.Sum256(b)
+	l.ID = hex.EncodeToString(sum[:12])
+	return l, nil
+}
