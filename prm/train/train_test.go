@@ -125,7 +125,7 @@ func TestGradientsMeetFiniteDifferences(t *testing.T) {
 				// Embeddings are large and mostly unused: look at rows that are, and at a few others.
 				var at []int
 				for k, g := range analytic[i] {
-					if g != 0 && len(at) < 12 {
+					if g != 0 && len(at) < 6 {
 						at = append(at, k)
 						moved = true
 					}
@@ -133,7 +133,7 @@ func TestGradientsMeetFiniteDifferences(t *testing.T) {
 				if !moved {
 					t.Errorf("%s: no gradient but zero", p.node.Name())
 				}
-				for range 4 {
+				for range 2 {
 					at = append(at, rng.IntN(len(p.data)))
 				}
 				for _, k := range at {
@@ -220,8 +220,8 @@ func TestRunLeavesInputsAlone(t *testing.T) {
 }
 
 func TestFitLearns(t *testing.T) {
-	examples := randomExamples(7, 240, 32)
-	m, report, err := Fit(context.Background(), nil, nil, examples, Options{Model: "llm", Seed: 1, Shape: small, Batch: 64, Rate: 0.01})
+	examples := randomExamples(7, 180, 32)
+	m, report, err := Fit(context.Background(), nil, nil, examples, Options{Model: "llm", Seed: 1, Shape: small, Batch: 64, Rate: 0.01, Epochs: 25})
 	if err != nil {
 		t.Fatal(err)
 	}
