@@ -28,8 +28,8 @@ const (
 	envPython   = "SIDECAR_TEST_PYTHON"   // an interpreter that has the openai package; "" means python3
 )
 
-// TestOpenAIPythonBeforeARunningSidecar runs testdata/clients/openai_client.py.
-func TestOpenAIPythonBeforeARunningSidecar(t *testing.T) {
+// TestRealOpenAIPython runs testdata/clients/openai_client.py.
+func TestRealOpenAIPython(t *testing.T) {
 	sidecar := os.Getenv(envSidecar)
 	if sidecar == "" {
 		t.Skip(envSidecar + " is not set")
@@ -74,8 +74,8 @@ func useOpenAIPython(t *testing.T, python, sidecar, upstream, model string) {
 	t.Logf("%s", out)
 }
 
-// TestOllamaClientBeforeARunningSidecar is TestOllamaClient with a real model behind it.
-func TestOllamaClientBeforeARunningSidecar(t *testing.T) {
+// TestRealOllamaClient is TestOllamaClient with a real model behind it.
+func TestRealOllamaClient(t *testing.T) {
 	sidecar := os.Getenv(envSidecar)
 	if sidecar == "" {
 		t.Skip(envSidecar + " is not set")

@@ -47,6 +47,7 @@ func TestUnderstand(t *testing.T) {
 		{"prefill", openAIChat, `{"messages":[{"role":"user","content":"` + question + `"},{"role":"assistant","content":"He has"}]}`, "raw; reason=prefill"},
 		{"a server's extension", openAIChat, `{"guided_json":{"type":"object"},` + ask + `}`, "raw; reason=field guided_json"},
 		{"grammar", openAIChat, `{"grammar":"root ::= x",` + ask + `}`, "raw; reason=field grammar"},
+		{"a name that has no place in a header", openAIChat, `{"a\r\nSet-Cookie: b":1,` + ask + `}`, "raw; reason=field of an odd name"},
 		{"logit bias", openAIChat, `{"logit_bias":{"1":-100},` + ask + `}`, "raw; reason=field logit_bias"},
 
 		{"Ollama chat", chat, `{"model":"m",` + ask + `}`, "guided; reason=question"},

@@ -41,12 +41,12 @@ func ollamaRaw(o object, rules map[string]fieldRule) string {
 		return "images"
 	}
 	if forbidden, _ := classify(o, rules); forbidden != "" {
-		return "field " + forbidden
+		return "field " + plainWord(forbidden)
 	}
 	if v, ok := o.get("options"); ok {
 		if options, err := parseObject(v); err == nil {
 			if forbidden, _ := classify(options, ollamaOptions); forbidden != "" {
-				return "option " + forbidden
+				return "option " + plainWord(forbidden)
 			}
 		}
 	}

@@ -41,7 +41,7 @@ func openAIRaw(o object) string {
 		return "n"
 	}
 	if forbidden, _ := classify(o, openAIFields); forbidden != "" {
-		return "field " + forbidden
+		return "field " + plainWord(forbidden)
 	}
 	v, _ := o.get("messages")
 	return messagesRaw(v)
@@ -73,7 +73,7 @@ func messagesRaw(value json.RawMessage) string {
 		if json.Unmarshal(m.Content, &parts) == nil {
 			for _, p := range parts {
 				if p.Type != "text" {
-					return "content part " + p.Type
+					return "content part " + plainWord(p.Type)
 				}
 			}
 		}

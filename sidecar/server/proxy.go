@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"aprm/adapters"
 )
 
 // upstream is the way to the endpoint: where each path is, whose key is sent, and a reverse proxy that changes nothing.
@@ -159,26 +161,10 @@ func (b *bufferPool) Get() []byte {
 
 func (b *bufferPool) Put(buf []byte) { b.pool.Put(&buf) }
 
-type authorizationKey struct{}
-
-// authorized is a request's context with the Authorization that is to go upstream, see ForwardAuthorization.
+// authorized is a request's context with the Authorization that the adapters behind the Reasoner are to send on.
 func (s *Server) authorized(r *http.Request) context.Context {
 	if value := r.Header.Get("Authorization"); value != "" && s.upstream.key == "" && !s.upstream.dropAuth {
-		return context.WithValue(r.Context(), authorizationKey{}, value)
+		return adapters.WithAuthorization(r.Context(), value)
 	}
 	return r.Context()
-}
-
-// ForwardAuthorization is the transport for the adapters behind a Reasoner: a request made while answering a client carries
-// that client's Authorization, unless keys are configured that forbid it.
-func ForwardAuthorization(next http.RoundTripper) http.RoundTripper { return forwarder{next} }
-
-type forwarder struct{ next http.RoundTripper }
-
-func (f forwarder) RoundTrip(r *http.Request) (*http.Response, error) {
-	if value, ok := r.Context().Value(authorizationKey{}).(string); ok {
-		r = r.Clone(r.Context())
-		r.Header.Set("Authorization", value)
-	}
-	return f.next.RoundTrip(r)
 }

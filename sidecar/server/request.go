@@ -61,6 +61,14 @@ func classify(o object, rules map[string]fieldRule) (forbidden string, ignored [
 	return "", ignored
 }
 
+// plainWord is a client's word as far as it may stand in a header.
+func plainWord(word string) string {
+	if word == "" || len(word) > 64 || strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") != "" {
+		return "of an odd name"
+	}
+	return word
+}
+
 func saysNothing(value json.RawMessage) bool {
 	switch string(value) {
 	case "null", `""`, "[]", "{}":
