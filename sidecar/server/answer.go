@@ -39,27 +39,6 @@ type wire interface {
 	broken(p *problem) [][]byte // the end of a stream that has begun
 }
 
-// report is the prm object of an answer.
-type report struct {
-	Strategy     string            `json:"strategy"`
-	Applied      string            `json:"applied"` // what was decided and why, as in the header X-Sidecar-Applied
-	Checkpoint   string            `json:"checkpoint,omitempty"`
-	Instruction  string            `json:"instruction,omitempty"` // what was added to the system message
-	Seed         int64             `json:"seed"`                  // the candidates' seeds derive from it
-	Answer       string            `json:"answer,omitempty"`      // the final answer found in the text
-	Steps        []reportStep      `json:"steps,omitempty"`
-	Candidates   []reportCandidate `json:"candidates,omitempty"`
-	Tokens       reportTokens      `json:"tokens"`
-	ScoringCalls int               `json:"scoring_calls"`
-	Seconds      float64           `json:"seconds"`
-	Ignored      []string          `json:"ignored,omitempty"` // fields of the request that the search doesn't carry
-}
-
-type reportTokens struct {
-	Prompt     int `json:"prompt"`
-	Completion int `json:"completion"`
-}
-
 // piece is a part of an answer's text with the tokens it is made of.
 type piece struct {
 	text   string

@@ -303,29 +303,6 @@ func (t *streamer) send(chunk []byte) error {
 	return http.NewResponseController(t.g.Writer).Flush()
 }
 
-// report says how an answer came about.
-func (s *Server) report(c *call, r decode.Result) *report {
-	id, _ := s.reasoner.Checkpoint()
-	rep := &report{
-		Strategy:     c.opts.Strategy,
-		Applied:      c.applied(),
-		Checkpoint:   id,
-		Instruction:  s.reasoner.Instruction(),
-		Seed:         c.opts.Seed,
-		Tokens:       reportTokens{Prompt: r.PromptTokens, Completion: r.CompletionTokens},
-		ScoringCalls: r.ScoringCalls,
-		Seconds:      r.Elapsed.Seconds(),
-		Ignored:      c.ask.ignored,
-	}
-	if r.Answered {
-		rep.Answer = r.Answer
-	}
-	if c.ov.Steps == nil || *c.ov.Steps {
-		rep.Steps, rep.Candidates = reportSteps(r.Steps), reportCandidates(r.Candidates)
-	}
-	return rep
-}
-
 // upstreamBytes is a request without what is only the sidecar's: virtual names lose their suffix, the prm object goes.
 func upstreamBytes(o object) []byte {
 	return o.edit(func(key string, value json.RawMessage) json.RawMessage {

@@ -19,7 +19,7 @@ type metrics struct {
 	inFlight prometheus.Gauge
 	seconds  *prometheus.HistogramVec
 	tokens   *prometheus.CounterVec
-	dead     prometheus.Counter
+	dropped  prometheus.Counter
 	scoring  prometheus.Counter
 }
 
@@ -38,14 +38,14 @@ func newMetrics() *metrics {
 		tokens: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "sidecar_search_tokens_total", Help: "Tokens spent by searches, by kind: prompt or completion.",
 		}, []string{"kind"}),
-		dead: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "sidecar_search_dead_candidates_total", Help: "Candidates that failed and were dropped.",
+		dropped: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "sidecar_search_dropped_candidates_total", Help: "Candidates that failed, were cut off, empty or twins of another.",
 		}),
 		scoring: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "sidecar_search_scoring_calls_total", Help: "Calls of the PRM by searches.",
 		}),
 	}
-	m.registry.MustRegister(m.requests, m.inFlight, m.seconds, m.tokens, m.dead, m.scoring,
+	m.registry.MustRegister(m.requests, m.inFlight, m.seconds, m.tokens, m.dropped, m.scoring,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -60,7 +60,11 @@ func (m *metrics) searched(strategy string, r decode.Result) {
 	m.tokens.WithLabelValues("prompt").Add(float64(r.PromptTokens))
 	m.tokens.WithLabelValues("completion").Add(float64(r.CompletionTokens))
 	m.scoring.Add(float64(r.ScoringCalls))
-	m.dead.Add(float64(deadCandidates(r)))
+	for _, c := range r.Candidates {
+		if c.Dropped != "" {
+			m.dropped.Inc()
+		}
+	}
 }
 
 // measure counts requests. Routes are the patterns, not the paths, so that clients can't make new series.

@@ -21,13 +21,17 @@ type choice struct {
 	n        int
 }
 
-// short are the strategies' names within a virtual model name.
-var short = []struct{ name, strategy string }{
-	{"raw", strategyRaw},
-	{"guided", decode.Guided},
-	{"majority", decode.Majority},
-	{"vote", decode.WeightedVote},
-	{"best-of", decode.BestOfN},
+// short are the strategies' names within a virtual model name; numbered ones may carry the number of candidates.
+var short = []struct {
+	name, strategy string
+	numbered       bool
+}{
+	{"raw", strategyRaw, false},
+	{"greedy", decode.Greedy, false},
+	{"guided", decode.Guided, true},
+	{"majority", decode.Majority, true},
+	{"vote", decode.WeightedVote, true},
+	{"best-of", decode.BestOfN, true},
 }
 
 // DefaultNames are the suffixes listed where a checkpoint is loaded; without one those that need it are left out.
@@ -40,7 +44,7 @@ func parseChoice(suffix string) (choice, bool) {
 			return choice{strategy: s.strategy}, true
 		}
 		number, ok := strings.CutPrefix(suffix, s.name+"-")
-		if !ok || s.strategy == strategyRaw || !plainNumber(number) {
+		if !ok || !s.numbered || !plainNumber(number) {
 			continue
 		}
 		n, err := strconv.Atoi(number)
@@ -80,14 +84,11 @@ func bareName(value json.RawMessage) json.RawMessage {
 	return nil
 }
 
-// needsPRM tells whether a strategy scores steps.
-func needsPRM(strategy string) bool { return strategy != strategyRaw && strategy != decode.Majority }
-
 // strategies are the names that the prm object takes.
 func strategies() []string {
-	all := make([]string, len(short))
-	for i, s := range short {
-		all[i] = s.strategy
+	all := []string{strategyRaw}
+	for _, d := range decode.Strategies() {
+		all = append(all, d.Name)
 	}
 	return all
 }
@@ -99,19 +100,16 @@ func (s *Server) offered() []string {
 	}
 	return slices.DeleteFunc(slices.Clone(s.cfg.Names), func(name string) bool {
 		c, _ := parseChoice(name)
-		return needsPRM(c.strategy)
+		return decode.NeedsPRM(c.strategy)
 	})
 }
 
 // checkOffered refuses a strategy that needs a PRM where there is none. param is the field that asked for it.
 func (s *Server) checkOffered(strategy, param string) error {
-	if _, ok := s.reasoner.Checkpoint(); ok || !needsPRM(strategy) {
+	if _, ok := s.reasoner.Checkpoint(); ok || !decode.NeedsPRM(strategy) {
 		return nil
 	}
-	p := badRequest(param, "prm.strategy %s needs a PRM and no checkpoint is loaded: make one with `sidecar train`, "+
-		"serve it with --checkpoint, or ask for raw or majority", strategy)
-	p.code = "no_checkpoint"
-	return p
+	return noCheckpoint(param, "prm.strategy "+strategy+" needs a PRM; there are raw and majority without one")
 }
 
 func checkN(n int, param string) error {

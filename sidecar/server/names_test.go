@@ -1,6 +1,10 @@
 package server
 
-import "testing"
+import (
+	"testing"
+
+	"aprm/sidecar/decode"
+)
 
 func TestSplitName(t *testing.T) {
 	tests := []struct {
@@ -13,6 +17,8 @@ func TestSplitName(t *testing.T) {
 		{"m@raw", "m", choice{strategy: strategyRaw}, true},
 		{"m@vote-8", "m", choice{strategy: weightedVote, n: 8}, true},
 		{"m@best-of-16", "m", choice{strategy: bestOfN, n: 16}, true},
+		{"m@greedy", "m", choice{strategy: decode.Greedy}, true},
+		{"m@greedy-2", "m@greedy-2", choice{}, false},
 		{"m@majority", "m", choice{strategy: majority}, true},
 		{"org/model@2024@vote-2", "org/model@2024", choice{strategy: weightedVote, n: 2}, true},
 

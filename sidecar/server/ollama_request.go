@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"math"
 
 	"aprm/adapters"
 )
@@ -139,9 +140,10 @@ func (a *ask) readOllama(o object) (err error) {
 		}
 	}
 	a.maxTokens = max(a.maxTokens, 0) // -1 and -2 are Ollama's words for no limit
-	if a.temperature, err = within("options.temperature", temperature, 100); err != nil {
+	if a.temperature, err = within("options.temperature", temperature, math.Inf(1)); err != nil {
 		return err
 	}
+	a.temperature = min(a.temperature, 2) // Ollama has no bound, the search has
 	if a.topP, err = within("options.top_p", topP, 1); err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"aprm/adapters"
+	"aprm/sidecar/decode"
 )
 
 // Kinds of problem, as the OpenAI dialect calls them.
@@ -48,6 +49,13 @@ func badRequest(param, format string, args ...any) *problem {
 	return &problem{status: http.StatusBadRequest, kind: kindInvalid, param: param, message: fmt.Sprintf(format, args...)}
 }
 
+// noCheckpoint is the problem of what needs a PRM where none is loaded, and says what to do.
+func noCheckpoint(param, why string) *problem {
+	p := badRequest(param, "%s, and no checkpoint is loaded: make one with `sidecar train`, then serve with --checkpoint", why)
+	p.code = "no_checkpoint"
+	return p
+}
+
 // problemOf says what of an error a client is told. Anything not known to be safe to show becomes a plain 500.
 func problemOf(err error) *problem {
 	var p *problem
@@ -63,6 +71,10 @@ func problemOf(err error) *problem {
 		return &problem{status: statusClientGone, kind: kindServer, code: "cancelled", message: "the request was cancelled", cause: err}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &problem{status: http.StatusGatewayTimeout, kind: kindServer, code: "deadline", message: "no answer within the time allowed for a search", cause: err}
+	case errors.Is(err, decode.ErrNeedsPRM):
+		return noCheckpoint("prm.strategy", "this prm.strategy needs a PRM")
+	case errors.Is(err, decode.ErrNoCandidate):
+		return &problem{status: http.StatusBadGateway, kind: kindUpstream, code: "no_candidate", message: "every candidate failed or was empty", cause: err}
 	case errors.Is(err, adapters.ErrUnsupported):
 		return &problem{status: http.StatusNotImplemented, kind: kindUpstream, code: "unsupported", message: err.Error(), cause: err}
 	}

@@ -2,23 +2,81 @@ package server
 
 import "aprm/sidecar/decode"
 
-// reportStep is a step of the answer with the PRM's scores of it.
+// report is the prm object of an answer.
+type report struct {
+	Strategy     string            `json:"strategy"`
+	Applied      string            `json:"applied"` // what was decided and why, as in the header X-Sidecar-Applied
+	Checkpoint   string            `json:"checkpoint,omitempty"`
+	Instruction  string            `json:"instruction,omitempty"` // what was added to the system message
+	Seed         int64             `json:"seed"`                  // the candidates' seeds derive from it
+	Answer       string            `json:"answer,omitempty"`      // the final answer found in the text
+	Stopped      decode.Stopped    `json:"stopped,omitempty"`     // what ended the search before its time
+	Steps        []reportStep      `json:"steps,omitempty"`
+	Candidates   []reportCandidate `json:"candidates,omitempty"`
+	Tokens       reportTokens      `json:"tokens"` // really spent, over all candidates
+	ScoringCalls int               `json:"scoring_calls"`
+	Seconds      float64           `json:"seconds"`
+	Ignored      []string          `json:"ignored,omitempty"` // fields of the request that the search doesn't carry
+}
+
+type reportTokens struct {
+	Prompt     int `json:"prompt"`
+	Completion int `json:"completion"`
+}
+
+// reportStep is a step of the answer with the PRM's scores of it; without a PRM there are none.
 type reportStep struct {
-	Text  string  `json:"text"`
-	Step  float64 `json:"step"`  // chance that the step is correct
-	Value float64 `json:"value"` // chance that the solution so far ends right
+	Text  string   `json:"text"`
+	Step  *float64 `json:"step,omitempty"`  // chance that the step is correct
+	Value *float64 `json:"value,omitempty"` // chance that a solution that begins like this ends right
 }
 
-// reportCandidate is one candidate of the search.
+// reportCandidate is one of those the answer was chosen from: a whole answer or, in guided decoding, a next step.
 type reportCandidate struct {
-	Text   string  `json:"text"`
-	Answer string  `json:"answer,omitempty"`
-	Score  float64 `json:"score"`
-	Error  string  `json:"error,omitempty"`
+	Text    string   `json:"text"`
+	At      *int     `json:"at,omitempty"` // guided: the 0-based step it was for
+	Answer  string   `json:"answer,omitempty"`
+	Score   *float64 `json:"score,omitempty"` // aggregated over its steps
+	Tokens  int      `json:"tokens"`
+	Chosen  bool     `json:"chosen,omitempty"`
+	Dropped string   `json:"dropped,omitempty"` // why it was
 }
 
-func reportSteps(steps []decode.ScoredStep) []reportStep { return nil }
-
-func reportCandidates(candidates []decode.Candidate) []reportCandidate { return nil }
-
-func deadCandidates(r decode.Result) int { return 0 }
+// report says how an answer came about.
+func (s *Server) report(c *call, r decode.Result) *report {
+	id, _ := s.reasoner.Checkpoint()
+	rep := &report{
+		Strategy:     c.opts.Strategy,
+		Applied:      c.applied(),
+		Checkpoint:   id,
+		Instruction:  s.reasoner.Instruction(),
+		Seed:         c.opts.Seed,
+		Answer:       r.Answer,
+		Stopped:      r.Stopped,
+		Tokens:       reportTokens{Prompt: r.PromptTokens, Completion: r.CompletionTokens},
+		ScoringCalls: r.ScoringCalls,
+		Seconds:      r.Elapsed.Seconds(),
+		Ignored:      c.ask.ignored,
+	}
+	if c.ov.Steps != nil && !*c.ov.Steps {
+		return rep
+	}
+	for _, step := range r.Steps {
+		out := reportStep{Text: step.Text}
+		if step.Scored {
+			out.Step, out.Value = &step.Step, &step.Value
+		}
+		rep.Steps = append(rep.Steps, out)
+	}
+	for _, candidate := range r.Candidates {
+		out := reportCandidate{Text: candidate.Text, Answer: candidate.Answer, Tokens: candidate.Tokens, Chosen: candidate.Chosen, Dropped: candidate.Dropped}
+		if c.opts.Strategy == decode.Guided {
+			out.At = &candidate.At
+		}
+		if candidate.Scored {
+			out.Score = &candidate.Score
+		}
+		rep.Candidates = append(rep.Candidates, out)
+	}
+	return rep
+}

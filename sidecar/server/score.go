@@ -31,8 +31,7 @@ func (s *Server) scoring(scorer StepScorer) gin.HandlerFunc {
 		}
 		id, ok := s.reasoner.Checkpoint()
 		if !ok {
-			s.fail(g, OpenAI, &problem{status: http.StatusBadRequest, kind: kindInvalid, code: "no_checkpoint",
-				message: "no PRM checkpoint is loaded: make one with `sidecar train`, then serve with --checkpoint"})
+			s.fail(g, OpenAI, noCheckpoint("", "scoring needs a PRM"))
 			return
 		}
 		found, err := scorer.ScoreSteps(s.authorized(g.Request), t)

@@ -335,6 +335,7 @@ func TestMetrics(t *testing.T) {
 		`sidecar_search_tokens_total{kind="completion"} 83`,
 		`sidecar_search_tokens_total{kind="prompt"} 40`,
 		`sidecar_search_scoring_calls_total 5`,
+		`sidecar_search_dropped_candidates_total 1`,
 		`go_goroutines`,
 	} {
 		if !strings.Contains(m, want) {

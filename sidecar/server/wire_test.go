@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -22,8 +23,13 @@ func solved() decode.Result {
 		Answered: true,
 		Finish:   decode.FinishEnd,
 		Steps: []decode.ScoredStep{
-			{Text: "3 boxes of 4 pens are 3*4 = 12 pens.", Score: decode.Score{Step: .93, Value: .9}},
-			{Text: "#### 12", Score: decode.Score{Step: .97, Value: .95}},
+			{Text: "3 boxes of 4 pens are 3*4 = 12 pens.", Scored: true, Score: decode.Score{Step: .93, Value: .9}},
+			{Text: "#### 12", Scored: true, Score: decode.Score{Step: .97, Value: .95}},
+		},
+		Candidates: []decode.Candidate{
+			{Text: "3 boxes of 4 pens are 3*4 = 12 pens.", Score: .93, Scored: true, Tokens: 40, Chosen: true},
+			{Text: "3+4 = 7", Tokens: 3, Dropped: "failed: upstream answered 500"},
+			{Text: "#### 12", Answer: "12", Answered: true, At: 1, Score: .97, Scored: true, Tokens: 40, Chosen: true},
 		},
 		Tokens: []step.Token{
 			{Text: "3 boxes of 4 pens", LogProb: -.5, Top: []step.Alternative{{Text: "3 boxes of 4 pens", LogProb: -.5}, {Text: "He", LogProb: -1}}},
@@ -48,6 +54,7 @@ func TestWire(t *testing.T) {
 		{"ollama_chat", "/api/chat", `{"model":"m@vote-8","stream":false,"options":{"seed":7},` + ask + `}`},
 		{"ollama_chat_stream", "/api/chat", `{"model":"m","options":{"seed":7,"num_ctx":8192},` + ask + `}`},
 		{"ollama_chat_stream_logprobs", "/api/chat", `{"model":"m","options":{"seed":7},"logprobs":true,"prm":{"steps":false},` + ask + `}`},
+		{"ollama_chat_majority", "/api/chat", `{"model":"m@majority-8","stream":false,"options":{"seed":7},` + ask + `}`},
 		{"ollama_generate", "/api/generate", `{"model":"m","stream":false,"options":{"seed":7},"prompt":"` + question + `"}`},
 		{"ollama_generate_stream", "/api/generate", `{"model":"m","options":{"seed":7},"prm":{"steps":false},"prompt":"` + question + `"}`},
 	}
@@ -209,6 +216,9 @@ func TestFaults(t *testing.T) {
 		{"request refused", &adapters.UpstreamError{Op: "generate", Status: 422, Message: "too long"}, 400, "", "too long"},
 		{"wrapped", errors.Join(errors.New("all candidates failed"), &adapters.UpstreamError{Op: "generate", Status: 500, Message: "boom"}), 502, "", "boom"},
 		{"deadline", context.DeadlineExceeded, 504, "", "time"},
+		{"the checkpoint went away", fmt.Errorf("guided: %w", decode.ErrNeedsPRM), 400, "", "sidecar train"},
+		{"nothing but empty answers", decode.ErrNoCandidate, 502, "", "every candidate"},
+		{"every candidate refused", fmt.Errorf("%w: %w", decode.ErrNoCandidate, &adapters.UpstreamError{Op: "generate", Status: 429, Message: "slow down"}), 429, "", "slow down"},
 		{"unsupported", adapters.ErrUnsupported, 501, "", "not supported"},
 		{"ours", errors.New("secret detail"), 500, "", "log"},
 	}
