@@ -144,14 +144,17 @@ func (s *Server) showOllama(g *gin.Context) {
 		s.fail(g, Ollama, err)
 		return
 	}
-	var req api.ShowRequest
-	if err := decodeBody(body, &req); err != nil {
+	o, err := parseObject(body)
+	if err != nil {
 		s.fail(g, Ollama, err)
 		return
 	}
-	name := req.Model
-	if name == "" {
-		name = req.Name
+	var name string
+	for _, key := range []string{"name", "model"} { // the older one gives way
+		if err := o.read(key, &name, "a string"); err != nil {
+			s.fail(g, Ollama, err)
+			return
+		}
 	}
 	if name == "" {
 		s.fail(g, Ollama, badRequest("model", "model is missing"))
