@@ -1,0 +1,128 @@
+package generator
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+)
+
+// Policy is π_G(strategy | kind): a softmax over the attack strategies for each kind of step, mixed with a floor so that no
+// strategy is ever given up for good. It learns by optimistic steps on
+//
+//	U_G = E[r_G] − τ·KL(π‖uniform) + c·H(π)
+//
+// for each kind on its own, where the expected reward of a strategy on a kind is its mean this round, shrunk towards its
+// mean over all kinds, and that towards the mean of all attacks: what was not tried this round counts as average.
+type Policy struct {
+	Names  []string           `json:"strategies"`
+	Floor  float64            `json:"floor"`
+	Tau    float64            `json:"tau"`
+	Bonus  float64            `json:"entropy"` // c
+	Shrink float64            `json:"shrink"`
+	Logits map[Kind][]float64 `json:"logits"`
+	Steps  map[Kind]*Optimist `json:"steps"`
+}
+
+// Outcome is what one attack earned the generator: P(correct) that R gave it if it is wrong, −1 if it is still correct.
+type Outcome struct {
+	Strategy string
+	Kind     Kind
+	Reward   float64
+}
+
+// NewPolicy returns the uniform policy over the strategies.
+func NewPolicy(names []string, cfg Config) *Policy {
+	p := &Policy{
+		Names: slices.Clone(names), Floor: cfg.Floor, Tau: cfg.Tau, Bonus: cfg.Entropy, Shrink: cfg.Shrink,
+		Logits: make(map[Kind][]float64), Steps: make(map[Kind]*Optimist),
+	}
+	for _, k := range Kinds() {
+		p.Logits[k] = make([]float64, len(names))
+		p.Steps[k] = &Optimist{Rate: cfg.StepSize}
+	}
+	return p
+}
+
+// Probabilities returns π(· | kind), in the order of Names; each is at least Floor.
+func (p *Policy) Probabilities(kind Kind) []float64 {
+	pi := softmax(p.Logits[kind])
+	rest := 1 - p.Floor*float64(len(pi))
+	for i := range pi {
+		pi[i] = p.Floor + rest*pi[i]
+	}
+	return pi
+}
+
+// Draw returns a strategy for a step of this kind, none of those in not where others are left.
+func (p *Policy) Draw(rng *rand.Rand, kind Kind, not ...string) string {
+	pi := p.Probabilities(kind)
+	var total float64
+	for i, name := range p.Names {
+		if len(not) < len(p.Names) && slices.Contains(not, name) {
+			pi[i] = 0
+		}
+		total += pi[i]
+	}
+	x := rng.Float64() * total
+	last := 0
+	for i, v := range pi {
+		if v == 0 {
+			continue
+		}
+		last = i
+		if x -= v; x < 0 {
+			break
+		}
+	}
+	return p.Names[last]
+}
+
+// Learn takes one optimistic step per kind. Outcomes of strategies that the policy does not know are an error.
+func (p *Policy) Learn(outcomes []Outcome) error {
+	if len(outcomes) == 0 {
+		return nil
+	}
+	pooled := make([]tally, len(p.Names))
+	own := make(map[Kind][]tally)
+	for _, k := range Kinds() {
+		own[k] = make([]tally, len(p.Names))
+	}
+	var all tally
+	for _, o := range outcomes {
+		i := slices.Index(p.Names, o.Strategy)
+		if i < 0 || own[o.Kind] == nil {
+			return fmt.Errorf("policy: no strategy %q for kind %q", o.Strategy, o.Kind)
+		}
+		all.add(o.Reward)
+		pooled[i].add(o.Reward)
+		own[o.Kind][i].add(o.Reward)
+	}
+	// Rates shrink twice: a strategy's over all kinds towards everything's mean, a kind's towards the strategy's.
+	for _, k := range Kinds() {
+		pi := softmax(p.Logits[k])
+		reward := make([]float64, len(p.Names))
+		for i := range reward {
+			rate := pooled[i].shrunk(p.Shrink/4, all.mean())
+			reward[i] = own[k][i].shrunk(p.Shrink, rate)
+		}
+		p.Steps[k].Step(p.Logits[k], advantages(pi, reward, p.Tau, p.Bonus))
+	}
+	return nil
+}
+
+// Entropy returns H(π(· | kind)) in nats, at most log of the number of strategies.
+func (p *Policy) Entropy(kind Kind) float64 { return entropy(p.Probabilities(kind)) }
+
+type tally struct{ n, sum float64 }
+
+func (t *tally) add(v float64) { t.n, t.sum = t.n+1, t.sum+v }
+
+func (t tally) mean() float64 { return t.sum / t.n }
+
+// shrunk is the mean as if weight further outcomes had come out at prior.
+func (t tally) shrunk(weight, prior float64) float64 {
+	if t.n+weight == 0 {
+		return prior
+	}
+	return (t.sum + weight*prior) / (t.n + weight)
+}
