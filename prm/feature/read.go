@@ -150,12 +150,7 @@ func (r *reading) expressions(tokens []token) []expression {
 			op = ""
 		case t.text == "=":
 			if len(e.operands) > 1 {
-				for _, u := range tokens[i+1:] {
-					if u.number {
-						e.result, e.stated = u.value, true
-						break
-					}
-				}
+				e.result, e.stated = right(tokens[i+1:])
 				out = append(out, e)
 			}
 			e, op = expression{}, ""
@@ -169,6 +164,21 @@ func (r *reading) expressions(tokens []token) []expression {
 		}
 	}
 	return out
+}
+
+// right is the first number behind an equals sign, with its sign.
+func right(tokens []token) (v float64, ok bool) {
+	for i, t := range tokens {
+		switch {
+		case t.number && i == 1 && tokens[0].text == "-":
+			return -t.value, true
+		case t.number:
+			return t.value, true
+		case t.text == "=":
+			return 0, false
+		}
+	}
+	return 0, false
 }
 
 // unitLike tells a word that may stand inside an expression, as in "5 apples * 3": an operator follows within three tokens.
@@ -207,11 +217,8 @@ func (r *reading) trace(v float64) operand {
 	}
 	for _, i := range r.percents {
 		p := r.quantities[i].value
-		// arith may read "20%" as 0.2 or as 20.
-		for _, p := range []float64{p, 100 * p} {
-			if same(p/100, v) || same(p, v) || same(1-p/100, v) || same(1+p/100, v) || same(100-p, v) || same(100+p, v) {
-				return operand{v, given, i}
-			}
+		if same(p/100, v) || same(1-p/100, v) || same(1+p/100, v) || same(100-p, v) || same(100+p, v) {
+			return operand{v, given, i}
 		}
 	}
 	for _, list := range [][]float64{r.spoken, r.converted} {

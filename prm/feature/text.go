@@ -27,8 +27,7 @@ var operators = map[rune]string{
 // commands are the LaTeX words that stand for operators; other LaTeX is read as words.
 var commands = strings.NewReplacer(`\times`, " × ", `\cdot`, " · ", `\div`, " ÷ ", `\%`, "%", `\$`, "$", `\text`, " ")
 
-// tokenize reads text left to right. A number that is written with a slash ("3/4") stays a number and two operands when
-// arith reads it so.
+// tokenize reads text left to right. A fraction is two numbers and an operator.
 func tokenize(text string) []token {
 	text = commands.Replace(text)
 	numbers := arith.Numbers(text)
