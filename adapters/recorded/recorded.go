@@ -170,8 +170,8 @@ func (l *LLM) Generate(ctx context.Context, req adapters.Request) ([]adapters.Co
 	return answer(ctx, l, opGenerate, req, func() ([]adapters.Completion, error) {
 		done, err := l.live.Generate(ctx, req)
 		for _, c := range done {
-			if c.Err != nil {
-				return done, errors.Join(errPartial, err)
+			if err == nil && c.Err != nil {
+				return done, errPartial
 			}
 		}
 		return done, err

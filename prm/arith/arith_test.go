@@ -1,0 +1,99 @@
+package arith
+
+import "testing"
+
+func TestCheckStep(t *testing.T) {
+	for _, test := range []struct {
+		text string
+		want []Verdict
+	}{
+		{"Natalia sold 48/2 = 24 clips in May.", []Verdict{True}},
+		{"Natalia sold 48/2 = <<48/2=24>>24 clips in May.", []Verdict{True, True}},
+		{"In May she sold 48 / 2 = 25 clips.", []Verdict{False}},
+		{"Weng earns 12/60 = $0.2 per minute.", []Verdict{True}},
+		{`1. Convert: \( \frac{50}{60} = \frac{5}{6} \) hours.`, []Verdict{True}},
+		{`\( 12 \text{ dollars/hour} \times \frac{5}{6} \text{ hours} = 10 \text{ dollars} \)`, []Verdict{True}},
+		{"(5/6) hours × $12/hour = $20", []Verdict{False}},
+		{"$5 x 3 = $15", []Verdict{True}},
+		{"20% of 50 = 10", []Verdict{True}},
+		{"20/50 = 40%", []Verdict{True}},
+		{"100% - 20% = 80%", []Verdict{True}},
+		{"half of 48 = 24", []Verdict{True}},
+		{"10/3 = 3.33", []Verdict{True}},
+		{"10/3 = 3", []Verdict{Unknown}},
+		{"10/3 = 3 (rounded)", []Verdict{True}},
+		{"10/3 ≈ 3", []Verdict{True}},
+		{"5 + 3 = 8 = 4 * 2", []Verdict{True, True}},
+		{"100-50-30-15 = 5", []Verdict{True}},
+		{"2x + 3 = 7", []Verdict{Unknown}},
+		{"x = 5", []Verdict{Unknown}},
+		{"12 inches = 1 foot", []Verdict{Unknown}},
+		{"2 hours * 60 = 120 minutes", []Verdict{True}},
+		{"The sum of 3 and 4 times 5 = 35", []Verdict{Unknown}},
+		{"5 * 20 cents = $1", []Verdict{Unknown}},
+		{"1,200 + 300 = 1,500", []Verdict{True}},
+		{"2(3+4) = 14", []Verdict{True}},
+		{"1 1/2 * 4 = 6", []Verdict{True}},
+		{"0.333 * 3 = 1", []Verdict{Unknown}},
+		{"3 * 4 = 13", []Verdict{False}},
+		{"She has 5 apples and buys 3 * 4 = 12", []Verdict{True}},
+		{"-3 + 5 = 2", []Verdict{True}},
+		{"3 - 5 = -2", []Verdict{True}},
+		{"no arithmetic here", nil},
+	} {
+		checks := CheckStep(test.text)
+		if len(checks) != len(test.want) {
+			t.Errorf("%q: %d checks, want %d: %+v", test.text, len(checks), len(test.want), checks)
+			continue
+		}
+		for i, c := range checks {
+			if c.Verdict != test.want[i] {
+				t.Errorf("%q: %q is %v (%s), want %v", test.text, c.Text, c.Verdict, c.Reason, test.want[i])
+			}
+		}
+	}
+}
+
+func TestExtract(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{"3 + 4 = 7\n#### 7", "7"},
+		{"#### $1,200 per month", "1,200"},
+		{"#### 536 - 278 = 258", "258"},
+		{`so \(\boxed{15}\) and then \boxed{\frac{1}{2}}.`, `\frac{1}{2}`},
+		{"The answer is 42.", "42"},
+		{"**Final Answer:** 12 apples", "12"},
+		{"<think>the answer is 5</think>\nThe answer is 6.", "6"},
+		{"So she has 36 - 5 = 31 pens left.", "31"},
+		{"### Conclusion\n#### 15 sales were in the stationery section.", "15"},
+		{"it is -5 degrees", "-5"},
+		{"the rate is 50%", "50%"},
+		{"the answer is 1/2", "1/2"},
+		{"What is 5?", ""},
+		{"nothing", ""},
+		{"#### Monday", "Monday"},
+	} {
+		got, ok := Extract(test.text)
+		if got != test.want || ok != (test.want != "") {
+			t.Errorf("Extract(%q) = %q, %v, want %q", test.text, got, ok, test.want)
+		}
+	}
+}
+
+func TestEqual(t *testing.T) {
+	for _, test := range []struct {
+		a, b string
+		want Verdict
+	}{
+		{"18", "18.00", True}, {"$1,200", "1200", True}, {"1/2", "0.5", True}, {`\frac{1}{2}`, "1/2", True},
+		{"50%", "0.5", True}, {"50%", "50", True}, {"1/3", "0.33", True}, {"1/3", "0.3", False}, {"9.99", "10", False},
+		{"5 apples", "5", True}, {"5", "6", False}, {"Monday", "monday.", True}, {"Monday", "Tuesday", Unknown},
+		{"2 hours", "120 minutes", Unknown}, {"-5", "5", False}, {"", "", Unknown}, {"x = 5", "5", True},
+	} {
+		if got := Equal(test.a, test.b); got != test.want {
+			t.Errorf("Equal(%q, %q) = %v, want %v", test.a, test.b, got, test.want)
+		}
+		if got := Equal(test.b, test.a); got != test.want {
+			t.Errorf("Equal(%q, %q) = %v, want %v", test.b, test.a, got, test.want)
+		}
+	}
+}

@@ -1,0 +1,335 @@
+package arith
+
+import (
+	"math/big"
+	"slices"
+	"strings"
+)
+
+// CheckStep returns a Check for every equation in the text, in order. In a chain a = b = c each sign of equality is one.
+//
+// An equation is true when its sides are equal, or equal at the precision that the right side shows (10/3 = 3.33), or, where
+// rounding is announced, to the next whole number. It is false only when nothing else can be meant: one side must compute
+// something, no variable, unit conversion or further quantity may be involved, and the difference must be more than rounding
+// can explain. Everything else is unknown. Calculator marks <<48/2=24>> are checked like the rest.
+func CheckStep(text string) []Check {
+	var out []Check
+	for _, part := range unmark(text) {
+		tokens := lex(part.text)
+		for start := 0; start < len(tokens); {
+			end := start
+			for end < len(tokens) && tokens[end].kind != boundary {
+				end++
+			}
+			if n := end - start; n > 2 && n <= maxTokens {
+				for _, c := range checkClause(tokens[start:end], announced(part.text)) {
+					c.Start, c.End = c.Start+part.at, c.End+part.at
+					c.Text = text[c.Start:c.End]
+					out = append(out, c)
+				}
+			}
+			start = end + 1
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Check) int { return a.Start - b.Start })
+	return out
+}
+
+// part is a piece of a text and where it begins.
+type part struct {
+	text string
+	at   int
+}
+
+// unmark takes the calculator marks out of a text: the text with blanks in their place, then each mark's inside.
+func unmark(text string) []part {
+	if len(text) > maxText {
+		text = text[:maxText]
+	}
+	parts := []part{{text: text}}
+	for from := 0; ; {
+		i := strings.Index(text[from:], "<<")
+		if i < 0 {
+			return parts
+		}
+		start := from + i
+		n := strings.Index(text[start:], ">>")
+		if n < 0 {
+			return parts
+		}
+		end := start + n + 2
+		parts = append(parts, part{text: text[start+2 : end-2], at: start + 2})
+		parts[0].text = parts[0].text[:start] + strings.Repeat(" ", end-start) + parts[0].text[end:]
+		from = end
+	}
+}
+
+// announced reports whether a text says that it rounds.
+func announced(text string) bool {
+	text = strings.ToLower(text)
+	for _, sign := range []string{"≈", "round", "approx", "about", "roughly", "nearly", "almost", "nearest", "~", "whole", "at least", "up to"} {
+		if strings.Contains(text, sign) {
+			return true
+		}
+	}
+	return false
+}
+
+func checkClause(tokens []token, rounding bool) []Check {
+	var out []Check
+	previous := -1 // of the equals sign before
+	for i, t := range tokens {
+		if t.kind != equals {
+			continue
+		}
+		next := i + 1
+		for next < len(tokens) && tokens[next].kind != equals {
+			next++
+		}
+		c, ok := checkEquation(tokens[previous+1:i], tokens[i+1:next], rounding || t.text == "~", previous >= 0)
+		if ok {
+			out = append(out, c)
+		}
+		previous = i
+	}
+	return out
+}
+
+// checkEquation compares the expression that ends left with the one that begins right. chained says that left begins behind
+// another sign of equality.
+func checkEquation(left, right []token, rounding, chained bool) (Check, bool) {
+	if len(left) == 0 || len(right) == 0 {
+		return Check{}, false
+	}
+	from, l, lerr := suffixValue(left, false)
+	to, r, rerr := prefixValue(right, false)
+	c := Check{Start: left[from].start, End: right[max(to-1, 0)].end}
+	if to == 0 {
+		c.End = right[0].end
+	}
+	if lerr != nil || rerr != nil {
+		if !anyNumber(left) && !anyNumber(right) {
+			return c, false
+		}
+		if rerr == nil {
+			c.Right = r.rat
+		}
+		c.Reason = "a side is no arithmetic"
+		return c, true
+	}
+	c.Left, c.Right, c.Operators = l.rat, r.rat, l.operators+r.operators
+	if agree(l, r, rounding) {
+		c.Verdict = True
+		return c, true
+	}
+	if l.percents+r.percents > 0 { // 20 % may stand for 1/5 or for 20 of whatever the percentages count
+		_, lp, err1 := suffixValue(left, true)
+		_, rp, err2 := prefixValue(right, true)
+		if err1 == nil && err2 == nil && (agree(lp, rp, rounding) || agree(l, rp, rounding) || agree(lp, r, rounding) || agree(scaled(l, 100), rp, rounding)) {
+			c.Verdict = True
+			return c, true
+		}
+	}
+	if why := doubt(left, right, from, to, l, r, chained); why != "" {
+		c.Reason = why
+		return c, true
+	}
+	c.Verdict = False
+	c.Reason = "the left side is " + show(l.rat) + ", the right side " + show(r.rat)
+	return c, true
+}
+
+func scaled(v value, by int64) value {
+	v.rat = new(big.Rat).Mul(v.rat, big.NewRat(by, 1))
+	return v
+}
+
+// suffixValue evaluates the longest expression that ends the tokens; from is where it begins.
+func suffixValue(tokens []token, plain bool) (from int, v value, err error) {
+	err = ErrSyntax
+	for from = range tokens {
+		if k := tokens[from].kind; k != number && k != open && k != operator {
+			continue
+		}
+		if tokens[from].kind == operator && (from > 0 && !starts(tokens[from-1])) {
+			continue // a sign that joins, not one that leads
+		}
+		p := parser{tokens: tokens[from:], plain: plain}
+		if v, err = p.whole(); err == nil {
+			return from, v, nil
+		}
+	}
+	return 0, v, err
+}
+
+// starts reports whether an expression may begin with a sign behind this token.
+func starts(t token) bool { return t.kind == word || t.kind == open }
+
+// prefixValue evaluates the longest expression that begins the tokens; to is where it ends.
+func prefixValue(tokens []token, plain bool) (to int, v value, err error) {
+	p := parser{tokens: tokens, plain: plain}
+	v, err = p.sum()
+	return p.at, v, err
+}
+
+func anyNumber(tokens []token) bool {
+	return slices.ContainsFunc(tokens, func(t token) bool { return t.kind == number })
+}
+
+// agree reports whether two values are equal at the precision that the right one shows, or either shows when neither is
+// computed.
+func agree(l, r value, rounding bool) bool {
+	if l.rat.Cmp(r.rat) == 0 {
+		return true
+	}
+	if r.operators > 0 && l.operators > 0 {
+		return false
+	}
+	if r.operators > 0 {
+		l, r = r, l
+	}
+	return showsAs(l.rat, r, rounding)
+}
+
+// showsAs reports whether x rounded or cut to the decimals of shown is shown. Whole numbers need an announcement.
+func showsAs(x *big.Rat, shown value, rounding bool) bool {
+	decimals := shown.decimals
+	if shown.percents > 0 {
+		decimals += 2
+	}
+	if decimals == 0 && !rounding {
+		return false
+	}
+	unit := new(big.Rat).SetFrac(big.NewInt(1), new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(decimals)), nil))
+	diff := new(big.Rat).Sub(x, shown.rat)
+	return diff.Abs(diff).Cmp(unit) < 0
+}
+
+// doubt returns why an equation whose sides differ could still be meant to hold, "" when nothing else can be meant.
+func doubt(left, right []token, from, to int, l, r value, chained bool) string {
+	switch {
+	case l.operators+r.operators == 0:
+		return "nothing is computed"
+	case l.percents+r.percents > 0 && l.sums+r.sums > 0:
+		return "percentages are added to something else"
+	case slices.ContainsFunc(left, letter) || slices.ContainsFunc(right[:to], letter):
+		return "there is a variable"
+	case convertible(l.units, r.units):
+		return "units may be converted"
+	case to < len(right) && continues(right[to]):
+		return "the right side goes on in words"
+	case from > 0 && interrupted(left[:from], chained):
+		return "what stands before the left side may belong to it"
+	}
+	diff := new(big.Rat).Sub(l.rat, r.rat)
+	diff.Abs(diff)
+	bound := new(big.Rat).Abs(l.rat)
+	if l.rounded || r.rounded || !l.rat.IsInt() {
+		// Numbers that were rounded before may be the reason for a small difference.
+		if diff.Cmp(bound.Mul(bound, big.NewRat(1, 50))) <= 0 || diff.Cmp(big.NewRat(1, 1)) < 0 && !(l.rat.IsInt() && r.rat.IsInt()) && r.decimals == 0 {
+			return "the difference may come from rounding"
+		}
+	}
+	return ""
+}
+
+// letter reports whether a token is a single letter that stands for a number.
+func letter(t token) bool {
+	return t.kind == word && len(t.text) == 1 && t.text != "a" && t.text != "i"
+}
+
+// continues reports whether a token behind the right side goes on with the expression: a number without an operator before
+// it, a word for a scale, an operator that wasn't understood.
+func continues(t token) bool {
+	switch t.kind {
+	case number, open, operator:
+		return true
+	case word:
+		switch t.text {
+		case "dozen", "dozens", "hundred", "thousand", "million", "billion", "k", "m", "remainder", "r", "times", "half", "percent", "and", "pairs", "squared", "cubed":
+			return true
+		}
+	}
+	return false
+}
+
+// interrupted reports whether words between an earlier number and the expression could have been part of it. A verb in
+// between ends what came before.
+func interrupted(before []token, chained bool) bool {
+	if chained {
+		return true
+	}
+	last := -1
+	for i, t := range before {
+		if t.kind == number || t.kind == operator || t.kind == open || t.kind == shut || t.kind == percent {
+			last = i
+		}
+	}
+	between := before[last+1:]
+	for _, t := range between {
+		switch t.text {
+		case "of", "half", "third", "quarter", "fifth", "thrice", "triple", "dozen", "hundred", "thousand", "million", "percent", "sum", "product", "square", "difference", "average":
+			return true
+		}
+	}
+	if last < 0 {
+		return false
+	}
+	return !slices.ContainsFunc(between, func(t token) bool { return verbs[t.text] })
+}
+
+var verbs = func() map[string]bool {
+	set := map[string]bool{}
+	for _, v := range strings.Fields("is are was were be been has have had do does did gets get got gives give gave makes make made earns earn earned " +
+		"spends spend spent pays pay paid costs cost sold sells sell buys buy bought eats eat ate uses use used needs need needed takes take took leaves leave left " +
+		"will would can could should means so then there total totals equals") {
+		set[v] = true
+	}
+	return set
+}()
+
+// convertible reports whether the units of two sides let one think of a conversion: different members of one family, on
+// either side or across.
+func convertible(left, right []string) bool {
+	found := map[string]string{}
+	for _, u := range append(left[:len(left):len(left)], right...) {
+		family, ok := families[u]
+		if !ok {
+			continue
+		}
+		member := strings.TrimSuffix(strings.TrimSuffix(u, "es"), "s")
+		if had, twice := found[family]; twice && had != member {
+			return true
+		}
+		found[family] = member
+	}
+	return false
+}
+
+var families = func() map[string]string {
+	out := map[string]string{}
+	for family, members := range map[string]string{
+		"time":   "second seconds sec secs minute minutes min mins hour hours hr hrs h day days week weeks month months year years decade decades century centuries",
+		"length": "inch inches foot feet ft yard yards mile miles mm cm m km meter meters metre metres kilometer kilometers centimeter centimeters",
+		"mass":   "gram grams g kg kilogram kilograms ounce ounces oz pound pounds lb lbs ton tons mg",
+		"volume": "cup cups pint pints quart quarts gallon gallons liter liters litre litres ml l milliliters tablespoon tablespoons teaspoon teaspoons",
+		"money":  "$ dollar dollars cent cents penny pennies nickel nickels dime dimes quarter quarters",
+		"count":  "dozen dozens pair pairs score gross percent",
+	} {
+		for _, m := range strings.Fields(members) {
+			out[m] = family
+		}
+	}
+	return out
+}()
+
+// show writes a value for a reason: exactly when short, else as a decimal.
+func show(x *big.Rat) string {
+	if x.IsInt() {
+		return x.Num().String()
+	}
+	if s := x.RatString(); len(s) <= 9 {
+		return s
+	}
+	return x.FloatString(4)
+}

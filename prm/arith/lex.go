@@ -1,0 +1,394 @@
+package arith
+
+import (
+	"math/big"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+type kind int8
+
+const (
+	number   kind = iota
+	operator      // text is one of + - * / ^
+	open
+	shut
+	percent
+	equals   // text is "=" or, for an announced approximation, "~"
+	word     // text is in lower case
+	boundary // what no expression crosses: the end of a sentence or clause, a line break
+)
+
+type token struct {
+	kind       kind
+	text       string
+	start, end int
+	value      *big.Rat // of a number
+	decimals   int      // digits behind the point that a number shows
+	glued      bool     // nothing stands between this token and the one before
+	money      bool     // a currency sign stands before this number
+}
+
+// lex reads a text token by token. LaTeX is read as what it means; signs that mean nothing here are passed over.
+func lex(text string) []token {
+	if len(text) > maxText {
+		text = text[:maxText]
+	}
+	l := lexer{text: text}
+	l.run(0, len(text), 0)
+	return spell(l.tokens)
+}
+
+type lexer struct {
+	text   string
+	tokens []token
+	spaced bool // something was passed over since the last token
+	money  bool
+}
+
+func (l *lexer) emit(t token) {
+	t.glued = !l.spaced && len(l.tokens) > 0
+	t.money = l.money && t.kind == number
+	l.spaced, l.money = false, false
+	l.tokens = append(l.tokens, t)
+}
+
+// run reads text[at:end].
+func (l *lexer) run(at, end, depth int) {
+	for at < end {
+		rest := l.text[at:end]
+		r, size := utf8.DecodeRuneInString(rest)
+		one := func(k kind, text string) {
+			l.emit(token{kind: k, text: text, start: at, end: at + size})
+			at += size
+		}
+		switch {
+		case r == '\\':
+			at = l.latex(at, end, depth)
+		case isDigit(rest) || r == '.' && isDigit(rest[1:]) && !l.afterDigit(at):
+			at = l.number(at, end)
+		case r == '\n' || r == ';' || r == '?' || r == '!' || r == ':' && !isDigit(rest[1:]):
+			one(boundary, string(r))
+		case r == ',' || r == '.':
+			if next := rest[1:]; next == "" || !isDigit(next) {
+				one(boundary, string(r))
+			} else {
+				one(boundary, string(r)) // "a,5" is a list
+			}
+		case r == '$' || r == '€' || r == '£':
+			l.money, l.spaced = true, l.spaced || r != '$'
+			at += size
+		case r == '¢':
+			one(word, "cents")
+		case r == '+':
+			one(operator, "+")
+		case r == '-' || r == '−' || r == '–' || r == '—':
+			if l.hyphen(at, end, size) {
+				l.spaced = true
+				at += size
+				break
+			}
+			one(operator, "-")
+		case strings.HasPrefix(rest, "**"):
+			if l.afterDigit(at) && isDigit(rest[2:]) {
+				size = 2
+				one(operator, "^")
+				break
+			}
+			l.spaced = true // bold
+			at += 2
+		case r == '*' || r == '×' || r == '·' || r == '⋅' || r == '∙':
+			one(operator, "*")
+		case r == '/' || r == '÷' || r == '⁄':
+			one(operator, "/")
+		case r == '^':
+			one(operator, "^")
+		case r == '(' || r == '[' || r == '{':
+			one(open, "(")
+		case r == ')' || r == ']' || r == '}':
+			one(shut, ")")
+		case r == '%':
+			one(percent, "%")
+		case strings.HasPrefix(rest, "=>") || strings.HasPrefix(rest, "->") || strings.HasPrefix(rest, "!=") ||
+			strings.HasPrefix(rest, "<=") || strings.HasPrefix(rest, ">="):
+			size = 2
+			one(boundary, rest[:2])
+		case strings.HasPrefix(rest, "=="):
+			size = 2
+			one(equals, "=")
+		case r == '=':
+			one(equals, "=")
+		case r == '≈' || r == '≅' || r == '≃' || r == '~':
+			one(equals, "~")
+		case r == '<' || r == '>' || r == '→' || r == '⇒' || r == '≠' || r == '≤' || r == '≥' || r == '|':
+			one(boundary, string(r))
+		case unicode.IsLetter(r):
+			n := wordLength(rest)
+			l.emit(token{kind: word, text: strings.ToLower(rest[:n]), start: at, end: at + n})
+			at += n
+		default:
+			l.spaced = true
+			at += size
+		}
+	}
+}
+
+func isDigit(s string) bool { return s != "" && s[0] >= '0' && s[0] <= '9' }
+
+func (l *lexer) afterDigit(at int) bool { return at > 0 && isDigit(l.text[at-1:]) }
+
+func wordLength(s string) int {
+	for i, r := range s {
+		if !unicode.IsLetter(r) && r != '\'' && r != '’' {
+			return i
+		}
+	}
+	return len(s)
+}
+
+// hyphen reports whether the dash at this place joins words, as in "10-minute" or "so - in all -", rather than subtracting.
+func (l *lexer) hyphen(at, end, size int) bool {
+	after := strings.TrimLeft(l.text[at+size:end], " ")
+	if after == "" {
+		return true
+	}
+	r, _ := utf8.DecodeRuneInString(after)
+	return unicode.IsLetter(r) || r == '-'
+}
+
+// number reads digits with thousands separators and decimals: 1,234.5 1234.5 .5
+func (l *lexer) number(at, end int) int {
+	start := at
+	var digits strings.Builder
+	for at < end {
+		switch c := l.text[at]; {
+		case c >= '0' && c <= '9':
+			digits.WriteByte(c)
+			at++
+			continue
+		case c == ',' && at > start && groups(l.text[start:at], l.text[at+1:end]):
+			at++
+			continue
+		case strings.HasPrefix(l.text[at:end], "{,}"):
+			at += 3
+			continue
+		}
+		break
+	}
+	decimals := 0
+	if at+1 < end && l.text[at] == '.' && isDigit(l.text[at+1:]) {
+		digits.WriteByte('.')
+		for at++; at < end && isDigit(l.text[at:]); at++ {
+			digits.WriteByte(l.text[at])
+			decimals++
+		}
+	}
+	value := new(big.Rat)
+	if s := digits.String(); len(s) > maxBits/4 {
+		l.emit(token{kind: boundary, text: "…", start: start, end: at})
+		return at
+	} else if _, ok := value.SetString("0" + s); !ok {
+		l.emit(token{kind: boundary, text: s, start: start, end: at})
+		return at
+	}
+	l.emit(token{kind: number, start: start, end: at, value: value, decimals: decimals, text: l.text[start:at]})
+	return at
+}
+
+// groups reports whether a comma between before and after separates thousands.
+func groups(before, after string) bool {
+	if len(after) < 3 || !isDigit(after) || !isDigit(after[1:]) || !isDigit(after[2:]) || len(after) > 3 && isDigit(after[3:]) {
+		return false
+	}
+	lead := before
+	if i := strings.LastIndexByte(before, ','); i >= 0 {
+		lead = before[i+1:]
+		return len(lead) == 3
+	}
+	return len(lead) <= 3
+}
+
+// latex reads a command and returns where to go on.
+func (l *lexer) latex(at, end, depth int) int {
+	n := 1
+	for at+n < end && l.text[at+n] < utf8.RuneSelf && unicode.IsLetter(rune(l.text[at+n])) {
+		n++
+	}
+	if n == 1 { // \( \) \[ \] \$ \% \, and the like
+		if at+1 >= end {
+			return end
+		}
+		_, size := utf8.DecodeRuneInString(l.text[at+1:])
+		switch l.text[at+1] {
+		case '%':
+			l.emit(token{kind: percent, text: "%", start: at, end: at + 2})
+		case '$':
+			l.money = true
+		case '[', ']', '\\':
+			l.emit(token{kind: boundary, text: "\n", start: at, end: at + 2})
+		default:
+			l.spaced = true
+		}
+		return at + 1 + size
+	}
+	name := l.text[at+1 : at+n]
+	simple := func(k kind, text string) int {
+		l.emit(token{kind: k, text: text, start: at, end: at + n})
+		return at + n
+	}
+	switch name {
+	case "times", "cdot", "ast":
+		return simple(operator, "*")
+	case "div":
+		return simple(operator, "/")
+	case "approx", "simeq", "sim":
+		return simple(equals, "~")
+	case "frac", "dfrac", "tfrac", "cfrac":
+		return l.fraction(at, at+n, end, depth)
+	case "text", "mathrm", "textbf", "mathbf", "textit", "operatorname":
+		l.spaced = true
+		if inside, _, ok := group(l.text[:end], at+n); ok && depth < maxDepth {
+			l.run(inside[0], inside[1], depth+1)
+			l.spaced = true
+			return inside[1] + 1
+		}
+		return at + n
+	case "boxed", "left", "right", "displaystyle", "quad", "qquad", "big", "Big":
+		l.spaced = true
+		return at + n // what it holds is read as it stands
+	default:
+		return simple(boundary, name)
+	}
+}
+
+// fraction reads \frac{a}{b} or \frac12 as ((a)/(b)).
+func (l *lexer) fraction(at, from, end, depth int) int {
+	a, b, next, ok := arguments(l.text[:end], from)
+	if !ok || depth > maxDepth {
+		l.emit(token{kind: boundary, text: "frac", start: at, end: from})
+		return from
+	}
+	put := func(k kind, text string, start, end int) { l.emit(token{kind: k, text: text, start: start, end: end}) }
+	put(open, "(", at, a[0])
+	put(open, "(", at, a[0])
+	l.run(a[0], a[1], depth+1)
+	put(shut, ")", a[1], b[0])
+	put(operator, "/", a[1], b[0])
+	put(open, "(", a[1], b[0])
+	l.run(b[0], b[1], depth+1)
+	put(shut, ")", b[1], next)
+	put(shut, ")", b[1], next)
+	return next
+}
+
+// arguments finds the two arguments of a command: braced groups or single digits.
+func arguments(text string, at int) (a, b [2]int, next int, ok bool) {
+	a, at, ok = group(text, at)
+	if !ok {
+		return a, b, 0, false
+	}
+	b, next, ok = group(text, at)
+	return a, b, next, ok
+}
+
+// group finds one argument, a braced group or a single digit: its inside, and where the text goes on.
+func group(text string, at int) (inside [2]int, next int, ok bool) {
+	for at < len(text) && text[at] == ' ' {
+		at++
+	}
+	if at < len(text) && isDigit(text[at:]) {
+		return [2]int{at, at + 1}, at + 1, true
+	}
+	if at >= len(text) || text[at] != '{' {
+		return inside, at, false
+	}
+	depth := 0
+	for i := at; i < len(text); i++ {
+		switch text[i] {
+		case '{':
+			depth++
+		case '}':
+			if depth--; depth == 0 {
+				return [2]int{at + 1, i}, i + 1, true
+			}
+		}
+	}
+	return inside, at, false
+}
+
+// spell turns words that stand for operators into them: "3 x 4", "3 times 4", "5 plus 2", "half of 6", "20% of 50".
+func spell(tokens []token) []token {
+	out := make([]token, 0, len(tokens))
+	for i, t := range tokens {
+		after := func(k int) token {
+			if i+k < len(tokens) {
+				return tokens[i+k]
+			}
+			return token{kind: boundary}
+		}
+		before := token{kind: boundary}
+		if len(out) > 0 {
+			before = out[len(out)-1]
+		}
+		operand := before.kind == number || before.kind == shut || before.kind == percent || before.kind == word
+		starts := after(1).kind == number || after(1).kind == open
+		if t.kind == word {
+			op := ""
+			switch t.text {
+			case "x":
+				if operand && starts {
+					op = "*"
+				}
+			case "times", "multiplied":
+				if operand && (starts || after(1).text == "by") {
+					op = "*"
+				}
+			case "plus":
+				if operand && starts {
+					op = "+"
+				}
+			case "minus":
+				if operand && starts {
+					op = "-"
+				}
+			case "divided":
+				if operand && after(1).text == "by" {
+					op = "/"
+				}
+			case "by":
+				if before.kind == operator && before.text != "-" && starts {
+					continue // "divided by", "multiplied by"
+				}
+			case "of":
+				if starts && (before.kind == percent || before.kind == shut || ratio(out)) {
+					op = "*"
+				}
+			case "half":
+				if after(1).text == "of" && (after(2).kind == number || after(2).kind == open) {
+					out = append(out, token{kind: open, text: "(", start: t.start, end: t.end, glued: false},
+						token{kind: number, value: big.NewRat(1, 2), start: t.start, end: t.end, text: "1/2", decimals: 1},
+						token{kind: shut, text: ")", start: t.start, end: t.end})
+					continue
+				}
+			case "twice", "double":
+				if starts {
+					out = append(out, token{kind: number, value: big.NewRat(2, 1), start: t.start, end: t.end, text: "2"},
+						token{kind: operator, text: "*", start: t.start, end: t.end})
+					continue
+				}
+			}
+			if op != "" {
+				t.kind, t.text = operator, op
+			}
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+// ratio reports whether the tokens end in a/b, so that "of" behind them multiplies.
+func ratio(tokens []token) bool {
+	n := len(tokens)
+	return n >= 3 && tokens[n-1].kind == number && tokens[n-2].kind == operator && tokens[n-2].text == "/" && tokens[n-3].kind == number
+}

@@ -1,0 +1,106 @@
+// Package decode searches for a good answer: it samples candidates from an LLM, scores their steps with a PRM, and chooses.
+// It knows neither HTTP nor any endpoint, only the two narrow interfaces it declares.
+package decode
+
+import (
+	"context"
+	"time"
+
+	"aprm/prm/step"
+)
+
+// Sampler draws from the LLM; the conversation to be answered is bound inside.
+type Sampler interface {
+	// Sample draws req.N continuations of req.Prefix. One that failed carries its own Err; the error returned is for a
+	// request of which nothing came back.
+	Sample(ctx context.Context, req SampleRequest) ([]Sample, error)
+}
+
+// SampleRequest asks for continuations.
+type SampleRequest struct {
+	Prefix      []string // the steps so far, which the LLM continues; empty for a whole solution
+	N           int
+	MaxTokens   int // of each continuation
+	Temperature float64
+	TopP        float64 // 0 leaves the endpoint's default
+	Seed        *int64  // continuation i is drawn with Seed+i
+	OneStep     bool    // end each continuation after one step
+	LogProbs    bool
+	TopLogProbs int
+}
+
+// Sample is one continuation.
+type Sample struct {
+	Text             string
+	Tokens           []step.Token // log-probabilities, nil when not asked for or not to be had
+	Finish           Finish
+	PromptTokens     int
+	CompletionTokens int
+	Err              error
+}
+
+// Finish says why a continuation or an answer ended.
+type Finish string
+
+const (
+	FinishEnd    Finish = "end"    // the LLM ended it
+	FinishStep   Finish = "step"   // a whole step, as SampleRequest.OneStep asked
+	FinishLength Finish = "length" // it was cut off by a number of tokens or steps
+)
+
+// Scorer scores steps with the PRM; the problem is bound inside.
+type Scorer interface {
+	// Score returns one Score a step, in order. tokens are the steps' log-probabilities, nil where there are none.
+	Score(ctx context.Context, steps []string, tokens [][]step.Token) ([]Score, error)
+}
+
+// Score is what the PRM thinks of a step: probabilities in [0,1].
+type Score struct {
+	Step  float64 // the step is correct
+	Value float64 // a solution that begins like this ends right
+}
+
+// Result is the answer found, and what it took.
+type Result struct {
+	Text       string
+	Answer     string // extracted from Text, "" when Answered is false
+	Answered   bool
+	Finish     Finish
+	Steps      []ScoredStep
+	Candidates []Candidate
+	Tokens     []step.Token // log-probabilities of Text, when Options.LogProbs asked for them
+	Stopped    Stopped      // "" when the search ended by itself
+
+	PromptTokens     int // read by the LLM over the whole search
+	CompletionTokens int // generated over the whole search, what was thrown away included
+	ScoringCalls     int // of the Scorer
+	Elapsed          time.Duration
+}
+
+// Stopped says what ended a search before its time.
+type Stopped string
+
+const (
+	StoppedBudget   Stopped = "budget"   // Options.TokenBudget
+	StoppedDeadline Stopped = "deadline" // the context's
+)
+
+// ScoredStep is a step of the answer. Without a PRM its score is zero and Result.Scored says so.
+type ScoredStep struct {
+	Text   string
+	Scored bool
+	Score
+}
+
+// Candidate is one of those the answer was chosen from: a whole answer, or in guided decoding one of the next steps.
+type Candidate struct {
+	Text     string
+	Answer   string  // "" when Answered is false
+	Answered bool    //
+	At       int     // in guided decoding the 0-based step it was for; else 0
+	Score    float64 // aggregated, in [0,1]; 0 when Scored is false
+	Scored   bool
+	Tokens   int  // generated for it
+	Chosen   bool // it is the answer, or a part of it
+	Dropped  string
+}

@@ -1,0 +1,203 @@
+package decode
+
+import (
+	"context"
+	"strings"
+
+	"aprm/prm/arith"
+	"aprm/prm/step"
+)
+
+// guided builds the answer step by step: it samples N next steps, scores each in its context, and keeps the best. When even
+// that one is below Options.Threshold, it samples again, at most resamples times, and keeps the best of all.
+//
+// Near the end of the budget, when choosing on could leave the answer unfinished, one continuation is drawn to the end.
+type guided struct{}
+
+const (
+	resamples = 2   // times that a step is sampled again
+	stepCap   = 256 // tokens of one step: a model that forgets to break its lines is cut off
+	reserve   = 3   // choices like the dearest so far that the budget must allow for the search to go on
+)
+
+// path is the answer as far as it has come.
+type path struct {
+	steps  []string
+	tokens [][]step.Token // of each step
+	all    []step.Token   // of the text, line breaks included
+	scores []Score
+	length int // tokens
+}
+
+func (guided) Search(ctx context.Context, s *Search) (Result, error) {
+	var p path
+	var seen []Candidate
+	dearest := 0 // tokens of the dearest choice so far
+	finish := FinishLength
+	for len(p.steps) < s.Options.MaxSteps && p.length < s.Options.MaxTokens {
+		if left := s.left(); left < reserve*max(dearest, s.Options.N) {
+			end, err := s.finishAlone(ctx, &p)
+			if err != nil && len(p.steps) == 0 {
+				return Result{}, err
+			}
+			finish = end
+			s.stopped = StoppedBudget
+			break
+		}
+		before := s.completionTokens
+		next, considered, err := s.nextStep(ctx, p)
+		seen = append(seen, considered...)
+		if err != nil {
+			if len(p.steps) > 0 && (s.late(ctx, err) || ctx.Err() == nil) {
+				break // what is in hand is the answer
+			}
+			return Result{}, err
+		}
+		dearest = max(dearest, s.completionTokens-before)
+		if next.text != "" {
+			p.add(next)
+		}
+		if next.ends {
+			finish = FinishEnd
+			break
+		}
+	}
+	text := strings.Join(p.steps, "\n")
+	found, ok := answer(text, p.steps, finish)
+	return Result{Text: text, Answer: found, Answered: ok, Finish: finish, Steps: scoredSteps(p.steps, p.scores), Candidates: seen, Tokens: p.all}, nil
+}
+
+// next is a candidate for the next step.
+type next struct {
+	text   string
+	tokens []step.Token
+	length int
+	score  Score
+	ends   bool // the answer ends with it
+}
+
+func (p *path) add(n next) {
+	p.steps = append(p.steps, n.text)
+	p.tokens = append(p.tokens, n.tokens)
+	p.all = append(p.all, n.tokens...)
+	p.scores = append(p.scores, n.score)
+	p.length += n.length
+}
+
+// nextStep samples, scores and chooses the next step.
+func (s *Search) nextStep(ctx context.Context, p path) (next, []Candidate, error) {
+	var considered []Candidate
+	var chosen next
+	chosenAt := -1
+	scored := map[string]next{}
+	at := len(p.steps)
+	for round := range 1 + resamples {
+		limit := min(stepCap, s.Options.MaxTokens-p.length, max(1, s.left()/s.Options.N))
+		samples, err := s.sample(ctx, SampleRequest{Prefix: p.steps, N: s.Options.N, MaxTokens: limit, Temperature: s.Options.Temperature,
+			TopP: s.Options.TopP, Seed: s.seed(at, round*s.Options.N), OneStep: true}, at)
+		if err != nil {
+			if chosenAt >= 0 {
+				break
+			}
+			return next{}, considered, err
+		}
+		for _, sample := range samples {
+			n := next{text: strings.TrimSpace(sample.Text), tokens: sample.Tokens, length: sample.CompletionTokens}
+			n.ends = sample.Finish == FinishEnd || endsAnswer(n.text)
+			c := Candidate{Text: n.text, At: at, Tokens: sample.CompletionTokens}
+			if c.Answered = n.ends; c.Answered {
+				c.Answer, c.Answered = arith.Extract(n.text)
+			}
+			twin, twice := scored[n.text]
+			switch {
+			case n.text == "":
+				// The LLM says that there is nothing to add: that ends the answer, if nobody has anything to add.
+				c.Dropped = "empty"
+				considered = append(considered, c)
+				continue
+			case sample.Finish == FinishLength:
+				c.Dropped = "cut off before the step ended"
+				considered = append(considered, c)
+				continue
+			case twice:
+				n.score = twin.score
+				c.Dropped = "the same as another"
+			default:
+				scores, err := s.score(ctx, append(p.steps[:at:at], n.text), append(p.tokens[:at:at], n.tokens))
+				if err != nil {
+					if ctx.Err() != nil {
+						return next{}, considered, err
+					}
+					c.Dropped = "not scored: " + err.Error()
+					considered = append(considered, c)
+					continue
+				}
+				n.score = scores[at]
+				scored[n.text] = n
+			}
+			c.Score, c.Scored = n.score.Step, true
+			considered = append(considered, c)
+			if chosenAt < 0 || n.score.Step > chosen.score.Step {
+				chosen, chosenAt = n, len(considered)-1
+			}
+		}
+		if chosenAt >= 0 && chosen.score.Step >= s.Options.Threshold {
+			break
+		}
+		if s.left() < s.Options.N*max(1, chosen.length) {
+			break
+		}
+		if chosenAt < 0 && allEmpty(considered) {
+			return next{ends: true}, considered, nil
+		}
+	}
+	if chosenAt < 0 {
+		return next{}, considered, ErrNoCandidate
+	}
+	considered[chosenAt].Chosen = true
+	return chosen, considered, nil
+}
+
+func allEmpty(considered []Candidate) bool {
+	for _, c := range considered {
+		if c.Dropped != "empty" {
+			return false
+		}
+	}
+	return true
+}
+
+// endsAnswer reports whether a step is the one that states the final answer.
+func endsAnswer(text string) bool {
+	if !step.IsAnswer(text) {
+		return false
+	}
+	_, ok := arith.Extract(text)
+	return ok
+}
+
+// finishAlone draws one continuation to the end of the answer with what is left of the budget, and scores nothing more.
+func (s *Search) finishAlone(ctx context.Context, p *path) (Finish, error) {
+	limit := min(s.left(), s.Options.MaxTokens-p.length)
+	if limit <= 0 {
+		return FinishLength, ErrNoCandidate
+	}
+	at := len(p.steps)
+	samples, err := s.sample(ctx, SampleRequest{Prefix: p.steps, N: 1, MaxTokens: limit, Temperature: s.Options.Temperature,
+		TopP: s.Options.TopP, Seed: s.seed(at, 0)}, at)
+	if err != nil {
+		return FinishLength, err
+	}
+	rest := step.Split(samples[0].Text)
+	steps := append(p.steps[:at:at], rest...)
+	tokens := append(p.tokens[:at:at], step.SplitTokens(rest, samples[0].Tokens)...)
+	p.all = append(p.all, samples[0].Tokens...)
+	p.length += samples[0].CompletionTokens
+	p.steps, p.tokens = steps, tokens
+	scores, err := s.score(ctx, steps, tokens)
+	if err != nil {
+		scores = append(p.scores, make([]Score, len(rest))...)
+	}
+	p.scores = scores
+	return samples[0].Finish, nil
+}

@@ -1,0 +1,101 @@
+package decode
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+)
+
+// Options of a search. What is zero takes the default named in brackets.
+type Options struct {
+	Strategy    string  // one of Strategies [majority]
+	N           int     // candidates, or next steps to choose from [8]
+	Temperature float64 // of sampling, in [0,2] [0.7]; Greedy takes none
+	TopP        float64 // in (0,1] [0.95]
+	MaxTokens   int     // of the answer, not of the search [1024]
+	MaxSteps    int     // of a guided answer [32]
+	TokenBudget int     // generated tokens of the whole search; 0 means no bound but those of N, MaxTokens and MaxSteps
+	Threshold   float64 // guided samples again when no next step scores at least this, in [0,1] [0: never]
+	Aggregate   string  // how the scores of a candidate's steps become one: "min", "product" or "last" [min]
+	Seed        int64   // every draw's seed follows from it
+	LogProbs    bool    // return the log-probabilities of the answer
+	TopLogProbs int     // with so many alternatives
+}
+
+// Aggregations of the scores of a candidate's steps.
+const (
+	Min     = "min"     // the least Step: a solution is as good as its worst step
+	Product = "product" // the product of all Steps: the chance that none is wrong, were they independent
+	Last    = "last"    // the last Value: the chance that this very solution ends right
+)
+
+func (o Options) withDefaults() Options {
+	set := func(field *int, value int) {
+		if *field == 0 {
+			*field = value
+		}
+	}
+	if o.Strategy == "" {
+		o.Strategy = Majority
+	}
+	set(&o.N, 8)
+	set(&o.MaxTokens, 1024)
+	set(&o.MaxSteps, 32)
+	if o.Temperature == 0 {
+		o.Temperature = 0.7 // at 0 all candidates would be alike
+	}
+	if o.TopP == 0 {
+		o.TopP = 0.95
+	}
+	if o.Aggregate == "" {
+		o.Aggregate = Min
+	}
+	return o
+}
+
+// Validate names every field that is out of its range.
+func (o Options) Validate() error {
+	var errs []error
+	bad := func(is bool, format string, args ...any) {
+		if is {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	if o.Strategy != "" {
+		_, err := find(o.Strategy)
+		bad(err != nil, "strategy: %v", err)
+	}
+	bad(o.N < 0, "n: %d candidates", o.N)
+	bad(!(o.Temperature >= 0 && o.Temperature <= 2), "temperature: %g is not in [0,2]", o.Temperature)
+	bad(!(o.TopP >= 0 && o.TopP <= 1), "top_p: %g is not in (0,1]", o.TopP)
+	bad(o.MaxTokens < 0, "max_tokens: %d", o.MaxTokens)
+	bad(o.MaxSteps < 0, "max_steps: %d", o.MaxSteps)
+	bad(o.TokenBudget < 0, "token_budget: %d", o.TokenBudget)
+	bad(!(o.Threshold >= 0 && o.Threshold <= 1), "threshold: %g is not in [0,1]", o.Threshold)
+	switch o.Aggregate {
+	case "", Min, Product, Last:
+	default:
+		bad(true, "aggregate: %q is none of %s", o.Aggregate, strings.Join([]string{Min, Product, Last}, ", "))
+	}
+	return errors.Join(errs...)
+}
+
+func aggregate(kind string, scores []Score) float64 {
+	switch kind {
+	case Last:
+		return scores[len(scores)-1].Value
+	case Product:
+		p := 1.0
+		for _, s := range scores {
+			p *= s.Step
+		}
+		return p
+	default:
+		least := math.Inf(1)
+		for _, s := range scores {
+			least = min(least, s.Step)
+		}
+		return least
+	}
+}

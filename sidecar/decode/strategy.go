@@ -1,0 +1,89 @@
+package decode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Names of the strategies.
+const (
+	Greedy       = "greedy"
+	Majority     = "majority"
+	BestOfN      = "best_of_n"
+	WeightedVote = "weighted_vote"
+	Guided       = "guided"
+)
+
+// Strategy is a way of finding an answer.
+type Strategy interface {
+	// Search runs s to its end. What it charged and collected so far is in s even when it returns an error.
+	Search(ctx context.Context, s *Search) (Result, error)
+}
+
+// Description says what a strategy is to someone who chooses one.
+type Description struct {
+	Name     string
+	NeedsPRM bool
+	Help     string
+	strategy Strategy
+}
+
+// Strategies are all there are, the plainest first.
+func Strategies() []Description {
+	return []Description{
+		{Greedy, false, "one answer at temperature 0", greedy{}},
+		{Majority, false, "N answers, the most frequent final answer (self-consistency, arXiv 2203.11171)", vote{}},
+		{BestOfN, true, "N answers, the one the PRM scores best (arXiv 2110.14168)", best{}},
+		{WeightedVote, true, "N answers, each final answer weighs the PRM's scores of those that give it (arXiv 2206.02336)", vote{weighted: true}},
+		{Guided, true, "step by step: N next steps, the one the PRM scores best is kept (arXiv 2305.10601's greedy form)", guided{}},
+	}
+}
+
+func find(name string) (Description, error) {
+	var names []string
+	for _, d := range Strategies() {
+		if d.Name == name {
+			return d, nil
+		}
+		names = append(names, d.Name)
+	}
+	return Description{}, fmt.Errorf("%q is no strategy; there are %s", name, strings.Join(names, ", "))
+}
+
+// NeedsPRM reports whether the strategy of that name scores steps.
+func NeedsPRM(name string) bool {
+	d, err := find(name)
+	return err == nil && d.NeedsPRM
+}
+
+// ErrNeedsPRM is returned when a strategy that scores steps is asked for and there is no Scorer.
+var ErrNeedsPRM = errors.New("this strategy needs a PRM and there is none")
+
+// ErrNoCandidate is returned when every candidate failed; it wraps what the first one died of.
+var ErrNoCandidate = errors.New("every candidate failed")
+
+// Solve answers by the strategy that opts names. scorer may be nil for those that need none.
+//
+// A candidate that fails is dropped and the others go on. When the context's deadline passes with something in hand, that is
+// returned, marked; when the context is cancelled, its error is.
+func Solve(ctx context.Context, sampler Sampler, scorer Scorer, opts Options) (Result, error) {
+	opts = opts.withDefaults()
+	if err := opts.Validate(); err != nil {
+		return Result{}, err
+	}
+	d, err := find(opts.Strategy)
+	if err != nil {
+		return Result{}, err
+	}
+	if d.NeedsPRM && scorer == nil {
+		return Result{}, fmt.Errorf("%s: %w", d.Name, ErrNeedsPRM)
+	}
+	s := newSearch(sampler, scorer, opts)
+	result, err := d.strategy.Search(ctx, s)
+	if err != nil {
+		return s.bill(Result{}), err
+	}
+	return s.bill(result), nil
+}

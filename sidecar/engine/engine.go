@@ -1,0 +1,158 @@
+// Package engine joins an LLM and a PRM: it lets decode sample from the one and score with the other, and it is the only
+// path by which a step reaches the PRM, in training, evaluation, scoring and serving alike. What the PRM was trained on is
+// therefore what it is served.
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"aprm/adapters"
+	"aprm/prm"
+	"aprm/prm/feature"
+	"aprm/prm/step"
+	"aprm/sidecar/decode"
+)
+
+// Config of an Engine. Only Open is needed.
+type Config struct {
+	// Open returns the LLM of that name at the endpoint, the configured one for "". It is called once a name and starts
+	// nothing; whether the endpoint knows the name shows at the first request.
+	Open func(model string) (adapters.LLM, error)
+	// Instruction is added to the system message of guided requests; "" leaves conversations as they are.
+	Instruction string
+	// CachedStates bounds how many steps' hidden states are kept in memory; 0 means 4096.
+	CachedStates int
+	// NoHidden leaves the hidden states out even where the endpoint gives them.
+	NoHidden bool
+}
+
+// Engine is safe for concurrent use; the PRM can be swapped while requests run.
+type Engine struct {
+	open        func(model string) (adapters.LLM, error)
+	instruction string
+	noHidden    bool
+	llms        *lru.Cache[string, adapters.LLM]
+	states      *lru.Cache[stateKey, adapters.State]
+	prm         atomic.Pointer[prm.Model]
+}
+
+// knownLLMs bounds how many names of models are remembered: clients may send any.
+const knownLLMs = 64
+
+// New returns an engine without a PRM; see Use.
+func New(cfg Config) (*Engine, error) {
+	if cfg.CachedStates == 0 {
+		cfg.CachedStates = 4096
+	}
+	states, err := lru.New[stateKey, adapters.State](cfg.CachedStates)
+	if err != nil {
+		return nil, fmt.Errorf("engine: cache of hidden states: %w", err)
+	}
+	llms, err := lru.New[string, adapters.LLM](knownLLMs)
+	if err != nil {
+		return nil, fmt.Errorf("engine: known models: %w", err)
+	}
+	return &Engine{open: cfg.Open, instruction: cfg.Instruction, noHidden: cfg.NoHidden, llms: llms, states: states}, nil
+}
+
+// Use makes m the PRM of every request that starts from now on. A PRM trained on another splitter is refused.
+func (e *Engine) Use(m *prm.Model) error {
+	if v := m.Header().Splitter; v != step.Version {
+		return fmt.Errorf("the checkpoint was trained with step splitter %d and this build has %d: train it again", v, step.Version)
+	}
+	e.prm.Store(m)
+	return nil
+}
+
+// Checkpoint names the PRM in use; ok is false when there is none.
+func (e *Engine) Checkpoint() (id string, ok bool) {
+	if m := e.prm.Load(); m != nil {
+		return m.ID(), true
+	}
+	return "", false
+}
+
+// Instruction is what is added to the system message of guided requests, "" when nothing is.
+func (e *Engine) Instruction() string { return e.instruction }
+
+// llm returns the LLM of that name, the configured one for "".
+func (e *Engine) llm(name string) (adapters.LLM, error) {
+	if llm, ok := e.llms.Get(name); ok {
+		return llm, nil
+	}
+	llm, err := e.open(name)
+	if err != nil {
+		return nil, err
+	}
+	e.llms.Add(name, llm)
+	return llm, nil
+}
+
+// Solve answers the last message of a conversation with the model of that name, by the strategy that opts names.
+func (e *Engine) Solve(ctx context.Context, model string, messages []adapters.Message, opts decode.Options) (decode.Result, error) {
+	llm, err := e.llm(model)
+	if err != nil {
+		return decode.Result{}, err
+	}
+	sampler := conversation{llm: llm, messages: instruct(messages, e.instruction)}
+	var scorer decode.Scorer
+	if m := e.prm.Load(); m != nil {
+		scorer = stepScorer{llm: llm, engine: e, prm: m, problem: step.Problem{Question: question(messages)}}
+	}
+	return decode.Solve(ctx, sampler, scorer, opts)
+}
+
+// Score returns the PRM's scores of every step of a trace, read by the configured model. tokens are the steps' own
+// log-probabilities where they were sampled while solving; nil otherwise.
+func (e *Engine) Score(ctx context.Context, t step.Trace, tokens [][]step.Token) ([]prm.Score, error) {
+	m := e.prm.Load()
+	if m == nil {
+		return nil, ErrNoCheckpoint
+	}
+	llm, err := e.llm("")
+	if err != nil {
+		return nil, err
+	}
+	return e.score(ctx, llm, m, t, tokens)
+}
+
+// ScoreSteps is Score for the server.
+func (e *Engine) ScoreSteps(ctx context.Context, t step.Trace) ([]decode.Score, error) {
+	scores, err := e.Score(ctx, t, nil)
+	return decodeScores(scores), err
+}
+
+func (e *Engine) score(ctx context.Context, llm adapters.LLM, m *prm.Model, t step.Trace, tokens [][]step.Token) ([]prm.Score, error) {
+	var states []adapters.State
+	if m.Header().Width > 0 {
+		var err error
+		if states, err = e.hidden(ctx, llm, t, m.Accepts); err != nil {
+			return nil, err
+		}
+	}
+	scores := make([]prm.Score, len(t.Steps))
+	for i, in := range inputs(t, states, tokens) {
+		scores[i] = m.Score(in)
+	}
+	return scores, nil
+}
+
+// inputs returns what the PRM reads of each step of a trace; nil states and tokens are masked.
+func inputs(t step.Trace, states []adapters.State, tokens [][]step.Token) []feature.Input {
+	in := make([]feature.Input, len(t.Steps))
+	for i := range t.Steps {
+		var ev feature.Evidence
+		if states != nil {
+			ev.Last, ev.Mean = states[i].Last, states[i].Mean
+		}
+		if tokens != nil {
+			ev.Tokens = tokens[i]
+		}
+		in[i] = feature.Extract(t, i, ev)
+	}
+	return in
+}

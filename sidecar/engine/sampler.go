@@ -1,0 +1,88 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"aprm/adapters"
+	"aprm/prm"
+	"aprm/prm/step"
+	"aprm/sidecar/decode"
+)
+
+// ErrNoCheckpoint is returned by what needs a PRM when there is none.
+var ErrNoCheckpoint = errors.New("no PRM checkpoint is loaded: make one with `sidecar train`, then serve with --checkpoint")
+
+// conversation is decode's view of the LLM: one conversation to be answered.
+type conversation struct {
+	llm      adapters.LLM
+	messages []adapters.Message
+}
+
+func (c conversation) Sample(ctx context.Context, req decode.SampleRequest) ([]decode.Sample, error) {
+	messages := c.messages
+	if len(req.Prefix) > 0 {
+		prefill := adapters.Message{Role: adapters.Assistant, Content: strings.Join(req.Prefix, "\n") + "\n"}
+		messages = append(messages[:len(messages):len(messages)], prefill)
+	}
+	completions, err := c.llm.Generate(ctx, adapters.Request{
+		Messages:    messages,
+		N:           req.N,
+		Temperature: req.Temperature,
+		TopP:        req.TopP,
+		MaxTokens:   req.MaxTokens,
+		Seed:        req.Seed,
+		LogProbs:    req.LogProbs,
+		TopLogProbs: req.TopLogProbs,
+		OneStep:     req.OneStep,
+	})
+	if err != nil {
+		return nil, err
+	}
+	samples := make([]decode.Sample, len(completions))
+	for i, done := range completions {
+		samples[i] = decode.Sample{
+			Text:             done.Text,
+			Tokens:           done.Tokens,
+			Finish:           finish(done.Finish),
+			PromptTokens:     done.Usage.PromptTokens,
+			CompletionTokens: done.Usage.CompletionTokens,
+			Err:              done.Err,
+		}
+	}
+	return samples, nil
+}
+
+// stepScorer is decode's view of the PRM: one problem, one checkpoint from the first step to the last even if another is
+// loaded meanwhile.
+type stepScorer struct {
+	engine  *Engine
+	llm     adapters.LLM
+	prm     *prm.Model
+	problem step.Problem
+}
+
+func (s stepScorer) Score(ctx context.Context, steps []string, tokens [][]step.Token) ([]decode.Score, error) {
+	scores, err := s.engine.score(ctx, s.llm, s.prm, step.Trace{Problem: s.problem, Steps: steps}, tokens)
+	return decodeScores(scores), err
+}
+
+func decodeScores(scores []prm.Score) []decode.Score {
+	out := make([]decode.Score, len(scores))
+	for i, s := range scores {
+		out[i] = decode.Score{Step: s.Step, Value: s.Value}
+	}
+	return out
+}
+
+func finish(f adapters.FinishReason) decode.Finish {
+	switch f {
+	case adapters.FinishCut:
+		return decode.FinishStep
+	case adapters.FinishLength:
+		return decode.FinishLength
+	default:
+		return decode.FinishEnd
+	}
+}
