@@ -25,7 +25,7 @@ type Config struct {
 	Floor    float64 `json:"floor" yaml:"floor"`         // least probability of a strategy, in [0, 1/strategies)
 	Shrink   float64 `json:"shrink" yaml:"shrink"`       // attacks' worth of the pooled rates in a kind's own, ≥ 0
 
-	Paraphrases float64 `json:"paraphrases" yaml:"paraphrases"` // paraphrases asked for an attack, in [0,1]
+	Paraphrases float64 `json:"paraphrases" yaml:"paraphrases"` // share of pairs whose correct step is reworded, in [0,1]
 	Memory      int     `json:"memory" yaml:"memory"`           // corruptions remembered, ≥ 0
 	HeldOut     float64 `json:"held_out" yaml:"held_out"`       // share of problems kept for measuring, in [0,1)
 	Instruction string  `json:"instruction" yaml:"instruction"` // system message of natural samples
@@ -47,7 +47,8 @@ type Stage string
 
 const (
 	StageSolve  Stage = "solve"  // natural samples
-	StageAttack Stage = "attack" // corruptions and paraphrases
+	StageAttack Stage = "attack" // corruptions
+	StageReword Stage = "reword" // paraphrases of the correct partners
 	StageLearn  Stage = "learn"  // both players: one unit
 )
 
