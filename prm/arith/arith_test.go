@@ -39,6 +39,13 @@ func TestCheckStep(t *testing.T) {
 		{"She has 5 apples and buys 3 * 4 = 12", []Verdict{True}},
 		{"-3 + 5 = 2", []Verdict{True}},
 		{"3 - 5 = -2", []Verdict{True}},
+		{"- 48 + 24 = 72", []Verdict{True}},
+		{"3 times Darcy last year = 3*15", []Verdict{Unknown}},
+		{"3/3 - 2/3 = 1/3 of $150 left", []Verdict{Unknown}},
+		{"0900-0130 = 0730", []Verdict{Unknown}},
+		{"25 / 1/3 = 75", []Verdict{Unknown}},
+		{"100/5 = 5A/5", []Verdict{Unknown}},
+		{"120 - 12 - 24 = 72", []Verdict{False}},
 		{"no arithmetic here", nil},
 	} {
 		checks := CheckStep(test.text)

@@ -208,15 +208,19 @@ func showsAs(x *big.Rat, shown value, rounding bool) bool {
 // doubt returns why an equation whose sides differ could still be meant to hold, "" when nothing else can be meant.
 func doubt(left, right []token, from, to int, l, r value, chained bool) string {
 	switch {
-	case l.operators+r.operators == 0:
-		return "nothing is computed"
+	case l.operators == 0:
+		return "the left side computes nothing" // it may be a name: "30 less than Vika = 84 - 30"
 	case l.percents+r.percents > 0 && l.sums+r.sums > 0:
 		return "percentages are added to something else"
 	case slices.ContainsFunc(left, letter) || slices.ContainsFunc(right[:to], letter):
 		return "there is a variable"
+	case slices.ContainsFunc(left, clock) || slices.ContainsFunc(right, clock):
+		return "a number may be a time of day"
+	case stacked(left[from:]) || stacked(right[:to]) || r.parts:
+		return "it can be read in two ways"
 	case convertible(l.units, r.units):
 		return "units may be converted"
-	case to < len(right) && continues(right[to]):
+	case r.operators > 0 && to < len(right), to < len(right) && continues(right[to]):
 		return "the right side goes on in words"
 	case from > 0 && interrupted(left[:from], chained):
 		return "what stands before the left side may belong to it"
@@ -235,7 +239,23 @@ func doubt(left, right []token, from, to int, l, r value, chained bool) string {
 
 // letter reports whether a token is a single letter that stands for a number.
 func letter(t token) bool {
-	return t.kind == word && len(t.text) == 1 && t.text != "a" && t.text != "i"
+	return t.kind == word && len(t.text) == 1 && (t.glued || t.text != "a" && t.text != "i")
+}
+
+// clock reports whether a token is a number like 0730.
+func clock(t token) bool {
+	return t.kind == number && len(t.text) > 1 && t.text[0] == '0' && isDigit(t.text[1:])
+}
+
+// stacked reports whether a number stands between two divisions: in 25 / 1/3 the second may be a fraction's.
+func stacked(tokens []token) bool {
+	slash := func(t token) bool { return t.kind == operator && t.text == "/" }
+	for i := 2; i < len(tokens); i++ {
+		if slash(tokens[i]) && tokens[i-1].kind == number && slash(tokens[i-2]) {
+			return true
+		}
+	}
+	return false
 }
 
 // continues reports whether a token behind the right side goes on with the expression: a number without an operator before

@@ -186,10 +186,13 @@ func signed(s string) []string {
 			end = tokens[i+1].end
 		}
 		if start <= end && end <= len(s) && tokens[i].text != "1/2" {
-			out = append(out, strings.ReplaceAll(strings.ReplaceAll(s[start:end], "$", ""), " ", ""))
+			out = append(out, stripped.Replace(s[start:end]))
 		}
 	}
 	return out
 }
+
+// stripped removes what may stand between a sign and its number.
+var stripped = strings.NewReplacer("$", "", "\\", "", " ", "", "−", "-")
 
 func hasDigit(s string) bool { return strings.ContainsAny(s, "0123456789") }

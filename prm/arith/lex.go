@@ -11,7 +11,7 @@ type kind int8
 
 const (
 	number   kind = iota
-	operator      // text is one of + - * / ^
+	operator      // text is one of + - * / ^ of
 	open
 	shut
 	percent
@@ -150,8 +150,11 @@ func wordLength(s string) int {
 // hyphen reports whether the dash at this place joins words, as in "10-minute" or "so - in all -", rather than subtracting.
 func (l *lexer) hyphen(at, end, size int) bool {
 	after := strings.TrimLeft(l.text[at+size:end], " ")
-	if after == "" {
+	if after == "" || after[0] == '\n' {
 		return true
+	}
+	if last := len(l.tokens) - 1; (last < 0 || l.tokens[last].kind == boundary) && l.text[at+size] == ' ' {
+		return true // the item of a list
 	}
 	r, _ := utf8.DecodeRuneInString(after)
 	return unicode.IsLetter(r) || r == '-'
@@ -362,7 +365,7 @@ func spell(tokens []token) []token {
 				}
 			case "of":
 				if starts && (before.kind == percent || before.kind == shut || ratio(out)) {
-					op = "*"
+					op = "of"
 				}
 			case "half":
 				if after(1).text == "of" && (after(2).kind == number || after(2).kind == open) {

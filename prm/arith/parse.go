@@ -13,6 +13,7 @@ type value struct {
 	sums      int      // how many of them were + or −
 	percents  int      // percent signs within
 	decimals  int      // digits shown behind the point, for a bare number
+	parts     bool     // it takes a part of something: "1/3 of 150"
 	rounded   bool     // it holds a number with decimals, which may have been rounded
 	units     []string // words behind its numbers
 }
@@ -83,7 +84,7 @@ func (p *parser) sum() (value, error) {
 }
 
 func (p *parser) product() (value, error) {
-	return p.binary(func(op string) bool { return op == "*" || op == "/" }, p.implicit)
+	return p.binary(func(op string) bool { return op == "*" || op == "/" || op == "of" }, p.implicit)
 }
 
 // implicit reads factors written side by side: 2(3+4), (1/2)(6).
@@ -225,7 +226,7 @@ func isSyntax(err error) bool { return errors.Is(err, ErrSyntax) }
 
 func apply(op string, a, b value) (value, error) {
 	out := value{rat: new(big.Rat), operators: a.operators + b.operators + 1, sums: a.sums + b.sums, percents: a.percents + b.percents,
-		rounded: a.rounded || b.rounded, units: append(a.units[:len(a.units):len(a.units)], b.units...)}
+		rounded: a.rounded || b.rounded, parts: a.parts || b.parts || op == "of", units: append(a.units[:len(a.units):len(a.units)], b.units...)}
 	switch op {
 	case "+":
 		out.rat.Add(a.rat, b.rat)
@@ -233,7 +234,7 @@ func apply(op string, a, b value) (value, error) {
 	case "-":
 		out.rat.Sub(a.rat, b.rat)
 		out.sums++
-	case "*":
+	case "*", "of":
 		out.rat.Mul(a.rat, b.rat)
 	case "/":
 		if b.rat.Sign() == 0 {
