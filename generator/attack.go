@@ -1,0 +1,124 @@
+package generator
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+
+	"aprm/adapters"
+)
+
+// attack is a corruption asked for, and what came of it.
+type attack struct {
+	target  Target
+	heldOut bool
+	name    string // of the strategy
+	ask     []adapters.Message
+	shown   []string // the example's steps
+
+	reply  string // the corrupted step; "" when the reply was of no use
+	why    error  // why it was of no use
+	ruling Ruling
+	reword string  // the correct step in other words; "" for none
+	p      float64 // P(correct) that R gives the reply
+	done   bool    // the unit did not fail
+}
+
+// key names the attack in data sets: it is the pair's id.
+func (a *attack) key(round int) string {
+	return key("attack", strconv.Itoa(round), a.target.Prefix.Problem.ID, a.target.Prefix.Text(), a.target.Text, a.name)
+}
+
+// planAttacks draws a strategy for each target, and its example: half of the time one that fooled R lately, if there is one.
+func planAttacks(cfg Config, round int, targets []Target, heldOut map[string]bool, policy *Policy, memory *Memory) []*attack {
+	rng := rngOf(cfg.Seed, "strategies", strconv.Itoa(round))
+	used := make(map[string][]string)
+	known := make(map[string]Strategy)
+	for _, s := range Strategies() {
+		known[s.Name] = s
+	}
+	var out []*attack
+	for _, t := range targets {
+		id := key(t.Prefix.Problem.ID, t.Prefix.Text(), t.Text)
+		s := known[policy.Draw(rng, t.Kind, used[id]...)]
+		used[id] = append(used[id], s.Name)
+		before, after := s.Before, s.After
+		if f, ok := memory.Example(s.Name, t.Kind, t.Prefix.Problem.ID); rng.IntN(2) == 0 && ok {
+			before, after = f.Before, f.After
+		}
+		out = append(out, &attack{
+			target: t, heldOut: heldOut[t.Prefix.Problem.ID], name: s.Name, shown: []string{before, after},
+			ask: attackMessages(t, s.Definition, before, after),
+		})
+	}
+	return out
+}
+
+// run asks for the corruption.
+func (g *Game) runAttack(ctx context.Context, m *meter, a *attack, round int) error {
+	c, err := m.one(ctx, g.oneLine(a.ask, a.key(round)))
+	if err != nil {
+		return err
+	}
+	a.reply, a.why = parseStep(c.Text, c.Finish == adapters.FinishLength, a.target, a.shown...)
+	a.done = true
+	return nil
+}
+
+// runReword asks for the correct step in other words. A reply of no use leaves the pair with the step as it was.
+func (g *Game) runReword(ctx context.Context, m *meter, a *attack, round int) error {
+	c, err := m.one(ctx, g.oneLine(rewordMessages(a.target), "reword "+a.key(round)))
+	if err != nil {
+		return err
+	}
+	text, err := parseStep(c.Text, c.Finish == adapters.FinishLength, a.target, rewordBefore, rewordAfter)
+	if err != nil {
+		return nil
+	}
+	ruling, err := g.Judge.Judge(ctx, Case{Prefix: a.target.Prefix, Reference: a.target.Text, Step: text})
+	if err == nil && ruling.Verdict == Right {
+		a.reword = text
+	}
+	return err
+}
+
+// oneLine is a request for one step; its seed comes from the unit's content.
+func (g *Game) oneLine(messages []adapters.Message, unit string) adapters.Request {
+	return adapters.Request{
+		Messages: messages, N: 1, Temperature: g.cfg.AttackTemperature, MaxTokens: g.cfg.AttackMaxTokens,
+		Stop: []string{"\n"}, Seed: seedOf(g.cfg.Seed, unit),
+	}
+}
+
+// meter counts what the calls of a round cost. Safe for concurrent use.
+type meter struct {
+	llm   LLM
+	mu    sync.Mutex
+	calls int
+	usage adapters.Usage
+}
+
+var errNoCompletion = errors.New("the endpoint answered without a completion")
+
+func (m *meter) generate(ctx context.Context, req adapters.Request) ([]adapters.Completion, error) {
+	cs, err := m.llm.Generate(ctx, req)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.calls++
+	for _, c := range cs {
+		m.usage = m.usage.Add(c.Usage)
+	}
+	return cs, err
+}
+
+func (m *meter) one(ctx context.Context, req adapters.Request) (adapters.Completion, error) {
+	cs, err := m.generate(ctx, req)
+	if err != nil {
+		return adapters.Completion{}, err
+	}
+	if len(cs) == 0 {
+		return adapters.Completion{}, errNoCompletion
+	}
+	return cs[0], cs[0].Err
+}

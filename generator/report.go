@@ -1,0 +1,277 @@
+package generator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"aprm/prm/metric"
+)
+
+// Report is what happened in a round. Figures without examples are NaN, null in JSON. Rates are shares in [0,1].
+type Report struct {
+	Round      int                   `json:"round"`
+	Strategies []StrategyReport      `json:"strategies"`
+	Total      StrategyReport        `json:"total"`
+	RewardR    metric.Figure         `json:"reward_r"` // R's mean reward over the pairs, before it learned
+	Policy     map[Kind][]Preference `json:"policy"`   // that the attacks were drawn from
+	Entropy    map[Kind]float64      `json:"entropy"`  // of that policy, nats
+
+	Samples      int `json:"samples"`       // natural solutions
+	SamplesRight int `json:"samples_right"` // of these, with the right answer
+	FalseEqs     int `json:"false_equations"`
+
+	Learn   LearnReport `json:"learn"`
+	HeldOut Measured    `json:"held_out"` // after learning, over the held-out problems of all rounds so far
+
+	Failures         []string `json:"failures,omitempty"` // units that failed
+	Calls            int      `json:"calls"`              // to the LLM
+	PromptTokens     int      `json:"prompt_tokens"`
+	CompletionTokens int      `json:"completion_tokens"`
+	Minutes          float64  `json:"minutes"`
+	Alarms           []string `json:"alarms,omitempty"`
+}
+
+// StrategyReport counts the attacks of one strategy, or of all.
+type StrategyReport struct {
+	Strategy string        `json:"strategy,omitempty"`
+	Asked    int           `json:"asked"`
+	Usable   int           `json:"usable"` // replies that are a step other than the one attacked
+	Wrong    int           `json:"wrong"`
+	Right    int           `json:"still_correct"`
+	Unknown  int           `json:"unknown"`
+	Verbatim int           `json:"verbatim"` // not usable: the step as it was
+	Fooling  metric.Figure `json:"fooling"`  // mean P(correct) that R gave the wrong ones
+	Fooled   metric.Figure `json:"fooled"`   // share of the wrong ones with P > .5
+
+	sum, above float64
+}
+
+// Preference is a strategy's probability.
+type Preference struct {
+	Strategy string  `json:"strategy"`
+	P        float64 `json:"p"`
+}
+
+// Measured is R on problems it never learned from. A step counts as detected, or as a false alarm, when P(correct) < .5.
+type Measured struct {
+	Steps      int           `json:"steps"`     // with a sure label
+	Natural    int           `json:"natural"`   // wrong steps among them: the solver's own
+	Synthetic  int           `json:"synthetic"` // wrong steps among them: attacks
+	DetectNat  metric.Figure `json:"detect_natural"`
+	DetectSyn  metric.Figure `json:"detect_synthetic"`
+	FalseAlarm metric.Figure `json:"false_alarms"` // among correct steps
+	ECE        metric.Figure `json:"ece"`          // ten bins
+	AUC        metric.Figure `json:"auc_within_problem"`
+}
+
+// Thresholds of the alarms. An alarm needs at least enough examples of what it is about.
+const (
+	enough        = 10
+	tooFooled     = 0.90 // R takes nearly every wrong step for correct
+	tooSafe       = 0.05 // the adversary hardly ever fools R
+	tooManyRight  = 0.40 // of the usable attacks, still correct
+	tooUnknown    = 0.40 // of the usable attacks, no verdict
+	tooUnusable   = 0.40 // of the attacks asked
+	narrow        = 0.50 // of the greatest entropy, mean over kinds
+	tooSynthetic  = 0.25 // detection of synthetic errors above that of natural ones: R may know the adversary's dialect
+	tooAlarmed    = 0.30 // false alarms
+	miscalibrated = 0.15 // ECE
+	tooWeak       = 0.60 // AUC within a problem
+)
+
+func figure(v float64) metric.Figure { return metric.Figure(v) }
+
+func newReport(round int, policy *Policy) Report {
+	r := Report{Round: round, Policy: make(map[Kind][]Preference), Entropy: make(map[Kind]float64)}
+	for _, name := range policy.Names {
+		r.Strategies = append(r.Strategies, StrategyReport{Strategy: name})
+	}
+	for _, k := range Kinds() {
+		for i, p := range policy.Probabilities(k) {
+			r.Policy[k] = append(r.Policy[k], Preference{policy.Names[i], p})
+		}
+		r.Entropy[k] = policy.Entropy(k)
+	}
+	return r
+}
+
+// count takes up a natural solution.
+func (r *Report) count(s solution) {
+	r.Samples++
+	if len(s.steps) > 0 && s.steps[0].Value == Right {
+		r.SamplesRight++
+	}
+	for _, l := range s.steps {
+		if l.Step == Wrong {
+			r.FalseEqs++
+		}
+	}
+}
+
+// attacked takes up an attack that R has judged.
+func (r *Report) attacked(a *attack) {
+	r.Total.count(a)
+	for i := range r.Strategies {
+		if r.Strategies[i].Strategy == a.name {
+			r.Strategies[i].count(a)
+		}
+	}
+}
+
+func (s *StrategyReport) count(a *attack) {
+	s.Asked++
+	if a.why != nil {
+		if errors.Is(a.why, errVerbatim) {
+			s.Verbatim++
+		}
+		return
+	}
+	s.Usable++
+	switch a.ruling.Verdict {
+	case Right:
+		s.Right++
+	case Wrong:
+		s.Wrong++
+		s.sum += a.p
+		if a.p > 0.5 {
+			s.above++
+		}
+	default:
+		s.Unknown++
+	}
+}
+
+// finish works out the rates and the alarms.
+func (r *Report) finish() {
+	r.Total.finish()
+	for i := range r.Strategies {
+		r.Strategies[i].finish()
+	}
+	r.Alarms = r.alarms()
+}
+
+func (s *StrategyReport) finish() {
+	s.Fooling, s.Fooled = figure(s.sum/float64(s.Wrong)), figure(s.above/float64(s.Wrong))
+}
+
+func (r *Report) alarms() []string {
+	var out []string
+	alarm := func(n int, is bool, format string, args ...any) {
+		if n >= enough && is {
+			out = append(out, fmt.Sprintf(format, args...))
+		}
+	}
+	share := func(a, b int) float64 { return float64(a) / float64(b) }
+	t, h := r.Total, r.HeldOut
+	alarm(t.Wrong, t.Fooled > tooFooled, "fooled on %.0f %% of the wrong steps (above %.0f %%): R does not see them", 100*t.Fooled, 100*tooFooled)
+	alarm(t.Wrong, t.Fooled < tooSafe, "fooled on %.0f %% of the wrong steps (below %.0f %%): the attacks teach nothing", 100*t.Fooled, 100*tooSafe)
+	alarm(t.Usable, share(t.Right, t.Usable) > tooManyRight, "%.0f %% of the attacks are still correct (above %.0f %%)", 100*share(t.Right, t.Usable), 100*tooManyRight)
+	alarm(t.Usable, share(t.Unknown, t.Usable) > tooUnknown, "no verdict on %.0f %% of the attacks (above %.0f %%)", 100*share(t.Unknown, t.Usable), 100*tooUnknown)
+	alarm(t.Asked, share(t.Asked-t.Usable, t.Asked) > tooUnusable, "%.0f %% of the replies are of no use (above %.0f %%)", 100*share(t.Asked-t.Usable, t.Asked), 100*tooUnusable)
+	var mean float64
+	for _, k := range Kinds() {
+		mean += r.Entropy[k] / float64(len(Kinds()))
+	}
+	most := math.Log(float64(len(r.Strategies)))
+	alarm(t.Asked, mean < narrow*most, "the policy's entropy is %.2f nats of at most %.2f (below half): few tricks are left", mean, most)
+	alarm(min(h.Natural, h.Synthetic), h.DetectSyn-h.DetectNat > tooSynthetic, "%.0f %% of synthetic errors are detected, of natural ones %.0f %% (%.0f points apart)", 100*h.DetectSyn, 100*h.DetectNat, 100*tooSynthetic)
+	alarm(h.Steps-h.Natural-h.Synthetic, h.FalseAlarm > tooAlarmed, "false alarms on %.0f %% of the correct steps (above %.0f %%)", 100*h.FalseAlarm, 100*tooAlarmed)
+	alarm(h.Steps, h.ECE > miscalibrated, "calibration error %.2f (above %.2f)", h.ECE, miscalibrated)
+	alarm(h.Steps, h.AUC < tooWeak, "AUC within a problem %.2f (below %.2f)", h.AUC, tooWeak)
+	if n := len(r.Failures); n > 0 {
+		out = append(out, fmt.Sprintf("%d units failed, the first: %s", n, r.Failures[0]))
+	}
+	return out
+}
+
+// measure scores the held-out steps of all rounds so far.
+func (g *Game) measure(ctx context.Context, rep *Report, round int) error {
+	var steps []Labelled
+	for r := range round + 1 {
+		for _, l := range g.Journal.Rounds(r) {
+			if l.HeldOut && l.Step != Unknown {
+				steps = append(steps, l)
+			}
+		}
+	}
+	p, err := g.score(ctx, steps)
+	if err != nil {
+		return fmt.Errorf("held-out problems: %w", err)
+	}
+	rep.HeldOut = Measure(steps, p)
+	return nil
+}
+
+// Measure compares R's probabilities with the labels of steps, each Right or Wrong.
+func Measure(steps []Labelled, p []float64) Measured {
+	m := Measured{Steps: len(steps)}
+	right := make([]bool, len(steps))
+	problem := make([]string, len(steps))
+	var nat, syn, alarms, rights float64
+	for i, l := range steps {
+		right[i], problem[i] = l.Step == Right, l.Prefix.Problem.ID
+		low := 0.0
+		if p[i] < 0.5 {
+			low = 1
+		}
+		switch {
+		case right[i]:
+			rights++
+			alarms += low
+		case l.Source == Natural:
+			m.Natural++
+			nat += low
+		default:
+			m.Synthetic++
+			syn += low
+		}
+	}
+	m.DetectNat, m.DetectSyn = figure(nat/float64(m.Natural)), figure(syn/float64(m.Synthetic))
+	m.FalseAlarm = figure(alarms / rights)
+	m.ECE, m.AUC = figure(metric.ECE(p, right, 10)), figure(metric.GroupAUC(p, right, problem))
+	return m
+}
+
+// Line is the round in one line.
+func (r Report) Line() string {
+	t, h := r.Total, r.HeldOut
+	return fmt.Sprintf("round %d: %d attacks, %d wrong, %d still correct, %d unknown; fooling %.2f (%.0f %%); held out: natural %.0f %%, synthetic %.0f %%, false alarms %.0f %%, ECE %.2f, AUC %.2f; %d calls, %d+%d tokens, %.1f min",
+		r.Round, t.Asked, t.Wrong, t.Right, t.Unknown, t.Fooling, 100*t.Fooled, 100*h.DetectNat, 100*h.DetectSyn, 100*h.FalseAlarm, h.ECE, h.AUC,
+		r.Calls, r.PromptTokens, r.CompletionTokens, r.Minutes)
+}
+
+// String is the round as a table, its line first and its alarms last.
+func (r Report) String() string {
+	var b strings.Builder
+	fmt.Fprintln(&b, r.Line())
+	fmt.Fprintf(&b, "%-14s %5s %6s %5s %7s %7s %8s %7s", "strategy", "asked", "usable", "wrong", "correct", "unknown", "fooling", "p > .5")
+	for _, k := range Kinds() {
+		fmt.Fprintf(&b, " %*s", max(6, len(k)), k)
+	}
+	fmt.Fprintln(&b)
+	row := func(name string, s StrategyReport) {
+		fmt.Fprintf(&b, "%-14s %5d %6d %5d %7d %7d %8.2f %6.0f%%", name, s.Asked, s.Usable, s.Wrong, s.Right, s.Unknown, s.Fooling, 100*s.Fooled)
+	}
+	for i, s := range r.Strategies {
+		row(s.Strategy, s)
+		for _, k := range Kinds() {
+			fmt.Fprintf(&b, " %*.3f", max(6, len(k)), r.Policy[k][i].P)
+		}
+		fmt.Fprintln(&b)
+	}
+	row("all", r.Total)
+	fmt.Fprintf(&b, "\npolicy entropy:")
+	for _, k := range Kinds() {
+		fmt.Fprintf(&b, " %s %.2f", k, r.Entropy[k])
+	}
+	fmt.Fprintf(&b, " of %.2f nats\n", math.Log(float64(len(r.Strategies))))
+	fmt.Fprintf(&b, "natural samples: %d of %d right, %d false equations; held out: %d steps, %d natural and %d synthetic errors\n",
+		r.SamplesRight, r.Samples, r.FalseEqs, r.HeldOut.Steps, r.HeldOut.Natural, r.HeldOut.Synthetic)
+	for _, a := range r.Alarms {
+		fmt.Fprintln(&b, "ALARM:", a)
+	}
+	return b.String()
+}

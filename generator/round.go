@@ -1,0 +1,394 @@
+package generator
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"aprm/adapters"
+)
+
+// Round plays the round that state stands before: problems → natural solutions → correct steps → attacks → the judge's
+// verdicts → rewards → both players learn → report. R's probabilities, from which the rewards come, are those before it
+// learns. state is left as it is.
+func (g *Game) Round(ctx context.Context, state State) (State, error) {
+	began := time.Now()
+	next, err := state.clone()
+	if err != nil {
+		return State{}, err
+	}
+	round := state.Round
+	m := &meter{llm: g.LLM}
+	rep := newReport(round, state.Policy)
+
+	problems := chooseProblems(g.cfg, g.problems, round)
+	heldOut := make(map[string]bool)
+	for _, p := range problems {
+		heldOut[p.ID] = p.heldOut
+	}
+	solutions, err := g.solve(ctx, m, &rep, round, problems)
+	if err != nil {
+		return State{}, err
+	}
+
+	var own, worked [][]Target
+	for i, p := range problems {
+		own = append(own, ownTargets(solutions[i]))
+		worked = append(worked, workedTargets(p.Problem))
+	}
+	targets := chooseTargets(g.cfg, round, own, worked)
+	attacks := planAttacks(g.cfg, round, targets, heldOut, state.Policy, state.Memory)
+	if err := g.attack(ctx, m, &rep, round, attacks); err != nil {
+		return State{}, err
+	}
+
+	var entries []Labelled
+	for _, list := range solutions {
+		for _, s := range list {
+			entries = append(entries, s.steps...)
+			rep.count(s)
+		}
+	}
+	pairs := pairUp(attacks, round)
+	entries = append(entries, pairs...)
+	if err := identifyAll(entries); err != nil {
+		return State{}, err
+	}
+	if _, err := g.Journal.Append(entries...); err != nil {
+		return State{}, err
+	}
+
+	outcomes, err := g.reward(ctx, &rep, attacks, pairs)
+	if err != nil {
+		return State{}, err
+	}
+	if err := next.Policy.Learn(outcomes); err != nil {
+		return State{}, err
+	}
+	for _, a := range attacks {
+		if a.ruling.Verdict == Wrong && a.p > 0.5 {
+			next.Memory.Add(Fooled{Strategy: a.name, Kind: a.target.Kind, Problem: a.target.Prefix.Problem.ID,
+				Before: a.target.Text, After: a.reply, P: a.p, Round: round})
+		}
+	}
+
+	g.progress(Progress{Round: round, Stage: StageLearn, Total: 1})
+	rep.Learn, err = g.Reward.Learn(ctx, round, g.lessons(round))
+	if err != nil {
+		return State{}, fmt.Errorf("learn: %w", err)
+	}
+	if err := g.measure(ctx, &rep, round); err != nil {
+		return State{}, err
+	}
+	g.progress(Progress{Round: round, Stage: StageLearn, Done: 1, Total: 1})
+
+	rep.Calls, rep.PromptTokens, rep.CompletionTokens = m.calls, m.usage.PromptTokens, m.usage.CompletionTokens
+	rep.Minutes = time.Since(began).Minutes()
+	rep.finish()
+	next.Round++
+	next.Reports = append(next.Reports, rep)
+	return next, nil
+}
+
+// solve draws the natural samples: one unit a problem. Returned are the solutions of each problem.
+func (g *Game) solve(ctx context.Context, m *meter, rep *Report, round int, problems []roundProblem) ([][]solution, error) {
+	out := make([][]solution, len(problems))
+	units := make([]Unit, len(problems))
+	for i, p := range problems {
+		id := key("solve", strconv.Itoa(round), p.ID, p.Question)
+		units[i] = Unit{Key: id, Do: func(ctx context.Context) error {
+			cs, err := m.generate(ctx, adapters.Request{
+				Messages: solveMessages(g.cfg.Instruction, p.Question), N: g.cfg.Samples,
+				Temperature: g.cfg.Temperature, MaxTokens: g.cfg.MaxTokens,
+				Seed: seedOf(g.cfg.Seed, id), LogProbs: true, TopLogProbs: 3,
+			})
+			if err != nil {
+				return fmt.Errorf("solve %s: %w", p.ID, err)
+			}
+			var failed []error
+			for k, c := range cs {
+				if c.Err != nil {
+					failed = append(failed, fmt.Errorf("solve %s, sample %d: %w", p.ID, k, c.Err))
+					continue
+				}
+				out[i] = append(out[i], label(p.Problem, c, round, k, p.heldOut))
+			}
+			if len(out[i]) == 0 {
+				return errors.Join(append(failed, errNoCompletion)...)
+			}
+			return nil
+		}}
+	}
+	return out, g.run(ctx, rep, round, StageSolve, units)
+}
+
+// attack asks for the corruptions, has them judged, and has some of the correct partners reworded.
+func (g *Game) attack(ctx context.Context, m *meter, rep *Report, round int, attacks []*attack) error {
+	// One after the other on one problem, so that the server still holds their common beginning.
+	ordered := slices.Clone(attacks)
+	slices.SortStableFunc(ordered, func(a, b *attack) int {
+		return cmp.Or(cmp.Compare(a.target.Prefix.Problem.ID, b.target.Prefix.Problem.ID), cmp.Compare(a.target.Prefix.Text(), b.target.Prefix.Text()))
+	})
+	units := make([]Unit, len(ordered))
+	for i, a := range ordered {
+		units[i] = Unit{Key: a.key(round), Do: func(ctx context.Context) error {
+			if err := g.runAttack(ctx, m, a, round); err != nil {
+				return fmt.Errorf("attack %s: %w", a.target.Prefix.Problem.ID, err)
+			}
+			if a.why != nil {
+				return nil
+			}
+			var err error
+			a.ruling, err = g.Judge.Judge(ctx, Case{Prefix: a.target.Prefix, Reference: a.target.Text, Step: a.reply})
+			if err != nil {
+				return fmt.Errorf("judge an attack on %s: %w", a.target.Prefix.Problem.ID, err)
+			}
+			return nil
+		}}
+	}
+	if err := g.run(ctx, rep, round, StageAttack, units); err != nil {
+		return err
+	}
+
+	units = nil
+	var due float64
+	for _, a := range ordered {
+		if a.ruling.Verdict != Wrong {
+			continue
+		}
+		if due += g.cfg.Paraphrases; due < 1 {
+			continue
+		}
+		due--
+		units = append(units, Unit{Key: "reword " + a.key(round), Do: func(ctx context.Context) error {
+			if err := g.runReword(ctx, m, a, round); err != nil {
+				return fmt.Errorf("reword a step of %s: %w", a.target.Prefix.Problem.ID, err)
+			}
+			return nil
+		}})
+	}
+	return g.run(ctx, rep, round, StageReword, units)
+}
+
+// run does the units of a stage and notes those that failed; an error when most did.
+func (g *Game) run(ctx context.Context, rep *Report, round int, stage Stage, units []Unit) error {
+	p := Progress{Round: round, Stage: stage, Total: len(units)}
+	g.progress(p)
+	errs, err := g.Queue.Run(ctx, units, func(err error) {
+		p.Done++
+		if err != nil {
+			p.Failed++
+		}
+		g.progress(p)
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", stage, err)
+	}
+	for _, err := range errs {
+		if err != nil {
+			rep.Failures = append(rep.Failures, err.Error())
+		}
+	}
+	return tooManyFailed(stage, errs)
+}
+
+func (g *Game) progress(p Progress) {
+	if g.cfg.Progress != nil {
+		g.cfg.Progress(p)
+	}
+}
+
+// pairUp turns the attacks into labelled steps: each wrong one with its correct partner, the step itself or its paraphrase;
+// the others alone. None has tokens: an attack's come from the attack prompt, and a pair is masked alike.
+func pairUp(attacks []*attack, round int) []Labelled {
+	var out []Labelled
+	for _, a := range attacks {
+		if !a.done || a.why != nil {
+			continue
+		}
+		l := Labelled{
+			Prefix: a.target.Prefix, Text: a.reply, Step: a.ruling.Verdict, Source: Attack, Strategy: a.name, Kind: a.target.Kind,
+			Round: round, Pair: a.key(round), HeldOut: a.heldOut, Reason: a.ruling.Reason,
+		}
+		out = append(out, l)
+		if a.ruling.Verdict != Wrong {
+			continue
+		}
+		l.Text, l.Step, l.Source, l.Strategy, l.Reason = a.target.Text, Right, a.target.Source, "", "the step that was attacked"
+		if a.reword != "" {
+			l.Text, l.Source, l.Reason = a.reword, Paraphrase, "the attacked step in other words"
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// reward has R judge the attacks and returns what each earned the generator: p = P(step correct) where it is wrong, −1 where
+// it is still correct, which a reply that only repeats the step is too, 0 where nothing sure can be said.
+func (g *Game) reward(ctx context.Context, rep *Report, attacks []*attack, pairs []Labelled) ([]Outcome, error) {
+	p, err := g.score(ctx, pairs)
+	if err != nil {
+		return nil, err
+	}
+	byPair := make(map[string]float64)
+	var earned, n float64 // by R, over the pairs
+	for i, l := range pairs {
+		if l.Source == Attack {
+			byPair[l.Pair] = p[i]
+		}
+		switch l.Step {
+		case Right:
+			earned, n = earned+p[i], n+1
+		case Wrong:
+			earned, n = earned+1-p[i], n+1
+		}
+	}
+	rep.RewardR = figure(earned / n)
+	var out []Outcome
+	for _, a := range attacks {
+		if !a.done {
+			continue
+		}
+		a.p = byPair[a.key(rep.Round)]
+		o := Outcome{Strategy: a.name, Kind: a.target.Kind}
+		switch {
+		case a.ruling.Verdict == Wrong:
+			o.Reward = a.p
+		case a.ruling.Verdict == Right || errors.Is(a.why, errVerbatim):
+			o.Reward = -1
+		}
+		out = append(out, o)
+		rep.attacked(a)
+	}
+	return out, nil
+}
+
+// score asks R, with the labels taken off.
+func (g *Game) score(ctx context.Context, examples []Labelled) ([]float64, error) {
+	if len(examples) == 0 {
+		return nil, nil
+	}
+	blind := slices.Clone(examples)
+	for i := range blind {
+		blind[i].Step, blind[i].Value, blind[i].Reason = Unknown, Unknown, ""
+	}
+	p, err := g.Reward.Score(ctx, blind)
+	if err != nil {
+		return nil, fmt.Errorf("score: %w", err)
+	}
+	if len(p) != len(examples) {
+		return nil, fmt.Errorf("score: the reward model returned %d scores for %d steps", len(p), len(examples))
+	}
+	for i, v := range p {
+		if !(v >= 0 && v <= 1) {
+			return nil, fmt.Errorf("score: P(correct) of step %d is %v, not in [0,1]", i, v)
+		}
+	}
+	return p, nil
+}
+
+// lessons returns what R learns in a round: the round itself, and rounds t−1 and 0 again, balanced.
+func (g *Game) lessons(round int) []Labelled {
+	rounds := []int{round}
+	for _, r := range []int{round - 1, 0} {
+		if r >= 0 && !slices.Contains(rounds, r) {
+			rounds = append(rounds, r)
+		}
+	}
+	var out []Labelled
+	for _, r := range rounds {
+		var of []Labelled
+		for _, l := range g.Journal.Rounds(r) {
+			if !l.HeldOut {
+				of = append(of, l)
+			}
+		}
+		out = append(out, Balance(of)...)
+	}
+	return out
+}
+
+// Balance gives the step head one correct example for each wrong one. Pairs are balanced by making; of the natural steps a
+// correct one keeps its label for each wrong one, of the same problem where there is one, and the other correct ones lose it
+// (their value label stays). Steps without any label left are dropped.
+func Balance(examples []Labelled) []Labelled {
+	out := slices.Clone(examples)
+	var wrongs []string // problems of natural wrong steps
+	rights := make(map[string][]int)
+	var order []string
+	for i, l := range out {
+		if l.Source != Natural {
+			continue
+		}
+		id := l.Prefix.Problem.ID
+		switch l.Step {
+		case Wrong:
+			wrongs = append(wrongs, id)
+		case Right:
+			if rights[id] == nil {
+				order = append(order, id)
+			}
+			rights[id] = append(rights[id], i)
+		}
+	}
+	rng := rngOf(0, "balance", strconv.Itoa(len(out)))
+	keep := make(map[int]bool)
+	pick := func(id string) bool {
+		left := rights[id]
+		if len(left) == 0 {
+			return false
+		}
+		k := rng.IntN(len(left))
+		keep[left[k]] = true
+		rights[id] = slices.Delete(left, k, k+1)
+		return true
+	}
+	var unmatched int
+	for _, id := range wrongs {
+		if !pick(id) {
+			unmatched++
+		}
+	}
+	for turn := 0; unmatched > 0 && turn < len(out); turn++ {
+		for _, id := range order {
+			if unmatched > 0 && pick(id) {
+				unmatched--
+			}
+		}
+	}
+	for i := range out {
+		if out[i].Source == Natural && out[i].Step == Right && !keep[i] {
+			out[i].Step = Unknown
+		}
+	}
+	return slices.DeleteFunc(out, func(l Labelled) bool { return l.Step == Unknown && l.Value == Unknown })
+}
+
+func identifyAll(entries []Labelled) error {
+	var err error
+	for i := range entries {
+		if entries[i], err = entries[i].identify(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clone returns a deep copy.
+func (s State) clone() (State, error) {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return State{}, fmt.Errorf("state: %w", err)
+	}
+	var t State
+	if err := json.Unmarshal(b, &t); err != nil {
+		return State{}, fmt.Errorf("state: %w", err)
+	}
+	return t, nil
+}
+
