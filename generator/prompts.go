@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"aprm/adapters"
+	"aprm/prm/arith"
 	"aprm/prm/step"
 )
 
@@ -38,13 +39,22 @@ func solveMessages(instruction, question string) []adapters.Message {
 }
 
 // attackMessages asks for t with a strategy's mistake; before and after show it. The example is a turn of its own, because
-// a small model copies the form of its last answer far better than it follows a description. What varies comes last: the
-// attacks on one problem share their beginning, and a server its prefill.
+// a small model copies the form of its last answer far better than it follows a description; naming the result to be avoided
+// keeps it from copying the step. What varies comes last: the attacks on one problem share their beginning, and a server its
+// prefill.
 func attackMessages(t Target, definition, before, after string) []adapters.Message {
+	ask := func(text string) string {
+		q := "Step: " + text + "\nMistake: " + definition
+		if n := arith.Numbers(text); len(n) > 0 {
+			last := n[len(n)-1]
+			q += " The result must not be " + strings.TrimRight(text[last.Start:last.End], ".,") + "."
+		}
+		return q
+	}
 	return append(openingMessages(attackSystem, t),
-		adapters.Message{Role: adapters.User, Content: "Step: " + before + "\nMistake: " + definition},
+		adapters.Message{Role: adapters.User, Content: ask(before)},
 		adapters.Message{Role: adapters.Assistant, Content: after},
-		adapters.Message{Role: adapters.User, Content: "Step: " + t.Text + "\nMistake: " + definition})
+		adapters.Message{Role: adapters.User, Content: ask(t.Text)})
 }
 
 // rewordMessages asks for t in other words.
@@ -84,7 +94,7 @@ var labels = []string{"next step", "next correct step", "correct step", "wrong s
 
 // echoes are words of the prompts that no step has.
 var echoes = []string{"next correct step", "mistake:", "step:", "solution so far", "question:", "the mistake", "a mistake", "rewrite", "reworded", "which step",
-	"same style", "nothing yet", "other words"}
+	"same style", "nothing yet", "other words", "must not be"}
 
 // parseStep reads the step out of a reply: its first line, without label and quotes, normalised. The error says why a
 // reply is of no use; shown holds the example's steps.
