@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"aprm/adapters"
+	"aprm/generator/oracle"
 )
 
 // attack is a corruption asked for, and what came of it.
@@ -17,9 +18,10 @@ type attack struct {
 	ask     []adapters.Message
 	shown   []string // the example's steps
 
-	reply  string // the corrupted step; "" when the reply was of no use
-	why    error  // why it was of no use
-	ruling Ruling
+	reply  string  // the corrupted step; "" when the reply was of no use
+	why    error   // why it was of no use
+	label  Label   // the judge's verdict
+	ground string  // and its reason
 	reword string  // the correct step in other words; "" for none
 	p      float64 // P(correct) that R gives the reply
 	done   bool    // the unit did not fail
@@ -76,8 +78,8 @@ func (g *Game) runReword(ctx context.Context, m *meter, a *attack, round int) er
 	if err != nil {
 		return nil
 	}
-	ruling, err := g.Judge.Judge(ctx, Case{Prefix: a.target.Prefix, Reference: a.target.Text, Step: text})
-	if err == nil && ruling.Verdict == Right {
+	ruling, err := g.Judge.Judge(ctx, oracle.Case{Prefix: a.target.Prefix, Reference: a.target.Text, Step: text})
+	if err == nil && verdict(ruling.Verdict) == Right {
 		a.reword = text
 	}
 	return err

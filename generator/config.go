@@ -57,7 +57,7 @@ func DefaultConfig() Config {
 	return Config{
 		Seed: 1, Rounds: 3, Problems: 10, Samples: 4, Attacks: 50, Concurrency: 4,
 		Temperature: 0.7, MaxTokens: 320, AttackTemperature: 0.8, AttackMaxTokens: 80,
-		Tau: 0.05, Entropy: 0.05, StepSize: 2, Floor: 0.02, Shrink: 8,
+		Tau: 0.1, Entropy: 0.1, StepSize: 2, Floor: 0.02, Shrink: 8,
 		Paraphrases: 0.5, Memory: 64, HeldOut: 0.2, Instruction: Instruction,
 	}
 }
@@ -84,6 +84,7 @@ func (c Config) Validate() error {
 	check(c.Tau >= 0, "tau", "at least 0", c.Tau)
 	check(c.Entropy >= 0, "entropy", "at least 0", c.Entropy)
 	check(c.StepSize > 0, "step_size", "above 0", c.StepSize)
+	check(c.StepSize*(c.Tau+c.Entropy) < 0.5, "step_size", "below 0.5 / (tau + entropy), or the policy overshoots", c.StepSize)
 	limit := 1 / float64(len(Strategies()))
 	check(c.Floor >= 0 && c.Floor < limit, "floor", fmt.Sprintf("in [0, %.3f)", limit), c.Floor)
 	check(c.Shrink >= 0, "shrink", "at least 0", c.Shrink)

@@ -3,24 +3,22 @@ package generator
 import (
 	"context"
 
-	"aprm/prm/step"
+	"aprm/generator/oracle"
 )
 
-// Judge is the oracle that the rewards rest on.
+// Judge is the oracle that the rewards rest on; *oracle.Oracle is one.
 type Judge interface {
-	Judge(ctx context.Context, c Case) (Ruling, error)
+	Judge(ctx context.Context, c oracle.Case) (oracle.Ruling, error)
 }
 
-// Case is a step in question.
-type Case struct {
-	Prefix    step.Trace // the problem and the correct steps before
-	Reference string     // the correct step at this place
-	Step      string     // the step in question
-}
-
-// Ruling is a verdict: Right, Wrong, or Unknown where no layer was sure.
-type Ruling struct {
-	Verdict Label
-	Layer   string // the layer that was sure
-	Reason  string
+// verdict is an oracle's verdict as a label.
+func verdict(v oracle.Verdict) Label {
+	switch v {
+	case oracle.Correct:
+		return Right
+	case oracle.Wrong:
+		return Wrong
+	default:
+		return Unknown
+	}
 }

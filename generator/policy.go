@@ -11,8 +11,9 @@ import (
 //
 //	U_G = E[r_G] − τ·KL(π‖uniform) + c·H(π)
 //
-// for each kind on its own, where the expected reward of a strategy on a kind is its mean this round, shrunk towards its
-// mean over all kinds, and that towards the mean of all attacks: what was not tried this round counts as average.
+// for each kind on its own. The expected reward of a strategy on a kind is its mean so far, a round counting half as much as
+// the one after it because R has learned since, shrunk towards the strategy's mean over all kinds, and that towards the mean of
+// all attacks: what was never tried counts as average.
 type Policy struct {
 	Names  []string           `json:"strategies"`
 	Floor  float64            `json:"floor"`
@@ -21,6 +22,7 @@ type Policy struct {
 	Shrink float64            `json:"shrink"`
 	Logits map[Kind][]float64 `json:"logits"`
 	Steps  map[Kind]*Optimist `json:"steps"`
+	Rates  map[Kind][]Tally   `json:"rates"`
 }
 
 // Outcome is what one attack earned the generator: P(correct) that R gave it if it is wrong, −1 if it is still correct.
@@ -34,11 +36,12 @@ type Outcome struct {
 func NewPolicy(names []string, cfg Config) *Policy {
 	p := &Policy{
 		Names: slices.Clone(names), Floor: cfg.Floor, Tau: cfg.Tau, Bonus: cfg.Entropy, Shrink: cfg.Shrink,
-		Logits: make(map[Kind][]float64), Steps: make(map[Kind]*Optimist),
+		Logits: make(map[Kind][]float64), Steps: make(map[Kind]*Optimist), Rates: make(map[Kind][]Tally),
 	}
 	for _, k := range Kinds() {
 		p.Logits[k] = make([]float64, len(names))
 		p.Steps[k] = &Optimist{Rate: cfg.StepSize}
+		p.Rates[k] = make([]Tally, len(names))
 	}
 	return p
 }
@@ -82,28 +85,32 @@ func (p *Policy) Learn(outcomes []Outcome) error {
 	if len(outcomes) == 0 {
 		return nil
 	}
-	pooled := make([]tally, len(p.Names))
-	own := make(map[Kind][]tally)
-	for _, k := range Kinds() {
-		own[k] = make([]tally, len(p.Names))
-	}
-	var all tally
 	for _, o := range outcomes {
-		i := slices.Index(p.Names, o.Strategy)
-		if i < 0 || own[o.Kind] == nil {
+		if !slices.Contains(p.Names, o.Strategy) || p.Rates[o.Kind] == nil {
 			return fmt.Errorf("policy: no strategy %q for kind %q", o.Strategy, o.Kind)
 		}
-		all.add(o.Reward)
-		pooled[i].add(o.Reward)
-		own[o.Kind][i].add(o.Reward)
 	}
-	// Rates shrink twice: a strategy's over all kinds towards everything's mean, a kind's towards the strategy's.
+	for _, rates := range p.Rates {
+		for i := range rates {
+			rates[i].N, rates[i].Sum = fading*rates[i].N, fading*rates[i].Sum
+		}
+	}
+	for _, o := range outcomes {
+		p.Rates[o.Kind][slices.Index(p.Names, o.Strategy)].add(1, o.Reward)
+	}
+	pooled := make([]Tally, len(p.Names))
+	var all Tally
+	for _, k := range Kinds() {
+		for i, t := range p.Rates[k] {
+			pooled[i].add(t.N, t.Sum)
+			all.add(t.N, t.Sum)
+		}
+	}
 	for _, k := range Kinds() {
 		pi := softmax(p.Logits[k])
 		reward := make([]float64, len(p.Names))
 		for i := range reward {
-			rate := pooled[i].shrunk(p.Shrink/4, all.mean())
-			reward[i] = own[k][i].shrunk(p.Shrink, rate)
+			reward[i] = p.Rates[k][i].shrunk(p.Shrink, pooled[i].shrunk(p.Shrink/4, all.Sum/all.N))
 		}
 		p.Steps[k].Step(p.Logits[k], advantages(pi, reward, p.Tau, p.Bonus))
 	}
@@ -113,16 +120,21 @@ func (p *Policy) Learn(outcomes []Outcome) error {
 // Entropy returns H(π(· | kind)) in nats, at most log of the number of strategies.
 func (p *Policy) Entropy(kind Kind) float64 { return entropy(p.Probabilities(kind)) }
 
-type tally struct{ n, sum float64 }
+// fading is what a round's outcomes still count in the next.
+const fading = 0.5
 
-func (t *tally) add(v float64) { t.n, t.sum = t.n+1, t.sum+v }
+// Tally is a count, faded, and the sum of what was counted.
+type Tally struct {
+	N   float64 `json:"n"`
+	Sum float64 `json:"sum"`
+}
 
-func (t tally) mean() float64 { return t.sum / t.n }
+func (t *Tally) add(n, sum float64) { t.N, t.Sum = t.N+n, t.Sum+sum }
 
 // shrunk is the mean as if weight further outcomes had come out at prior.
-func (t tally) shrunk(weight, prior float64) float64 {
-	if t.n+weight == 0 {
+func (t Tally) shrunk(weight, prior float64) float64 {
+	if t.N+weight == 0 {
 		return prior
 	}
-	return (t.sum + weight*prior) / (t.n + weight)
+	return (t.Sum + weight*prior) / (t.N + weight)
 }

@@ -130,7 +130,7 @@ func (s *StrategyReport) count(a *attack) {
 		return
 	}
 	s.Usable++
-	switch a.ruling.Verdict {
+	switch a.label {
 	case Right:
 		s.Right++
 	case Wrong:

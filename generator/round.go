@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"aprm/adapters"
+	"aprm/generator/oracle"
 )
 
 // Round plays the round that state stands before: problems → natural solutions → correct steps → attacks → the judge's
@@ -71,7 +72,7 @@ func (g *Game) Round(ctx context.Context, state State) (State, error) {
 		return State{}, err
 	}
 	for _, a := range attacks {
-		if a.ruling.Verdict == Wrong && a.p > 0.5 {
+		if a.label == Wrong && a.p > 0.5 {
 			next.Memory.Add(Fooled{Strategy: a.name, Kind: a.target.Kind, Problem: a.target.Prefix.Problem.ID,
 				Before: a.target.Text, After: a.reply, P: a.p, Round: round})
 		}
@@ -143,11 +144,11 @@ func (g *Game) attack(ctx context.Context, m *meter, rep *Report, round int, att
 			if a.why != nil {
 				return nil
 			}
-			var err error
-			a.ruling, err = g.Judge.Judge(ctx, Case{Prefix: a.target.Prefix, Reference: a.target.Text, Step: a.reply})
+			ruling, err := g.Judge.Judge(ctx, oracle.Case{Prefix: a.target.Prefix, Reference: a.target.Text, Step: a.reply})
 			if err != nil {
 				return fmt.Errorf("judge an attack on %s: %w", a.target.Prefix.Problem.ID, err)
 			}
+			a.label, a.ground = verdict(ruling.Verdict), ruling.Layer+": "+ruling.Reason
 			return nil
 		}}
 	}
@@ -158,7 +159,7 @@ func (g *Game) attack(ctx context.Context, m *meter, rep *Report, round int, att
 	units = nil
 	var due float64
 	for _, a := range ordered {
-		if a.ruling.Verdict != Wrong {
+		if a.label != Wrong {
 			continue
 		}
 		if due += g.cfg.Paraphrases; due < 1 {
@@ -212,11 +213,11 @@ func pairUp(attacks []*attack, round int) []Labelled {
 			continue
 		}
 		l := Labelled{
-			Prefix: a.target.Prefix, Text: a.reply, Step: a.ruling.Verdict, Source: Attack, Strategy: a.name, Kind: a.target.Kind,
-			Round: round, Pair: a.key(round), HeldOut: a.heldOut, Reason: a.ruling.Reason,
+			Prefix: a.target.Prefix, Text: a.reply, Step: a.label, Source: Attack, Strategy: a.name, Kind: a.target.Kind,
+			Round: round, Pair: a.key(round), HeldOut: a.heldOut, Reason: a.ground,
 		}
 		out = append(out, l)
-		if a.ruling.Verdict != Wrong {
+		if a.label != Wrong {
 			continue
 		}
 		l.Text, l.Step, l.Source, l.Strategy, l.Reason = a.target.Text, Right, a.target.Source, "", "the step that was attacked"
@@ -257,9 +258,9 @@ func (g *Game) reward(ctx context.Context, rep *Report, attacks []*attack, pairs
 		a.p = byPair[a.key(rep.Round)]
 		o := Outcome{Strategy: a.name, Kind: a.target.Kind}
 		switch {
-		case a.ruling.Verdict == Wrong:
+		case a.label == Wrong:
 			o.Reward = a.p
-		case a.ruling.Verdict == Right || errors.Is(a.why, errVerbatim):
+		case a.label == Right || errors.Is(a.why, errVerbatim):
 			o.Reward = -1
 		}
 		out = append(out, o)
@@ -391,4 +392,3 @@ func (s State) clone() (State, error) {
 	}
 	return t, nil
 }
-
