@@ -6,6 +6,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync/atomic"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -131,28 +132,27 @@ func (e *Engine) score(ctx context.Context, llm adapters.LLM, m *prm.Model, t st
 	if m.Header().Width > 0 {
 		var err error
 		if states, err = e.hidden(ctx, llm, t, m.Accepts); err != nil {
-			return nil, err
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			slog.Warn("scoring without hidden states", "err", err) // less sure, and better than no answer
 		}
 	}
 	scores := make([]prm.Score, len(t.Steps))
-	for i, in := range inputs(t, states, tokens) {
-		scores[i] = m.Score(in)
+	for i := range t.Steps {
+		scores[i] = m.Score(feature.Extract(t, i, evidence(states, tokens, i)))
 	}
 	return scores, nil
 }
 
-// inputs returns what the PRM reads of each step of a trace; nil states and tokens are masked.
-func inputs(t step.Trace, states []adapters.State, tokens [][]step.Token) []feature.Input {
-	in := make([]feature.Input, len(t.Steps))
-	for i := range t.Steps {
-		var ev feature.Evidence
-		if states != nil {
-			ev.Last, ev.Mean = states[i].Last, states[i].Mean
-		}
-		if tokens != nil {
-			ev.Tokens = tokens[i]
-		}
-		in[i] = feature.Extract(t, i, ev)
+// evidence is what the endpoint said of step i; nil states and tokens are masked.
+func evidence(states []adapters.State, tokens [][]step.Token, i int) feature.Evidence {
+	var ev feature.Evidence
+	if states != nil {
+		ev.Last, ev.Mean = states[i].Last, states[i].Mean
 	}
-	return in
+	if tokens != nil {
+		ev.Tokens = tokens[i]
+	}
+	return ev
 }

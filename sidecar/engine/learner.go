@@ -1,0 +1,160 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"aprm/generator"
+	"aprm/prm"
+	"aprm/prm/feature"
+	"aprm/prm/train"
+)
+
+// Learner is the PRM as a player of the game: it scores what the adversary made and learns from it. Each round's model is
+// kept in a folder, so that a run can go on from there. It implements generator.RewardModel.
+type Learner struct {
+	engine  *Engine
+	folder  string
+	options train.Options
+
+	current, reference *prm.Model // of the round before, and of round 0
+	reports            []train.Report
+}
+
+var _ generator.RewardModel = (*Learner)(nil)
+
+// NewLearner returns the player before round 0. options are those of every round's train.Fit.
+func NewLearner(e *Engine, folder string, options train.Options) *Learner {
+	return &Learner{engine: e, folder: folder, options: options}
+}
+
+// Resume puts the models of the rounds before this one in place.
+func (l *Learner) Resume(round int) error {
+	if round == 0 {
+		return nil
+	}
+	var err0, err1 error
+	l.reference, err0 = prm.Load(l.path(0))
+	l.current, err1 = prm.Load(l.path(round - 1))
+	return errors.Join(err0, err1)
+}
+
+// Model is the newest model, nil before round 0 is learned.
+func (l *Learner) Model() *prm.Model { return l.current }
+
+// Reports are those of the rounds learned since the learner was made.
+func (l *Learner) Reports() []train.Report { return l.reports }
+
+func (l *Learner) path(round int) string {
+	return filepath.Join(l.folder, fmt.Sprintf("round-%03d.prm", round))
+}
+
+// Score implements generator.RewardModel. Before round 0 it knows nothing: one half for everything.
+func (l *Learner) Score(ctx context.Context, examples []generator.Labelled) ([]float64, error) {
+	scores := make([]float64, len(examples))
+	if l.current == nil {
+		for i := range scores {
+			scores[i] = 0.5
+		}
+		return scores, nil
+	}
+	inputs, err := l.inputs(ctx, examples)
+	if err != nil {
+		return nil, err
+	}
+	for i, in := range inputs {
+		scores[i] = l.current.Score(in).Step
+	}
+	return scores, nil
+}
+
+// Learn implements generator.RewardModel.
+func (l *Learner) Learn(ctx context.Context, round int, examples []generator.Labelled) (generator.LearnReport, error) {
+	began := time.Now()
+	inputs, err := l.inputs(ctx, examples)
+	if err != nil {
+		return generator.LearnReport{}, err
+	}
+	learned := make([]train.Example, len(examples))
+	for i, ex := range examples {
+		learned[i] = train.Example{Input: inputs[i], Step: target(ex.Step), Value: target(ex.Value), Problem: ex.Prefix.Problem.ID, Pair: ex.Pair}
+	}
+	options := l.options
+	options.Round = round
+	if l.reference == nil {
+		options.KL = 0 // round 0 is what the later rounds are held to
+	}
+	llm, err := l.engine.llm("")
+	if err != nil {
+		return generator.LearnReport{}, err
+	}
+	caps, err := llm.Capabilities(ctx)
+	if err != nil {
+		return generator.LearnReport{}, err
+	}
+	options.Model, options.Normalised = caps.Model, caps.Hidden.Normalised
+	model, report, err := train.Fit(ctx, l.current, l.reference, learned, options)
+	if err != nil {
+		return generator.LearnReport{}, err
+	}
+	if err := os.MkdirAll(l.folder, 0o755); err != nil {
+		return generator.LearnReport{}, err
+	}
+	if err := prm.Save(l.path(round), model); err != nil {
+		return generator.LearnReport{}, err
+	}
+	l.current = model
+	if round == 0 {
+		l.reference = model
+	}
+	l.reports = append(l.reports, report)
+	return generator.LearnReport{Checkpoint: model.ID(), Examples: len(examples), Loss: float64(report.TrainLoss), Seconds: time.Since(began).Seconds()}, nil
+}
+
+func target(label generator.Label) train.Target {
+	switch label {
+	case generator.Right:
+		return train.Right
+	case generator.Wrong:
+		return train.Wrong
+	default:
+		return train.Unlabelled
+	}
+}
+
+// inputs returns what the PRM reads of each example. The longest traces come first: their hidden states serve the shorter
+// ones that they begin with.
+func (l *Learner) inputs(ctx context.Context, examples []generator.Labelled) ([]feature.Input, error) {
+	llm, err := l.engine.llm("")
+	if err != nil {
+		return nil, err
+	}
+	order := make([]int, len(examples))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Compare(len(examples[b].Prefix.Steps), len(examples[a].Prefix.Steps))
+	})
+	inputs := make([]feature.Input, len(examples))
+	for _, i := range order {
+		t := examples[i].Trace()
+		states, err := l.engine.hidden(ctx, llm, t, func(string, int) bool { return true })
+		if err != nil {
+			return nil, err
+		}
+		last := len(t.Steps) - 1
+		ev := feature.Evidence{Tokens: examples[i].Tokens}
+		if states != nil {
+			ev.Last, ev.Mean = states[last].Last, states[last].Mean
+		}
+		inputs[i] = feature.Extract(t, last, ev)
+	}
+	return inputs, nil
+}

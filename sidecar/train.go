@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"aprm/adapters"
+	"aprm/generator"
+	"aprm/generator/oracle"
+	"aprm/prm"
+	"aprm/prm/train"
+	"aprm/sidecar/dataset"
+	"aprm/sidecar/engine"
+)
+
+type trainCommand struct {
+	Upstream upstreamFlags `embed:""`
+	Data     string        `help:"Problems with answers and worked solutions (GSM8K's format, or any that README names)." required:"" type:"existingfile"`
+	Skip     int           `help:"Leave out so many problems at the beginning of the file."`
+	Folder   string        `name:"run" help:"Folder of this run: answers, labelled steps, checkpoints, report. The same command goes on from there." default:"runs/train" type:"path"`
+	Out      string        `help:"Write the finished checkpoint here too." placeholder:"FILE" type:"path"`
+
+	Rounds      int     `help:"Rounds of the game; round 0 attacks with every strategy alike." default:"3"`
+	Problems    int     `help:"Problems of a round." default:"10"`
+	Samples     int     `help:"Natural solutions of each problem." default:"4"`
+	Attacks     int     `help:"Attacked steps a round." default:"50"`
+	Paraphrases float64 `help:"Share of the correct steps that are reworded by the LLM." default:"0.5"`
+	MaxTokens   int     `help:"Tokens of a natural solution." default:"320"`
+	Seed        int64   `help:"Everything drawn follows from it." default:"1"`
+	NoHidden    bool    `help:"Don't ask for hidden states, even where the endpoint gives them."`
+
+	Epochs int     `help:"Passes over the examples in a round." default:"60"`
+	Rate   float64 `help:"Learning rate." default:"0.002"`
+	KL     float64 `name:"kl" help:"How strongly the PRM is held to its round 0 (τ)." default:"0.05"`
+	Smooth float64 `name:"entropy" help:"How strongly the PRM is kept from being sure (c)." default:"0.01"`
+}
+
+// The files of a run's folder.
+const (
+	answersFile = "answers.jsonl"
+	stepsFile   = "steps.jsonl"
+	stateFile   = "state.json"
+	reportFile  = "report.json"
+)
+
+func (c *trainCommand) Run(ctx context.Context, std streams) error {
+	problems, err := dataset.ReadProblems(c.Data)
+	if err != nil {
+		return err
+	}
+	if c.Skip >= len(problems) {
+		return fmt.Errorf("--skip %d leaves nothing of %d problems", c.Skip, len(problems))
+	}
+	problems = problems[c.Skip:]
+	llm, closeLLM, err := c.Upstream.llm(ctx, recordFlags{Record: filepath.Join(c.Folder, answersFile)})
+	if err != nil {
+		return err
+	}
+	defer func() { logClose(closeLLM()) }()
+	eng, err := engine.New(engine.Config{Open: func(string) (adapters.LLM, error) { return llm, nil }, NoHidden: c.NoHidden, CachedStates: 1 << 16})
+	if err != nil {
+		return err
+	}
+	learner := engine.NewLearner(eng, c.Folder, train.Options{Seed: c.Seed, Epochs: c.Epochs, Rate: c.Rate, KL: c.KL, Entropy: c.Smooth})
+	journal, err := generator.OpenJournal(filepath.Join(c.Folder, stepsFile))
+	if err != nil {
+		return err
+	}
+	defer func() { logClose(journal.Close()) }()
+
+	cfg := generator.DefaultConfig()
+	cfg.Seed, cfg.Rounds, cfg.Problems, cfg.Samples, cfg.Attacks = c.Seed, c.Rounds, c.Problems, c.Samples, c.Attacks
+	cfg.Paraphrases, cfg.MaxTokens, cfg.Concurrency = c.Paraphrases, c.MaxTokens, c.Upstream.Concurrency
+	bar := newProgress(std.err, "train")
+	cfg.Progress = func(p generator.Progress) {
+		bar.report(p.Done, p.Total, fmt.Sprintf("round %d of %d: %s", p.Round+1, cfg.Rounds, p.Stage))
+	}
+	game, err := generator.New(cfg, problems, generator.Players{LLM: llm, Judge: oracle.New(), Reward: learner, Journal: journal})
+	if err != nil {
+		return err
+	}
+	state, err := c.state(game)
+	if err != nil {
+		return err
+	}
+	if err := learner.Resume(state.Round); err != nil {
+		return err
+	}
+	state, err = game.Run(ctx, state, func(s generator.State) error {
+		last := s.Reports[len(s.Reports)-1]
+		fmt.Fprintln(std.out, last)
+		if n := len(learner.Reports()); n > 0 {
+			slog.Info("the PRM learned", "round", last.Round, "report", learner.Reports()[n-1])
+		}
+		return writeJSON(filepath.Join(c.Folder, stateFile), s)
+	})
+	if err != nil {
+		return err
+	}
+	if err := writeJSON(filepath.Join(c.Folder, reportFile), struct {
+		Game []generator.Report
+		PRM  []train.Report
+	}{state.Reports, learner.Reports()}); err != nil {
+		return err
+	}
+	model := learner.Model()
+	fmt.Fprintln(std.out, model)
+	if c.Out == "" {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(c.Out), 0o755); err != nil {
+		return err
+	}
+	if err := prm.Save(c.Out, model); err != nil {
+		return err
+	}
+	fmt.Fprintf(std.out, "wrote %s; see whether it helps: sidecar eval answers --checkpoint %s --data DEV.jsonl\n", c.Out, c.Out)
+	return nil
+}
+
+// state is where the run's folder says that the game stands.
+func (c *trainCommand) state(game *generator.Game) (generator.State, error) {
+	data, err := os.ReadFile(filepath.Join(c.Folder, stateFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return game.Start(), nil
+	}
+	if err != nil {
+		return generator.State{}, err
+	}
+	var s generator.State
+	if err := json.Unmarshal(data, &s); err != nil {
+		return s, fmt.Errorf("%s: %w", filepath.Join(c.Folder, stateFile), err)
+	}
+	return s, nil
+}
+

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"aprm/adapters"
+	"aprm/adapters/openai"
+	"aprm/adapters/recorded"
+	"aprm/sidecar/server"
+)
+
+// upstreamFlags say which LLM stands behind the sidecar.
+type upstreamFlags struct {
+	URL         string        `name:"upstream-url" help:"The endpoint." default:"http://127.0.0.1:11434" env:"SIDECAR_UPSTREAM_URL"`
+	Dialect     string        `name:"upstream-dialect" help:"What the endpoint speaks: openai, ollama, or auto to ask it." enum:"auto,openai,ollama" default:"auto"`
+	Model       string        `name:"upstream-model" help:"Its model; needed where it serves several."`
+	HiddenURL   string        `name:"upstream-hidden-url" help:"A second server of the same model that gives hidden states (llama-server --embeddings --pooling none)."`
+	Key         string        `name:"upstream-key" help:"Bearer token for the endpoint; without one the client's own Authorization is passed on." env:"SIDECAR_UPSTREAM_KEY"`
+	Concurrency int           `name:"upstream-concurrency" help:"Requests to the endpoint at a time." default:"8"`
+	Timeout     time.Duration `name:"upstream-timeout" help:"Longest time for one call." default:"15m"`
+}
+
+// resolve asks the endpoint what was left open: its dialect, and its model where it has only one.
+func (u *upstreamFlags) resolve(ctx context.Context) error {
+	base, err := url.Parse(u.URL)
+	if err != nil || base.Scheme == "" || base.Host == "" {
+		return fmt.Errorf("--upstream-url: %q is no URL (want http://host:port)", u.URL)
+	}
+	if u.Dialect == "auto" {
+		if u.Dialect, err = u.detect(ctx); err != nil {
+			return err
+		}
+	}
+	if u.Model != "" {
+		return nil
+	}
+	models, err := u.models(ctx)
+	switch {
+	case err != nil:
+		return fmt.Errorf("asking %s for its models: %w", u.URL, err)
+	case len(models) == 1:
+		u.Model = models[0]
+		return nil
+	case len(models) == 0:
+		return fmt.Errorf("%s has no model", u.URL)
+	default:
+		return fmt.Errorf("%s has several models, name one with --upstream-model: %s", u.URL, strings.Join(models, ", "))
+	}
+}
+
+func (u *upstreamFlags) detect(ctx context.Context) (string, error) {
+	var version struct {
+		Version string `json:"version"`
+	}
+	root := strings.TrimSuffix(strings.TrimRight(u.URL, "/"), "/v1")
+	err := u.get(ctx, root+"/api/version", &version)
+	if err == nil && version.Version != "" {
+		return string(server.Ollama), nil
+	}
+	var status *adapters.UpstreamError
+	if err != nil && !errors.As(err, &status) {
+		return "", fmt.Errorf("no endpoint answers at %s: %w (start one, or name yours with --upstream-url)", u.URL, err)
+	}
+	return string(server.OpenAI), nil
+}
+
+func (u *upstreamFlags) models(ctx context.Context) ([]string, error) {
+	var list struct {
+		Data []struct {
+			ID string `json:"id"`
+		} `json:"data"`
+	}
+	root := strings.TrimSuffix(strings.TrimRight(u.URL, "/"), "/v1")
+	if err := u.get(ctx, root+"/v1/models", &list); err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, m := range list.Data {
+		names = append(names, m.ID)
+	}
+	return names, nil
+}
+
+func (u *upstreamFlags) get(ctx context.Context, where string, answer any) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, where, nil)
+	if err != nil {
+		return err
+	}
+	if u.Key != "" {
+		req.Header.Set("Authorization", "Bearer "+u.Key)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return &adapters.UpstreamError{Op: "probe", Status: resp.StatusCode, Message: http.StatusText(resp.StatusCode)}
+	}
+	if err := json.NewDecoder(resp.Body).Decode(answer); err != nil {
+		return &adapters.UpstreamError{Op: "probe", Status: resp.StatusCode, Message: where + " answered no JSON"}
+	}
+	return nil
+}
+
+// open returns the model of that name at the endpoint, the configured one for "". It asks nothing yet.
+func (u *upstreamFlags) open(model string) (adapters.LLM, error) {
+	if model == "" {
+		model = u.Model
+	}
+	hidden := u.HiddenURL
+	if model != u.Model {
+		hidden = "" // the second server has the configured model
+	}
+	return openai.New(openai.Config{URL: u.URL, Model: model, HiddenURL: hidden, Key: u.Key, Concurrency: u.Concurrency, Timeout: u.Timeout})
+}
+
+// recordFlags say where answers are kept.
+type recordFlags struct {
+	Record string `help:"Keep every answer of the LLM in this file: run the same command again and it goes on where it was cut off." placeholder:"FILE" type:"path"`
+	Replay string `help:"Take all answers from this recording (.jsonl or .jsonl.gz) and ask no endpoint." placeholder:"FILE" type:"existingfile" xor:"record"`
+}
+
+// llm returns the configured model, recorded or replayed as asked. Call close when done.
+func (u *upstreamFlags) llm(ctx context.Context, r recordFlags) (llm adapters.LLM, close func() error, err error) {
+	none := func() error { return nil }
+	if r.Replay != "" {
+		replay, err := recorded.Open(r.Replay)
+		return replay, none, err
+	}
+	if err := u.resolve(ctx); err != nil {
+		return nil, none, err
+	}
+	if llm, err = u.open(""); err != nil {
+		return nil, none, err
+	}
+	if r.Record != "" {
+		if err := os.MkdirAll(parent(r.Record), 0o755); err != nil {
+			return nil, none, err
+		}
+		kept, err := recorded.Wrap(llm, r.Record)
+		if err != nil {
+			return nil, none, err
+		}
+		llm, none = kept, kept.Close
+	}
+	caps, err := llm.Capabilities(ctx)
+	if err != nil {
+		return nil, none, errors.Join(err, none())
+	}
+	slog.Info("upstream", "url", u.URL, "dialect", u.Dialect, "capabilities", caps)
+	return llm, none, nil
+}
