@@ -58,7 +58,7 @@ func label(p step.Problem, c adapters.Completion, round, index int, heldOut bool
 	answer, answered := arith.Extract(c.Text)
 	value, why := Unknown, "no reference answer"
 	switch {
-	case !answered && c.Finish == adapters.FinishLength:
+	case c.Finish == adapters.FinishLength:
 		why = "cut off before its answer"
 	case p.Answer == "":
 	case !answered:

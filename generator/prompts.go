@@ -89,11 +89,11 @@ var (
 )
 
 // labels are what models put before a step of their own accord.
-var labels = []string{"next step", "next correct step", "correct step", "wrong step", "incorrect step", "rewritten step", "corrupted step",
+var labels = []string{"wrong step", "incorrect step", "rewritten step", "corrupted step",
 	"reworded step", "new step", "wrong", "incorrect", "correct", "rewritten", "answer", "mistake", "step"}
 
 // echoes are words of the prompts that no step has.
-var echoes = []string{"next correct step", "mistake:", "step:", "solution so far", "question:", "the mistake", "a mistake", "rewrite", "reworded", "which step",
+var echoes = []string{"correct step:", "next step:", "mistake:", "step:", "solution so far", "question:", "the mistake", "a mistake", "rewrite", "reworded", "which step",
 	"same style", "nothing yet", "other words", "must not be"}
 
 // parseStep reads the step out of a reply: its first line, without label and quotes, normalised. The error says why a

@@ -12,7 +12,7 @@ type Strategy struct {
 func Strategies() []Strategy {
 	return []Strategy{
 		{"calculation", "keep the expression, but write a slightly wrong result.",
-			"The 6 shelves hold 6 * 14 = 84 books.", "The 6 shelves hold 6 * 14 = 74 books."},
+			"She puts 6 * 14 = 84 books on the shelves.", "She puts 6 * 14 = 74 books on the shelves."},
 		{"operator", "use another operation (+ - * /) than the right one, and compute it correctly.",
 			"He has 40 - 8 = 32 stamps left.", "He has 40 / 8 = 5 stamps left."},
 		{"context", "replace one number by a different number from the question, and compute correctly.",

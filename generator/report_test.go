@@ -1,0 +1,103 @@
+package generator
+
+import (
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+
+	"aprm/prm/step"
+)
+
+func TestConfigNamesEveryField(t *testing.T) {
+	if err := DefaultConfig().Validate(); err != nil {
+		t.Fatalf("the defaults: %v", err)
+	}
+	err := Config{Temperature: -1, Floor: 0.5, HeldOut: 1, Tau: -1, Paraphrases: 2}.Validate()
+	for _, field := range []string{"rounds", "problems", "samples", "attacks", "concurrency", "max_tokens", "temperature", "tau", "floor", "step_size", "paraphrases", "held_out", "instruction"} {
+		if err == nil || !strings.Contains(err.Error(), field+":") {
+			t.Errorf("%s is not named in: %v", field, err)
+		}
+	}
+}
+
+func TestNewRefusesProblems(t *testing.T) {
+	good := step.Problem{ID: "a", Question: "q", Answer: "1"}
+	for name, problems := range map[string][]step.Problem{"none": nil, "twice": {good, good}, "no answer": {{ID: "a", Question: "q"}}} {
+		if _, err := New(DefaultConfig(), problems, Players{}); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+}
+
+func TestMeasure(t *testing.T) {
+	at := func(problem string, l Label, s Source) Labelled {
+		return Labelled{Prefix: step.Trace{Problem: step.Problem{ID: problem}}, Step: l, Source: s}
+	}
+	steps := []Labelled{at("a", Right, Own), at("a", Wrong, Attack), at("a", Wrong, Natural), at("b", Right, Natural), at("b", Wrong, Attack)}
+	m := Measure(steps, []float64{0.9, 0.2, 0.6, 0.3, 0.1})
+	if m.Natural != 1 || m.Synthetic != 2 || m.DetectNat != 0 || m.DetectSyn != 1 || m.FalseAlarm != 0.5 || m.AUC != 1 {
+		t.Errorf("%+v", m)
+	}
+	if none := Measure(nil, nil); !math.IsNaN(float64(none.ECE)) || none.Steps != 0 {
+		t.Errorf("of nothing: %+v", none)
+	}
+}
+
+func TestAlarms(t *testing.T) {
+	healthy := func() Report {
+		r := newReport(0, NewPolicy([]string{"a", "b"}, DefaultConfig()))
+		r.Total = StrategyReport{Asked: 40, Usable: 30, Wrong: 25, Right: 3, Unknown: 2, sum: 10, above: 9}
+		r.HeldOut = Measured{Steps: 60, Natural: 12, Synthetic: 20, DetectNat: 0.6, DetectSyn: 0.7, FalseAlarm: 0.1, ECE: 0.05, AUC: 0.8}
+		return r
+	}
+	for _, tt := range []struct {
+		name, want string // want "" for no alarm
+		change     func(*Report)
+	}{
+		{"healthy", "", func(*Report) {}},
+		{"blind", "does not see", func(r *Report) { r.Total.above = 24 }},
+		{"safe", "teach nothing", func(r *Report) { r.Total.above = 0 }},
+		{"still correct", "still correct", func(r *Report) { r.Total.Wrong, r.Total.Right = 12, 16 }},
+		{"unknown", "no verdict", func(r *Report) { r.Total.Wrong, r.Total.Unknown = 12, 16 }},
+		{"unusable", "no use", func(r *Report) { r.Total.Asked = 60 }},
+		{"narrow", "entropy", func(r *Report) {
+			for k := range r.Entropy {
+				r.Entropy[k] = 0.1
+			}
+		}},
+		{"dialect", "points apart", func(r *Report) { r.HeldOut.DetectNat = 0.2 }},
+		{"false alarms", "false alarms", func(r *Report) { r.HeldOut.FalseAlarm = 0.5 }},
+		{"calibration", "calibration", func(r *Report) { r.HeldOut.ECE = 0.3 }},
+		{"weak", "AUC", func(r *Report) { r.HeldOut.AUC = 0.5 }},
+		{"too few to tell", "", func(r *Report) { r.HeldOut.AUC, r.HeldOut.Steps = 0.5, 5 }},
+		{"failures", "boom", func(r *Report) { r.Failures = []string{"boom"} }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := healthy()
+			tt.change(&r)
+			r.finish()
+			if tt.want == "" && len(r.Alarms) > 0 || tt.want != "" && (len(r.Alarms) != 1 || !strings.Contains(r.Alarms[0], tt.want)) {
+				t.Errorf("alarms %q, want %q", r.Alarms, tt.want)
+			}
+			if s := r.String(); tt.want != "" && !strings.Contains(s, "ALARM") {
+				t.Errorf("no alarm in the table:\n%s", s)
+			}
+		})
+	}
+}
+
+// A round without a single wrong attack still has a report that can be written and read.
+func TestReportWithoutFigures(t *testing.T) {
+	r := newReport(0, NewPolicy([]string{"a"}, DefaultConfig()))
+	r.HeldOut = Measure(nil, nil)
+	r.finish()
+	b, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back Report
+	if err := json.Unmarshal(b, &back); err != nil || !math.IsNaN(float64(back.Total.Fooling)) {
+		t.Errorf("%v from %s", err, b)
+	}
+}
