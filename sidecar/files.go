@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -50,4 +51,14 @@ func logClose(err error) {
 	if err != nil {
 		slog.Error("closing", "err", err)
 	}
+}
+
+// writeLine writes a value as one line of JSON.
+func writeLine(w io.Writer, value any) error {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(data, '\n'))
+	return err
 }

@@ -57,6 +57,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 		kong.Name("sidecar"),
 		kong.Description(description),
 		kong.Configuration(loadConfig),
+		kong.Vars(defaults()),
 		kong.Writers(out, errs),
 		kong.Exit(func(code int) { exit = code }),
 		kong.UsageOnError(),

@@ -139,4 +139,3 @@ func (c *trainCommand) state(game *generator.Game) (generator.State, error) {
 	}
 	return s, nil
 }
-

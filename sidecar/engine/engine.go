@@ -95,16 +95,44 @@ func (e *Engine) llm(name string) (adapters.LLM, error) {
 
 // Solve answers the last message of a conversation with the model of that name, by the strategy that opts names.
 func (e *Engine) Solve(ctx context.Context, model string, messages []adapters.Message, opts decode.Options) (decode.Result, error) {
-	llm, err := e.llm(model)
+	sampler, err := e.sampler(model, messages)
 	if err != nil {
 		return decode.Result{}, err
 	}
-	sampler := conversation{llm: llm, messages: instruct(messages, e.instruction)}
-	var scorer decode.Scorer
-	if m := e.prm.Load(); m != nil {
-		scorer = stepScorer{llm: llm, engine: e, prm: m, problem: step.Problem{Question: question(messages)}}
+	scorer, err := e.scorer(model, step.Problem{Question: question(messages)})
+	if err != nil {
+		return decode.Result{}, err
 	}
 	return decode.Solve(ctx, sampler, scorer, opts)
+}
+
+// Sampler draws solutions of a problem from the configured model, as Solve does for a conversation of that one question.
+func (e *Engine) Sampler(p step.Problem) (decode.Sampler, error) {
+	return e.sampler("", []adapters.Message{{Role: adapters.User, Content: p.Question}})
+}
+
+// Scorer scores steps of solutions of a problem; nil when there is no PRM.
+func (e *Engine) Scorer(p step.Problem) (decode.Scorer, error) { return e.scorer("", p) }
+
+func (e *Engine) sampler(model string, messages []adapters.Message) (decode.Sampler, error) {
+	llm, err := e.llm(model)
+	if err != nil {
+		return nil, err
+	}
+	return conversation{llm: llm, messages: instruct(messages, e.instruction)}, nil
+}
+
+// scorer binds the PRM in use: one search keeps it from the first step to the last, even if another is loaded meanwhile.
+func (e *Engine) scorer(model string, p step.Problem) (decode.Scorer, error) {
+	m := e.prm.Load()
+	if m == nil {
+		return nil, nil
+	}
+	llm, err := e.llm(model)
+	if err != nil {
+		return nil, err
+	}
+	return stepScorer{llm: llm, engine: e, prm: m, problem: p}, nil
 }
 
 // Score returns the PRM's scores of every step of a trace, read by the configured model. tokens are the steps' own

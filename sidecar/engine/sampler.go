@@ -54,8 +54,7 @@ func (c conversation) Sample(ctx context.Context, req decode.SampleRequest) ([]d
 	return samples, nil
 }
 
-// stepScorer is decode's view of the PRM: one problem, one checkpoint from the first step to the last even if another is
-// loaded meanwhile.
+// stepScorer is decode's view of the PRM: one problem, one checkpoint.
 type stepScorer struct {
 	engine  *Engine
 	llm     adapters.LLM
