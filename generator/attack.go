@@ -8,13 +8,14 @@ import (
 
 	"aprm/adapters"
 	"aprm/generator/oracle"
+	"aprm/prm/step"
 )
 
 // attack is a corruption asked for, and what came of it.
 type attack struct {
 	target  Target
-	heldOut bool
-	name    string // of the strategy
+	problem roundProblem // with its reference solution, which only the judge may read
+	name    string       // of the strategy
 	ask     []adapters.Message
 	shown   []string // the example's steps
 
@@ -32,9 +33,15 @@ func (a *attack) key(round int) string {
 	return key("attack", strconv.Itoa(round), a.target.Prefix.Problem.ID, a.target.Prefix.Text(), a.target.Text, a.name)
 }
 
+// inQuestion is a step in the place of the one attacked, for the judge.
+func (a *attack) inQuestion(text string) oracle.Case {
+	prefix := step.Trace{Problem: a.problem.Problem, Steps: a.target.Prefix.Steps}
+	return oracle.Case{Prefix: prefix, Reference: a.target.Text, Step: text}
+}
+
 // planAttacks draws a strategy for each target, and its example: half of the time one that fooled R lately, if there is one.
-func planAttacks(cfg Config, round int, targets []Target, heldOut map[string]bool, policy *Policy, memory *Memory) []*attack {
-	rng := rngOf(cfg.Seed, "strategies", strconv.Itoa(round))
+// Each target has draws of its own, so that one more or less, after a unit that failed, leaves the others' requests as they were.
+func planAttacks(cfg Config, round int, targets []Target, problems map[string]roundProblem, policy *Policy, memory *Memory) []*attack {
 	used := make(map[string][]string)
 	known := make(map[string]Strategy)
 	for _, s := range Strategies() {
@@ -43,6 +50,7 @@ func planAttacks(cfg Config, round int, targets []Target, heldOut map[string]boo
 	var out []*attack
 	for _, t := range targets {
 		id := key(t.Prefix.Problem.ID, t.Prefix.Text(), t.Text)
+		rng := rngOf(cfg.Seed, "strategy", strconv.Itoa(round), id, strconv.Itoa(len(used[id])))
 		s := known[policy.Draw(rng, t.Kind, used[id]...)]
 		used[id] = append(used[id], s.Name)
 		before, after := s.Before, s.After
@@ -50,7 +58,7 @@ func planAttacks(cfg Config, round int, targets []Target, heldOut map[string]boo
 			before, after = f.Before, f.After
 		}
 		out = append(out, &attack{
-			target: t, heldOut: heldOut[t.Prefix.Problem.ID], name: s.Name, shown: []string{before, after},
+			target: t, problem: problems[t.Prefix.Problem.ID], name: s.Name, shown: []string{before, after},
 			ask: attackMessages(t, s.Definition, before, after),
 		})
 	}
@@ -78,7 +86,7 @@ func (g *Game) runReword(ctx context.Context, m *meter, a *attack, round int) er
 	if err != nil {
 		return nil
 	}
-	ruling, err := g.Judge.Judge(ctx, oracle.Case{Prefix: a.target.Prefix, Reference: a.target.Text, Step: text})
+	ruling, err := g.Judge.Judge(ctx, a.inQuestion(text))
 	if err == nil && verdict(ruling.Verdict) == Right {
 		a.reword = text
 	}

@@ -98,7 +98,6 @@ func workedTargets(p step.Problem) []Target {
 // attacked again only when there are too few, and steps without arithmetic, of which the oracle can rarely be sure, are at
 // most an eighth. Fewer come back when there are too few own steps. own and worked hold a list for each problem.
 func chooseTargets(cfg Config, round int, own, worked [][]Target) []Target {
-	rng := rngOf(cfg.Seed, "targets", strconv.Itoa(round))
 	bareLeft := cfg.Attacks / 8
 	deal := func(lists [][]Target, want int) []Target {
 		if want <= 0 {
@@ -108,6 +107,11 @@ func chooseTargets(cfg Config, round int, own, worked [][]Target) []Target {
 		shuffled := make([][]Target, len(lists))
 		for i, l := range lists {
 			shuffled[i] = slices.Clone(l)
+			if len(l) == 0 {
+				continue
+			}
+			// Of its own for each problem: one more or less leaves the others' order as it was.
+			rng := rngOf(cfg.Seed, "targets", strconv.Itoa(round), string(l[0].Source), l[0].Prefix.Problem.ID)
 			rng.Shuffle(len(l), func(a, b int) { shuffled[i][a], shuffled[i][b] = shuffled[i][b], shuffled[i][a] })
 		}
 		for range perStep {

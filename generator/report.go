@@ -24,6 +24,7 @@ type Report struct {
 	FalseEqs     int `json:"false_equations"`
 
 	Learn   LearnReport `json:"learn"`
+	Probes  Probes      `json:"probes"`   // over the pairs of all rounds so far
 	HeldOut Measured    `json:"held_out"` // after learning, over the held-out problems of all rounds so far
 
 	Failures         []string `json:"failures,omitempty"` // units that failed
@@ -80,6 +81,7 @@ const (
 	tooAlarmed    = 0.30 // false alarms
 	miscalibrated = 0.15 // ECE
 	tooWeak       = 0.60 // AUC within a problem
+	tooFormal     = 0.65 // AUC of the format probe
 )
 
 func figure(v float64) metric.Figure { return metric.Figure(v) }
@@ -181,6 +183,7 @@ func (r *Report) alarms() []string {
 	alarm(h.Steps-h.Natural-h.Synthetic, h.FalseAlarm > tooAlarmed, "false alarms on %.0f %% of the correct steps (above %.0f %%)", 100*h.FalseAlarm, 100*tooAlarmed)
 	alarm(h.Steps, h.ECE > miscalibrated, "calibration error %.2f (above %.2f)", h.ECE, miscalibrated)
 	alarm(h.Steps, h.AUC < tooWeak, "AUC within a problem %.2f (below %.2f)", h.AUC, tooWeak)
+	alarm(t.Wrong, r.Probes.Format > tooFormal, "the format alone tells wrong steps with AUC %.2f (above %.2f)", r.Probes.Format, tooFormal)
 	if n := len(r.Failures); n > 0 {
 		out = append(out, fmt.Sprintf("%d units failed, the first: %s", n, r.Failures[0]))
 	}
@@ -189,12 +192,14 @@ func (r *Report) alarms() []string {
 
 // measure scores the held-out steps of all rounds so far.
 func (g *Game) measure(ctx context.Context, rep *Report, round int) error {
-	var steps []Labelled
+	var steps, all []Labelled
 	for r := range round + 1 {
-		for _, l := range g.Journal.Rounds(r) {
-			if l.HeldOut && l.Step != Unknown {
-				steps = append(steps, l)
-			}
+		all = append(all, g.Journal.Rounds(r)...)
+	}
+	rep.Probes = Probe(all)
+	for _, l := range all {
+		if l.HeldOut && l.Step != Unknown {
+			steps = append(steps, l)
 		}
 	}
 	p, err := g.score(ctx, steps)
@@ -270,6 +275,7 @@ func (r Report) String() string {
 	fmt.Fprintf(&b, " of %.2f nats\n", math.Log(float64(len(r.Strategies))))
 	fmt.Fprintf(&b, "natural samples: %d of %d right, %d false equations; held out: %d steps, %d natural and %d synthetic errors\n",
 		r.SamplesRight, r.Samples, r.FalseEqs, r.HeldOut.Steps, r.HeldOut.Natural, r.HeldOut.Synthetic)
+	fmt.Fprintf(&b, "probes (AUC): the adversary's dialect %.2f, wrong steps by format alone %.2f\n", r.Probes.Dialect, r.Probes.Format)
 	for _, a := range r.Alarms {
 		fmt.Fprintln(&b, "ALARM:", a)
 	}

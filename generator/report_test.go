@@ -70,6 +70,7 @@ func TestAlarms(t *testing.T) {
 		{"false alarms", "false alarms", func(r *Report) { r.HeldOut.FalseAlarm = 0.5 }},
 		{"calibration", "calibration", func(r *Report) { r.HeldOut.ECE = 0.3 }},
 		{"weak", "AUC", func(r *Report) { r.HeldOut.AUC = 0.5 }},
+		{"format", "format alone", func(r *Report) { r.Probes.Format = 0.8 }},
 		{"too few to tell", "", func(r *Report) { r.HeldOut.AUC, r.HeldOut.Steps = 0.5, 5 }},
 		{"failures", "boom", func(r *Report) { r.Failures = []string{"boom"} }},
 	} {

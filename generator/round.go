@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"aprm/adapters"
-	"aprm/generator/oracle"
 )
 
 // Round plays the round that state stands before: problems → natural solutions → correct steps → attacks → the judge's
@@ -28,9 +27,9 @@ func (g *Game) Round(ctx context.Context, state State) (State, error) {
 	rep := newReport(round, state.Policy)
 
 	problems := chooseProblems(g.cfg, g.problems, round)
-	heldOut := make(map[string]bool)
+	byID := make(map[string]roundProblem)
 	for _, p := range problems {
-		heldOut[p.ID] = p.heldOut
+		byID[p.ID] = p
 	}
 	solutions, err := g.solve(ctx, m, &rep, round, problems)
 	if err != nil {
@@ -43,7 +42,7 @@ func (g *Game) Round(ctx context.Context, state State) (State, error) {
 		worked = append(worked, workedTargets(p.Problem))
 	}
 	targets := chooseTargets(g.cfg, round, own, worked)
-	attacks := planAttacks(g.cfg, round, targets, heldOut, state.Policy, state.Memory)
+	attacks := planAttacks(g.cfg, round, targets, byID, state.Policy, state.Memory)
 	if err := g.attack(ctx, m, &rep, round, attacks); err != nil {
 		return State{}, err
 	}
@@ -144,7 +143,7 @@ func (g *Game) attack(ctx context.Context, m *meter, rep *Report, round int, att
 			if a.why != nil {
 				return nil
 			}
-			ruling, err := g.Judge.Judge(ctx, oracle.Case{Prefix: a.target.Prefix, Reference: a.target.Text, Step: a.reply})
+			ruling, err := g.Judge.Judge(ctx, a.inQuestion(a.reply))
 			if err != nil {
 				return fmt.Errorf("judge an attack on %s: %w", a.target.Prefix.Problem.ID, err)
 			}
@@ -157,15 +156,10 @@ func (g *Game) attack(ctx context.Context, m *meter, rep *Report, round int, att
 	}
 
 	units = nil
-	var due float64
 	for _, a := range ordered {
-		if a.label != Wrong {
+		if a.label != Wrong || rngOf(g.cfg.Seed, "reword", a.key(round)).Float64() >= g.cfg.Paraphrases {
 			continue
 		}
-		if due += g.cfg.Paraphrases; due < 1 {
-			continue
-		}
-		due--
 		units = append(units, Unit{Key: "reword " + a.key(round), Do: func(ctx context.Context) error {
 			if err := g.runReword(ctx, m, a, round); err != nil {
 				return fmt.Errorf("reword a step of %s: %w", a.target.Prefix.Problem.ID, err)
@@ -214,7 +208,7 @@ func pairUp(attacks []*attack, round int) []Labelled {
 		}
 		l := Labelled{
 			Prefix: a.target.Prefix, Text: a.reply, Step: a.label, Source: Attack, Strategy: a.name, Kind: a.target.Kind,
-			Round: round, Pair: a.key(round), HeldOut: a.heldOut, Reason: a.ground,
+			Round: round, Pair: a.key(round), HeldOut: a.problem.heldOut, Reason: a.ground,
 		}
 		out = append(out, l)
 		if a.label != Wrong {

@@ -1,0 +1,177 @@
+package oracle
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+
+	"aprm/prm/step"
+)
+
+// Audit measures an oracle on worked solutions, whose steps are known to be correct:
+//
+//   - worked: each step as it stands, against itself. None is wrong; those called so are listed.
+//   - displaced: a later step of the same solution in place of the step, and two steps merged into one, with the oracle not
+//     shown the solution. They are correct too; those called wrong are listed.
+//   - reworded: each step as each rewording rule rewrites it, against itself. All are correct.
+//   - corrupted: each step as each corruption rule changes it. All are wrong, as far as a rule can know.
+//
+// Problems without a worked solution are passed over. The same seed makes the same cases. Judge errors end the audit.
+func Audit(ctx context.Context, o *Oracle, problems []step.Problem, seed uint64) (Report, error) {
+	a := audit{oracle: o, rng: rand.New(rand.NewPCG(seed, 0))}
+	a.report.Worked, a.report.Displaced = Group{Want: Correct}, Group{Want: Correct}
+	a.report.Reworded, a.report.Corrupted = Group{Want: Correct}, Group{Want: Wrong}
+	for _, p := range problems {
+		if len(p.Worked) == 0 {
+			continue
+		}
+		a.report.Problems++
+		if err := a.problem(ctx, p); err != nil {
+			return Report{}, err
+		}
+	}
+	return a.report, nil
+}
+
+// Report is what an audit found.
+type Report struct {
+	Problems  int   `json:"problems"`
+	Steps     int   `json:"steps"`
+	Worked    Group `json:"worked"`
+	Displaced Group `json:"displaced"`
+	Reworded  Group `json:"reworded"`
+	Corrupted Group `json:"corrupted"`
+}
+
+// Group counts the verdicts on cases of one truth.
+type Group struct {
+	Want  Verdict           `json:"-"`
+	Tally                   //
+	Rules map[string]*Tally `json:"rules,omitempty"`
+	// Opposite lists the cases that were given the opposite of their true verdict.
+	Opposite []Finding `json:"opposite"`
+}
+
+// Tally counts verdicts.
+type Tally struct {
+	Cases   int `json:"cases"`
+	Correct int `json:"correct"`
+	Wrong   int `json:"wrong"`
+	Unknown int `json:"unknown"`
+}
+
+// Share returns the share of cases with this verdict, in [0,1]; 0 without cases.
+func (t Tally) Share(v Verdict) float64 {
+	if t.Cases == 0 {
+		return 0
+	}
+	return float64([...]int{Unknown: t.Unknown, Correct: t.Correct, Wrong: t.Wrong}[v]) / float64(t.Cases)
+}
+
+func (t *Tally) add(v Verdict) {
+	t.Cases++
+	switch v {
+	case Correct:
+		t.Correct++
+	case Wrong:
+		t.Wrong++
+	default:
+		t.Unknown++
+	}
+}
+
+// Finding is a case to look at.
+type Finding struct {
+	Problem   string `json:"problem"` // its ID
+	Index     int    `json:"index"`   // of the step in the worked solution
+	Rule      string `json:"rule"`
+	Reference string `json:"reference"`
+	Step      string `json:"step"`
+	Layer     string `json:"layer"`
+	Reason    string `json:"reason"`
+}
+
+type audit struct {
+	oracle *Oracle
+	rng    *rand.Rand
+	report Report
+}
+
+func (a *audit) problem(ctx context.Context, p step.Problem) error {
+	hidden := p
+	hidden.Worked = nil
+	for i, s := range p.Worked {
+		a.report.Steps++
+		at := place{problem: p, steps: p.Worked, index: i}
+		if err := a.judge(ctx, &a.report.Worked, at, "as it stands", s); err != nil {
+			return err
+		}
+		blind := place{problem: hidden, steps: p.Worked, index: i}
+		for rule, text := range displaced(p.Worked, i) {
+			if err := a.judge(ctx, &a.report.Displaced, blind, rule, text); err != nil {
+				return err
+			}
+		}
+		for _, r := range rewordings {
+			if text, ok := r.apply(a.rng, s); ok && text != s {
+				if err := a.judge(ctx, &a.report.Reworded, at, r.name, text); err != nil {
+					return err
+				}
+			}
+		}
+		for _, r := range corruptions {
+			if text, ok := r.apply(a.rng, p.Question, s); ok {
+				if err := a.judge(ctx, &a.report.Corrupted, at, r.name, text); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// displaced returns correct texts that may stand where step i does, by rule: later steps, and step i merged with its
+// neighbour.
+func displaced(steps []string, i int) map[string]string {
+	out := map[string]string{}
+	for d, rule := range map[int]string{1: "the next step instead", 2: "the step after the next instead"} {
+		if i+d < len(steps) && steps[i+d] != steps[i] {
+			out[rule] = steps[i+d]
+		}
+	}
+	if i+1 < len(steps) {
+		out["merged with the next"] = steps[i] + " " + steps[i+1]
+	}
+	return out
+}
+
+// place is where in a worked solution a case stands.
+type place struct {
+	problem step.Problem
+	steps   []string
+	index   int
+}
+
+func (a *audit) judge(ctx context.Context, g *Group, at place, rule, text string) error {
+	prefix := step.Trace{Problem: at.problem, Steps: slices.Clip(at.steps[:at.index])}
+	reference := at.steps[at.index]
+	ruling, err := a.oracle.Judge(ctx, Case{Prefix: prefix, Reference: reference, Step: text})
+	if err != nil {
+		return fmt.Errorf("problem %s, step %d: %w", at.problem.ID, at.index, err)
+	}
+	g.add(ruling.Verdict)
+	if g.Rules == nil {
+		g.Rules = map[string]*Tally{}
+	}
+	if g.Rules[rule] == nil {
+		g.Rules[rule] = &Tally{}
+	}
+	g.Rules[rule].add(ruling.Verdict)
+	if ruling.Verdict != Unknown && ruling.Verdict != g.Want {
+		g.Opposite = append(g.Opposite, Finding{
+			Problem: at.problem.ID, Index: at.index, Rule: rule, Reference: reference, Step: text, Layer: ruling.Layer, Reason: ruling.Reason,
+		})
+	}
+	return nil
+}
