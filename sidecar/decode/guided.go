@@ -17,7 +17,7 @@ type guided struct{}
 const (
 	resamples = 2   // times that a step is sampled again
 	stepCap   = 256 // tokens of one step: a model that forgets to break its lines is cut off
-	reserve   = 3   // choices like the dearest so far that the budget must allow for the search to go on
+	firstStep = 24  // tokens that a step is taken to need before one was seen
 )
 
 // path is the answer as far as it has come.
@@ -32,10 +32,10 @@ type path struct {
 func (guided) Search(ctx context.Context, s *Search) (Result, error) {
 	var p path
 	var seen []Candidate
-	dearest := 0 // tokens of the dearest choice so far
+	dearest := s.Options.N * firstStep // tokens of the dearest choice so far
 	finish := FinishLength
 	for len(p.steps) < s.Options.MaxSteps && p.length < s.Options.MaxTokens {
-		if left := s.left(); left < reserve*max(dearest, s.Options.N) {
+		if s.left() < dearest+dearest/2 { // not enough for another choice and an end
 			end, err := s.finishAlone(ctx, &p)
 			if err != nil && len(p.steps) == 0 {
 				return Result{}, err
@@ -53,7 +53,9 @@ func (guided) Search(ctx context.Context, s *Search) (Result, error) {
 			}
 			return Result{}, err
 		}
-		dearest = max(dearest, s.completionTokens-before)
+		if cost := s.completionTokens - before; len(p.steps) == 0 || cost > dearest {
+			dearest = cost
+		}
 		if next.text != "" {
 			p.add(next)
 		}
