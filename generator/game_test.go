@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"aprm/adapters"
+	"aprm/generator/oracle"
 	"aprm/prm/step"
 )
 
@@ -170,6 +171,40 @@ func TestHalfOfTheTargetsAreOwn(t *testing.T) {
 	}
 }
 
+// referenceJudge is a judge that wants the whole reference solution, and answers on the request alone.
+type referenceJudge struct{ scriptedJudge }
+
+func (j referenceJudge) Judge(ctx context.Context, c oracle.Case) (oracle.Ruling, error) {
+	if len(c.Prefix.Problem.Worked) == 0 || c.Prefix.Problem.Answer == "" || c.Reference == "" {
+		return oracle.Ruling{}, errors.New("no reference")
+	}
+	return j.scriptedJudge.Judge(ctx, c)
+}
+
+// The reference solution is the judge's to read, and nobody else's.
+func TestOnlyTheJudgeReadsTheReference(t *testing.T) {
+	cfg := testConfig()
+	cfg.Rounds = 1
+	j, err := OpenJournal(filepath.Join(t.TempDir(), "steps.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	g, err := New(cfg, testProblems(40), Players{LLM: &scripted{}, Judge: referenceJudge{}, Reward: &scriptedReward{}, Journal: j})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := g.Run(t.Context(), g.Start(), func(State) error { return nil })
+	if err != nil || len(s.Reports[0].Failures) > 0 {
+		t.Fatalf("%v, %q", err, s.Reports[0].Failures)
+	}
+	for _, l := range j.Rounds(0) {
+		if q := l.Prefix.Problem; q.Worked != nil || q.Answer != "" {
+			t.Fatalf("the reference shows: %+v", l)
+		}
+	}
+}
+
 var errKilled = errors.New("killed")
 
 // replayed answers repeated requests from what it has seen, as adapters/recorded does.
@@ -200,6 +235,7 @@ func (r *replayed) Generate(ctx context.Context, req adapters.Request) ([]adapte
 // A run that is killed again and again ends in the same state and the same journal as an unbroken one, and asks for no unit twice.
 func TestResumedEqualsUnbroken(t *testing.T) {
 	cfg := testConfig()
+	cfg.Problems, cfg.Samples, cfg.Attacks = 6, 2, 12
 	cfg.Concurrency = 1 // the scripted record is not safe for more
 	reward := func() RewardModel { return &scriptedReward{blind: map[string]bool{"operator": true, "count": true}} }
 	whole := &scripted{}
@@ -216,7 +252,7 @@ func TestResumedEqualsUnbroken(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
-		record.left, record.kill = 17, cancel
+		record.left, record.kill = 13, cancel
 		g, err := New(cfg, testProblems(40), Players{LLM: record, Judge: scriptedJudge{}, Reward: reward(), Journal: j})
 		if err != nil {
 			t.Fatal(err)
@@ -257,6 +293,7 @@ func TestResumedEqualsUnbroken(t *testing.T) {
 // Any number of units at a time gives the same game.
 func TestConcurrencyChangesNothing(t *testing.T) {
 	cfg := testConfig()
+	cfg.Rounds, cfg.Attacks = 2, 20
 	cfg.Concurrency = 1
 	one, _ := play(t, cfg, &scripted{}, &scriptedReward{})
 	cfg.Concurrency = 7
