@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"aprm/adapters"
+	"aprm/adapters/ollama"
 	"aprm/adapters/openai"
 	"aprm/adapters/recorded"
 	"aprm/sidecar/server"
@@ -122,6 +123,9 @@ func (u *upstreamFlags) open(model string) (adapters.LLM, error) {
 	hidden := u.HiddenURL
 	if model != u.Model {
 		hidden = "" // the second server has the configured model
+	}
+	if u.Dialect == string(server.Ollama) {
+		return ollama.New(ollama.Config{URL: u.URL, Model: model, HiddenURL: hidden, Key: u.Key, Concurrency: u.Concurrency, Timeout: u.Timeout})
 	}
 	return openai.New(openai.Config{URL: u.URL, Model: model, HiddenURL: hidden, Key: u.Key, Concurrency: u.Concurrency, Timeout: u.Timeout})
 }

@@ -16,6 +16,7 @@ import (
 
 	"aprm/adapters"
 	"aprm/adapters/internal/draw"
+	"aprm/adapters/internal/llamaserver"
 )
 
 // Config of a Client. Only URL and Model are needed.
@@ -39,9 +40,7 @@ type Config struct {
 type Client struct {
 	cfg    Config
 	api    *openai.Client
-	http   *http.Client
-	base   string // with /v1
-	hidden string // the root of the server asked for hidden states
+	hidden llamaserver.Server
 	slots  *semaphore.Weighted
 
 	probing sync.Mutex // held while the endpoint is probed
@@ -74,24 +73,23 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Transport == nil {
 		cfg.Transport = http.DefaultTransport
 	}
-	root := strings.TrimSuffix(strings.TrimRight(cfg.URL, "/"), "/v1")
-	c := &Client{
-		cfg:    cfg,
-		base:   root + "/v1",
-		hidden: root,
-		slots:  semaphore.NewWeighted(int64(cfg.Concurrency)),
-		http:   &http.Client{Transport: &extender{next: cfg.Transport, key: cfg.Key}},
-	}
+	transport := draw.Authorize{Next: cfg.Transport, Key: cfg.Key}
+	slots := semaphore.NewWeighted(int64(cfg.Concurrency))
+	c := &Client{cfg: cfg, slots: slots}
+	c.hidden = llamaserver.Server{Root: root(cfg.URL), HTTP: &http.Client{Transport: transport}, Slots: slots, Tries: cfg.Tries}
 	if cfg.HiddenURL != "" {
-		c.hidden = strings.TrimSuffix(strings.TrimRight(cfg.HiddenURL, "/"), "/v1")
+		c.hidden.Root = root(cfg.HiddenURL)
 	}
 	sdk := openai.DefaultConfig("")
-	sdk.BaseURL = c.base
-	sdk.HTTPClient = c.http
+	sdk.BaseURL = root(cfg.URL) + "/v1"
+	sdk.HTTPClient = &http.Client{Transport: extender{next: transport}}
 	sdk.EmptyMessagesLimit = 1 << 20 // comments that keep a slow stream alive are no fault
 	c.api = openai.NewClientWithConfig(sdk)
 	return c, nil
 }
+
+// root is an endpoint's URL without the path of its API.
+func root(url string) string { return strings.TrimSuffix(strings.TrimRight(url, "/"), "/v1") }
 
 // Generate implements adapters.LLM. Several completions are one request where the endpoint takes n, so that it reads the
 // prompt once; single steps are drawn each by itself, so that each can be stopped by itself.

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"time"
 
-	"aprm/adapters"
 	"aprm/adapters/internal/draw"
 )
 
@@ -22,27 +21,20 @@ type call struct {
 
 type callKey struct{}
 
-func withCall(ctx context.Context, c *call) context.Context { return context.WithValue(ctx, callKey{}, c) }
-
-// extender is the RoundTripper that merges a call's extra fields into the body, adds the authorization, and reads the
-// fields of the answer that the SDK drops.
-type extender struct {
-	next http.RoundTripper
-	key  string
+func withCall(ctx context.Context, c *call) context.Context {
+	return context.WithValue(ctx, callKey{}, c)
 }
 
-func (e *extender) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
-	r.Header.Del("Authorization")
-	if auth := adapters.Authorization(r.Context()); e.key != "" {
-		r.Header.Set("Authorization", "Bearer "+e.key)
-	} else if auth != "" {
-		r.Header.Set("Authorization", auth)
-	}
+// extender is the RoundTripper that merges a call's extra fields into the body and reads the fields of the answer that the
+// SDK drops.
+type extender struct{ next http.RoundTripper }
+
+func (e extender) RoundTrip(r *http.Request) (*http.Response, error) {
 	c, _ := r.Context().Value(callKey{}).(*call)
 	if c == nil {
 		return e.next.RoundTrip(r)
 	}
+	r = r.Clone(r.Context())
 	if err := merge(r, c.extra); err != nil {
 		return nil, err
 	}

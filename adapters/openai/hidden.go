@@ -1,21 +1,16 @@
 package openai
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
-	"math"
 	"net/http"
-	"time"
 
 	"aprm/adapters"
-	"aprm/adapters/internal/draw"
 )
 
-// Hidden implements adapters.LLM by llama-server's own routes: POST /embedding with pooling "none" gives a state for every
-// token of a text, and POST /tokenize says which bytes each token stands for. One prefill serves all spans.
+// Hidden implements adapters.LLM where the endpoint, or the one at Config.HiddenURL, is a llama-server that gives the states
+// of every token.
 func (c *Client) Hidden(ctx context.Context, text string, spans []adapters.Span) ([]adapters.State, error) {
 	caps, err := c.Capabilities(ctx)
 	if err != nil {
@@ -26,165 +21,18 @@ func (c *Client) Hidden(ctx context.Context, text string, spans []adapters.Span)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
-	rows, err := c.embedding(ctx, text)
-	if err != nil {
-		return nil, err
-	}
-	ends, err := c.tokenEnds(ctx, text)
-	if err != nil {
-		return nil, err
-	}
-	if len(ends) != len(rows) {
-		return nil, &adapters.UpstreamError{Op: "hidden", Message: fmt.Sprintf("%d tokens but %d states", len(ends), len(rows))}
-	}
-	states := make([]adapters.State, len(spans))
-	for i, span := range spans {
-		if states[i], err = pool(rows, ends, span); err != nil {
-			return nil, err
-		}
-	}
-	return states, nil
+	return c.hidden.Hidden(ctx, text, spans)
 }
 
-// pool takes the states of the tokens that overlap a span; ends holds the byte offset at which each token ends.
-func pool(rows [][]float32, ends []int, span adapters.Span) (adapters.State, error) {
-	var state adapters.State
-	n, begin := 0, 0
-	for i, end := range ends {
-		if end > span.Start && begin < span.End && end > begin {
-			if state.Mean == nil {
-				state.Mean = make([]float32, len(rows[i]))
-			}
-			for j, x := range rows[i] {
-				state.Mean[j] += x
-			}
-			state.Last = rows[i]
-			n++
-		}
-		begin = end
+// probeHidden finds out what hidden states there are. A refusal means that there are none, unless they were asked for by name.
+func (c *Client) probeHidden(ctx context.Context) (adapters.HiddenCapabilities, error) {
+	found, err := c.hidden.Probe(ctx)
+	var upstream *adapters.UpstreamError
+	switch {
+	case err != nil && c.cfg.HiddenURL != "":
+		return found, fmt.Errorf("hidden states at %s: %w", c.cfg.HiddenURL, err)
+	case errors.As(err, &upstream) && (upstream.Status >= http.StatusBadRequest || upstream.Status == 0):
+		return found, nil
 	}
-	if n == 0 {
-		return state, fmt.Errorf("hidden: no token lies in bytes %d to %d of the text", span.Start, span.End)
-	}
-	for j := range state.Mean {
-		state.Mean[j] /= float32(n)
-	}
-	return state, nil
-}
-
-// embedding returns the rows that /embedding answers for one text.
-func (c *Client) embedding(ctx context.Context, text string) ([][]float32, error) {
-	var answer []struct {
-		Embedding json.RawMessage `json:"embedding"`
-	}
-	if err := c.post(ctx, "/embedding", map[string]any{"content": text}, &answer); err != nil {
-		return nil, err
-	}
-	malformed := &adapters.UpstreamError{Op: "hidden", Status: http.StatusBadGateway, Message: "/embedding answered something else than states"}
-	if len(answer) != 1 {
-		return nil, malformed
-	}
-	var rows [][]float32
-	if json.Unmarshal(answer[0].Embedding, &rows) != nil {
-		var row []float32 // older servers give a pooled state bare
-		if json.Unmarshal(answer[0].Embedding, &row) != nil {
-			return nil, malformed
-		}
-		rows = [][]float32{row}
-	}
-	if len(rows) == 0 || len(rows[0]) == 0 {
-		return nil, malformed
-	}
-	for _, row := range rows {
-		if len(row) != len(rows[0]) {
-			return nil, malformed
-		}
-	}
-	return rows, nil
-}
-
-// tokenEnds returns the byte offset at which each token of the text ends. Special tokens that the server puts around it
-// cover no byte.
-func (c *Client) tokenEnds(ctx context.Context, text string) ([]int, error) {
-	var answer struct {
-		Tokens []struct {
-			Piece json.RawMessage `json:"piece"`
-		} `json:"tokens"`
-	}
-	ask := map[string]any{"content": text, "with_pieces": true, "add_special": true}
-	if err := c.post(ctx, "/tokenize", ask, &answer); err != nil {
-		return nil, err
-	}
-	ends, at := make([]int, len(answer.Tokens)), 0
-	for i, token := range answer.Tokens {
-		var piece string
-		if json.Unmarshal(token.Piece, &piece) != nil {
-			var raw []int // part of a character comes as bytes
-			if json.Unmarshal(token.Piece, &raw) != nil {
-				return nil, &adapters.UpstreamError{Op: "hidden", Message: "/tokenize answered a piece that is neither text nor bytes"}
-			}
-			b := make([]byte, len(raw))
-			for j, x := range raw {
-				b[j] = byte(x)
-			}
-			piece = string(b)
-		}
-		if at+len(piece) <= len(text) && text[at:at+len(piece)] == piece {
-			at += len(piece)
-		}
-		ends[i] = at
-	}
-	if at != len(text) {
-		return nil, &adapters.UpstreamError{Op: "hidden", Message: "the tokens that /tokenize gives don't spell the text"}
-	}
-	return ends, nil
-}
-
-// post asks the server of hidden states.
-func (c *Client) post(ctx context.Context, path string, body, answer any) error {
-	data, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-	if err := c.slots.Acquire(ctx, 1); err != nil {
-		return err
-	}
-	defer c.slots.Release(1)
-	return draw.Retry(ctx, c.cfg.Tries, func() error {
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.hidden+path, bytes.NewReader(data))
-		if err != nil {
-			return err
-		}
-		req.Header.Set("Content-Type", "application/json")
-		resp, err := c.http.Do(req)
-		if err != nil {
-			return fault(ctx, "hidden", err, 0)
-		}
-		defer resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
-			var said struct {
-				Error struct {
-					Message string `json:"message"`
-				} `json:"error"`
-			}
-			if json.NewDecoder(io.LimitReader(resp.Body, 1<<16)).Decode(&said) != nil || said.Error.Message == "" {
-				said.Error.Message = path + ": " + http.StatusText(resp.StatusCode)
-			}
-			return &adapters.UpstreamError{Op: "hidden", Status: resp.StatusCode, Message: said.Error.Message,
-				RetryAfter: draw.RetryAfter(resp.Header, time.Now())}
-		}
-		if err := json.NewDecoder(resp.Body).Decode(answer); err != nil {
-			return fault(ctx, "hidden", err, 0)
-		}
-		return nil
-	})
-}
-
-// unit reports whether a vector has length one.
-func unit(v []float32) bool {
-	var sum float64
-	for _, x := range v {
-		sum += float64(x) * float64(x)
-	}
-	return math.Abs(sum-1) < 1e-3
+	return found, err
 }

@@ -2,9 +2,7 @@ package openai
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 
 	openai "github.com/sashabaranov/go-openai"
 
@@ -119,25 +117,4 @@ func (c *Client) takesTools(ctx context.Context) (bool, error) {
 		Name: "now", Description: "the time", Parameters: map[string]any{"type": "object", "properties": map[string]any{}}}}}
 	_, err := c.api.CreateChatCompletion(ctx, req)
 	return err == nil, fault(ctx, "probe", err, 0)
-}
-
-// probeHidden asks for the hidden states of two words. Any refusal means that there are none.
-func (c *Client) probeHidden(ctx context.Context) (adapters.HiddenCapabilities, error) {
-	none := adapters.HiddenCapabilities{Kind: adapters.HiddenNone}
-	rows, err := c.embedding(ctx, "two words")
-	var upstream *adapters.UpstreamError
-	switch {
-	case errors.As(err, &upstream) && c.cfg.HiddenURL != "":
-		return none, fmt.Errorf("hidden states at %s: %w", c.cfg.HiddenURL, err) // asked for by name, so not to be passed over
-	case errors.As(err, &upstream) && (upstream.Status >= http.StatusBadRequest || upstream.Status == 0):
-		return none, nil
-	case err != nil:
-		return none, err
-	}
-	found := adapters.HiddenCapabilities{Kind: adapters.HiddenTokens, Width: len(rows[0]), Normalised: unit(rows[0])}
-	if len(rows) == 1 {
-		// One vector for several tokens: a pooled one. Which pooling shows in whether a prefix that ends alike comes out alike.
-		found.Kind = adapters.HiddenMean
-	}
-	return found, nil
 }

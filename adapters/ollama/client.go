@@ -1,0 +1,228 @@
+// Package ollama is the adapter for Ollama's own API.
+package ollama
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ollama/ollama/api"
+	"golang.org/x/sync/semaphore"
+
+	"aprm/adapters"
+	"aprm/adapters/internal/draw"
+	"aprm/adapters/internal/llamaserver"
+	"aprm/prm/step"
+)
+
+// Config of a Client. Only URL and Model are needed.
+type Config struct {
+	URL   string // the server, without a path
+	Model string
+
+	// HiddenURL is a llama-server of the same model that gives every token's hidden state (--embeddings --pooling none); ""
+	// takes what Ollama itself gives: the last token's, at unit length.
+	HiddenURL string
+
+	Key         string            // bearer token; "" sends none but what adapters.WithAuthorization put into the context
+	Concurrency int               // requests at a time; 0 means 8
+	Tries       int               // of a request, before its first byte; 0 means 4
+	Idle        time.Duration     // longest silence in an answer, the loading of the model included; 0 means 5 minutes
+	Timeout     time.Duration     // of a whole call; 0 means 15 minutes
+	Transport   http.RoundTripper // nil means http.DefaultTransport
+}
+
+// Client implements adapters.LLM.
+type Client struct {
+	cfg    Config
+	api    *api.Client
+	hidden *llamaserver.Server // nil without Config.HiddenURL
+	slots  *semaphore.Weighted
+
+	probing sync.Mutex // held while the endpoint is probed
+	probed  *adapters.Capabilities
+}
+
+var _ adapters.LLM = (*Client)(nil)
+
+// New checks the configuration; it asks nothing of the server yet.
+func New(cfg Config) (*Client, error) {
+	u, err := url.Parse(strings.TrimSuffix(strings.TrimRight(cfg.URL, "/"), "/v1"))
+	if err != nil || u.Scheme == "" || u.Host == "" {
+		return nil, fmt.Errorf("ollama: %q is no URL of a server (want http://host:port)", cfg.URL)
+	}
+	if cfg.Model == "" {
+		return nil, errors.New("ollama: no model is named")
+	}
+	if cfg.Concurrency <= 0 {
+		cfg.Concurrency = 8
+	}
+	if cfg.Tries <= 0 {
+		cfg.Tries = 4
+	}
+	if cfg.Idle <= 0 {
+		cfg.Idle = 5 * time.Minute
+	}
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = 15 * time.Minute
+	}
+	if cfg.Transport == nil {
+		cfg.Transport = http.DefaultTransport
+	}
+	client := &http.Client{Transport: draw.Authorize{Next: cfg.Transport, Key: cfg.Key}}
+	c := &Client{cfg: cfg, api: api.NewClient(u, client), slots: semaphore.NewWeighted(int64(cfg.Concurrency))}
+	if cfg.HiddenURL != "" {
+		c.hidden = &llamaserver.Server{Root: strings.TrimRight(cfg.HiddenURL, "/"), HTTP: client, Slots: c.slots, Tries: cfg.Tries}
+	}
+	return c, nil
+}
+
+// Generate implements adapters.LLM. Ollama has no n: several completions are several requests, and its cache of prefixes saves
+// most of reading the prompt again.
+func (c *Client) Generate(ctx context.Context, req adapters.Request) ([]adapters.Completion, error) {
+	caps, err := c.Capabilities(ctx)
+	if err != nil {
+		return nil, err
+	}
+	timeout := c.cfg.Timeout
+	if req.Timeout > 0 {
+		timeout = req.Timeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return draw.FanOut(ctx, max(req.N, 1), func(ctx context.Context, i int) adapters.Completion {
+		return c.draw(ctx, draw.Single(req, i), caps)
+	})
+}
+
+// enough ends a stream of which enough has come.
+var enough = errors.New("enough")
+
+// draw draws one completion.
+func (c *Client) draw(ctx context.Context, req adapters.Request, caps adapters.Capabilities) adapters.Completion {
+	collector := draw.NewCollector(req, caps.Prefill == adapters.PrefillEchoed)
+	var finish adapters.FinishReason
+	var usage adapters.Usage
+	err := c.slots.Acquire(ctx, 1)
+	if err == nil {
+		defer c.slots.Release(1)
+		finish, usage, err = c.stream(ctx, c.request(req, caps), collector)
+	}
+	return collector.Completion(finish, usage, err)
+}
+
+func (c *Client) stream(ctx context.Context, body *api.ChatRequest, collector *draw.Collector) (finish adapters.FinishReason, usage adapters.Usage, err error) {
+	ctx, alive, stop := draw.Watch(ctx, c.cfg.Idle)
+	defer stop()
+	begun := false
+	err = draw.Retry(ctx, c.cfg.Tries, func() error {
+		err := c.api.Chat(ctx, body, func(r api.ChatResponse) error {
+			alive()
+			begun = true
+			if collector.Add(r.Message.Content, tokens(r.Logprobs)) {
+				finish = adapters.FinishCut
+				return enough
+			}
+			if r.Done {
+				finish = adapters.FinishEnd
+				if r.DoneReason == "length" {
+					finish = adapters.FinishLength
+				}
+				usage = adapters.Usage{PromptTokens: r.PromptEvalCount, CompletionTokens: r.EvalCount}
+			}
+			return nil
+		})
+		if begun && err != nil && finish == "" {
+			return final{fault(ctx, "generate", err)}
+		}
+		if finish != "" {
+			return nil
+		}
+		if err == nil && !begun {
+			return &adapters.UpstreamError{Op: "generate", Message: "the server closed the stream without a word"}
+		}
+		return fault(ctx, "generate", err)
+	})
+	var f final
+	if errors.As(err, &f) {
+		err = f.error
+	}
+	if err == nil && finish == "" {
+		err = &adapters.UpstreamError{Op: "generate", Message: "the stream was cut off before the answer ended", Err: io.ErrUnexpectedEOF}
+	}
+	return finish, usage, err
+}
+
+// final is an error after the first byte, which isn't tried again: it hides what Retry looks for.
+type final struct{ error }
+
+// request is what Ollama is sent. Every option is sent even when it is zero.
+func (c *Client) request(req adapters.Request, caps adapters.Capabilities) *api.ChatRequest {
+	messages := req.Messages
+	if caps.Prefill == adapters.PrefillNone {
+		messages = draw.InWords(messages)
+	}
+	out := &api.ChatRequest{Model: c.cfg.Model, Options: map[string]any{"temperature": req.Temperature}}
+	for _, m := range messages {
+		out.Messages = append(out.Messages, api.Message{Role: string(m.Role), Content: m.Content})
+	}
+	if req.TopP > 0 {
+		out.Options["top_p"] = req.TopP
+	}
+	if req.MaxTokens > 0 {
+		out.Options["num_predict"] = req.MaxTokens
+	}
+	if len(req.Stop) > 0 {
+		out.Options["stop"] = req.Stop
+	}
+	if req.Seed != nil {
+		out.Options["seed"] = *req.Seed
+	}
+	if (req.LogProbs || req.TopLogProbs > 0) && caps.LogProbs {
+		out.Logprobs, out.TopLogprobs = true, req.TopLogProbs
+	}
+	return out
+}
+
+func tokens(logprobs []api.Logprob) []step.Token {
+	out := make([]step.Token, 0, len(logprobs))
+	for _, t := range logprobs {
+		token := step.Token{Text: t.Token, LogProb: t.Logprob}
+		for _, alt := range t.TopLogprobs {
+			token.Top = append(token.Top, step.Alternative{Text: alt.Token, LogProb: alt.Logprob})
+		}
+		out = append(out, token)
+	}
+	return out
+}
+
+// fault turns an error of Ollama's client into one of ours; nil stays nil.
+func fault(ctx context.Context, op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(context.Cause(ctx), draw.ErrIdle) {
+		return &adapters.UpstreamError{Op: op, Status: http.StatusGatewayTimeout, Message: draw.ErrIdle.Error(), Err: err}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	out := &adapters.UpstreamError{Op: op, Err: err}
+	var status api.StatusError
+	var auth api.AuthorizationError
+	switch {
+	case errors.As(err, &status):
+		out.Status, out.Message = status.StatusCode, status.ErrorMessage
+	case errors.As(err, &auth):
+		out.Status, out.Message = auth.StatusCode, "the server wants a key"
+	default:
+		out.Message = "no answer from the server, or one that can't be read"
+	}
+	return out
+}

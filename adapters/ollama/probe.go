@@ -1,0 +1,72 @@
+package ollama
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ollama/ollama/api"
+
+	"aprm/adapters"
+	"aprm/adapters/internal/draw"
+)
+
+// Capabilities implements adapters.LLM: about six short requests on the first call. A fault that may pass is returned and the
+// next call probes again.
+func (c *Client) Capabilities(ctx context.Context) (adapters.Capabilities, error) {
+	c.probing.Lock()
+	defer c.probing.Unlock()
+	if c.probed != nil {
+		return *c.probed, nil
+	}
+	caps, err := c.probe(ctx)
+	if err != nil {
+		return adapters.Capabilities{}, fmt.Errorf("asking the server what it can do: %w", err)
+	}
+	c.probed = &caps
+	return caps, nil
+}
+
+func (c *Client) probe(ctx context.Context) (adapters.Capabilities, error) {
+	caps := adapters.Capabilities{Model: c.cfg.Model, Server: "ollama", LogProbs: true, TopLogProbs: true, Prefill: adapters.PrefillNone,
+		Hidden: adapters.HiddenCapabilities{Kind: adapters.HiddenNone}}
+	show, err := c.api.Show(ctx, &api.ShowRequest{Model: c.cfg.Model})
+	if err != nil {
+		return caps, fault(ctx, "probe", err)
+	}
+	for _, capability := range show.Capabilities {
+		if capability == "tools" {
+			caps.Tools = true
+		}
+	}
+	one := c.draw(ctx, draw.SampleProbe(1), caps)
+	if one.Err != nil {
+		return caps, one.Err
+	}
+	caps.Streaming = true
+	caps.LogProbs = len(one.Tokens) > 0
+	caps.TopLogProbs = caps.LogProbs && len(one.Tokens[0].Top) > 0
+
+	again := c.draw(ctx, draw.SampleProbe(1), caps)
+	if again.Err != nil {
+		return caps, again.Err
+	}
+	caps.Seed = again.Text == one.Text
+
+	stopped := c.draw(ctx, draw.StopProbe(), caps)
+	if stopped.Err != nil {
+		return caps, stopped.Err
+	}
+	caps.Stop = draw.Stopped(stopped)
+
+	// Asked as if it continued, so that nothing is put into words for it.
+	asking := caps
+	asking.Prefill = adapters.PrefillContinued
+	switch continued := c.draw(ctx, draw.PrefillProbe(), asking); {
+	case continued.Err == nil:
+		caps.Prefill = draw.Prefilled(continued.Text)
+	case !draw.Refused(continued.Err):
+		return caps, continued.Err
+	}
+	caps.Hidden, err = c.probeHidden(ctx)
+	return caps, err
+}
