@@ -195,8 +195,11 @@ func TestOnlyTheJudgeReadsTheReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, err := g.Run(t.Context(), g.Start(), func(State) error { return nil })
-	if err != nil || len(s.Reports[0].Failures) > 0 {
-		t.Fatalf("%v, %q", err, s.Reports[0].Failures)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := s.Reports[0].Failures; len(f) > 0 {
+		t.Fatalf("failed: %q", f)
 	}
 	for _, l := range j.Rounds(0) {
 		if q := l.Prefix.Problem; q.Worked != nil || q.Answer != "" {

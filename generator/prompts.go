@@ -127,8 +127,13 @@ func parseStep(reply string, cut bool, t Target, shown ...string) (string, error
 			return "", errEcho
 		}
 	}
-	for _, s := range append(shown, t.Prefix.Steps...) {
+	for _, s := range t.Prefix.Steps {
 		if same(line, s) {
+			return "", errRepeat
+		}
+	}
+	for _, s := range shown { // a small model may also write its own step after the example's
+		if strings.Contains(bare(line), bare(s)) {
 			return "", errRepeat
 		}
 	}

@@ -44,6 +44,7 @@ func TestParseStep(t *testing.T) {
 		{"comment", "Here the mistake is 12 + 5 = 17.", false, "", errEcho},
 		{"earlier step", "The boxes hold 3 * 4 = 12 pens.", false, "", errRepeat},
 		{"the example", "He has 40 / 8 = 5 stamps left.", false, "", errRepeat},
+		{"the example and more", "He has 40 / 8 = 5 stamps left. She has 12 + 5 = 17 pens left.", false, "", errRepeat},
 		{"only an answer", "#### 17", false, "", errNoStep},
 		{"marks only", "---", false, "", errNoStep},
 		{"long", strings.Repeat(wrong, 9), false, "", errLong},

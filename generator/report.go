@@ -71,8 +71,8 @@ type Measured struct {
 // Thresholds of the alarms. An alarm needs at least enough examples of what it is about.
 const (
 	enough        = 10
-	tooFooled     = 0.90 // R takes nearly every wrong step for correct
-	tooSafe       = 0.05 // the adversary hardly ever fools R
+	tooFooled     = 0.90 // share with P > .5: R takes nearly every wrong step for correct
+	tooSafe       = 0.05 // mean P: the adversary hardly ever fools R; in round 0, where R knows nothing, it is .5
 	tooManyRight  = 0.40 // of the usable attacks, still correct
 	tooUnknown    = 0.40 // of the usable attacks, no verdict
 	tooUnusable   = 0.40 // of the attacks asked
@@ -169,7 +169,7 @@ func (r *Report) alarms() []string {
 	share := func(a, b int) float64 { return float64(a) / float64(b) }
 	t, h := r.Total, r.HeldOut
 	alarm(t.Wrong, t.Fooled > tooFooled, "fooled on %.0f %% of the wrong steps (above %.0f %%): R does not see them", 100*t.Fooled, 100*tooFooled)
-	alarm(t.Wrong, t.Fooled < tooSafe, "fooled on %.0f %% of the wrong steps (below %.0f %%): the attacks teach nothing", 100*t.Fooled, 100*tooSafe)
+	alarm(t.Wrong, t.Fooling < tooSafe, "wrong steps get P(correct) %.2f in the mean (below %.2f): the attacks teach nothing", t.Fooling, tooSafe)
 	alarm(t.Usable, share(t.Right, t.Usable) > tooManyRight, "%.0f %% of the attacks are still correct (above %.0f %%)", 100*share(t.Right, t.Usable), 100*tooManyRight)
 	alarm(t.Usable, share(t.Unknown, t.Usable) > tooUnknown, "no verdict on %.0f %% of the attacks (above %.0f %%)", 100*share(t.Unknown, t.Usable), 100*tooUnknown)
 	alarm(t.Asked, share(t.Asked-t.Usable, t.Asked) > tooUnusable, "%.0f %% of the replies are of no use (above %.0f %%)", 100*share(t.Asked-t.Usable, t.Asked), 100*tooUnusable)

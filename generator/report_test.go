@@ -57,7 +57,7 @@ func TestAlarms(t *testing.T) {
 	}{
 		{"healthy", "", func(*Report) {}},
 		{"blind", "does not see", func(r *Report) { r.Total.above = 24 }},
-		{"safe", "teach nothing", func(r *Report) { r.Total.above = 0 }},
+		{"safe", "teach nothing", func(r *Report) { r.Total.sum, r.Total.above = 0.5, 0 }},
 		{"still correct", "still correct", func(r *Report) { r.Total.Wrong, r.Total.Right = 12, 16 }},
 		{"unknown", "no verdict", func(r *Report) { r.Total.Wrong, r.Total.Unknown = 12, 16 }},
 		{"unusable", "no use", func(r *Report) { r.Total.Asked = 60 }},
