@@ -16,17 +16,21 @@ var arrows = map[string]string{
 	"prm":                  "prm/step prm/feature",
 	"prm/train":            "prm prm/step prm/feature prm/metric",
 	"adapters":             "prm/step",
-	"adapters/openai":      "adapters prm/step",
-	"adapters/ollama":      "adapters prm/step",
+	"adapters/openai":      "adapters adapters/internal/draw adapters/internal/llamaserver prm/step",
+	"adapters/ollama":      "adapters adapters/internal/draw adapters/internal/llamaserver prm/step",
 	"adapters/recorded":    "adapters prm/step",
 	"adapters/adaptertest": "adapters prm/step",
-	"generator":            "adapters generator/oracle prm/step prm/arith prm/metric",
-	"generator/oracle":     "prm/step prm/arith",
-	"sidecar/decode":       "prm/step prm/arith",
-	"sidecar/dataset":      "prm/step",
-	"sidecar/engine":       "adapters prm prm/step prm/feature sidecar/decode",
-	"sidecar/eval":         "sidecar/decode prm/step prm/arith prm/metric",
-	"sidecar/server":       "sidecar/decode adapters prm/step",
+
+	"adapters/internal/draw":        "adapters prm/step",
+	"adapters/internal/llamaserver": "adapters adapters/internal/draw",
+
+	"generator":        "adapters generator/oracle prm/step prm/arith prm/metric",
+	"generator/oracle": "prm/step prm/arith",
+	"sidecar/decode":   "prm/step prm/arith",
+	"sidecar/dataset":  "prm/step",
+	"sidecar/engine":   "adapters generator prm prm/step prm/feature prm/train sidecar/decode",
+	"sidecar/eval":     "sidecar/decode prm/step prm/arith prm/metric",
+	"sidecar/server":   "sidecar/decode adapters prm/step",
 }
 
 // TestImportArrows holds the architecture: who may know whom, that only prm/train reaches gorgonia, and that the scorer
