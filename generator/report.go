@@ -71,9 +71,10 @@ type Measured struct {
 // Thresholds of the alarms. An alarm needs at least enough examples of what it is about.
 const (
 	enough        = 10
+	few           = 4    // enough of one strategy
 	tooFooled     = 0.90 // share with P > .5: R takes nearly every wrong step for correct
 	tooSafe       = 0.05 // mean P: the adversary hardly ever fools R; in round 0, where R knows nothing, it is .5
-	tooManyRight  = 0.40 // of the usable attacks, still correct
+	tooManyRight  = 0.30 // of the usable attacks, still correct; of all and of a strategy's
 	tooUnknown    = 0.40 // of the usable attacks, no verdict
 	tooUnusable   = 0.40 // of the attacks asked
 	narrow        = 0.50 // of the greatest entropy, mean over kinds
@@ -171,6 +172,11 @@ func (r *Report) alarms() []string {
 	alarm(t.Wrong, t.Fooled > tooFooled, "fooled on %.0f %% of the wrong steps (above %.0f %%): R does not see them", 100*t.Fooled, 100*tooFooled)
 	alarm(t.Wrong, t.Fooling < tooSafe, "wrong steps get P(correct) %.2f in the mean (below %.2f): the attacks teach nothing", t.Fooling, tooSafe)
 	alarm(t.Usable, share(t.Right, t.Usable) > tooManyRight, "%.0f %% of the attacks are still correct (above %.0f %%)", 100*share(t.Right, t.Usable), 100*tooManyRight)
+	for _, s := range r.Strategies {
+		if s.Usable >= few && share(s.Right, s.Usable) > tooManyRight {
+			out = append(out, fmt.Sprintf("%.0f %% of %s's attacks are still correct (above %.0f %%)", 100*share(s.Right, s.Usable), s.Strategy, 100*tooManyRight))
+		}
+	}
 	alarm(t.Usable, share(t.Unknown, t.Usable) > tooUnknown, "no verdict on %.0f %% of the attacks (above %.0f %%)", 100*share(t.Unknown, t.Usable), 100*tooUnknown)
 	alarm(t.Asked, share(t.Asked-t.Usable, t.Asked) > tooUnusable, "%.0f %% of the replies are of no use (above %.0f %%)", 100*share(t.Asked-t.Usable, t.Asked), 100*tooUnusable)
 	var mean float64

@@ -59,6 +59,7 @@ func TestAlarms(t *testing.T) {
 		{"blind", "does not see", func(r *Report) { r.Total.above = 24 }},
 		{"safe", "teach nothing", func(r *Report) { r.Total.sum, r.Total.above = 0.5, 0 }},
 		{"still correct", "still correct", func(r *Report) { r.Total.Wrong, r.Total.Right = 12, 16 }},
+		{"one strategy still correct", "a's attacks", func(r *Report) { r.Strategies[0].Usable, r.Strategies[0].Right = 4, 2 }},
 		{"unknown", "no verdict", func(r *Report) { r.Total.Wrong, r.Total.Unknown = 12, 16 }},
 		{"unusable", "no use", func(r *Report) { r.Total.Asked = 60 }},
 		{"narrow", "entropy", func(r *Report) {
