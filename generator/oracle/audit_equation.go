@@ -49,7 +49,9 @@ func lastEquation(text string) (e equation, ok bool) {
 	return e, ok
 }
 
-func (e equation) with(left, sign, result string) string { return e.before + left + sign + result + e.after }
+func (e equation) with(left, sign, result string) string {
+	return e.before + left + sign + result + e.after
+}
 
 var simple = regexp.MustCompile(`^(\$?[\d,]*\.?\d+%?)(\s*)([-+*/x×÷])(\s*)(\$?[\d,]*\.?\d+%?)$`)
 

@@ -22,7 +22,7 @@ func CheckStep(text string) []Check {
 				end++
 			}
 			if n := end - start; n > 2 && n <= maxTokens {
-				for _, c := range checkClause(tokens[start:end], announced(part.text)) {
+				for _, c := range checkClause(tokens[start:end], announced(part.text), cutOff(tokens[:start])) {
 					c.Start, c.End = c.Start+part.at, c.End+part.at
 					c.Text = text[c.Start:c.End]
 					out = append(out, c)
@@ -75,7 +75,7 @@ func announced(text string) bool {
 	return false
 }
 
-func checkClause(tokens []token, rounding bool) []Check {
+func checkClause(tokens []token, rounding, cut bool) []Check {
 	var out []Check
 	previous := -1 // of the equals sign before
 	for i, t := range tokens {
@@ -86,8 +86,11 @@ func checkClause(tokens []token, rounding bool) []Check {
 		for next < len(tokens) && tokens[next].kind != equals {
 			next++
 		}
-		c, ok := checkEquation(tokens[previous+1:i], tokens[i+1:next], rounding || t.text == "~", previous >= 0)
+		c, ok := checkEquation(tokens[previous+1:i], tokens[i+1:next], rounding || t.text == "~", previous >= 0, cut && previous < 0)
 		if ok {
+			if t.spelled && c.Verdict == False && (compares(tokens[i+1:next]) || ratio(tokens[:i]) && tokens[i-1].glued) {
+				c.Verdict, c.Reason = Unknown, "it may say what a part amounts to"
+			}
 			out = append(out, c)
 		}
 		previous = i
@@ -95,9 +98,16 @@ func checkClause(tokens []token, rounding bool) []Check {
 	return out
 }
 
+// compares reports whether what follows "is" is no value but a comparison: "is 3 more than". Nor is "1/7 is $6" an equation.
+func compares(tokens []token) bool {
+	return slices.ContainsFunc(tokens, func(t token) bool {
+		return t.text == "more" || t.text == "less" || t.text == "fewer" || t.text == "than" || t.text == "times" || t.text == "of"
+	})
+}
+
 // checkEquation compares the expression that ends left with the one that begins right. chained says that left begins behind
-// another sign of equality.
-func checkEquation(left, right []token, rounding, chained bool) (Check, bool) {
+// another sign of equality; cut, that the clause begins behind a number or an operator.
+func checkEquation(left, right []token, rounding, chained, cut bool) (Check, bool) {
 	if len(left) == 0 || len(right) == 0 {
 		return Check{}, false
 	}
@@ -130,7 +140,16 @@ func checkEquation(left, right []token, rounding, chained bool) (Check, bool) {
 			return c, true
 		}
 	}
-	if why := doubt(left, right, from, to, l, r, chained); why != "" {
+	if r.operators > 0 && spelledOut(right[:to]) { // "100 / 5 = 20 times 2 people"
+		first := parser{tokens: right}
+		if v, err := first.power(); err == nil && agree(l, v, rounding) {
+			c.Right, c.Operators, c.Verdict = v.rat, l.operators, True
+			return c, true
+		}
+		c.Reason = "words stand for an operator of the right side"
+		return c, true
+	}
+	if why := doubt(left, right, from, to, l, r, chained, cut); why != "" {
 		c.Reason = why
 		return c, true
 	}
@@ -206,9 +225,9 @@ func showsAs(x *big.Rat, shown value, rounding bool) bool {
 }
 
 // doubt returns why an equation whose sides differ could still be meant to hold, "" when nothing else can be meant.
-func doubt(left, right []token, from, to int, l, r value, chained bool) string {
+func doubt(left, right []token, from, to int, l, r value, chained, cut bool) string {
 	switch {
-	case l.operators == 0:
+	case l.operators == 0 || literal(left[from:]):
 		return "the left side computes nothing" // it may be a name: "30 less than Vika = 84 - 30"
 	case l.percents+r.percents > 0 && l.sums+r.sums > 0:
 		return "percentages are added to something else"
@@ -220,6 +239,12 @@ func doubt(left, right []token, from, to int, l, r value, chained bool) string {
 		return "it can be read in two ways"
 	case convertible(l.units, r.units):
 		return "units may be converted"
+	case scale(l, r):
+		return "the sides may be in different units"
+	case slices.ContainsFunc(left[from:], doubled) || slices.ContainsFunc(right[:to], doubled):
+		return "an operand may be missing"
+	case from == 0 && cut:
+		return "the left side may begin before it"
 	case r.operators > 0 && to < len(right), to < len(right) && continues(right[to]):
 		return "the right side goes on in words"
 	case from > 0 && interrupted(left[:from], chained):
@@ -235,6 +260,45 @@ func doubt(left, right []token, from, to int, l, r value, chained bool) string {
 		}
 	}
 	return ""
+}
+
+// cutOff reports whether what stands before a clause looks as if the clause went on from it: a number before a comma, as in
+// "14, 400 / 80", an operator before a point, as in ".8 + . 84".
+func cutOff(before []token) bool {
+	n := len(before)
+	if n < 2 {
+		return false
+	}
+	sign, last := before[n-1].text, before[n-2].kind
+	return (sign == "," || sign == ".") && (last == operator || last == number && sign == ",")
+}
+
+// spelledOut reports whether a word was read as an operator.
+func spelledOut(tokens []token) bool {
+	return slices.ContainsFunc(tokens, func(t token) bool { return t.kind == operator && t.spelled })
+}
+
+// doubled reports whether an operator was passed over as a sign: "1 * + 1".
+func doubled(t token) bool {
+	return t.kind == operator && t.after && (t.text == "+" || t.text == "*" || t.text == "/")
+}
+
+// literal reports whether tokens are nothing but a fraction and its unit, which computes nothing: "1/2 a cup".
+func literal(tokens []token) bool {
+	return len(tokens) > 3 && ratio(tokens[:3]) && tokens[1].glued && tokens[2].glued && !slices.ContainsFunc(tokens[3:], func(t token) bool { return t.kind != word })
+}
+
+// scale reports whether two sides differ by the factor of a unit that goes unsaid: cents and dollars, thousands.
+func scale(l, r value) bool {
+	if l.rat.Sign() == 0 || r.rat.Sign() == 0 {
+		return false
+	}
+	ratio := new(big.Rat).Quo(l.rat, r.rat)
+	if ratio.Cmp(big.NewRat(1, 1)) < 0 {
+		ratio.Inv(ratio)
+	}
+	money := slices.Contains(l.units, "$") != slices.Contains(r.units, "$")
+	return money && ratio.Cmp(big.NewRat(100, 1)) == 0 || ratio.Cmp(big.NewRat(1000, 1)) == 0 || ratio.Cmp(big.NewRat(1000000, 1)) == 0
 }
 
 // letter reports whether a token is a single letter that stands for a number.
@@ -302,7 +366,7 @@ var verbs = func() map[string]bool {
 	set := map[string]bool{}
 	for _, v := range strings.Fields("is are was were be been has have had do does did gets get got gives give gave makes make made earns earn earned " +
 		"spends spend spent pays pay paid costs cost sold sells sell buys buy bought eats eat ate uses use used needs need needed takes take took leaves leave left " +
-		"will would can could should means so then there total totals equals") {
+		"will would can could should means so then there total totals equals because since as") {
 		set[v] = true
 	}
 	return set
@@ -331,8 +395,7 @@ var families = func() map[string]string {
 	for family, members := range map[string]string{
 		"time":   "second seconds sec secs minute minutes min mins hour hours hr hrs h day days week weeks month months year years decade decades century centuries",
 		"length": "inch inches foot feet ft yard yards mile miles mm cm m km meter meters metre metres kilometer kilometers centimeter centimeters",
-		"mass":   "gram grams g kg kilogram kilograms ounce ounces oz pound pounds lb lbs ton tons mg",
-		"volume": "cup cups pint pints quart quarts gallon gallons liter liters litre litres ml l milliliters tablespoon tablespoons teaspoon teaspoons",
+		"amount": "gram grams g kg kilogram kilograms ounce ounces oz pound pounds lb lbs ton tons mg cup cups pint pints quart quarts gallon gallons liter liters litre litres ml l milliliters tablespoon tablespoons teaspoon teaspoons",
 		"money":  "$ dollar dollars cent cents penny pennies nickel nickels dime dimes quarter quarters",
 		"count":  "dozen dozens pair pairs score gross percent",
 	} {

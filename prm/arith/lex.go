@@ -27,6 +27,8 @@ type token struct {
 	value      *big.Rat // of a number
 	decimals   int      // digits behind the point that a number shows
 	glued      bool     // nothing stands between this token and the one before
+	spelled    bool     // an operator or a sign of equality written as a word
+	after      bool     // an operator right behind another one
 	money      bool     // a currency sign stands before this number
 }
 
@@ -85,6 +87,10 @@ func (l *lexer) run(at, end, depth int) {
 			one(operator, "+")
 		case r == '-' || r == '−' || r == '–' || r == '—':
 			if l.hyphen(at, end, size) {
+				if at > 0 && l.text[at-1] == ' ' && at+size < end && l.text[at+size] == ' ' {
+					one(boundary, "-") // a dash, or a name is subtracted
+					break
+				}
 				l.spaced = true
 				at += size
 				break
@@ -160,7 +166,7 @@ func (l *lexer) hyphen(at, end, size int) bool {
 	return unicode.IsLetter(r) || r == '-'
 }
 
-// number reads digits with thousands separators and decimals: 1,234.5 1234.5 .5
+// number reads digits with thousands separators and decimals: 1,234.5 1234.5 .5 0.333…
 func (l *lexer) number(at, end int) int {
 	start := at
 	var digits strings.Builder
@@ -185,6 +191,11 @@ func (l *lexer) number(at, end int) int {
 		for at++; at < end && isDigit(l.text[at:]); at++ {
 			digits.WriteByte(l.text[at])
 			decimals++
+		}
+		for _, dots := range []string{"...", "…"} {
+			if strings.HasPrefix(l.text[at:end], dots) {
+				at += len(dots)
+			}
 		}
 	}
 	value := new(big.Rat)
@@ -363,6 +374,23 @@ func spell(tokens []token) []token {
 				if before.kind == operator && before.text != "-" && starts {
 					continue // "divided by", "multiplied by"
 				}
+			case "equals":
+				if operand && starts {
+					t.kind, t.text, t.spelled = equals, "=", true
+				}
+			case "equal":
+				if before.kind == word && before.text == "is" && after(1).text == "to" && (after(2).kind == number || after(2).kind == open) {
+					out[len(out)-1] = token{kind: equals, text: "=", start: before.start, end: t.end, spelled: true}
+					continue
+				}
+			case "to":
+				if before.kind == equals {
+					continue
+				}
+			case "is":
+				if starts && before.kind != word && computing(out) {
+					t.kind, t.text, t.spelled = equals, "=", true
+				}
 			case "of":
 				if starts && (before.kind == percent || before.kind == shut || ratio(out)) {
 					op = "of"
@@ -382,12 +410,27 @@ func spell(tokens []token) []token {
 				}
 			}
 			if op != "" {
-				t.kind, t.text = operator, op
+				t.kind, t.text, t.spelled = operator, op, op != "of" && t.text != "x"
 			}
 		}
+		t.after = t.kind == operator && len(out) > 0 && out[len(out)-1].kind == operator
 		out = append(out, t)
 	}
 	return out
+}
+
+// computing reports whether tokens end in an operation: an operator, an operand, and closing signs.
+func computing(tokens []token) bool {
+	for i := len(tokens) - 1; i >= max(0, len(tokens)-4); i-- {
+		switch tokens[i].kind {
+		case operator:
+			return i < len(tokens)-1
+		case number, shut, percent:
+		default:
+			return false
+		}
+	}
+	return false
 }
 
 // ratio reports whether the tokens end in a/b, so that "of" behind them multiplies.

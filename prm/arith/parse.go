@@ -208,6 +208,9 @@ func (p *parser) suffix(v value) value {
 			break
 		}
 		if t.kind == word {
+			if joins[t.text] {
+				return v
+			}
 			units = append(units, t.text)
 		}
 		at++
@@ -221,6 +224,9 @@ func (p *parser) suffix(v value) value {
 	p.at = at
 	return v
 }
+
+// joins are words that begin something new: no unit has them.
+var joins = map[string]bool{"or": true, "and": true, "because": true, "since": true, "so": true, "if": true, "when": true, "but": true, "then": true, "is": true, "are": true}
 
 func isSyntax(err error) bool { return errors.Is(err, ErrSyntax) }
 
