@@ -3,6 +3,7 @@ package ollama
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -216,13 +217,17 @@ func fault(ctx context.Context, op string, err error) error {
 	out := &adapters.UpstreamError{Op: op, Err: err}
 	var status api.StatusError
 	var auth api.AuthorizationError
+	var transport *url.Error
+	var syntax *json.SyntaxError
 	switch {
 	case errors.As(err, &status):
 		out.Status, out.Message = status.StatusCode, status.ErrorMessage
 	case errors.As(err, &auth):
 		out.Status, out.Message = auth.StatusCode, "the server wants a key"
-	default:
+	case errors.As(err, &transport), errors.As(err, &syntax), errors.Is(err, io.ErrUnexpectedEOF):
 		out.Message = "no answer from the server, or one that can't be read"
+	default: // an error object inside a stream comes as its bare words
+		out.Status, out.Message = http.StatusBadGateway, err.Error()
 	}
 	return out
 }

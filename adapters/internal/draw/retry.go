@@ -26,9 +26,7 @@ func Retry(ctx context.Context, tries int, open func() error) error {
 		switch {
 		case err == nil:
 			return struct{}{}, nil
-		case ctx.Err() != nil:
-			return struct{}{}, backoff.Permanent(ctx.Err())
-		case !errors.As(err, &upstream) || !passing(upstream.Status) || upstream.RetryAfter > longest:
+		case ctx.Err() != nil, !errors.As(err, &upstream) || !passing(upstream.Status) || upstream.RetryAfter > longest:
 			return struct{}{}, backoff.Permanent(err)
 		case upstream.RetryAfter > 0:
 			return struct{}{}, errors.Join(err, &backoff.RetryAfterError{Duration: upstream.RetryAfter})
@@ -36,9 +34,6 @@ func Retry(ctx context.Context, tries int, open func() error) error {
 			return struct{}{}, err
 		}
 	}, backoff.WithBackOff(wait), backoff.WithMaxTries(uint(tries)), backoff.WithMaxElapsedTime(0))
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
 	var permanent *backoff.PermanentError
 	if errors.As(err, &permanent) {
 		return permanent.Err

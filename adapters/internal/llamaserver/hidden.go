@@ -66,7 +66,7 @@ func pool(rows [][]float32, ends []int, span adapters.Span) (adapters.State, err
 	var state adapters.State
 	n, begin := 0, 0
 	for i, end := range ends {
-		if end > span.Start && begin < span.End && end > begin {
+		if span.Start < span.End && end > span.Start && begin < span.End && end > begin {
 			if state.Mean == nil {
 				state.Mean = make([]float32, len(rows[i]))
 			}

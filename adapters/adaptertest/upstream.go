@@ -1,0 +1,363 @@
+// Package adaptertest holds the contract that every adapter meets, and a fake endpoint to meet it on.
+package adaptertest
+
+import (
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"aprm/adapters"
+)
+
+// Upstream is a fake endpoint that serves one model in both dialects. Its text is a function of the request; set the fields
+// before the first one.
+type Upstream struct {
+	URL string
+
+	OwnedBy    string           // what /v1/models says: "vllm", "llamacpp"
+	Prefill    adapters.Prefill // what it does with a trailing assistant message; "" continues it
+	NoN        bool             // answers one completion whatever n is
+	NoLogProbs bool
+	StopReason bool // names the stop string, as vLLM does
+	NoHidden   bool
+
+	// Fault says what goes wrong with the n-th generating request, from 0; nil for nothing.
+	Fault func(n int) Fault
+
+	// Endless makes every answer go on until the client leaves; Left gets a value when one does.
+	Endless bool
+	Left    chan struct{}
+
+	mu       sync.Mutex
+	requests []Asked
+}
+
+// Fault is something that goes wrong with a request.
+type Fault struct {
+	Status     int    // answer this status instead
+	RetryAfter string // with this header
+	CutAfter   int    // close the connection after so many tokens; -1 before the first
+	Malformed  bool   // send a chunk that is no JSON after the first token
+	InStream   string // send an error object with this message after the first token
+}
+
+// Asked is a generating request as it came over the wire.
+type Asked struct {
+	Path   string
+	Header http.Header
+	Body   map[string]json.RawMessage
+}
+
+// Start serves u until the test ends.
+func (u *Upstream) Start(t testing.TB) *Upstream {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"object":"list","data":[{"id":"fake","object":"model","owned_by":%q}]}`, u.OwnedBy)
+	})
+	mux.HandleFunc("POST /v1/chat/completions", u.openAI)
+	mux.HandleFunc("POST /api/chat", u.ollama)
+	mux.HandleFunc("POST /api/show", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"capabilities":["completion","tools"]}`)
+	})
+	mux.HandleFunc("POST /api/embed", u.embed)
+	mux.HandleFunc("POST /embedding", u.embedding)
+	mux.HandleFunc("POST /tokenize", u.tokenize)
+	u.Left = make(chan struct{}, 64)
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	u.URL = server.URL
+	return u
+}
+
+// Requests are the generating requests so far.
+func (u *Upstream) Requests() []Asked {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return slices.Clone(u.requests)
+}
+
+// Forget drops the requests so far, those of the probes for example, and counts faults from 0 again.
+func (u *Upstream) Forget() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.requests = nil
+}
+
+// ask is what both dialects boil down to.
+type ask struct {
+	messages    []adapters.Message
+	n           int
+	maxTokens   int
+	stop        []string
+	seed        int64
+	temperature float64
+	logprobs    bool
+	top         int
+}
+
+// note keeps a request and returns what is to go wrong with it.
+func (u *Upstream) note(r *http.Request) (Asked, Fault) {
+	asked := Asked{Path: r.URL.Path, Header: r.Header.Clone()}
+	if data, err := io.ReadAll(r.Body); err == nil {
+		_ = json.Unmarshal(data, &asked.Body) // a body that is no object has no fields
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	n := len(u.requests)
+	u.requests = append(u.requests, asked)
+	if u.Fault == nil {
+		return asked, Fault{}
+	}
+	return asked, u.Fault(n)
+}
+
+// Field decodes a field of the request; the zero value when it isn't there.
+func Field[T any](a Asked, name string) T {
+	var v T
+	_ = json.Unmarshal(a.Body[name], &v) // an absent field is the zero value
+	return v
+}
+
+var pieces = regexp.MustCompile(`\n+|[^\s]+|[ ]+[^\s]*`)
+
+// reply returns the tokens of completion i and why it ends: "stop", a stop string, or "length".
+func (u *Upstream) reply(a ask, i int) (tokens []string, finish, stopString string) {
+	text := u.text(a, i)
+	finish = "stop"
+	for _, s := range a.stop {
+		if at := strings.Index(text, s); at >= 0 {
+			text, stopString = text[:at], s
+		}
+	}
+	tokens = pieces.FindAllString(text, -1)
+	if a.maxTokens > 0 && len(tokens) > a.maxTokens {
+		tokens, finish, stopString = tokens[:a.maxTokens], "length", ""
+	}
+	return tokens, finish, stopString
+}
+
+// text is what the model says.
+func (u *Upstream) text(a ask, i int) string {
+	last := a.messages[len(a.messages)-1]
+	if last.Role == adapters.Assistant {
+		rest := "Then 2 + 3 = 5.\n#### 5"
+		if strings.HasSuffix(last.Content, "June,") {
+			rest = " July, August, September."
+		}
+		switch u.Prefill {
+		case adapters.PrefillNone:
+			return "I would rather begin anew.\n" + rest
+		case adapters.PrefillEchoed:
+			return last.Content + rest
+		}
+		return rest
+	}
+	switch {
+	case strings.Contains(last.Content, "in words"):
+		return "one, two, three, four, five, six."
+	case strings.Contains(last.Content, "eight digits"):
+		h := fnv.New32a()
+		fmt.Fprint(h, a.seed+int64(i))
+		return fmt.Sprintf("%d %d", h.Sum32()%10000, h.Sum32()/10000%10000)
+	}
+	return fmt.Sprintf("First, 1 + 1 = 2 (%d).\nThen 2 + 3 = 5.\n#### 5", a.seed+int64(i))
+}
+
+// stream sends tokens one by one with the fault that is due. end is called when nothing went wrong.
+func (u *Upstream) stream(w http.ResponseWriter, r *http.Request, f Fault, tokens []string, send func(token string), broken func(kind Fault), end func()) {
+	flush := func() { w.(http.Flusher).Flush() }
+	if f.CutAfter < 0 {
+		panic(http.ErrAbortHandler)
+	}
+	for i, t := range tokens {
+		if f.CutAfter > 0 && i == f.CutAfter {
+			panic(http.ErrAbortHandler)
+		}
+		send(t)
+		flush()
+		if i == 0 && (f.Malformed || f.InStream != "") {
+			broken(f)
+			flush()
+			return
+		}
+	}
+	for u.Endless {
+		send(" on")
+		flush()
+		if r.Context().Err() != nil {
+			u.Left <- struct{}{}
+			return
+		}
+	}
+	end()
+}
+
+func (u *Upstream) openAI(w http.ResponseWriter, r *http.Request) {
+	asked, f := u.note(r)
+	if f.Status != 0 {
+		refuse(w, f, `{"error":{"message":"the fake says %d","type":"fake"}}`)
+		return
+	}
+	a := ask{messages: Field[[]adapters.Message](asked, "messages"), n: max(1, Field[int](asked, "n")), maxTokens: Field[int](asked, "max_tokens"),
+		stop: Field[[]string](asked, "stop"), seed: Field[int64](asked, "seed"), logprobs: Field[bool](asked, "logprobs"), top: Field[int](asked, "top_logprobs")}
+	if u.NoN {
+		a.n = 1
+	}
+	if !Field[bool](asked, "stream") {
+		fmt.Fprint(w, `{"id":"x","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}]}`)
+		return
+	}
+	w.Header().Set("Content-Type", "text/event-stream")
+	chunk := func(choices string) {
+		fmt.Fprintf(w, "data: {\"id\":\"x\",\"object\":\"chat.completion.chunk\",\"choices\":[%s]}\n\n", choices)
+	}
+	spent := 0
+	for i := range a.n {
+		tokens, finish, stopString := u.reply(a, i)
+		spent += len(tokens)
+		if a.messages[len(a.messages)-1].Role == adapters.Assistant && u.Prefill == adapters.PrefillEchoed {
+			// The echo comes first, in two pieces and without log-probabilities, as generated text it is not.
+			prefix := a.messages[len(a.messages)-1].Content
+			rest, _ := strings.CutPrefix(strings.Join(tokens, ""), prefix)
+			for _, piece := range []string{prefix[:len(prefix)/2], prefix[len(prefix)/2:]} {
+				chunk(fmt.Sprintf(`{"index":%d,"delta":{"content":%q},"finish_reason":null}`, i, piece))
+			}
+			tokens = pieces.FindAllString(rest, -1)
+		}
+		send := func(token string) {
+			chunk(fmt.Sprintf(`{"index":%d,"delta":{"content":%q},"logprobs":%s,"finish_reason":null}`, i, token, u.logprobs(a, token, `{"content":[%s]}`)))
+		}
+		broken := func(f Fault) {
+			if f.Malformed {
+				fmt.Fprint(w, "data: {\"choices\": oops\n\n")
+				return
+			}
+			fmt.Fprintf(w, "data: {\"error\":{\"message\":%q,\"type\":\"server_error\"}}\n\n", f.InStream)
+		}
+		whole := false
+		u.stream(w, r, f, tokens, send, broken, func() { whole = true })
+		if !whole {
+			return
+		}
+		reason := ""
+		if u.StopReason {
+			reason = `,"stop_reason":null`
+			if stopString != "" {
+				reason = fmt.Sprintf(`,"stop_reason":%q`, stopString)
+			}
+		}
+		chunk(fmt.Sprintf(`{"index":%d,"delta":{},"finish_reason":%q%s}`, i, finish, reason))
+	}
+	fmt.Fprintf(w, "data: {\"id\":\"x\",\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":%d}}\n\ndata: [DONE]\n\n", spent)
+}
+
+func (u *Upstream) logprobs(a ask, token, wrap string) string {
+	if !a.logprobs || u.NoLogProbs {
+		return "null"
+	}
+	top := "[]"
+	if a.top > 0 {
+		top = fmt.Sprintf(`[{"token":%q,"logprob":-0.5},{"token":"other","logprob":-2}]`, token)
+	}
+	return fmt.Sprintf(wrap, fmt.Sprintf(`{"token":%q,"logprob":-0.5,"top_logprobs":%s}`, token, top))
+}
+
+func (u *Upstream) ollama(w http.ResponseWriter, r *http.Request) {
+	asked, f := u.note(r)
+	if f.Status != 0 {
+		refuse(w, f, `{"error":"the fake says %d"}`)
+		return
+	}
+	options := Asked{Body: Field[map[string]json.RawMessage](asked, "options")}
+	a := ask{messages: Field[[]adapters.Message](asked, "messages"), maxTokens: Field[int](options, "num_predict"), stop: Field[[]string](options, "stop"),
+		seed: Field[int64](options, "seed"), logprobs: Field[bool](asked, "logprobs"), top: Field[int](asked, "top_logprobs")}
+	tokens, finish, _ := u.reply(a, 0)
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	u.stream(w, r, f, tokens, func(token string) {
+		fmt.Fprintf(w, "{\"model\":\"fake\",\"message\":{\"role\":\"assistant\",\"content\":%q},\"logprobs\":%s,\"done\":false}\n", token, u.logprobs(a, token, "[%s]"))
+	}, func(f Fault) {
+		if f.Malformed {
+			fmt.Fprint(w, "{oops\n")
+			return
+		}
+		fmt.Fprintf(w, "{\"error\":%q}\n", f.InStream)
+	}, func() {
+		fmt.Fprintf(w, "{\"model\":\"fake\",\"message\":{\"role\":\"assistant\",\"content\":\"\"},\"done\":true,\"done_reason\":%q,\"prompt_eval_count\":7,\"eval_count\":%d}\n", finish, len(tokens))
+	})
+}
+
+func refuse(w http.ResponseWriter, f Fault, body string) {
+	if f.RetryAfter != "" {
+		w.Header().Set("Retry-After", f.RetryAfter)
+	}
+	w.WriteHeader(f.Status)
+	fmt.Fprintf(w, body, f.Status)
+}
+
+// state is the hidden state at the end of a text: its length, so that a test can tell where it was taken.
+func state(length int) string { return fmt.Sprintf("[%d,%d,1,0]", length, -length) }
+
+func (u *Upstream) embedding(w http.ResponseWriter, r *http.Request) {
+	if u.NoHidden {
+		w.WriteHeader(http.StatusNotImplemented)
+		return
+	}
+	var rows []string
+	at := 0
+	for _, token := range u.tokensOf(r) {
+		at += len(token)
+		rows = append(rows, state(at))
+	}
+	fmt.Fprintf(w, `[{"index":0,"embedding":[%s]}]`, strings.Join(rows, ","))
+}
+
+func (u *Upstream) tokenize(w http.ResponseWriter, r *http.Request) {
+	var out []string
+	for i, token := range u.tokensOf(r) {
+		piece, _ := json.Marshal(token) // a string always marshals
+		if strings.ContainsRune(token, '×') {
+			piece, _ = json.Marshal(slices.Collect(func(yield func(int) bool) {
+				for _, b := range []byte(token) {
+					if !yield(int(b)) {
+						return
+					}
+				}
+			}))
+		}
+		out = append(out, fmt.Sprintf(`{"id":%d,"piece":%s}`, i, piece))
+	}
+	fmt.Fprintf(w, `{"tokens":[%s]}`, strings.Join(out, ","))
+}
+
+func (u *Upstream) tokensOf(r *http.Request) []string {
+	var body struct {
+		Content string `json:"content"`
+	}
+	_ = json.NewDecoder(r.Body).Decode(&body) // no content, no tokens
+	return pieces.FindAllString(body.Content, -1)
+}
+
+func (u *Upstream) embed(w http.ResponseWriter, r *http.Request) {
+	if u.NoHidden {
+		w.WriteHeader(http.StatusNotImplemented)
+		fmt.Fprint(w, `{"error":"this model does not support embeddings"}`)
+		return
+	}
+	var body struct {
+		Input []string `json:"input"`
+	}
+	_ = json.NewDecoder(r.Body).Decode(&body) // no input, no states
+	var rows []string
+	for _, text := range body.Input {
+		rows = append(rows, state(len(text)))
+	}
+	fmt.Fprintf(w, `{"model":"fake","embeddings":[%s]}`, strings.Join(rows, ","))
+}

@@ -1,0 +1,397 @@
+package openai
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"aprm/adapters"
+	"aprm/adapters/adaptertest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// open returns a client of a fake endpoint, and drops the requests of its probes.
+func open(t *testing.T, u *adaptertest.Upstream, change func(*Config)) *Client {
+	t.Helper()
+	u.Start(t)
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	cfg := Config{URL: u.URL + "/v1", Model: "fake", Transport: transport}
+	if change != nil {
+		change(&cfg)
+	}
+	c, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fault := u.Fault
+	endless := u.Endless
+	u.Fault, u.Endless = nil, false
+	if _, err := c.Capabilities(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	u.Fault, u.Endless = fault, endless
+	u.Forget()
+	return c
+}
+
+var ask = []adapters.Message{{Role: adapters.User, Content: "What is 2 + 3?"}}
+
+func TestContract(t *testing.T) {
+	for name, u := range map[string]*adaptertest.Upstream{
+		"as vLLM":             {OwnedBy: "vllm", StopReason: true, NoHidden: true},
+		"as llama-server":     {OwnedBy: "llamacpp", Prefill: adapters.PrefillEchoed},
+		"as OpenAI":           {OwnedBy: "openai", Prefill: adapters.PrefillNone, NoHidden: true},
+		"without n, logprobs": {NoN: true, NoLogProbs: true, NoHidden: true},
+	} {
+		t.Run(name, func(t *testing.T) { adaptertest.Contract(t, open(t, u, nil)) })
+	}
+}
+
+// TestRealContract holds the contract on a real server: SIDECAR_TEST_OPENAI_URL and SIDECAR_TEST_MODEL name it,
+// SIDECAR_TEST_HIDDEN_URL a llama-server of the same model started with --embeddings --pooling none.
+func TestRealContract(t *testing.T) {
+	url, model := os.Getenv("SIDECAR_TEST_OPENAI_URL"), os.Getenv("SIDECAR_TEST_MODEL")
+	if url == "" || model == "" {
+		t.Skip("SIDECAR_TEST_OPENAI_URL and SIDECAR_TEST_MODEL name no server")
+	}
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	c, err := New(Config{URL: url, Model: model, HiddenURL: os.Getenv("SIDECAR_TEST_HIDDEN_URL"), Transport: transport})
+	if err != nil {
+		t.Fatal(err)
+	}
+	adaptertest.Contract(t, c)
+}
+
+func TestCapabilities(t *testing.T) {
+	hidden := adapters.HiddenCapabilities{Kind: adapters.HiddenTokens, Width: 4}
+	for _, test := range []struct {
+		u    *adaptertest.Upstream
+		want adapters.Capabilities
+	}{
+		{&adaptertest.Upstream{OwnedBy: "vllm", StopReason: true, NoHidden: true}, adapters.Capabilities{Server: "vllm", N: true, StopReason: true,
+			LogProbs: true, TopLogProbs: true, Prefill: adapters.PrefillContinued, Hidden: adapters.HiddenCapabilities{Kind: adapters.HiddenNone}}},
+		{&adaptertest.Upstream{OwnedBy: "llamacpp", Prefill: adapters.PrefillEchoed}, adapters.Capabilities{Server: "llamacpp", N: true, LogProbs: true,
+			TopLogProbs: true, Prefill: adapters.PrefillEchoed, Hidden: hidden}},
+		{&adaptertest.Upstream{NoN: true, NoLogProbs: true, Prefill: adapters.PrefillNone}, adapters.Capabilities{Prefill: adapters.PrefillNone, Hidden: hidden}},
+	} {
+		test.want.Model, test.want.Streaming, test.want.Stop, test.want.Seed, test.want.Tools = "fake", true, true, true, true
+		got, err := open(t, test.u, nil).Capabilities(t.Context())
+		if err != nil || got != test.want {
+			t.Errorf("%v\n got %+v\nwant %+v", err, got, test.want)
+		}
+	}
+}
+
+// TestBytes holds what really goes over the wire, where the SDK would leave it out or has no field for it.
+func TestBytes(t *testing.T) {
+	u := &adaptertest.Upstream{OwnedBy: "vllm", NoHidden: true}
+	c := open(t, u, func(cfg *Config) { cfg.Key = "secret" })
+	seed := int64(40)
+	prefilled := append(ask[:1:1], adapters.Message{Role: adapters.Assistant, Content: "First"})
+	for _, req := range []adapters.Request{
+		{Messages: ask, Seed: &seed, MaxTokens: 9, N: 2, TopLogProbs: 3, TopP: 0.5},
+		{Messages: prefilled, N: 2, Seed: &seed, OneStep: true},
+	} {
+		if _, err := c.Generate(t.Context(), req); err != nil {
+			t.Fatal(err)
+		}
+	}
+	asked := u.Requests()
+	if len(asked) != 3 {
+		t.Fatalf("%d requests, want one for two completions and two for two steps", len(asked))
+	}
+	want := func(i int, field, value string) {
+		t.Helper()
+		if got := string(asked[i].Body[field]); got != value {
+			t.Errorf("request %d: %s is %s, want %s", i, field, got, value)
+		}
+	}
+	want(0, "temperature", "0")
+	want(0, "n", "2")
+	want(0, "seed", "40")
+	want(0, "max_tokens", "9")
+	want(0, "top_logprobs", "3")
+	want(0, "top_p", "0.5")
+	want(0, "stream_options", `{"include_usage":true}`)
+	want(0, "continue_final_message", "")
+	seeds := map[string]bool{}
+	for i := 1; i < 3; i++ {
+		want(i, "continue_final_message", "true")
+		want(i, "add_generation_prompt", "false")
+		seeds[string(asked[i].Body["seed"])] = true
+	}
+	if !seeds["40"] || !seeds["41"] {
+		t.Errorf("the steps' seeds are %v, want 40 and 41", seeds)
+	}
+	if got := asked[0].Header.Get("Authorization"); got != "Bearer secret" {
+		t.Errorf("Authorization %q", got)
+	}
+}
+
+func TestAuthorization(t *testing.T) {
+	u := &adaptertest.Upstream{NoHidden: true}
+	c := open(t, u, nil)
+	if _, err := c.Generate(adapters.WithAuthorization(t.Context(), "Bearer theirs"), adapters.Request{Messages: ask}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Generate(t.Context(), adapters.Request{Messages: ask}); err != nil {
+		t.Fatal(err)
+	}
+	asked := u.Requests()
+	if a, b := asked[0].Header.Get("Authorization"), asked[1].Header.Get("Authorization"); a != "Bearer theirs" || b != "" {
+		t.Errorf("sent %q, then %q", a, b)
+	}
+}
+
+func TestStopReason(t *testing.T) {
+	done, err := open(t, &adaptertest.Upstream{StopReason: true, NoHidden: true}, nil).Generate(t.Context(), adapters.Request{Messages: ask, Stop: []string{"Then"}})
+	if err != nil || done[0].Finish != adapters.FinishStop || done[0].StopString != "Then" {
+		t.Errorf("%+v, %v", done, err)
+	}
+}
+
+func TestWithoutPrefillItAsksInWords(t *testing.T) {
+	u := &adaptertest.Upstream{Prefill: adapters.PrefillNone, NoHidden: true}
+	c := open(t, u, nil)
+	if _, err := c.Generate(t.Context(), adapters.Request{Messages: append(ask[:1:1], adapters.Message{Role: adapters.Assistant, Content: "First, one."})}); err != nil {
+		t.Fatal(err)
+	}
+	messages := adaptertest.Field[[]adapters.Message](u.Requests()[0], "messages")
+	last := messages[len(messages)-1]
+	if last.Role != adapters.User || !strings.Contains(last.Content, "First, one.") {
+		t.Errorf("the last message is %+v", last)
+	}
+}
+
+func TestOneStepStopsTheEndpoint(t *testing.T) {
+	u := &adaptertest.Upstream{Endless: true, NoHidden: true}
+	c := open(t, u, nil)
+	done, err := c.Generate(t.Context(), adapters.Request{Messages: ask, N: 2, OneStep: true, LogProbs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range done {
+		if d.Finish != adapters.FinishCut || !strings.HasPrefix(d.Text, "First, 1 + 1 = 2") || strings.Contains(d.Text, "\n") {
+			t.Errorf("%q, finish %q", d.Text, d.Finish)
+		}
+		if spelt := len(d.Tokens); spelt == 0 || spelt > 9 {
+			t.Errorf("%d tokens for %q", spelt, d.Text)
+		}
+	}
+	<-u.Left
+	<-u.Left // both streams were closed, or this test hangs
+}
+
+func TestFaults(t *testing.T) {
+	on := func(f adaptertest.Fault, requests ...int) func(int) adaptertest.Fault {
+		return func(n int) adaptertest.Fault {
+			for _, r := range requests {
+				if n == r {
+					return f
+				}
+			}
+			return adaptertest.Fault{}
+		}
+	}
+	for _, test := range []struct {
+		name     string
+		fault    func(int) adaptertest.Fault
+		requests int    // made for two completions in one request
+		err      string // "" for none
+		status   int
+	}{
+		{"500 once", on(adaptertest.Fault{Status: 500}, 0), 2, "", 0},
+		{"429 once", on(adaptertest.Fault{Status: 429}, 0), 2, "", 0},
+		{"closed before the first byte, once", on(adaptertest.Fault{CutAfter: -1}, 0), 2, "", 0},
+		{"400", on(adaptertest.Fault{Status: 400}, 0, 1), 1, "the fake says 400", 400},
+		{"401", on(adaptertest.Fault{Status: 401}, 0, 1), 1, "the fake says 401", 401},
+		{"500 always", on(adaptertest.Fault{Status: 500}, 0, 1), 2, "the fake says 500", 500},
+		{"cut in mid-stream", on(adaptertest.Fault{CutAfter: 3}, 0), 1, "can't be read", 0},
+		{"a malformed chunk", on(adaptertest.Fault{Malformed: true}, 0), 1, "can't be read", 0},
+		{"an error in the stream", on(adaptertest.Fault{InStream: "out of memory"}, 0), 1, "out of memory", 502},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			u := &adaptertest.Upstream{Fault: test.fault, NoHidden: true}
+			c := open(t, u, func(cfg *Config) { cfg.Tries = 2 })
+			done, err := c.Generate(t.Context(), adapters.Request{Messages: ask, N: 2})
+			if err == nil {
+				err = done[1].Err
+			}
+			if got := len(u.Requests()); got != test.requests {
+				t.Errorf("%d requests, want %d", got, test.requests)
+			}
+			if test.err == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			var upstream *adapters.UpstreamError
+			if !errors.As(err, &upstream) || !strings.Contains(err.Error(), test.err) || upstream.Status != test.status {
+				t.Errorf("%v, want an UpstreamError %d with %q", err, test.status, test.err)
+			}
+		})
+	}
+}
+
+// TestOneDeadStep: the candidates of a step are requests of their own, so one can die alone.
+func TestOneDeadStep(t *testing.T) {
+	u := &adaptertest.Upstream{NoHidden: true, Fault: func(n int) adaptertest.Fault {
+		if n == 1 {
+			return adaptertest.Fault{Status: 400}
+		}
+		return adaptertest.Fault{}
+	}}
+	done, err := open(t, u, nil).Generate(t.Context(), adapters.Request{Messages: ask, N: 3, OneStep: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead := 0
+	for _, d := range done {
+		if d.Err != nil {
+			dead++
+		} else if d.Text == "" {
+			t.Error("a survivor says nothing")
+		}
+	}
+	if dead != 1 {
+		t.Errorf("%d are dead, want 1", dead)
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	u := &adaptertest.Upstream{NoHidden: true, Fault: func(int) adaptertest.Fault { return adaptertest.Fault{Status: 429, RetryAfter: "3600"} }}
+	_, err := open(t, u, nil).Generate(t.Context(), adapters.Request{Messages: ask})
+	var upstream *adapters.UpstreamError
+	if !errors.As(err, &upstream) || upstream.RetryAfter != time.Hour || len(u.Requests()) != 1 {
+		t.Errorf("%v after %d requests: an hour is longer than anyone waits, and the caller should know", err, len(u.Requests()))
+	}
+}
+
+func TestSilence(t *testing.T) {
+	release := make(chan struct{})
+	u := &adaptertest.Upstream{NoHidden: true}
+	c := open(t, u, func(cfg *Config) { cfg.Tries = 1 })
+	c.cfg.Idle = 30 * time.Millisecond // only now: the probes may take their time
+	u.Fault = func(int) adaptertest.Fault { <-release; return adaptertest.Fault{} }
+	_, err := c.Generate(t.Context(), adapters.Request{Messages: ask})
+	close(release)
+	var upstream *adapters.UpstreamError
+	if !errors.As(err, &upstream) || upstream.Status != http.StatusGatewayTimeout {
+		t.Errorf("%v, want a gateway time-out", err)
+	}
+}
+
+func TestCancel(t *testing.T) {
+	u := &adaptertest.Upstream{Endless: true, NoHidden: true}
+	c := open(t, u, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() {
+		got, err := c.Generate(ctx, adapters.Request{Messages: ask, N: 2})
+		if err == nil {
+			err = got[0].Err // what came before the client left is kept
+		}
+		done <- err
+	}()
+	for len(u.Requests()) == 0 {
+		time.Sleep(time.Millisecond) // until the endpoint has it
+	}
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	<-u.Left
+}
+
+func TestHiddenSpans(t *testing.T) {
+	c := open(t, &adaptertest.Upstream{}, nil)
+	text := "a b×c d\ne"
+	states, err := c.Hidden(t.Context(), text, []adapters.Span{{Start: 0, End: 6}, {Start: 6, End: len(text)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The fake's state is where a token ends: "a" 1, " b×c" 6, " d" 8, "\n" 9, "e" 10.
+	if got := states[0]; got.Last[0] != 6 || got.Mean[0] != 3.5 {
+		t.Errorf("first span: last %v, mean %v", got.Last, got.Mean)
+	}
+	if got := states[1]; got.Last[0] != 10 || got.Mean[0] != 9 {
+		t.Errorf("second span: last %v, mean %v", got.Last, got.Mean)
+	}
+	if _, err := c.Hidden(t.Context(), text, []adapters.Span{{Start: 3, End: 3}}); err == nil {
+		t.Error("an empty span has a state")
+	}
+	none := open(t, &adaptertest.Upstream{NoHidden: true}, nil)
+	if _, err := none.Hidden(t.Context(), text, nil); !errors.Is(err, adapters.ErrUnsupported) {
+		t.Errorf("without hidden states: %v", err)
+	}
+}
+
+func TestHiddenURLMustAnswer(t *testing.T) {
+	u := (&adaptertest.Upstream{NoHidden: true}).Start(t)
+	c, err := New(Config{URL: u.URL, Model: "fake", HiddenURL: u.URL, Tries: 1, Transport: &http.Transport{DisableKeepAlives: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Capabilities(t.Context()); err == nil || !strings.Contains(err.Error(), "hidden states at") {
+		t.Errorf("a server named for hidden states that has none: %v", err)
+	}
+}
+
+func TestNew(t *testing.T) {
+	for _, cfg := range []Config{{}, {URL: "localhost:8000", Model: "m"}, {URL: "http://h"}, {URL: "://", Model: "m"}} {
+		if _, err := New(cfg); err == nil {
+			t.Errorf("%+v is taken", cfg)
+		}
+	}
+}
+
+// FuzzStream: whatever an endpoint sends, the stop reader passes it on unchanged and doesn't panic.
+func FuzzStream(f *testing.F) {
+	f.Add("data: {\"choices\":[{\"index\":0,\"stop_reason\":\"x\"}]}\n\ndata: [DONE]\n", 3)
+	f.Add("data: {\"stop_reason\"", 1)
+	f.Fuzz(func(t *testing.T, stream string, size int) {
+		size = 1 + (size&0x7fffffff)%64
+		r := &stopReader{ReadCloser: readCloser{strings.NewReader(stream)}, call: &call{}}
+		var out strings.Builder
+		buf := make([]byte, size)
+		for {
+			n, err := r.Read(buf)
+			out.Write(buf[:n])
+			if err != nil {
+				break
+			}
+		}
+		if out.String() != stream {
+			t.Errorf("%q became %q", stream, out.String())
+		}
+	})
+}
+
+type readCloser struct{ *strings.Reader }
+
+func (readCloser) Close() error { return nil }
+
+func TestMergeKeepsTheRest(t *testing.T) {
+	r, _ := http.NewRequest(http.MethodPost, "http://h", strings.NewReader(`{"model":"m","n":2}`))
+	if err := merge(r, map[string]any{"temperature": 0.0}); err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]any
+	if err := json.NewDecoder(r.Body).Decode(&got); err != nil {
+		t.Fatal(err)
+	}
+	if got["model"] != "m" || got["n"] != 2.0 || got["temperature"] != 0.0 || len(got) != 3 {
+		t.Errorf("sent %v", got)
+	}
+}

@@ -1,0 +1,216 @@
+package recorded
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"aprm/adapters"
+	"aprm/adapters/adaptertest"
+	"aprm/adapters/openai"
+)
+
+// counting answers differently each time, so that a repeated answer must come from the file.
+type counting struct {
+	caps  adapters.Capabilities
+	calls int
+	err   error // of the call
+	dead  bool  // the second completion fails
+}
+
+func (c *counting) Capabilities(context.Context) (adapters.Capabilities, error) { return c.caps, nil }
+
+func (c *counting) Generate(_ context.Context, req adapters.Request) ([]adapters.Completion, error) {
+	if c.calls++; c.err != nil {
+		return nil, c.err
+	}
+	done := []adapters.Completion{{Text: strings.Repeat("x", c.calls), Usage: adapters.Usage{CompletionTokens: c.calls}}, {Text: "second"}}
+	if c.dead {
+		done[1].Err = errors.New("died")
+	}
+	return done, nil
+}
+
+func (c *counting) Hidden(_ context.Context, _ string, spans []adapters.Span) ([]adapters.State, error) {
+	c.calls++
+	return []adapters.State{{Last: []float32{0.1, 1.0 / 3}}, {Last: []float32{float32(c.calls), 2}, Mean: []float32{1e-3, -7}}}, nil
+}
+
+func wrap(t *testing.T, live adapters.LLM, path string) *LLM {
+	t.Helper()
+	l, err := Wrap(live, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+func request(seed int64) adapters.Request {
+	return adapters.Request{Messages: []adapters.Message{{Role: adapters.User, Content: "Q"}}, N: 2, Seed: &seed}
+}
+
+func TestAskedOnceAndReplayed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "deep", "answers.jsonl")
+	live := &counting{caps: adapters.Capabilities{Model: "m"}}
+	l := wrap(t, live, path)
+	ctx := t.Context()
+	spans := []adapters.Span{{Start: 0, End: 1}, {Start: 1, End: 2}}
+	first, err1 := l.Generate(ctx, request(1))
+	states, err2 := l.Hidden(ctx, "text", spans)
+	again, err3 := l.Generate(ctx, request(1))
+	if err := errors.Join(err1, err2, err3); err != nil {
+		t.Fatal(err)
+	}
+	if live.calls != 2 || !reflect.DeepEqual(first, again) {
+		t.Errorf("%d calls, %+v and %+v", live.calls, first, again)
+	}
+	if other, err := l.Generate(ctx, request(2)); err != nil || reflect.DeepEqual(first, other) {
+		t.Errorf("another seed is another draw: %+v, %v", other, err)
+	}
+	if states[0].Last[1] == float32(1.0/3) || states[0].Mean != nil {
+		t.Error("live states should be rounded as the file's are")
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	zipped := filepath.Join(t.TempDir(), "answers.jsonl.gz")
+	compress(t, path, zipped)
+	for _, from := range []string{path, zipped} {
+		replay, err := Open(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		caps, err := replay.Capabilities(ctx)
+		if err != nil || caps.Model != "m" {
+			t.Errorf("%s: %+v, %v", from, caps, err)
+		}
+		told, err := replay.Generate(ctx, request(1))
+		if err != nil || !reflect.DeepEqual(told, first) {
+			t.Errorf("%s: %+v, %v", from, told, err)
+		}
+		seen, err := replay.Hidden(ctx, "text", spans)
+		if err != nil || !reflect.DeepEqual(seen, states) {
+			t.Errorf("%s: replayed %+v, live %+v, %v", from, seen, states, err)
+		}
+		if _, err := replay.Generate(ctx, request(3)); !errors.Is(err, ErrNotRecorded) {
+			t.Errorf("%s: %v, want ErrNotRecorded", from, err)
+		}
+	}
+}
+
+func compress(t *testing.T, from, to string) {
+	t.Helper()
+	data, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	w := gzip.NewWriter(&b)
+	if _, err := w.Write(data); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(w.Close(), os.WriteFile(to, []byte(b.String()), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestResumesBehindATornLine(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "answers.jsonl")
+	live := &counting{caps: adapters.Capabilities{Model: "m"}}
+	l := wrap(t, live, path)
+	for seed := range int64(2) {
+		if _, err := l.Generate(t.Context(), request(seed)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, data[:len(data)-9], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	live.calls = 0
+	l = wrap(t, live, path)
+	for range 2 {
+		for seed := range int64(2) {
+			if _, err := l.Generate(t.Context(), request(seed)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if live.calls != 1 {
+		t.Errorf("%d calls, want one for the answer that was torn", live.calls)
+	}
+	if _, err := Open(path); err != nil {
+		t.Errorf("the mended file: %v", err)
+	}
+}
+
+func TestNotKept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "answers.jsonl")
+	live := &counting{caps: adapters.Capabilities{Model: "m"}, dead: true}
+	l := wrap(t, live, path)
+	if done, err := l.Generate(t.Context(), request(1)); err != nil || done[1].Err == nil {
+		t.Errorf("%+v, %v: the survivors should come through", done, err)
+	}
+	live.dead, live.err = false, errors.New("all failed")
+	if _, err := l.Generate(t.Context(), request(1)); err == nil {
+		t.Error("a failure became an answer")
+	}
+	live.err = nil
+	if done, err := l.Generate(t.Context(), request(1)); err != nil || live.calls != 3 || done[1].Err != nil {
+		t.Errorf("%d calls, %+v, %v: failures are asked again", live.calls, done, err)
+	}
+}
+
+func TestAnotherModelIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "answers.jsonl")
+	l := wrap(t, &counting{caps: adapters.Capabilities{Model: "m"}}, path)
+	if _, err := l.Generate(t.Context(), request(1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l = wrap(t, &counting{caps: adapters.Capabilities{Model: "another"}}, path)
+	if _, err := l.Generate(t.Context(), request(1)); err == nil || !strings.Contains(err.Error(), "another") {
+		t.Errorf("%v, want a refusal", err)
+	}
+}
+
+func TestNoRecording(t *testing.T) {
+	for name, text := range map[string]string{"empty": "", "other lines": "{\"a\":1}\n", "no JSON": "hello\n"} {
+		path := filepath.Join(t.TempDir(), "x.jsonl")
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(path); err == nil {
+			t.Errorf("%s: taken for a recording", name)
+		}
+	}
+}
+
+// TestContract: recorded, an adapter is still an adapter.
+func TestContract(t *testing.T) {
+	u := (&adaptertest.Upstream{Prefill: adapters.PrefillEchoed}).Start(t)
+	live, err := openai.New(openai.Config{URL: u.URL, Model: "fake"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	adaptertest.Contract(t, wrap(t, live, filepath.Join(t.TempDir(), "answers.jsonl")))
+}

@@ -1,0 +1,297 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"math"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+
+	"aprm/adapters"
+	"aprm/generator"
+	"aprm/prm"
+	"aprm/prm/step"
+	"aprm/prm/train"
+	"aprm/sidecar/decode"
+)
+
+// script is an LLM that gives what it is told to and remembers what it was asked.
+type script struct {
+	mu       sync.Mutex
+	caps     adapters.Capabilities
+	answer   func(adapters.Request) []adapters.Completion
+	hiddenOf func(text string, span adapters.Span) adapters.State
+	failed   error
+
+	requests []adapters.Request
+	reads    []string
+}
+
+func (s *script) Generate(_ context.Context, req adapters.Request) ([]adapters.Completion, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests = append(s.requests, req)
+	return s.answer(req), nil
+}
+
+func (s *script) Hidden(_ context.Context, text string, spans []adapters.Span) ([]adapters.State, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reads = append(s.reads, text)
+	if s.failed != nil {
+		return nil, s.failed
+	}
+	var out []adapters.State
+	for _, span := range spans {
+		out = append(out, s.hiddenOf(text, span))
+	}
+	return out, nil
+}
+
+func (s *script) Capabilities(context.Context) (adapters.Capabilities, error) { return s.caps, nil }
+
+const width = 4
+
+// seeing is an LLM whose hidden states tell whether a step holds a 9.
+func seeing() *script {
+	return &script{
+		caps: adapters.Capabilities{Model: "m", Hidden: adapters.HiddenCapabilities{Kind: adapters.HiddenTokens, Width: width}},
+		hiddenOf: func(text string, span adapters.Span) adapters.State {
+			v := []float32{1, 0.5, 0.2, -1}
+			if strings.Contains(text[span.Start:span.End], "9") {
+				v = []float32{-1, 0.5, 0.2, 1}
+			}
+			return adapters.State{Last: v, Mean: v}
+		},
+	}
+}
+
+func with(t *testing.T, llm adapters.LLM, cfg Config) *Engine {
+	t.Helper()
+	cfg.Open = func(string) (adapters.LLM, error) { return llm, nil }
+	e, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func labelled(problem string, right bool, text string, prefix ...string) generator.Labelled {
+	l := generator.Labelled{Prefix: step.Trace{Problem: step.Problem{ID: problem, Question: "How many? " + problem}, Steps: prefix}, Text: text,
+		Step: generator.Right, Pair: problem}
+	if !right {
+		l.Step = generator.Wrong
+	}
+	return l
+}
+
+func lesson() []generator.Labelled {
+	var out []generator.Labelled
+	for i := range 60 {
+		p := string(rune('a'+i%26)) + strings.Repeat("x", i/26)
+		out = append(out, labelled(p, true, "Then 2 + 3 = 5.", "First, 1 + 1 = 2."), labelled(p, false, "Then 2 + 3 = 9.", "First, 1 + 1 = 2."))
+	}
+	return out
+}
+
+// taught returns a model that was trained through a Learner on the lesson.
+func taught(t *testing.T, e *Engine) *Learner {
+	t.Helper()
+	l := NewLearner(e, t.TempDir(), train.Options{Seed: 1, Epochs: 20})
+	if _, err := l.Learn(t.Context(), 0, lesson()); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestLearnThenServe(t *testing.T) {
+	llm := seeing()
+	e := with(t, llm, Config{})
+	learner := taught(t, e)
+	if err := e.Use(learner.Model()); err != nil {
+		t.Fatal(err)
+	}
+	if h := learner.Model().Header(); h.Model != "m" || h.Width != width {
+		t.Errorf("the checkpoint says model %q, width %d", h.Model, h.Width)
+	}
+	trace := step.Trace{Problem: step.Problem{Question: "How many? new"}, Steps: []string{"First, 1 + 1 = 2.", "Then 2 + 3 = 5."}}
+	good, err := e.Score(t.Context(), trace, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad, err := e.Score(t.Context(), trace.Prefix(1).With("Then 2 + 3 = 9."), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if good[1].Step <= bad[1].Step {
+		t.Errorf("the right step scores %.3f, the wrong one %.3f", good[1].Step, bad[1].Step)
+	}
+	// The game scores by the same path.
+	played, err := learner.Score(t.Context(), []generator.Labelled{labelled("new", true, "Then 2 + 3 = 5.", "First, 1 + 1 = 2.")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if played[0] != good[1].Step {
+		t.Errorf("training scores a step %.6f, serving %.6f", played[0], good[1].Step)
+	}
+}
+
+func TestResume(t *testing.T) {
+	e := with(t, seeing(), Config{})
+	folder := t.TempDir()
+	unbroken := NewLearner(e, folder, train.Options{Seed: 1, Epochs: 5, KL: 0.1})
+	for round := range 2 {
+		if _, err := unbroken.Learn(t.Context(), round, lesson()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	resumed := NewLearner(e, folder, train.Options{Seed: 1, Epochs: 5, KL: 0.1})
+	if err := resumed.Resume(1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := resumed.Learn(t.Context(), 1, lesson()); err != nil {
+		t.Fatal(err)
+	}
+	if a, b := unbroken.Model().ID(), resumed.Model().ID(); a != b {
+		t.Errorf("resumed, the model is %s, unbroken %s", b, a)
+	}
+	if err := NewLearner(e, t.TempDir(), train.Options{}).Resume(1); err == nil {
+		t.Error("resuming from an empty folder is no error")
+	}
+}
+
+func TestHiddenStatesAreReadOnce(t *testing.T) {
+	llm := seeing()
+	e := with(t, llm, Config{})
+	if err := e.Use(taught(t, e).Model()); err != nil {
+		t.Fatal(err)
+	}
+	llm.reads = nil
+	trace := step.Trace{Problem: step.Problem{Question: "Q"}, Steps: []string{"Step 1: 1 + 1 = 2.", "2. So 2 + 2 = 4."}}
+	for range 2 {
+		if _, err := e.Score(t.Context(), trace, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := e.Score(t.Context(), trace.With("#### 4"), nil); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"Q\n\n1 + 1 = 2.\nSo 2 + 2 = 4.", "Q\n\n1 + 1 = 2.\nSo 2 + 2 = 4.\n4"}
+	if !reflect.DeepEqual(llm.reads, want) {
+		t.Errorf("the LLM read %q, want %q: without format, and only what is new", llm.reads, want)
+	}
+}
+
+func TestHiddenStatesAreMaskedElsewhere(t *testing.T) {
+	llm := seeing()
+	e := with(t, llm, Config{})
+	model := taught(t, e).Model()
+	trace := step.Trace{Problem: step.Problem{Question: "Q"}, Steps: []string{"2 + 3 = 9."}}
+	score := func(e *Engine) float64 {
+		t.Helper()
+		if err := e.Use(model); err != nil {
+			t.Fatal(err)
+		}
+		s, err := e.Score(t.Context(), trace, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s[0].Step
+	}
+	sighted := score(e)
+	blind := score(with(t, seeing(), Config{NoHidden: true}))
+	if sighted == blind {
+		t.Fatal("hidden states make no difference, so the rest of this test shows nothing")
+	}
+	other, narrow, broken := seeing(), seeing(), seeing()
+	other.caps.Model = "another"
+	narrow.caps.Hidden.Width = width + 1
+	broken.failed = errors.New("out of memory")
+	for name, llm := range map[string]*script{"another model": other, "another width": narrow, "a server that fails": broken} {
+		if got := score(with(t, llm, Config{})); got != blind {
+			t.Errorf("%s: %.4f, want the masked %.4f", name, got, blind)
+		}
+	}
+}
+
+func TestSolve(t *testing.T) {
+	llm := seeing()
+	llm.answer = func(req adapters.Request) []adapters.Completion {
+		if req.OneStep {
+			if len(req.Messages) == 2 {
+				return []adapters.Completion{{Text: "2 + 3 = 9.", Finish: adapters.FinishCut}, {Text: "2 + 3 = 5.", Finish: adapters.FinishCut}}
+			}
+			return []adapters.Completion{{Text: "#### 5", Finish: adapters.FinishEnd}}
+		}
+		return []adapters.Completion{{Text: "2 + 3 = 5.\n#### 5", Finish: adapters.FinishEnd}}
+	}
+	e := with(t, llm, Config{Instruction: "Short steps."})
+	messages := []adapters.Message{{Role: adapters.User, Content: "What is 2 + 3?"}}
+	if _, err := e.Solve(t.Context(), "", messages, decode.Options{Strategy: decode.Guided, N: 2}); !errors.Is(err, decode.ErrNeedsPRM) {
+		t.Errorf("guided without a PRM: %v", err)
+	}
+	if err := e.Use(taught(t, e).Model()); err != nil {
+		t.Fatal(err)
+	}
+	r, err := e.Solve(t.Context(), "", messages, decode.Options{Strategy: decode.Guided, N: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Text != "2 + 3 = 5.\n#### 5" || r.Answer != "5" {
+		t.Errorf("got %q, answer %q", r.Text, r.Answer)
+	}
+	last := llm.requests[len(llm.requests)-1].Messages
+	want := []adapters.Message{{Role: adapters.System, Content: "Short steps."}, messages[0], {Role: adapters.Assistant, Content: "2 + 3 = 5.\n"}}
+	if !reflect.DeepEqual(last, want) {
+		t.Errorf("asked %+v, want %+v", last, want)
+	}
+	if messages[0].Content != "What is 2 + 3?" || len(messages) != 1 {
+		t.Error("the client's messages were changed")
+	}
+}
+
+func TestInstruct(t *testing.T) {
+	system := adapters.Message{Role: adapters.System, Content: "Be kind.\n"}
+	user := adapters.Message{Role: adapters.User, Content: "Hi"}
+	for _, test := range []struct {
+		in   []adapters.Message
+		want string
+	}{
+		{[]adapters.Message{user}, "Short."},
+		{[]adapters.Message{system, user}, "Be kind.\n\nShort."},
+	} {
+		got := instruct(test.in, "Short.")
+		if got[0].Role != adapters.System || got[0].Content != test.want || got[len(got)-1] != user {
+			t.Errorf("%+v became %+v", test.in, got)
+		}
+	}
+	if got := instruct([]adapters.Message{user}, ""); len(got) != 1 {
+		t.Errorf("switched off, it still adds: %+v", got)
+	}
+}
+
+func TestUseRefusesAnotherSplitter(t *testing.T) {
+	e := with(t, seeing(), Config{})
+	h := taught(t, e).Model().Header()
+	h.Splitter = step.Version + 1
+	m, err := prm.New(h, prm.NewWeights(h), nil)
+	if err == nil {
+		err = e.Use(m)
+	}
+	if err == nil || !strings.Contains(err.Error(), "splitter") {
+		t.Errorf("a PRM of another splitter is taken: %v", err)
+	}
+}
+
+func TestScoreWithoutCheckpoint(t *testing.T) {
+	e := with(t, seeing(), Config{})
+	if _, err := e.Score(t.Context(), step.Trace{Steps: []string{"x"}}, nil); !errors.Is(err, ErrNoCheckpoint) {
+		t.Errorf("got %v", err)
+	}
+	scores, err := NewLearner(e, t.TempDir(), train.Options{}).Score(t.Context(), lesson()[:2])
+	if err != nil || math.Abs(scores[0]-0.5) > 0 {
+		t.Errorf("before round 0: %v, %v; want one half", scores, err)
+	}
+}
