@@ -26,7 +26,7 @@ type upstreamFlags struct {
 	Model       string        `name:"upstream-model" help:"Its model; needed where it serves several."`
 	HiddenURL   string        `name:"upstream-hidden-url" help:"A second server of the same model that gives hidden states (llama-server --embeddings --pooling none)."`
 	Key         string        `name:"upstream-key" help:"Bearer token for the endpoint; without one the client's own Authorization is passed on." env:"SIDECAR_UPSTREAM_KEY"`
-	Concurrency int           `name:"upstream-concurrency" help:"Requests to the endpoint at a time." default:"8"`
+	Concurrency int           `name:"upstream-concurrency" help:"Completions that the endpoint works on at a time." default:"8"`
 	Timeout     time.Duration `name:"upstream-timeout" help:"Longest time for one call." default:"15m"`
 }
 

@@ -32,7 +32,7 @@ type Config struct {
 	HiddenURL string
 
 	Key         string            // bearer token; "" sends none but what adapters.WithAuthorization put into the context
-	Concurrency int               // requests at a time; 0 means 8
+	Concurrency int               // completions at a time; 0 means 8
 	Tries       int               // of a request, before its first byte; 0 means 4
 	Idle        time.Duration     // longest silence in an answer, the loading of the model included; 0 means 5 minutes
 	Timeout     time.Duration     // of a whole call; 0 means 15 minutes
@@ -154,7 +154,10 @@ func (c *Client) stream(ctx context.Context, body *api.ChatRequest, collector *d
 	if errors.As(err, &f) {
 		err = f.error
 	}
-	if err == nil && finish == "" {
+	if err == nil && finish == "" { // Ollama's client takes any end of a stream for a good one
+		if ctx.Err() != nil {
+			return finish, usage, fault(ctx, "generate", ctx.Err())
+		}
 		err = &adapters.UpstreamError{Op: "generate", Message: "the stream was cut off before the answer ended", Err: io.ErrUnexpectedEOF}
 	}
 	return finish, usage, err

@@ -29,7 +29,7 @@ type Config struct {
 	HiddenURL string
 
 	Key         string            // bearer token; "" sends none but what adapters.WithAuthorization put into the context
-	Concurrency int               // requests at a time; 0 means 8
+	Concurrency int               // completions at a time; 0 means 8
 	Tries       int               // of a request, before its first byte; 0 means 4
 	Idle        time.Duration     // longest silence in an answer, its beginning included; 0 means 5 minutes
 	Timeout     time.Duration     // of a whole call; 0 means 15 minutes

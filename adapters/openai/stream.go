@@ -46,10 +46,12 @@ func (c *Client) draw(ctx context.Context, req adapters.Request, caps adapters.C
 // that the endpoint named, by completion.
 func (c *Client) stream(ctx context.Context, req adapters.Request, caps adapters.Capabilities, collectors []*draw.Collector,
 	finish []adapters.FinishReason) (usage adapters.Usage, stops map[int]string, err error) {
-	if err := c.slots.Acquire(ctx, 1); err != nil {
+	// What is generated at a time counts, not the requests: a server that got more than it can do lets the rest wait in silence.
+	load := min(int64(req.N), int64(c.cfg.Concurrency))
+	if err := c.slots.Acquire(ctx, load); err != nil {
 		return usage, nil, err
 	}
-	defer c.slots.Release(1)
+	defer c.slots.Release(load)
 	ctx, alive, stop := draw.Watch(ctx, c.cfg.Idle)
 	defer stop()
 
