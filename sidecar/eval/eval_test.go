@@ -1,0 +1,231 @@
+package eval
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"aprm/prm/step"
+	"aprm/sidecar/decode"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// bench is a scripted LLM and PRM: pools of whole solutions by problem, and scores by text.
+type bench struct {
+	pools  map[string][]string
+	scores map[string]float64 // nil for no PRM
+	fail   error
+}
+
+func (b bench) Sampler(p step.Problem) (decode.Sampler, error) {
+	return sampler{b.pools[p.ID], b.fail}, nil
+}
+
+func (b bench) Scorer(step.Problem) (decode.Scorer, error) {
+	if b.scores == nil {
+		return nil, nil
+	}
+	return scorer(b.scores), nil
+}
+
+type sampler struct {
+	pool []string
+	fail error
+}
+
+// Sample deals the pool in order; asked greedily, its last; asked for steps, the first one's steps.
+func (s sampler) Sample(_ context.Context, req decode.SampleRequest) ([]decode.Sample, error) {
+	if s.fail != nil {
+		return nil, s.fail
+	}
+	var out []decode.Sample
+	for i := range req.N {
+		sample := decode.Sample{Text: s.pool[i%len(s.pool)], Finish: decode.FinishEnd, PromptTokens: 10, CompletionTokens: 50}
+		switch {
+		case req.OneStep:
+			steps := strings.Split(s.pool[0], "\n")
+			sample = decode.Sample{Text: steps[len(req.Prefix)], Finish: decode.FinishStep, CompletionTokens: 5}
+		case req.Temperature == 0:
+			sample.Text = s.pool[len(s.pool)-1]
+		}
+		out = append(out, sample)
+	}
+	return out, nil
+}
+
+type scorer map[string]float64
+
+func (s scorer) Score(_ context.Context, steps []string, _ [][]step.Token) ([]decode.Score, error) {
+	out := make([]decode.Score, len(steps))
+	for i, text := range steps {
+		out[i].Step = s[text]
+	}
+	return out, nil
+}
+
+var problems = []step.Problem{{ID: "a", Question: "?", Answer: "7"}, {ID: "b", Question: "?", Answer: "8"}}
+
+// In problem a the vote is right and the PRM picks the wrong one; in problem b it is the other way round.
+var script = bench{
+	pools: map[string][]string{
+		"a": {"3 + 4 = 7\n#### 7", "3 * 4 = 12\n#### 12", "4 + 3 = 7\n#### 7", "3 - 4 = -1\n#### -1"},
+		"b": {"2 + 6 = 8\n#### 8", "2 * 6 = 12\n#### 12", "6 * 2 = 12\n#### 12", "6 + 2 = 8\n#### 9"},
+	},
+	scores: map[string]float64{
+		"3 + 4 = 7": 0.3, "#### 7": 0.9, "3 * 4 = 12": 0.9, "#### 12": 0.9, "4 + 3 = 7": 0.2, "3 - 4 = -1": 0.1, "#### -1": 0.1,
+		"2 + 6 = 8": 0.95, "#### 8": 0.95, "2 * 6 = 12": 0.2, "6 * 2 = 12": 0.3, "6 + 2 = 8": 0.9, "#### 9": 0.1,
+	},
+}
+
+func TestAnswers(t *testing.T) {
+	report, err := Answers(t.Context(), script, problems, Config{Options: decode.Options{N: 4, Seed: 3}, Guided: true, Parallel: 2, Draws: 200})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []struct {
+		method  string
+		correct [2]float64
+		tokens  float64
+	}{
+		{"greedy", [2]float64{0, 0}, 50},
+		{"pass@1 (mean of the pool)", [2]float64{0.5, 0.25}, 50},
+		{"majority-4", [2]float64{1, 0}, 200},
+		{"best-of-4", [2]float64{0, 1}, 200},
+		{"weighted-vote-4", [2]float64{0, 1}, 200},
+		{"guided-4", [2]float64{1, 1}, 40},
+		{"pass@4 (the ceiling)", [2]float64{1, 1}, 200},
+	}
+	if len(report.Rows) != len(want) {
+		t.Fatalf("%d rows, want %d", len(report.Rows), len(want))
+	}
+	for i, w := range want {
+		row := report.Rows[i]
+		if row.Method != w.method {
+			t.Fatalf("row %d is %s, want %s", i, row.Method, w.method)
+		}
+		for j := range problems {
+			if got := row.Outcomes[j].Correct; got != w.correct[j] {
+				t.Errorf("%s on %s: %v, want %v (answer %q)", w.method, problems[j].ID, got, w.correct[j], row.Outcomes[j].Answer)
+			}
+		}
+		if row.Tokens != w.tokens {
+			t.Errorf("%s: %.0f tokens, want %.0f", w.method, row.Tokens, w.tokens)
+		}
+		mean := (w.correct[0] + w.correct[1]) / 2
+		if a := row.Accuracy; a.Mean != mean || a.Low > mean || a.High < mean {
+			t.Errorf("%s: accuracy %+v, want around %v", w.method, a, mean)
+		}
+		if d := row.VsMajority.Mean; math.Abs(d-(mean-0.5)) > 1e-12 {
+			t.Errorf("%s: %+v against majority, want %v", w.method, d, mean-0.5)
+		}
+	}
+	again, err := Answers(t.Context(), script, problems, Config{Options: decode.Options{N: 4, Seed: 3}, Guided: true, Draws: 200})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := tableWithoutSeconds(report), tableWithoutSeconds(again); a != b {
+		t.Errorf("the same measurement twice:\n%s\n%s", a, b)
+	}
+}
+
+// tableWithoutSeconds is the table without its last column, which is never the same.
+func tableWithoutSeconds(r Report) string {
+	var b strings.Builder
+	for line := range strings.Lines(r.Markdown()) {
+		cells := strings.Split(line, "|")
+		fmt.Fprintln(&b, strings.Join(cells[:max(1, len(cells)-2)], "|"))
+	}
+	return b.String()
+}
+
+func TestTable(t *testing.T) {
+	report, err := Answers(t.Context(), script, problems[:1], Config{Options: decode.Options{N: 4, Seed: 3}, Draws: 50})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range report.Rows {
+		report.Rows[i].Seconds = 1.25
+	}
+	want := `| method | correct [95 %] | against majority [95 %] | tokens generated | tokens read | PRM calls | seconds |
+|---|---|---|---:|---:|---:|---:|
+| greedy | 0.0 % [0.0, 0.0] | -100.0 [-100.0, -100.0] | 50 | 10 | 0.0 | 1.2 |
+| pass@1 (mean of the pool) | 50.0 % [50.0, 50.0] | -50.0 [-50.0, -50.0] | 50 | 40 | 0.0 | 1.2 |
+| majority-4 | 100.0 % [100.0, 100.0] | +0.0 [+0.0, +0.0] | 200 | 40 | 0.0 | 1.2 |
+| best-of-4 | 0.0 % [0.0, 0.0] | -100.0 [-100.0, -100.0] | 200 | 40 | 4.0 | 1.2 |
+| weighted-vote-4 | 0.0 % [0.0, 0.0] | -100.0 [-100.0, -100.0] | 200 | 40 | 4.0 | 1.2 |
+| pass@4 (the ceiling) | 100.0 % [100.0, 100.0] | +0.0 [+0.0, +0.0] | 200 | 40 | 0.0 | 1.2 |
+`
+	if got := report.Markdown(); !strings.HasPrefix(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestWithoutPRM(t *testing.T) {
+	blind := script
+	blind.scores = nil
+	report, err := Answers(t.Context(), blind, problems, Config{Options: decode.Options{N: 4}, Guided: true, Draws: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range report.Rows {
+		for _, needs := range []string{"best", "weighted", "guided"} {
+			if strings.HasPrefix(row.Method, needs) {
+				t.Errorf("%s was measured without a PRM", row.Method)
+			}
+		}
+	}
+}
+
+func TestAnswersFails(t *testing.T) {
+	broken := script
+	broken.fail = errors.New("no server")
+	if _, err := Answers(t.Context(), broken, problems, Config{Options: decode.Options{N: 2}}); err == nil || !strings.Contains(err.Error(), "no server") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestSteps(t *testing.T) {
+	solution := func(first int, steps ...string) Solution {
+		return Solution{Trace: step.Trace{Problem: step.Problem{ID: steps[0]}, Steps: steps}, FirstWrong: first}
+	}
+	solutions := []Solution{
+		solution(1, "good 1", "bad 1", "whatever"), // found
+		solution(2, "good 1", "good 2", "bad 2"),   // a right step scores lower
+		solution(-1, "good 1", "good 3"),           // all right
+	}
+	scores := map[string]float64{"good 1": 0.9, "good 2": 0.3, "good 3": 0.8, "bad 1": 0.2, "bad 2": 0.5, "whatever": 0}
+	score := func(_ context.Context, tr step.Trace) ([]decode.Score, error) {
+		return scorer(scores).Score(context.Background(), tr.Steps, nil)
+	}
+	row, err := Steps(t.Context(), "scripted", score, solutions, 1, 100, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Within traces: (0.9 over 0.2), (0.9 over 0.5), (0.3 under 0.5) → 2 of 3. All steps: 0.2 is below all five, 0.5 below four… of five: 9 of 10.
+	if got := row.WithinTrace.Mean; math.Abs(got-2.0/3) > 1e-9 {
+		t.Errorf("within traces %.3f", got)
+	}
+	if got := row.Pooled.Mean; math.Abs(got-0.9) > 1e-9 {
+		t.Errorf("pooled %.3f", got)
+	}
+	// At the second place: 0.2 is below 0.3 and 0.8.
+	if got := row.AtPosition.Mean; got != 1 {
+		t.Errorf("at the same position %.3f", got)
+	}
+	if row.FirstError.Mean != 0.5 || row.Steps != 7 {
+		t.Errorf("first errors found: %v, of %d steps", row.FirstError, row.Steps)
+	}
+	position, err := Steps(t.Context(), "position", Position, solutions, 1, 100, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if position.WithinTrace.Mean != 1 || position.AtPosition.Mean != 0.5 {
+		t.Errorf("knowing the place alone: %v within traces, %v at the same place; want 1 and 0.5", position.WithinTrace.Mean, position.AtPosition.Mean)
+	}
+}
