@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"aprm/prm/arith"
+	"aprm/prm/step"
 )
 
 // Equivalence is layer 2: it compares a step with the correct one at the same place.
@@ -45,7 +46,7 @@ func (Equivalence) Rule(_ context.Context, c Case) (Ruling, error) {
 		}
 		return Ruling{Verdict: Correct, Reason: "the same value from the same numbers"}, nil
 	}
-	if why := elsewise(ref, got, words, c.Prefix.Problem.Worked); why != "" {
+	if why := elsewise(ref, got, words, c.Prefix); why != "" {
 		return unknown("another value, but " + why), nil
 	}
 	return Ruling{Verdict: Wrong, Reason: fmt.Sprintf("the same words arrive at %s instead of %s", got.result.RatString(), ref.result.RatString())}, nil
@@ -81,8 +82,8 @@ func disagree(ref, got reading, words difference) string {
 		return "an equation is false"
 	case !covers(ref.numbers, got.numbers):
 		return "it brings in a number"
-	case !got.checked(ref):
-		return "an equation can't be checked"
+	case !got.checked(ref) || got.loose(ref) && got.formula != ref.formula:
+		return "what it computes can't be checked"
 	case words.bare:
 		return "" // only the reference's equation is left
 	case !words.turning:
@@ -98,30 +99,32 @@ func disagree(ref, got reading, words difference) string {
 }
 
 // elsewise returns why a step with another value than the reference's may be correct all the same, "" when it can't be.
-func elsewise(ref, got reading, words difference, worked []string) string {
+func elsewise(ref, got reading, words difference, before step.Trace) string {
 	same := slices.Equal(ref.order, got.order)
 	switch {
 	case words.bare || len(ref.words) < 2 && !(same && apart(ref.operands(), got.operands()) <= 1):
 		return "there are too few words to tell what it is about"
 	case !same && (words.common < 0.8 || !words.turning || words.exchanged || words.foreign || !inOrder(ref.order, got.order) || totals(ref.order) != totals(got.order)):
 		return "it may be about something else"
+	case ref.variable() || got.variable():
+		return "there is a variable"
 	case ref.computes != got.computes:
 		return "only one of the steps computes"
 	case ref.computes && !share(ref.operands(), got.operands()):
 		return "it has no operand of the reference"
-	case ref.computes && apart(ref.given(got), got.given(ref)) > 0:
+	case ref.computes && apart(ref.given(got), got.given(ref)) > 0 && !unheard(ref, got, heard(before)):
 		return "it tells of other numbers"
 	case !ref.computes && apart(ref.numbers, got.numbers) != 1:
 		return "several numbers differ"
-	case has(got.operands(), ref.result) && apart(ref.operands(), got.operands()) > 0 && !has(ref.operands(), got.result):
-		return "it goes on from the reference's value"
+	case follows(ref, got, before):
+		return "it may go on from the reference's value"
+	case repeats(ref, got, before):
+		return "it may repeat a step that the reference goes on from"
 	case has(got.values, ref.result):
 		return "it passes the reference's value and goes on"
 	case has(ref.values, got.result):
 		return "it stops at a value on the reference's way"
-	case !same && has(ref.operands(), got.result):
-		return "it arrives at a value that the reference starts from"
-	case !same && elsewhere(worked, got.result):
+	case !same && elsewhere(before.Problem.Worked, got.result):
 		return "it is the value of another step of the reference solution"
 	case converted(ref, got, same):
 		return "it may be the same quantity in another unit, or rounded"
@@ -129,9 +132,31 @@ func elsewise(ref, got reading, words difference, worked []string) string {
 	return ""
 }
 
-// elsewhere reports whether x is the result of a step of the reference solution.
-func elsewhere(worked []string, x *big.Rat) bool {
-	for _, s := range worked {
+// follows reports whether a step uses the value of the reference, where the question doesn't give that number too.
+func follows(ref, got reading, before step.Trace) bool {
+	if !has(got.operands(), ref.result) || apart(ref.operands(), got.operands()) == 0 || has(ref.operands(), got.result) {
+		return false
+	}
+	return has(ref.operands(), ref.result) || !has(read(before.Problem.Question).numbers, ref.result)
+}
+
+// repeats reports whether a step arrives at a value of an earlier step that the reference uses.
+func repeats(ref, got reading, before step.Trace) bool {
+	return has(ref.operands(), got.result) && !has(got.operands(), ref.result) && apart(ref.operands(), got.operands()) > 0 && elsewhere(before.Steps, got.result)
+}
+
+// heard are the numbers that a step may tell of: those of the question, and of the steps before.
+func heard(before step.Trace) []*big.Rat {
+	numbers := read(before.Problem.Question).numbers
+	for _, s := range before.Steps {
+		numbers = append(numbers, read(s).numbers...)
+	}
+	return numbers
+}
+
+// elsewhere reports whether x is a value of one of the steps.
+func elsewhere(steps []string, x *big.Rat) bool {
+	for _, s := range steps {
 		if has(read(s).values, x) {
 			return true
 		}

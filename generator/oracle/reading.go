@@ -22,6 +22,7 @@ type reading struct {
 	turning  map[string]int
 	numbers  []*big.Rat // number words among them
 	told     []*big.Rat // those outside equations
+	formula  string     // figures, signs and variables in order, without words
 	checks   []arith.Check
 	values   []*big.Rat // right sides of its equations
 	result   *big.Rat
@@ -54,14 +55,49 @@ func read(text string) reading {
 			return n.Value.Cmp(result) == 0 && (n.Unit != "" || n.Start > 0 && text[n.Start-1] == '$')
 		})
 	}
+	r.formula = formula(text)
 	r.readWords()
 	return r
+}
+
+// formula leaves of a text what isn't words: figures, signs, and letters that stand for numbers.
+func formula(text string) string {
+	text = signs.Replace(latexWords.Replace(timesSign.ReplaceAllString(text, "$1*$2")))
+	text = notFormula.ReplaceAllString(text, " ")
+	return strings.Join(strings.Fields(text), "")
+}
+
+// variable reports whether a letter stands for a number.
+func (r reading) variable() bool { return strings.ContainsFunc(r.formula, unicode.IsLetter) }
+
+// loose reports whether the step has an operation that stands in no true equation. A fraction of the reference is none.
+func (r reading) loose(ref reading) bool {
+	rest := []byte(r.text)
+	for _, c := range r.checks {
+		if c.Verdict == arith.True {
+			for i := c.Start; i < c.End; i++ {
+				rest[i] = ' '
+			}
+		}
+	}
+	left := fraction.ReplaceAllStringFunc(string(rest), func(f string) string {
+		if strings.Contains(ref.formula, f) {
+			return " "
+		}
+		return f
+	})
+	return operation.MatchString(formula(left))
 }
 
 var (
 	// opener matches words that only lead a step in.
 	opener = regexp.MustCompile(`^(?i:(?:now|finally|then|so|thus|hence|also|therefore|and|we know that),? )*(?i:(?:first|second|third|next|lastly), )?`)
-	halfOf = regexp.MustCompile(`(?i)\bhalf of (\$?\d)`)
+	// notFormula matches words, hyphens within and before them, and punctuation.
+	notFormula = regexp.MustCompile(`[A-Za-z]*-?(?:[A-Za-z]['’]?){2,}(?:-[A-Za-z]+)*|\b[AaI]\b(?:\s|$)|[^\w+*/^=().%-]|\.(?:\s|$)|\s-(?:\s+[A-Za-z]|$)`)
+	timesSign  = regexp.MustCompile(`(\d\)?\s*)[x×](\s*[$(]?\d)`)
+	operation  = regexp.MustCompile(`[A-Za-z\d)]\s*[-+*/^]\s*[A-Za-z\d(.]|\d[A-Za-z]|[A-Za-z]\d`)
+	fraction   = regexp.MustCompile(`\d+/\d+`)
+	halfOf     = regexp.MustCompile(`(?i)\bhalf of (\$?\d)`)
 )
 
 // readWords reads what isn't figures.
@@ -89,7 +125,7 @@ func (r *reading) readWords() {
 			r.order = append(r.order, low)
 		}
 		switch {
-		case plain[low]:
+		case plain[low] && w != "May":
 		case turns[low]:
 			r.turning[low]++
 			r.tokens = append(r.tokens, low)
@@ -110,8 +146,10 @@ func (r *reading) readWords() {
 	}
 }
 
+var signs = strings.NewReplacer("×", "*", "÷", "/", "·", "*", "−", "-", "–", "-", ",", "")
+
 // latexWords takes out the commands that stand between words and figures, and spells out units that are signs.
-var latexWords = strings.NewReplacer(`\times`, " ", `\cdot`, " ", `\div`, " ", `\frac`, " ", `\text`, " ", `\approx`, " ", `\boxed`, " ", "$", " dollars ", " x ", " ", "¢", " cents ", `\`, " ")
+var latexWords = strings.NewReplacer(`\times`, " * ", `\cdot`, " * ", `\div`, " / ", `\frac`, " ", `\text`, " ", `\approx`, " ", `\boxed`, " ", "$", " dollars ", " x ", " ", "¢", " cents ", `\`, " ")
 
 func firstRune(s string) (rune, int) {
 	for _, r := range s {
@@ -168,12 +206,23 @@ func squeeze(s string) string {
 
 // sameReading reports whether two steps have the same words and numbers in the same order, and the same equations.
 func sameReading(a, b reading) bool {
-	return len(a.tokens) > 0 && slices.Equal(a.tokens, b.tokens) && slices.EqualFunc(a.checks, b.checks, func(x, y arith.Check) bool {
+	return len(a.tokens) > 0 && slices.Equal(a.tokens, b.tokens) && a.formula == b.formula && slices.EqualFunc(a.checks, b.checks, func(x, y arith.Check) bool {
 		if x.Left == nil || y.Left == nil || x.Right == nil || y.Right == nil {
 			return squeeze(x.Text) == squeeze(y.Text)
 		}
 		return x.Left.Cmp(y.Left) == 0 && x.Right.Cmp(y.Right) == 0
 	})
+}
+
+// unheard reports whether two steps tell of different numbers and those of got occur nowhere in what it may tell of.
+func unheard(ref, got reading, known []*big.Rat) bool {
+	theirs := ref.given(got)
+	for _, x := range got.given(ref) {
+		if !has(theirs, x) && (has(known, x) || x.Cmp(big.NewRat(1, 1)) == 0) {
+			return false
+		}
+	}
+	return len(theirs) == len(got.given(ref))
 }
 
 // inOrder reports whether the shorter list of words is the longer one with some left out.

@@ -231,7 +231,7 @@ func doubt(left, right []token, from, to int, l, r value, chained, cut bool) str
 		return "the left side computes nothing" // it may be a name: "30 less than Vika = 84 - 30"
 	case l.percents+r.percents > 0 && l.sums+r.sums > 0:
 		return "percentages are added to something else"
-	case slices.ContainsFunc(left, letter) || slices.ContainsFunc(right[:to], letter):
+	case slices.ContainsFunc(left, letter) || slices.ContainsFunc(right[:min(to+1, len(right))], letter):
 		return "there is a variable"
 	case slices.ContainsFunc(left, clock) || slices.ContainsFunc(right, clock):
 		return "a number may be a time of day"
@@ -329,6 +329,9 @@ func continues(t token) bool {
 	case number, open, operator:
 		return true
 	case word:
+		if t.glued && letter(t) {
+			return true
+		}
 		switch t.text {
 		case "dozen", "dozens", "hundred", "thousand", "million", "billion", "k", "m", "remainder", "r", "times", "half", "percent", "and", "pairs", "squared", "cubed":
 			return true

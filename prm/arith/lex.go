@@ -163,7 +163,7 @@ func (l *lexer) hyphen(at, end, size int) bool {
 		return true // the item of a list
 	}
 	r, _ := utf8.DecodeRuneInString(after)
-	return unicode.IsLetter(r) || r == '-'
+	return unicode.IsLetter(r) || r == '-' && !isDigit(after[1:])
 }
 
 // number reads digits with thousands separators and decimals: 1,234.5 1234.5 .5 0.333…

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"strings"
 )
 
 // value is an evaluated expression and what of its notation matters for comparing it.
@@ -208,8 +209,8 @@ func (p *parser) suffix(v value) value {
 			break
 		}
 		if t.kind == word {
-			if joins[t.text] {
-				return v
+			if joins[t.text] || t.glued && len(t.text) == 1 && !strings.Contains("gmlhs", t.text) {
+				return v // a variable, where it isn't metres or the like
 			}
 			units = append(units, t.text)
 		}
