@@ -130,7 +130,7 @@ var rewordings = []rewording{
 		for _, w := range []string{"then ", "so ", "and ", "which ", "but ", "or "} {
 			b = strings.TrimPrefix(b, w)
 		}
-		return strings.ToUpper(b[:1]) + b[1:] + ", " + lowerFirst(a) + ".", strings.Contains(a, "=") == false
+		return strings.ToUpper(b[:1]) + b[1:] + ", " + lowerFirst(a) + ".", !strings.Contains(a, "=")
 	}},
 	{"words dropped", onEquation(func(_ *rand.Rand, e equation) (string, bool) {
 		return e.left + e.sign + e.result, strings.TrimSpace(e.before) != "" && !strings.Contains(e.before, "=")
