@@ -38,6 +38,7 @@ var (
 	inWords  = map[string][]string{"+": {"plus"}, "-": {"minus"}, "*": {"times", "multiplied by"}, "x": {"times", "multiplied by"}, "×": {"times"}, "/": {"divided by"}, "÷": {"divided by"}}
 	inLatex  = map[string]string{"+": "+", "-": "-", "*": `\times`, "x": `\cdot`, "×": `\times`, "/": `\div`, "÷": `\div`}
 	typeset  = strings.NewReplacer("*", "×", "/", "÷", " x ", " × ")
+	mixed    = regexp.MustCompile(`\d\s+\d`) // a mixed number, which needs its space
 	thousand = regexp.MustCompile(`\b([1-9]\d?\d?)(\d{3})\b`)
 	opening  = []string{"Step 3: ", "So, ", "Next, ", "Therefore, ", "First, ", "Then ", "2. ", "- ", "Now, ", "We know that "}
 	says     = []string{" equals ", " is ", " is equal to "}
@@ -77,6 +78,9 @@ var rewordings = []rewording{
 		return e.with(typeset.Replace(e.left), e.sign, e.result), true
 	})},
 	{"spacing", onEquation(func(_ *rand.Rand, e equation) (string, bool) {
+		if mixed.MatchString(e.left) {
+			return "", false
+		}
 		if strings.Contains(e.left, " ") {
 			return e.with(strings.ReplaceAll(e.left, " ", ""), "="+strings.TrimLeft(e.sign, " ="), e.result), !strings.Contains(e.left, "x")
 		}
@@ -111,7 +115,7 @@ var rewordings = []rewording{
 		return out, out != text && !strings.Contains(text, ".")
 	}},
 	{"calculator mark", onEquation(func(_ *rand.Rand, e equation) (string, bool) {
-		return e.with(e.left, e.sign+"<<"+strings.NewReplacer("$", "", "x", "*", "×", "*", "÷", "/", " ", "").Replace(e.left)+"="+e.result+">>", e.result), true
+		return e.with(e.left, e.sign+"<<"+strings.NewReplacer("$", "", "x", "*", "×", "*", "÷", "/", " ", "").Replace(e.left)+"="+e.result+">>", e.result), !mixed.MatchString(e.left)
 	})},
 	{"opening added", func(rng *rand.Rand, text string) (string, bool) { return pick(rng, opening) + lowerFirst(text), true }},
 	{"equation first", onEquation(func(_ *rand.Rand, e equation) (string, bool) {
