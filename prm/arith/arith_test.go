@@ -66,6 +66,8 @@ func TestCheckStep(t *testing.T) {
 		{"1 cheese + 1 meat *+1 vegetable = 3", []Verdict{Unknown}},
 		{"He spends $5 because 10 x .5 = 10", []Verdict{False}},
 		{"20 minutes / 240 minutes = 8.333...%", []Verdict{True}},
+		{"3 + 4 = 7 + 5 = 12", []Verdict{Unknown, True}},
+		{"25 - 8.5 = 16.5 hours Total + 12.5 + 25", []Verdict{Unknown}},
 		{"no arithmetic here", nil},
 	} {
 		checks := CheckStep(test.text)

@@ -140,14 +140,19 @@ func checkEquation(left, right []token, rounding, chained, cut bool) (Check, boo
 			return c, true
 		}
 	}
-	if r.operators > 0 && spelledOut(right[:to]) { // "100 / 5 = 20 times 2 people"
+	if r.operators > 0 {
 		first := parser{tokens: right}
-		if v, err := first.power(); err == nil && agree(l, v, rounding) {
-			c.Right, c.Operators, c.Verdict = v.rat, l.operators, True
+		if v, err := first.power(); err == nil && agree(l, v, rounding) { // "100 / 5 = 20 times 2 people", "3 + 4 = 7 + 5 = 12"
+			c.Right, c.Operators = v.rat, l.operators
+			if c.Reason = "the right side goes on from the result"; spelledOut(right[:to]) {
+				c.Verdict, c.Reason = True, ""
+			}
 			return c, true
 		}
-		c.Reason = "words stand for an operator of the right side"
-		return c, true
+		if spelledOut(right[:to]) {
+			c.Reason = "words stand for an operator of the right side"
+			return c, true
+		}
 	}
 	if why := doubt(left, right, from, to, l, r, chained, cut); why != "" {
 		c.Reason = why
