@@ -76,7 +76,7 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Transport == nil {
 		cfg.Transport = http.DefaultTransport
 	}
-	client := &http.Client{Transport: draw.Authorize{Next: cfg.Transport, Key: cfg.Key}}
+	client := &http.Client{Transport: waitReader{draw.Authorize{Next: cfg.Transport, Key: cfg.Key}}}
 	c := &Client{cfg: cfg, api: api.NewClient(u, client), slots: semaphore.NewWeighted(int64(cfg.Concurrency))}
 	if cfg.HiddenURL != "" {
 		c.hidden = &llamaserver.Server{Root: strings.TrimRight(cfg.HiddenURL, "/"), HTTP: client, Slots: c.slots, Tries: cfg.Tries}
@@ -107,7 +107,7 @@ var enough = errors.New("enough")
 
 // draw draws one completion.
 func (c *Client) draw(ctx context.Context, req adapters.Request, caps adapters.Capabilities) adapters.Completion {
-	collector := draw.NewCollector(req, caps.Prefill == adapters.PrefillEchoed)
+	collector := draw.NewCollector(req, caps.Prefill != adapters.PrefillContinued)
 	var finish adapters.FinishReason
 	var usage adapters.Usage
 	err := c.slots.Acquire(ctx, 1)
@@ -119,7 +119,7 @@ func (c *Client) draw(ctx context.Context, req adapters.Request, caps adapters.C
 }
 
 func (c *Client) stream(ctx context.Context, body *api.ChatRequest, collector *draw.Collector) (finish adapters.FinishReason, usage adapters.Usage, err error) {
-	ctx, alive, stop := draw.Watch(ctx, c.cfg.Idle)
+	ctx, alive, stop := draw.Watch(withWait(ctx), c.cfg.Idle)
 	defer stop()
 	begun := false
 	err = draw.Retry(ctx, c.cfg.Tries, func() error {
@@ -217,7 +217,7 @@ func fault(ctx context.Context, op string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	out := &adapters.UpstreamError{Op: op, Err: err}
+	out := &adapters.UpstreamError{Op: op, RetryAfter: askedToWait(ctx), Err: err}
 	var status api.StatusError
 	var auth api.AuthorizationError
 	var transport *url.Error

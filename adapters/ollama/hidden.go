@@ -28,6 +28,9 @@ func (c *Client) Hidden(ctx context.Context, text string, spans []adapters.Span)
 	}
 	inputs := make([]string, len(spans))
 	for i, span := range spans {
+		if span.Start < 0 || span.End <= span.Start || span.End > len(text) {
+			return nil, fmt.Errorf("hidden: bytes %d to %d are no part of a text of %d", span.Start, span.End, len(text))
+		}
 		inputs[i] = text[:span.End]
 	}
 	rows, err := c.embed(ctx, inputs)
@@ -46,6 +49,7 @@ func (c *Client) embed(ctx context.Context, inputs []string) ([][]float32, error
 		return nil, err
 	}
 	defer c.slots.Release(1)
+	ctx = withWait(ctx)
 	var rows [][]float32
 	err := draw.Retry(ctx, c.cfg.Tries, func() error {
 		whole := false // a text cut to fit would end elsewhere

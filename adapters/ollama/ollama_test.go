@@ -114,6 +114,24 @@ func TestHiddenIsTheLastTokens(t *testing.T) {
 	}
 }
 
+func TestHiddenOutsideTheText(t *testing.T) {
+	c := open(t, &adaptertest.Upstream{}, nil)
+	for _, span := range []adapters.Span{{Start: 0, End: 6}, {Start: -1, End: 2}, {Start: 2, End: 2}, {Start: 3, End: 1}} {
+		if _, err := c.Hidden(t.Context(), "short", []adapters.Span{{Start: 0, End: 5}, span}); err == nil {
+			t.Errorf("%+v of five bytes has a state", span)
+		}
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	u := &adaptertest.Upstream{NoHidden: true, Fault: func(int) adaptertest.Fault { return adaptertest.Fault{Status: 429, RetryAfter: "3600"} }}
+	_, err := open(t, u, nil).Generate(t.Context(), adapters.Request{Messages: ask})
+	var upstream *adapters.UpstreamError
+	if !errors.As(err, &upstream) || upstream.RetryAfter != time.Hour || len(u.Requests()) != 1 {
+		t.Errorf("%v after %d requests: an hour is longer than anyone waits, and the caller should know", err, len(u.Requests()))
+	}
+}
+
 func TestFaults(t *testing.T) {
 	first := func(f adaptertest.Fault) func(int) adaptertest.Fault {
 		return func(n int) adaptertest.Fault {

@@ -46,11 +46,13 @@ func (c *Client) probe(ctx context.Context) (adapters.Capabilities, error) {
 	caps.LogProbs = len(one.Tokens) > 0
 	caps.TopLogProbs = caps.LogProbs && len(one.Tokens[0].Top) > 0
 
-	again := c.draw(ctx, draw.SampleProbe(1), caps)
-	if again.Err != nil {
-		return caps, again.Err
+	caps.Seed, err = draw.Repeats(one.Text, func() (string, error) {
+		again := c.draw(ctx, draw.SampleProbe(1), caps)
+		return again.Text, again.Err
+	})
+	if err != nil {
+		return caps, err
 	}
-	caps.Seed = again.Text == one.Text
 
 	stopped := c.draw(ctx, draw.StopProbe(), caps)
 	if stopped.Err != nil {

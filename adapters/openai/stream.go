@@ -19,7 +19,7 @@ func (c *Client) draw(ctx context.Context, req adapters.Request, caps adapters.C
 	collectors := make([]*draw.Collector, req.N)
 	finish := make([]adapters.FinishReason, req.N)
 	for i := range collectors {
-		collectors[i] = draw.NewCollector(req, caps.Prefill == adapters.PrefillEchoed)
+		collectors[i] = draw.NewCollector(req, caps.Prefill != adapters.PrefillContinued)
 	}
 	usage, stops, err := c.stream(ctx, req, caps, collectors, finish)
 	done := make([]adapters.Completion, req.N)

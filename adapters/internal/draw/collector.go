@@ -22,7 +22,7 @@ type Collector struct {
 }
 
 // NewCollector returns a collector for one completion of req. When the endpoint repeats the prefill before what is new,
-// echoed says so and the repetition is left out.
+// or may do so because it was asked in words to go on, echoed says so and the repetition is left out.
 func NewCollector(req adapters.Request, echoed bool) *Collector {
 	c := &Collector{oneStep: req.OneStep}
 	if echoed {
@@ -44,9 +44,9 @@ func (c *Collector) Add(text string, tokens []step.Token) (enough bool) {
 	if c.cut {
 		return true
 	}
-	if text != "" {
+	c.text.WriteString(text)
+	if text != "" && c.fresh() != "" {
 		c.chunks++
-		c.text.WriteString(text)
 	}
 	c.tokens = append(c.tokens, tokens...)
 	if !c.oneStep {
@@ -78,7 +78,7 @@ func (c *Collector) fresh() string {
 }
 
 // Spent counts the tokens generated so far: those that came with log-probabilities or, without any, the pieces of the
-// stream, which are a token each on every server known. It is what is left to go by once a stream is cut off.
+// stream after an echoed prefill, which are a token each on every server known. It is what is left to go by once a stream is cut off.
 func (c *Collector) Spent() int { return max(len(c.tokens), c.chunks) }
 
 // Completion returns what was gathered. usage is the endpoint's own count; its CompletionTokens are used where it gives

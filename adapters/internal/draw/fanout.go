@@ -8,7 +8,8 @@ import (
 )
 
 // FanOut draws n completions side by side, completion i from one(ctx, i). Those that fail carry their own error; an error
-// is returned only when all of them failed, and it is the first one's.
+// is returned only when all of them failed, and it is the first one's. They share one prompt, whose tokens are counted once, on
+// the first completion: the most that any of them reported, as one that was cut off may report none.
 func FanOut(ctx context.Context, n int, one func(ctx context.Context, i int) adapters.Completion) ([]adapters.Completion, error) {
 	done := make([]adapters.Completion, n)
 	var group sync.WaitGroup
@@ -16,6 +17,12 @@ func FanOut(ctx context.Context, n int, one func(ctx context.Context, i int) ada
 		group.Go(func() { done[i] = one(ctx, i) })
 	}
 	group.Wait()
+	prompt := 0
+	for i := range done {
+		prompt = max(prompt, done[i].Usage.PromptTokens)
+		done[i].Usage.PromptTokens = 0
+	}
+	done[0].Usage.PromptTokens = prompt
 	return done, AllFailed(done)
 }
 

@@ -61,6 +61,17 @@ func SampleProbe(n int) adapters.Request {
 		{Role: adapters.User, Content: "Write a random number of eight digits."}}}
 }
 
+// Repeats reports whether a draw comes out the same again. The first one may be computed otherwise than those after it, which
+// find its prompt in the endpoint's cache, so two later ones that agree will do.
+func Repeats(first string, again func() (string, error)) (bool, error) {
+	second, err := again()
+	if err != nil || second == first {
+		return err == nil, err
+	}
+	third, err := again()
+	return err == nil && third == second, err
+}
+
 // Refused reports whether err is the endpoint's refusal of what was asked, as opposed to a fault that may pass: only the
 // former tells something about its capabilities.
 func Refused(err error) bool {

@@ -1,0 +1,116 @@
+package draw
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"aprm/adapters"
+	"aprm/prm/step"
+)
+
+func prefilled(text string) adapters.Request {
+	return adapters.Request{Messages: []adapters.Message{{Role: adapters.User, Content: "Go."}, {Role: adapters.Assistant, Content: text}}}
+}
+
+func TestRepeats(t *testing.T) {
+	broken := errors.New("broken")
+	for _, test := range []struct {
+		name  string
+		draws string
+		fails int // the draw that fails, 0 for none
+		want  bool
+		asked int
+	}{
+		{"the same at once", "aa", 0, true, 1},
+		{"a cold first draw", "abb", 0, true, 2},
+		{"no seeds", "abc", 0, false, 2},
+		{"back to the first only", "aba", 0, false, 2},
+		{"no second answer", "aa", 1, false, 1},
+		{"no third answer", "abb", 2, false, 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			asked := 0
+			got, err := Repeats(test.draws[:1], func() (string, error) {
+				asked++
+				if asked == test.fails {
+					return "", broken
+				}
+				return test.draws[asked : asked+1], nil
+			})
+			if got != test.want || asked != test.asked || (err != nil) != (test.fails > 0) {
+				t.Errorf("%v, %v after %d draws", got, err, asked)
+			}
+		})
+	}
+}
+
+// TestFanOutCountsThePromptOnce: completions of one call share a prompt, and one that was cut off reports none.
+func TestFanOutCountsThePromptOnce(t *testing.T) {
+	reported := []int{0, 7, 7}
+	done, err := FanOut(t.Context(), len(reported), func(_ context.Context, i int) adapters.Completion {
+		return adapters.Completion{Text: "x", Usage: adapters.Usage{PromptTokens: reported[i], CompletionTokens: 2}}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sum adapters.Usage
+	for _, c := range done {
+		sum = sum.Add(c.Usage)
+	}
+	if want := (adapters.Usage{PromptTokens: 7, CompletionTokens: 6}); sum != want || done[0].Usage.PromptTokens != 7 {
+		t.Errorf("in all %+v, want %+v; the first has %+v", sum, want, done[0].Usage)
+	}
+}
+
+func TestCollectorSpendsNothingOnAnEcho(t *testing.T) {
+	c := NewCollector(prefilled("One.\nTwo."), true)
+	for _, piece := range []string{"One", ".\nT", "wo.", "\nThree", "."} {
+		c.Add(piece, nil)
+	}
+	if got := c.Completion(adapters.FinishEnd, adapters.Usage{}, nil); got.Text != "\nThree." || got.Usage.CompletionTokens != 2 {
+		t.Errorf("%q, %+v: want what is new, in two tokens", got.Text, got.Usage)
+	}
+}
+
+// FuzzCollectorEcho: an echo is left out wherever the stream is cut into pieces, and a step is the first of what is new.
+func FuzzCollectorEcho(f *testing.F) {
+	f.Add("First, 1 + 1 = 2.\n", "Then 2 + 3 = 5.\n#### 5", 3, true)
+	f.Add("a", "a", 1, false)
+	f.Add("", "no prefill", 2, true)
+	f.Fuzz(func(t *testing.T, begun, rest string, size int, oneStep bool) {
+		size = 1 + size&15
+		req := prefilled(begun)
+		req.OneStep = oneStep
+		c := NewCollector(req, true)
+		want := rest
+		if oneStep {
+			want, _, _ = step.Next(rest)
+		}
+		for stream := begun + rest; stream != ""; {
+			n := min(size, len(stream))
+			if c.Add(stream[:n], nil) {
+				break
+			}
+			stream = stream[n:]
+		}
+		if got := c.Completion(adapters.FinishEnd, adapters.Usage{}, nil).Text; got != want {
+			t.Errorf("after %q came %q, want %q", begun, got, want)
+		}
+	})
+}
+
+func TestInWordsAsksForTheRest(t *testing.T) {
+	req := prefilled("One.\nTwo.")
+	last := InWords(req.Messages)[len(req.Messages)-1]
+	if last.Role != adapters.User || !strings.Contains(last.Content, "One.\nTwo.") {
+		t.Errorf("%+v", last)
+	}
+	if plain := req.Messages[:1]; len(InWords(plain)) != 1 || InWords(plain)[0] != plain[0] {
+		t.Error("a conversation without a prefill was changed")
+	}
+	if req.Messages[1].Role != adapters.Assistant {
+		t.Error("the caller's messages were changed")
+	}
+}
