@@ -93,14 +93,13 @@ func (u *Upstream) Forget() {
 
 // ask is what both dialects boil down to.
 type ask struct {
-	messages    []adapters.Message
-	n           int
-	maxTokens   int
-	stop        []string
-	seed        int64
-	temperature float64
-	logprobs    bool
-	top         int
+	messages  []adapters.Message
+	n         int
+	maxTokens int
+	stop      []string
+	seed      int64
+	logprobs  bool
+	top       int
 }
 
 // note keeps a request and returns what is to go wrong with it.

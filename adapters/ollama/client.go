@@ -102,8 +102,8 @@ func (c *Client) Generate(ctx context.Context, req adapters.Request) ([]adapters
 	})
 }
 
-// enough ends a stream of which enough has come.
-var enough = errors.New("enough")
+// errEnough ends a stream of which enough has come.
+var errEnough = errors.New("enough")
 
 // draw draws one completion.
 func (c *Client) draw(ctx context.Context, req adapters.Request, caps adapters.Capabilities) adapters.Completion {
@@ -128,7 +128,7 @@ func (c *Client) stream(ctx context.Context, body *api.ChatRequest, collector *d
 			begun = true
 			if collector.Add(r.Message.Content, tokens(r.Logprobs)) {
 				finish = adapters.FinishCut
-				return enough
+				return errEnough
 			}
 			if r.Done {
 				finish = adapters.FinishEnd

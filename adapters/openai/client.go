@@ -131,13 +131,19 @@ func (c *Client) request(req adapters.Request, caps adapters.Capabilities) (open
 		Model:         c.cfg.Model,
 		N:             req.N,
 		TopP:          float32(req.TopP),
-		MaxTokens:     req.MaxTokens,
 		Stop:          req.Stop,
 		Stream:        true,
 		StreamOptions: &openai.StreamOptions{IncludeUsage: true},
 	}
 	for _, m := range messages {
 		out.Messages = append(out.Messages, openai.ChatCompletionMessage{Role: string(m.Role), Content: m.Content})
+	}
+	if req.MaxTokens > 0 {
+		if caps.Server == openAI {
+			out.MaxCompletionTokens = req.MaxTokens
+		} else {
+			extra["max_tokens"] = req.MaxTokens // what every other server knows, and the SDK advises against
+		}
 	}
 	if req.Seed != nil {
 		seed := int(*req.Seed)

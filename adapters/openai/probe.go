@@ -10,8 +10,11 @@ import (
 	"aprm/adapters/internal/draw"
 )
 
-// vllm is what vLLM calls itself in its list of models.
-const vllm = "vllm"
+// What servers call themselves in their lists of models.
+const (
+	vllm   = "vllm"
+	openAI = "system" // OpenAI itself, where its own models are concerned
+)
 
 // Capabilities implements adapters.LLM: about eight short requests on the first call. A fault that may pass is returned and
 // the next call probes again.
@@ -112,9 +115,9 @@ func (c *Client) server(ctx context.Context) string {
 
 // takesTools reports whether a request with a tool is accepted; whether the model uses it is its own affair.
 func (c *Client) takesTools(ctx context.Context) (bool, error) {
-	req, _ := c.request(adapters.Request{N: 1, MaxTokens: 1, Messages: []adapters.Message{{Role: adapters.User, Content: "Hello"}}},
+	req, _ := c.request(adapters.Request{N: 1, Messages: []adapters.Message{{Role: adapters.User, Content: "Hello"}}},
 		adapters.Capabilities{})
-	req.Stream, req.StreamOptions = false, nil
+	req.Stream, req.StreamOptions, req.MaxCompletionTokens = false, nil, 1
 	req.Tools = []openai.Tool{{Type: openai.ToolTypeFunction, Function: &openai.FunctionDefinition{
 		Name: "now", Description: "the time", Parameters: map[string]any{"type": "object", "properties": map[string]any{}}}}}
 	_, err := c.api.CreateChatCompletion(ctx, req)
