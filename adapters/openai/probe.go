@@ -115,11 +115,11 @@ func (c *Client) server(ctx context.Context) string {
 
 // takesTools reports whether a request with a tool is accepted; whether the model uses it is its own affair.
 func (c *Client) takesTools(ctx context.Context) (bool, error) {
-	req, _ := c.request(adapters.Request{N: 1, Messages: []adapters.Message{{Role: adapters.User, Content: "Hello"}}},
+	req, extra := c.request(adapters.Request{N: 1, MaxTokens: 1, Messages: []adapters.Message{{Role: adapters.User, Content: "Hello"}}},
 		adapters.Capabilities{})
-	req.Stream, req.StreamOptions, req.MaxCompletionTokens = false, nil, 1
+	req.Stream, req.StreamOptions = false, nil
 	req.Tools = []openai.Tool{{Type: openai.ToolTypeFunction, Function: &openai.FunctionDefinition{
 		Name: "now", Description: "the time", Parameters: map[string]any{"type": "object", "properties": map[string]any{}}}}}
-	_, err := c.api.CreateChatCompletion(ctx, req)
+	_, err := c.api.CreateChatCompletion(withCall(ctx, &call{extra: extra}), req)
 	return err == nil, fault(ctx, "probe", err, 0)
 }
