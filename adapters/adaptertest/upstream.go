@@ -215,8 +215,15 @@ func (u *Upstream) openAI(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
+	counts := ""
+	switch {
+	case Field[bool](asked, "timings_per_token"):
+		counts = `,"timings":{"cache_n":3,"prompt_n":4}`
+	case Field[map[string]bool](asked, "stream_options")["continuous_usage_stats"]:
+		counts = `,"usage":{"prompt_tokens":7,"completion_tokens":0}`
+	}
 	chunk := func(choices string) {
-		fmt.Fprintf(w, "data: {\"id\":\"x\",\"object\":\"chat.completion.chunk\",\"choices\":[%s]}\n\n", choices)
+		fmt.Fprintf(w, "data: {\"id\":\"x\",\"object\":\"chat.completion.chunk\",\"choices\":[%s]%s}\n\n", choices, counts)
 	}
 	spent := 0
 	for i := range a.n {

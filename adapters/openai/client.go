@@ -127,6 +127,14 @@ func (c *Client) request(req adapters.Request, caps adapters.Capabilities) (open
 			extra["add_generation_prompt"] = false
 		}
 	}
+	if req.OneStep { // a stream that is cut never gets to its usage: these servers can count as they go
+		switch caps.Server {
+		case vllm:
+			extra["stream_options"] = map[string]bool{"include_usage": true, "continuous_usage_stats": true}
+		case llamaCPP:
+			extra["timings_per_token"] = true
+		}
+	}
 	out := openai.ChatCompletionRequest{
 		Model:         c.cfg.Model,
 		N:             req.N,

@@ -17,6 +17,7 @@ type call struct {
 	extra      map[string]any // merged into the request's JSON
 	stops      map[int]string // stop_reason by completion, where it is a string (vLLM)
 	retryAfter time.Duration
+	prompt     int // tokens of the prompt, where chunks tell (llama-server's timings)
 }
 
 type callKey struct{}
@@ -43,7 +44,7 @@ func (e extender) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	c.retryAfter = draw.RetryAfter(resp.Header, time.Now())
-	c.stops = nil
+	c.stops, c.prompt = nil, 0
 	resp.Body = &stopReader{ReadCloser: resp.Body, call: c}
 	return resp, nil
 }
@@ -76,7 +77,7 @@ func merge(r *http.Request, extra map[string]any) error {
 	return nil
 }
 
-// stopReader passes a stream on and notes every stop_reason in it, before its reader sees the line that holds it.
+// stopReader passes a stream on and notes every stop_reason and count in it, before its reader sees the line that holds it.
 type stopReader struct {
 	io.ReadCloser
 	call *call
@@ -104,7 +105,7 @@ func (s *stopReader) Read(p []byte) (int, error) {
 
 func (s *stopReader) note(line []byte) {
 	data, ok := bytes.CutPrefix(bytes.TrimSpace(line), []byte("data:"))
-	if !ok || !bytes.Contains(data, []byte(`"stop_reason"`)) {
+	if !ok || !bytes.Contains(data, []byte(`"stop_reason"`)) && !bytes.Contains(data, []byte(`"timings"`)) {
 		return
 	}
 	var chunk struct {
@@ -112,10 +113,15 @@ func (s *stopReader) note(line []byte) {
 			Index      int `json:"index"`
 			StopReason any `json:"stop_reason"`
 		} `json:"choices"`
+		Timings struct {
+			Cached int `json:"cache_n"`
+			Read   int `json:"prompt_n"`
+		} `json:"timings"`
 	}
 	if json.Unmarshal(data, &chunk) != nil {
 		return // the SDK reports a malformed chunk
 	}
+	s.call.prompt = max(s.call.prompt, chunk.Timings.Cached+chunk.Timings.Read)
 	for _, choice := range chunk.Choices {
 		if stop, ok := choice.StopReason.(string); ok { // a number is the id of a stop token: the end of the text
 			if s.call.stops == nil {

@@ -128,6 +128,7 @@ func TestBytes(t *testing.T) {
 	for i := 1; i < 3; i++ {
 		want(i, "continue_final_message", "true")
 		want(i, "add_generation_prompt", "false")
+		want(i, "stream_options", `{"continuous_usage_stats":true,"include_usage":true}`)
 		seeds[string(asked[i].Body["seed"])] = true
 	}
 	if !seeds["40"] || !seeds["41"] {
@@ -135,6 +136,20 @@ func TestBytes(t *testing.T) {
 	}
 	if got := asked[0].Header.Get("Authorization"); got != "Bearer secret" {
 		t.Errorf("Authorization %q", got)
+	}
+}
+
+// TestCutStreamsCountTheirPrompt: where the server counts as it goes its count stands, elsewhere an estimate.
+func TestCutStreamsCountTheirPrompt(t *testing.T) {
+	for owner, want := range map[string]int{"vllm": 7, "llamacpp": 7, "somebody": len("What is 2 + 3?")/4 + 4} {
+		c := open(t, &adaptertest.Upstream{OwnedBy: owner, NoHidden: true}, nil)
+		done, err := c.Generate(t.Context(), adapters.Request{Messages: ask, N: 2, OneStep: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if done[0].Finish != adapters.FinishCut || done[0].Usage.PromptTokens != want || done[1].Usage.PromptTokens != 0 {
+			t.Errorf("%s: %+v and %+v, want a prompt of %d, once", owner, done[0], done[1].Usage, want)
+		}
 	}
 }
 

@@ -12,8 +12,9 @@ import (
 
 // What servers call themselves in their lists of models.
 const (
-	vllm   = "vllm"
-	openAI = "system" // OpenAI itself, where its own models are concerned
+	vllm     = "vllm"
+	llamaCPP = "llamacpp"
+	openAI   = "system" // OpenAI itself, where its own models are concerned
 )
 
 // Capabilities implements adapters.LLM: about eight short requests on the first call. A fault that may pass is returned and

@@ -98,6 +98,7 @@ func (c *Client) stream(ctx context.Context, req adapters.Request, caps adapters
 			}
 		}
 		if open == 0 && anyCut(finish) { // nothing worth waiting for: closing the stream stops the endpoint
+			usage.PromptTokens = max(usage.PromptTokens, call.prompt)
 			return usage, call.stops, nil
 		}
 		if chunk, err = s.Recv(); err != nil {

@@ -17,6 +17,7 @@ type Collector struct {
 	text   strings.Builder
 	tokens []step.Token
 	chunks int
+	prompt int    // estimated tokens of the prompt
 	step   string // the whole first step, once it is complete
 	cut    bool
 }
@@ -25,11 +26,17 @@ type Collector struct {
 // or may do so because it was asked in words to go on, echoed says so and the repetition is left out.
 func NewCollector(req adapters.Request, echoed bool) *Collector {
 	c := &Collector{oneStep: req.OneStep}
+	for _, m := range req.Messages {
+		c.prompt += len(m.Content)/bytesPerToken + 4 // and the template's own tokens around a message
+	}
 	if echoed {
 		c.echo = Prefill(req.Messages)
 	}
 	return c
 }
+
+// bytesPerToken of plain English, roughly.
+const bytesPerToken = 4
 
 // Prefill returns the trailing assistant message to be continued, "" when there is none.
 func Prefill(messages []adapters.Message) string {
@@ -82,7 +89,8 @@ func (c *Collector) fresh() string {
 func (c *Collector) Spent() int { return max(len(c.tokens), c.chunks) }
 
 // Completion returns what was gathered. usage is the endpoint's own count; its CompletionTokens are used where it gives
-// any, else Spent. err marks the completion as failed.
+// any, else Spent. A stream that was cut may never have told the size of its prompt: that is then estimated from its bytes.
+// err marks the completion as failed.
 func (c *Collector) Completion(finish adapters.FinishReason, usage adapters.Usage, err error) adapters.Completion {
 	text := c.fresh()
 	if c.oneStep {
@@ -93,29 +101,39 @@ func (c *Collector) Completion(finish adapters.FinishReason, usage adapters.Usag
 	}
 	if c.cut {
 		finish = adapters.FinishCut
+		if usage.PromptTokens == 0 {
+			usage.PromptTokens = c.prompt
+		}
 	}
 	if usage.CompletionTokens == 0 {
 		usage.CompletionTokens = c.Spent()
 	}
-	return adapters.Completion{Text: text, Finish: finish, Tokens: upTo(c.tokens, text), Usage: usage, Err: err}
+	return adapters.Completion{Text: text, Finish: finish, Tokens: c.spelling(text), Usage: usage, Err: err}
 }
 
-// upTo returns the tokens that spell text, wherever in them it begins; all of them when they don't spell it.
-func upTo(tokens []step.Token, text string) []step.Token {
+// spelling returns the tokens from the end of an echo to the end of text; all of them when they don't spell it.
+func (c *Collector) spelling(text string) []step.Token {
 	var all strings.Builder
-	for _, t := range tokens {
+	for _, t := range c.tokens {
 		all.WriteString(t.Text)
 	}
-	at := strings.Index(all.String(), text)
+	// An echo comes with log-probabilities of its own where the model wrote it, and without where the server put it there.
+	begin := 0
+	if whole := c.text.String(); strings.HasPrefix(all.String(), whole) {
+		begin = len(whole) - len(c.fresh())
+	}
+	at := strings.Index(all.String()[begin:], text)
 	if at < 0 || text == "" {
-		return tokens
+		return c.tokens
 	}
-	end, n := at+len(text), 0
-	for i, t := range tokens {
-		if n >= end {
-			return tokens[:i:i]
+	end, n := begin+at+len(text), 0
+	first, last := 0, 0
+	for last < len(c.tokens) && n < end {
+		n += len(c.tokens[last].Text)
+		last++
+		if n <= begin {
+			first = last
 		}
-		n += len(t.Text)
 	}
-	return tokens
+	return c.tokens[first:last:last]
 }

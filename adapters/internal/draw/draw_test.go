@@ -74,6 +74,47 @@ func TestCollectorSpendsNothingOnAnEcho(t *testing.T) {
 	}
 }
 
+// TestTokensOfWhatIsNew: log-probabilities are those of the text alone, also where the echo has its own and holds the same words.
+func TestTokensOfWhatIsNew(t *testing.T) {
+	const begun = "So 2 + 2.\n"
+	for _, test := range []struct {
+		name    string
+		stream  []string // one token each
+		silent  int      // so many of the first come without log-probabilities
+		oneStep bool
+		want    string
+	}{
+		{"a step after an echo by the model", []string{"So", " 2 + 2", ".\n", "2 + 2", " = 4.", "\n", "Then"}, 0, true, "2 + 2 = 4."},
+		{"a step after an echo by the server", []string{"So", " 2 + 2", ".\n", "2 + 2", " = 4.", "\n", "Then"}, 3, true, "2 + 2 = 4."},
+		{"a step without an echo", []string{"2 + 2", " = 4.", "\n", "Then"}, 0, true, "2 + 2 = 4."},
+		{"a whole answer after an echo", []string{"So", " 2 + 2", ".\n", "2 + 2", " = 4.", "\n", "Then"}, 0, false, "2 + 2 = 4.\nThen"},
+		{"a token half echo, half new", []string{"So", " 2 + 2", ".\n2 + 2", " = 4."}, 0, false, ".\n2 + 2 = 4."},
+		{"an answer that only begins alike", []string{"2", "."}, 0, false, "2."},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			req := prefilled(begun)
+			req.OneStep = test.oneStep
+			c := NewCollector(req, true)
+			for i, piece := range test.stream {
+				var tokens []step.Token
+				if i >= test.silent {
+					tokens = []step.Token{{Text: piece, LogProb: -1}}
+				}
+				if c.Add(piece, tokens) {
+					break
+				}
+			}
+			var spelt strings.Builder
+			for _, token := range c.Completion(adapters.FinishEnd, adapters.Usage{}, nil).Tokens {
+				spelt.WriteString(token.Text)
+			}
+			if spelt.String() != test.want {
+				t.Errorf("the tokens spell %q, want %q", spelt.String(), test.want)
+			}
+		})
+	}
+}
+
 // FuzzCollectorEcho: an echo is left out wherever the stream is cut into pieces, and a step is the first of what is new.
 func FuzzCollectorEcho(f *testing.F) {
 	f.Add("First, 1 + 1 = 2.\n", "Then 2 + 3 = 5.\n#### 5", 3, true)
