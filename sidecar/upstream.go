@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -150,9 +149,6 @@ func (u *upstreamFlags) llm(ctx context.Context, r recordFlags) (llm adapters.LL
 		return nil, none, err
 	}
 	if r.Record != "" {
-		if err := os.MkdirAll(parent(r.Record), 0o755); err != nil {
-			return nil, none, err
-		}
 		kept, err := recorded.Wrap(llm, r.Record)
 		if err != nil {
 			return nil, none, err
