@@ -2,45 +2,11 @@ package generator
 
 import (
 	"fmt"
-	"strings"
 
 	"aprm/adapters"
 	"aprm/prm/arith"
 	"aprm/prm/step"
 )
-
-// SplitTokens deals the tokens of a completion out to its steps, as step.Split(text) gave them, by byte offset: a token
-// belongs to the first step that it shares a byte with, one between two steps to neither. nil for a step without tokens;
-// all nil when the tokens do not spell the text, so that a wrong alignment is never taken for a measurement.
-func SplitTokens(text string, steps []string, tokens []step.Token) [][]step.Token {
-	out := make([][]step.Token, len(steps))
-	var spelt strings.Builder
-	for _, t := range tokens {
-		spelt.WriteString(t.Text)
-	}
-	// An endpoint may trim the text or end its tokens with a mark of its own: then the text stands within.
-	pos := -strings.Index(spelt.String(), text)
-	if text == "" || pos > 0 {
-		return out
-	}
-	k, from := 0, 0
-	for i, s := range steps {
-		at := strings.Index(text[from:], s)
-		if at < 0 {
-			return make([][]step.Token, len(steps))
-		}
-		start, end := from+at, from+at+len(s)
-		for ; k < len(tokens) && pos < end; k++ {
-			next := pos + len(tokens[k].Text)
-			if next > start && next > pos {
-				out[i] = append(out[i], tokens[k])
-			}
-			pos = next
-		}
-		from = end
-	}
-	return out
-}
 
 // solution is a natural sample, split and labelled.
 type solution struct {
@@ -54,7 +20,7 @@ type solution struct {
 // one, and all else, is unknown.
 func label(p step.Problem, c adapters.Completion, round, index int, heldOut bool) solution {
 	raw := step.Split(c.Text)
-	tokens := SplitTokens(c.Text, raw, c.Tokens)
+	tokens := step.SplitTokens(c.Text, raw, c.Tokens)
 	answer, answered := arith.Extract(c.Text)
 	value, why := Unknown, "no reference answer"
 	switch {

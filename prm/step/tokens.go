@@ -2,36 +2,35 @@ package step
 
 import "strings"
 
-// SplitTokens gives each step the tokens that spell it: those that overlap its text, found in order in the text that all
-// tokens spell together. A step that isn't found there gets nil.
-func SplitTokens(steps []string, tokens []Token) [][]Token {
-	var b strings.Builder
-	starts := make([]int, len(tokens))
-	for i, t := range tokens {
-		starts[i] = b.Len()
-		b.WriteString(t.Text)
-	}
-	text := b.String()
+// SplitTokens deals the tokens of a completion out to its steps, as Split(text) gave them, by byte offset: a token
+// belongs to the first step that it shares a byte with, one between two steps to neither. nil for a step without tokens;
+// all nil when the tokens do not spell the text, so that a wrong alignment is never taken for a measurement.
+func SplitTokens(text string, steps []string, tokens []Token) [][]Token {
 	out := make([][]Token, len(steps))
-	from, next := 0, 0 // offset in text, index in tokens
+	var spelt strings.Builder
+	for _, t := range tokens {
+		spelt.WriteString(t.Text)
+	}
+	// An endpoint may trim the text or end its tokens with a mark of its own: then the text stands within.
+	pos := -strings.Index(spelt.String(), text)
+	if text == "" || pos > 0 {
+		return out
+	}
+	k, from := 0, 0
 	for i, s := range steps {
 		at := strings.Index(text[from:], s)
-		if at < 0 || s == "" {
-			continue
+		if at < 0 {
+			return make([][]Token, len(steps))
 		}
-		start := from + at
-		from = start + len(s)
-		for next < len(tokens) && starts[next]+len(tokens[next].Text) <= start {
-			next++
+		start, end := from+at, from+at+len(s)
+		for ; k < len(tokens) && pos < end; k++ {
+			next := pos + len(tokens[k].Text)
+			if next > start && next > pos {
+				out[i] = append(out[i], tokens[k])
+			}
+			pos = next
 		}
-		first := next
-		for next < len(tokens) && starts[next] < from {
-			next++
-		}
-		out[i] = tokens[first:next:next]
-		if next > first && starts[next-1]+len(tokens[next-1].Text) > from {
-			next-- // this token also begins the following step
-		}
+		from = end
 	}
 	return out
 }

@@ -383,3 +383,51 @@ func TestOptions(t *testing.T) {
 		t.Errorf("guided without a PRM: %v", err)
 	}
 }
+
+// reads keeps the tokens that each step was scored with.
+type reads struct{ got map[string]string }
+
+func (r *reads) Score(_ context.Context, steps []string, tokens [][]step.Token) ([]Score, error) {
+	for i, s := range steps {
+		var text []string
+		for _, t := range tokens[i] {
+			text = append(text, t.Text)
+		}
+		r.got[s] = strings.Join(text, "·")
+	}
+	return make([]Score, len(steps)), nil
+}
+
+// spelled gives every sample its words as tokens, and a line break as a token of its own before and after them.
+type spelled struct{ tree }
+
+func (s *spelled) Sample(ctx context.Context, req SampleRequest) ([]Sample, error) {
+	samples, err := s.tree.Sample(ctx, req)
+	for i := range samples {
+		tokens := []step.Token{{Text: "\n"}}
+		for _, w := range strings.SplitAfter(samples[i].Text, " ") {
+			for j, line := range strings.Split(w, "\n") {
+				if j > 0 {
+					tokens = append(tokens, step.Token{Text: "\n"})
+				}
+				tokens = append(tokens, step.Token{Text: line})
+			}
+		}
+		samples[i].Tokens = append(tokens, step.Token{Text: "\n"})
+	}
+	return samples, err
+}
+
+// A PRM reads the tokens that spell a step, without the breaks around it, however the step was drawn: as it was trained.
+func TestTokensOfSteps(t *testing.T) {
+	for _, strategy := range []string{BestOfN, Guided} {
+		sampler := &spelled{tree{whole: []string{"3 + 4 = 7\n#### 7"}, next: map[string][]string{"": {"3 + 4 = 7"}, "3 + 4 = 7": {"#### 7"}}}}
+		scorer := &reads{got: map[string]string{}}
+		if _, err := Solve(t.Context(), sampler, scorer, Options{Strategy: strategy, N: 2, LogProbs: true}); err != nil {
+			t.Fatal(err)
+		}
+		if first, last := scorer.got["3 + 4 = 7"], scorer.got["#### 7"]; first != "3 ·+ ·4 ·= ·7" || last != "#### ·7" {
+			t.Errorf("%s scored %q and %q", strategy, first, last)
+		}
+	}
+}

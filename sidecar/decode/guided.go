@@ -72,7 +72,8 @@ func (guided) Search(ctx context.Context, s *Search) (Result, error) {
 // next is a candidate for the next step.
 type next struct {
 	text   string
-	tokens []step.Token
+	tokens []step.Token // that spell it, as in training
+	all    []step.Token // that were drawn, what ends the step included
 	length int
 	score  Score
 	ends   bool // the answer ends with it
@@ -81,7 +82,7 @@ type next struct {
 func (p *path) add(n next) {
 	p.steps = append(p.steps, n.text)
 	p.tokens = append(p.tokens, n.tokens)
-	p.all = append(p.all, n.tokens...)
+	p.all = append(p.all, n.all...)
 	p.scores = append(p.scores, n.score)
 	p.length += n.length
 }
@@ -104,7 +105,8 @@ func (s *Search) nextStep(ctx context.Context, p path) (next, []Candidate, error
 			return next{}, considered, err
 		}
 		for _, sample := range samples {
-			n := next{text: strings.TrimSpace(sample.Text), tokens: sample.Tokens, length: sample.CompletionTokens}
+			n := next{text: strings.TrimSpace(sample.Text), all: sample.Tokens, length: sample.CompletionTokens}
+			n.tokens = step.SplitTokens(sample.Text, []string{n.text}, sample.Tokens)[0]
 			n.ends = sample.Finish == FinishEnd || endsAnswer(n.text)
 			c := Candidate{Text: n.text, At: at, Tokens: sample.CompletionTokens}
 			if c.Answered = n.ends; c.Answered {
@@ -192,7 +194,7 @@ func (s *Search) finishAlone(ctx context.Context, p *path) (Finish, error) {
 	}
 	rest := step.Split(samples[0].Text)
 	steps := append(p.steps[:at:at], rest...)
-	tokens := append(p.tokens[:at:at], step.SplitTokens(rest, samples[0].Tokens)...)
+	tokens := append(p.tokens[:at:at], step.SplitTokens(samples[0].Text, rest, samples[0].Tokens)...)
 	p.all = append(p.all, samples[0].Tokens...)
 	p.length += samples[0].CompletionTokens
 	p.steps, p.tokens = steps, tokens

@@ -57,7 +57,7 @@ func (s *Search) scoreAll(ctx context.Context, solutions []solution) error {
 		if len(c.steps) == 0 {
 			continue
 		}
-		scores, err := s.score(ctx, c.steps, step.SplitTokens(c.steps, c.Tokens))
+		scores, err := s.score(ctx, c.steps, step.SplitTokens(c.Text, c.steps, c.Tokens))
 		if err != nil {
 			if first == nil {
 				first = err
