@@ -4,8 +4,10 @@ package adapters
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"aprm/prm/step"
@@ -166,6 +168,23 @@ func (e *UpstreamError) Error() string {
 }
 
 func (e *UpstreamError) Unwrap() error { return e.Err }
+
+// PlainCause says in a few words why an exchange of HTTP failed, without the URL, which net/http repeats.
+func PlainCause(err error) string {
+	var op *net.OpError
+	var timeout interface{ Timeout() bool }
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &op):
+		return op.Error()
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return "timed out"
+	case errors.As(err, &syntax):
+		return "the answer is no JSON"
+	default:
+		return "the connection broke"
+	}
+}
 
 type authorizationKey struct{}
 

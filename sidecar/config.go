@@ -4,86 +4,117 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sort"
+	"maps"
+	"os"
+	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v3"
 )
 
-// loadConfig reads a YAML file whose keys are the flags' names; a flag's prefix may be a mapping of its own, so that
-// `upstream: {url: …}` and `upstream-url: …` say the same. Unknown keys are errors.
-func loadConfig(r io.Reader) (kong.Resolver, error) {
-	var tree map[string]any
-	if err := yaml.NewDecoder(r).Decode(&tree); err != nil && !errors.Is(err, io.EOF) {
+type configCommand struct {
+	Check configCheckCommand `cmd:"" help:"Say everything that is wrong with a file of settings."`
+}
+
+type configCheckCommand struct {
+	File string `arg:"" help:"YAML file, as --config takes it." type:"existingfile"`
+}
+
+func (c *configCheckCommand) Run(app *kong.Kong, std streams) error {
+	f, err := os.Open(c.File)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := given(loadConfig(app.Model, f)); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(std.out, "%s: good\n", c.File)
+	return err
+}
+
+// loadConfig reads a YAML file whose keys are the names of the flags of some command, and whose values those flags take. All
+// faults are reported at once, whichever command is run.
+func loadConfig(app *kong.Application, r io.Reader) (config, error) {
+	c := config{}
+	if err := yaml.NewDecoder(r).Decode((*map[string]any)(&c)); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("config: %w", err)
 	}
-	settings := config{}
-	if err := settings.flatten("", tree); err != nil {
-		return nil, err
-	}
-	return settings, nil
-}
-
-// config maps a flag's name to its value in the file.
-type config map[string]any
-
-func (c config) flatten(prefix string, tree map[string]any) error {
-	for key, value := range tree {
-		name := prefix + key
-		if sub, ok := value.(map[string]any); ok {
-			if err := c.flatten(name+"-", sub); err != nil {
-				return err
-			}
-			continue
-		}
-		if _, twice := c[name]; twice {
-			return fmt.Errorf("config: %s is set twice", name)
-		}
-		c[name] = value
-	}
-	return nil
-}
-
-// Validate implements kong.Resolver: every key must be a flag of some command.
-func (c config) Validate(app *kong.Application) error {
-	known := map[string]bool{}
+	flags := map[string][]*kong.Flag{}
 	var visit func(n *kong.Node)
 	visit = func(n *kong.Node) {
 		for _, f := range n.Flags {
-			known[f.Name] = true
+			flags[f.Name] = append(flags[f.Name], f)
 		}
 		for _, child := range n.Children {
 			visit(child)
 		}
 	}
 	visit(app.Node)
-	var unknown []string
-	for name := range c {
-		if !known[name] || name == "config" || name == "help" {
-			unknown = append(unknown, name)
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(c)) {
+		known := flags[name]
+		if len(known) == 0 || name == "config" || name == "help" {
+			errs = append(errs, fmt.Errorf("config: no such setting: %s (the settings are the flags that `sidecar COMMAND --help` lists)", name))
+			continue
+		}
+		value, err := c.text(name)
+		for _, f := range known { // commands may give one name different kinds
+			if err == nil {
+				err = accepts(f, value)
+			}
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("config: %s: %w", name, err))
 		}
 	}
-	sort.Strings(unknown)
-	if len(unknown) > 0 {
-		return fmt.Errorf("config: no such setting: %s (the settings are the flags that `sidecar COMMAND --help` lists)",
-			strings.Join(unknown, ", "))
+	return c, errors.Join(errs...)
+}
+
+// config maps a flag's name to its value in the file.
+type config map[string]any
+
+// accepts says whether a flag can be set to value, without setting it.
+func accepts(f *kong.Flag, value string) error {
+	scan := kong.Scan().PushTyped(value, kong.FlagValueToken)
+	as := *f.Value
+	as.Active, as.Set = true, false // else kong doesn't look whether a file exists
+	if err := f.Mapper.Decode(&kong.DecodeContext{Value: &as, Scan: scan}, reflect.New(f.Target.Type()).Elem()); err != nil {
+		return err
+	}
+	if f.Enum != "" && !slices.Contains(f.EnumSlice(), value) {
+		return fmt.Errorf("%q is none of %s", value, strings.Join(f.EnumSlice(), ", "))
 	}
 	return nil
 }
 
-// Resolve implements kong.Resolver.
-func (c config) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-	value, ok := c[flag.Name]
-	if !ok {
-		return nil, nil
-	}
-	if list, ok := value.([]any); ok { // kong reads lists as it reads flags
-		parts := make([]string, len(list))
-		for i, v := range list {
+// text is a value as a flag would be given it.
+func (c config) text(name string) (string, error) {
+	switch value := c[name].(type) {
+	case map[string]any:
+		return "", errors.New("want a value, not a mapping")
+	case []any: // kong reads lists as it reads flags
+		parts := make([]string, len(value))
+		for i, v := range value {
 			parts[i] = fmt.Sprint(v)
 		}
 		return strings.Join(parts, ","), nil
+	case nil:
+		return "", errors.New("has no value")
+	default:
+		return fmt.Sprint(value), nil
 	}
-	return value, nil
+}
+
+// Validate implements kong.Resolver; loadConfig has done it, before the first value is used.
+func (c config) Validate(*kong.Application) error { return nil }
+
+// Resolve implements kong.Resolver.
+func (c config) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	if _, ok := c[flag.Name]; !ok {
+		return nil, nil
+	}
+	return c.text(flag.Name)
 }

@@ -2,20 +2,24 @@ package main
 
 import (
 	"bytes"
-	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/alecthomas/kong"
+
+	"aprm/prm"
+	"aprm/sidecar/server"
 )
 
 // parse reads a command line with the real commands and runs nothing.
 func parse(t *testing.T, args ...string) (commands, error) {
 	t.Helper()
 	var cmd commands
-	parser, err := kong.New(&cmd, kong.Configuration(loadConfig), kong.Vars(defaults()), kong.Exit(func(int) {}))
+	var parser *kong.Kong
+	parser, err := kong.New(&cmd, kong.Configuration(func(r io.Reader) (kong.Resolver, error) { return loadConfig(parser.Model, r) }), kong.Vars(defaults()), kong.Exit(func(int) {}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +37,7 @@ func configFile(t *testing.T, text string) string {
 }
 
 func TestConfigFile(t *testing.T) {
-	path := configFile(t, "upstream: {url: 'http://host:1', model: m}\nn: 16\nlisten: 127.0.0.1:1\nsearch-timeout: 30s\n")
+	path := configFile(t, "upstream: 'http://host:1'\nupstream-model: m\nn: 16\nlisten: 127.0.0.1:1\nsearch-timeout: 30s\nstrategies: [greedy, guided]\n")
 	cmd, err := parse(t, "serve", "--config", path, "--n", "4")
 	if err != nil {
 		t.Fatal(err)
@@ -45,25 +49,59 @@ func TestConfigFile(t *testing.T) {
 	if s.Decode.N != 4 {
 		t.Errorf("n is %d; the flag should win over the file", s.Decode.N)
 	}
+	if cmd, err = parse(t, "eval", "--config", path, "--problems", "config_test.go"); err != nil || len(cmd.Eval.Strategies) != 2 {
+		t.Errorf("a list: %v, %v", cmd.Eval.Strategies, err)
+	}
 }
 
+// All faults are said at once, those of settings that another command would read too.
 func TestConfigFileFaults(t *testing.T) {
-	for text, want := range map[string]string{
-		"upstreem: {url: x}":                  "upstreem-url",
-		"n: 4\nmystery: 1":                    "mystery",
-		"upstream-url: a\nupstream: {url: b}": "twice",
-		"n: [":                                "config",
-		"n: many":                             "n",
+	for text, want := range map[string][]string{
+		"upstreem: x":                           {"upstreem"},
+		"n: 4\nmystery: 1\nenigma: 2":           {"mystery", "enigma"},
+		"upstream: {url: b}":                    {"upstream", "mapping"},
+		"n: [":                                  {"config"},
+		"n: many\nstrategy: magic\nrounds: two": {"n: ", "strategy: ", "rounds: "},
+		"aggregate: mean":                       {"min, product, last"},
+		"listen:":                               {"listen", "no value"},
+		"checkpoint: nowhere.prm":               {"checkpoint", "nowhere.prm"},
+		"search-timeout: 5":                     {"search-timeout"},
 	} {
-		_, err := parse(t, "serve", "--config", configFile(t, text))
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v, want an error that names %s", text, err, want)
+		path := configFile(t, text)
+		for _, args := range [][]string{{"serve", "--config", path}, {"config", "check", path}} {
+			var out, errs bytes.Buffer
+			if code := run(t.Context(), args, strings.NewReader(""), &out, &errs); code != 2 {
+				t.Errorf("%q, %s: status %d, want 2", text, args[0], code)
+			}
+			for _, w := range want {
+				if !strings.Contains(errs.String(), w) {
+					t.Errorf("%q, %s: %q doesn't name %q", text, args[0], errs.String(), w)
+				}
+			}
 		}
 	}
 }
 
-// TestExampleConfig keeps the example and the flags in step.
-func TestExampleConfig(t *testing.T) {
+// TestExampleConfigs keeps the examples and the flags in step.
+func TestExampleConfigs(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("..", "configs", "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	for _, file := range files {
+		if name := filepath.Base(file); name == "compose.yaml" || name == "prometheus.yaml" {
+			continue
+		}
+		var out, errs bytes.Buffer
+		if code := run(t.Context(), []string{"config", "check", file}, strings.NewReader(""), &out, &errs); code != 0 {
+			t.Errorf("%s: status %d: %s", file, code, errs.String())
+		}
+		checked++
+	}
+	if checked < 5 {
+		t.Errorf("%d examples, want one of all settings and one for each kind of endpoint", checked)
+	}
 	cmd, err := parse(t, "serve", "--config", filepath.Join("..", "configs", "sidecar.yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -77,25 +115,91 @@ func TestExampleConfig(t *testing.T) {
 	}
 }
 
-func TestRun(t *testing.T) {
+func TestUpstreamURL(t *testing.T) {
 	for _, test := range []struct {
-		args      string
+		given, url string
+		dialect    server.Dialect
+		fails      bool
+	}{
+		{given: "ollama://host:1", url: "http://host:1", dialect: server.Ollama},
+		{given: "ollama+https://host", url: "https://host", dialect: server.Ollama},
+		{given: "openai+http://host:1/v1", url: "http://host:1/v1", dialect: server.OpenAI},
+		{given: "openai+https://host/v1", url: "https://host/v1", dialect: server.OpenAI},
+		{given: "openai://host", fails: true},
+		{given: "ftp://host", fails: true},
+		{given: "ollama+ftp://host", fails: true},
+		{given: "host:1", fails: true},
+		{given: "nonsense", fails: true},
+	} {
+		u := upstreamFlags{URL: test.given, Model: "m"}
+		err := u.resolve(t.Context())
+		if (err != nil) != test.fails || err == nil && (u.URL != test.url || u.Dialect != test.dialect) {
+			t.Errorf("%s: %s, %s, %v", test.given, u.URL, u.Dialect, err)
+		}
+	}
+}
+
+// untrained is a PRM that reads no hidden states and gives every step one half.
+func untrained(t *testing.T) *prm.Model {
+	t.Helper()
+	header := prm.Fresh("", "", 0, prm.Shape{Projected: 1, Embedded: 4, Hidden: 4})
+	m, err := prm.New(header, prm.NewWeights(header), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func TestRun(t *testing.T) {
+	folder := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	model := filepath.Join(folder, "m.prm")
+	if err := prm.Save(model, untrained(t)); err != nil {
+		t.Fatal(err)
+	}
+	broken := write("broken.jsonl", `{"question":"q","answer":"#### 1"}`+"\n{oops\n")
+	good := write("good.jsonl", `{"question":"q","answer":"1 + 1 = <<1+1=2>>2\\n#### 2"}`+"\n")
+	const bench = `{"id":"a","problem":"How many?","steps":["3 + 4 = 7","7 + 1 = 9"],"label":1}` + "\n" + `{"id":"b","problem":"How many?","steps":["3 + 4 = 7"],"label":-1}` + "\n"
+	for _, test := range []struct {
+		args, in  string
 		code      int
 		out, errs string
 	}{
-		{"", 0, "sidecar train", ""},
-		{"--help", 0, "eval", ""},
-		{"serve --help", 0, "--listen", ""},
-		{"serve --n many", 2, "", "--n"},
-		{"dance", 2, "", "dance"},
-		{"serve --upstream-url nonsense", 1, "", "no URL"},
-		{"serve --upstream-url http://127.0.0.1:1", 1, "", "no endpoint answers"},
-		{"train --data missing.jsonl", 2, "", "missing.jsonl"},
-		{"checkpoint config_test.go", 1, "", "not a PRM checkpoint"},
-		{"score", 1, "", "--checkpoint"},
+		{args: "", out: "sidecar train"},
+		{args: "--help", out: "eval"},
+		{args: "serve --help", out: "--listen"},
+		{args: "version", out: "step splitter"},
+		{args: "serve --n many", code: 2, errs: "--n"},
+		{args: "dance", code: 2, errs: "dance"},
+		{args: "serve --upstream nonsense", code: 2, errs: "no URL"},
+		{args: "serve --upstream http://127.0.0.1:1", code: 1, errs: "no endpoint answers"},
+		{args: "train --problems missing.jsonl", code: 2, errs: "missing.jsonl"},
+		{args: "train --problems " + broken, code: 2, errs: "broken.jsonl:2"},
+		{args: "eval --problems " + broken, code: 2, errs: "broken.jsonl:2"},
+		{args: "eval --strategies magic --problems " + good, code: 2, errs: "magic"},
+		{args: "eval --strategies guided --problems " + good, code: 2, errs: "--checkpoint"},
+		{args: "prm show " + broken, code: 2, errs: "not a PRM checkpoint"},
+		{args: "prm show " + model, out: `"id"`},
+		{args: "prm score", code: 2, errs: "--checkpoint"},
+		{args: "prm score --checkpoint " + broken, code: 2, errs: "not a PRM checkpoint"},
+		{args: "prm score --checkpoint " + model, in: bench, out: `{"id":"a","scores":[0.`},
+		{args: "prm score --checkpoint " + model, in: bench + "nonsense\n", code: 2, errs: "standard input:3"},
+		{args: "prm eval --checkpoint " + model, in: bench, out: `{"n":2,"error_acc":`},
+		{args: "prm eval --checkpoint " + model, in: `{"problem":"p","steps":["s"]}`, code: 2, errs: "labelled"},
+		{args: "prm eval --table --checkpoint " + model, in: bench, out: "| PRM without hidden states |"},
+		{args: "oracle step", in: `{"problem":"p","prefix":[],"step":"3 * 4 = 13"}`, out: `{"verdict":"wrong","reason":"`},
+		{args: "oracle step", in: `{"problem":"p","step":"We think."}`, out: `{"verdict":"unknown","reason":"`},
+		{args: "oracle step", in: `{"problem":"p"}`, code: 2, errs: `standard input:1: "step"`},
+		{args: "oracle audit --problems " + good, out: "| as they stand | 1 |"},
 	} {
 		var out, errs bytes.Buffer
-		code := run(context.Background(), strings.Fields(test.args), strings.NewReader(""), &out, &errs)
+		code := run(t.Context(), strings.Fields(test.args), strings.NewReader(test.in), &out, &errs)
 		if code != test.code || !strings.Contains(out.String(), test.out) || !strings.Contains(errs.String(), test.errs) {
 			t.Errorf("sidecar %s: status %d\nout: %s\nerr: %s", test.args, code, out.String(), errs.String())
 		}

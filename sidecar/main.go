@@ -23,18 +23,19 @@ func main() {
 
 // commands is the whole command line. A setting is defined once, as a flag; the config file has the same names.
 type commands struct {
-	Config   kong.ConfigFlag `help:"YAML file with the same settings as the flags (upstream: {url: …} is --upstream-url). Flags win." placeholder:"FILE"`
+	Settings kong.ConfigFlag `name:"config" help:"YAML file with the same settings as the flags (upstream-model: … is --upstream-model). Flags win." placeholder:"FILE"`
 	LogLevel slog.Level      `help:"How much is logged to standard error: debug, info, warn or error." default:"info"`
 
 	Train trainCommand `cmd:"" help:"Train a PRM on the LLM's own errors: the LLM corrupts correct steps, an oracle says what is wrong, the PRM learns to tell."`
-	Eval  evalCommand  `cmd:"" help:"Measure: accuracy of the ways of decoding at equal tokens, or the PRM's step labels."`
+	Eval  evalCommand  `cmd:"" help:"Measure whether it helps: greedy, votes, best-of-N and guided decoding side by side, at equal tokens."`
 	Serve serveCommand `cmd:"" help:"Serve the endpoint's own API, OpenAI and Ollama, with guided decoding."`
-	Score scoreCommand `cmd:"" help:"Score the steps of traces read from standard input."`
 
-	Oracle     oracleCommand     `cmd:"" help:"Measure what the oracle says of steps whose truth is known."`
-	Probe      probeCommand      `cmd:"" help:"Ask the endpoint what it can do, and print it."`
-	Checkpoint checkpointCommand `cmd:"" help:"Print what a checkpoint says of itself."`
-	Healthy    healthyCommand    `cmd:"" help:"Exit with 0 when the sidecar at an address is ready (for container health checks)." hidden:""`
+	PRM     prmCommand     `cmd:"" name:"prm" help:"Score steps with a PRM, measure it on labelled steps, or print what its checkpoint says."`
+	Oracle  oracleCommand  `cmd:"" help:"Ask the oracle whether steps are truly wrong, or audit it on steps whose truth is known."`
+	Probe   probeCommand   `cmd:"" help:"Ask the endpoint what it can do, and print it."`
+	Config  configCommand  `cmd:"" help:"Check a file of settings."`
+	Version versionCommand `cmd:"" help:"Print the version of this build and of what its checkpoints hold."`
+	Healthy healthyCommand `cmd:"" help:"Exit with 0 when the sidecar at an address is ready (for container health checks)." hidden:""`
 }
 
 // streams is what a command reads and writes besides files.
@@ -45,18 +46,21 @@ type streams struct {
 
 const description = `A sidecar for an LLM endpoint (Ollama or anything OpenAI-compatible).
 
-  sidecar train --data problems.jsonl --out my.prm     train a PRM of the model you have
-  sidecar eval answers --checkpoint my.prm --data …    see whether it helps, at equal tokens
-  sidecar serve --checkpoint my.prm                    point your chat client at 127.0.0.1:8484`
+  sidecar train --problems train.jsonl --out my.prm          train a PRM of the model you have
+  sidecar eval --checkpoint my.prm --problems dev.jsonl      see whether it helps, at equal tokens
+  sidecar serve --checkpoint my.prm                          point your chat client at 127.0.0.1:8484
+
+Exit status: 0 done; 1 something failed, such as the endpoint; 2 what was given is at fault: a flag, a setting, a file.`
 
 // run is main without the process: it returns the exit status.
 func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
 	var cmd commands
 	exit := -1
+	var parser *kong.Kong
 	parser, err := kong.New(&cmd,
 		kong.Name("sidecar"),
 		kong.Description(description),
-		kong.Configuration(loadConfig),
+		kong.Configuration(func(r io.Reader) (kong.Resolver, error) { return loadConfig(parser.Model, r) }),
 		kong.Vars(defaults()),
 		kong.Writers(out, errs),
 		kong.Exit(func(code int) { exit = code }),
@@ -86,7 +90,23 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 			return 130
 		}
 		fmt.Fprintln(errs, "sidecar:", err)
+		if errors.As(err, &badInput{}) {
+			return 2
+		}
 		return 1
 	}
 	return 0
+}
+
+// badInput marks an error as the fault of what was given: a flag, a setting, a file.
+type badInput struct{ error }
+
+func (b badInput) Unwrap() error { return b.error }
+
+// given passes on what reading an input returned, and marks its error.
+func given[T any](value T, err error) (T, error) {
+	if err != nil {
+		err = badInput{err}
+	}
+	return value, err
 }

@@ -2,37 +2,88 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"aprm/generator/oracle"
+	"aprm/prm/step"
 	"aprm/sidecar/dataset"
 )
 
 type oracleCommand struct {
+	Step  oracleStepCommand  `cmd:"" help:"Judge steps read from standard input."`
 	Audit oracleAuditCommand `cmd:"" help:"Judge worked steps as they are, reworded, displaced and corrupted by rule, and list every one given the opposite of its true verdict."`
 }
 
+type oracleStepCommand struct{}
+
+func (c *oracleStepCommand) Help() string {
+	return `Reads a step in question a line, {"problem":"…","prefix":["…","…"],"reference":"the correct step here","step":"…"}, prefix and reference may be missing,
+and writes {"verdict":"correct|wrong|unknown","reason":"…","layer":"…"} for each. What no layer is sure of is unknown, its layer "".
+
+  echo '{"problem":"…","step":"3 * 4 = 13 pens"}' | sidecar oracle step`
+}
+
+func (c *oracleStepCommand) Run(ctx context.Context, std streams) error {
+	type question struct {
+		Problem   string   `json:"problem"`
+		Prefix    []string `json:"prefix"`
+		Reference string   `json:"reference"`
+		Step      string   `json:"step"`
+	}
+	judge := oracle.New()
+	check := func(q question) error {
+		if strings.TrimSpace(q.Step) == "" {
+			return errors.New(`"step" is missing or empty`)
+		}
+		return nil
+	}
+	for q, err := range dataset.Objects(std.in, "standard input", check) {
+		if err != nil {
+			return badInput{err}
+		}
+		ruling, err := judge.Judge(ctx, oracle.Case{
+			Prefix:    step.Trace{Problem: step.Problem{Question: q.Problem}, Steps: q.Prefix},
+			Reference: q.Reference, Step: q.Step})
+		if err != nil {
+			return err
+		}
+		if err := writeLine(std.out, struct {
+			Verdict string `json:"verdict"`
+			Reason  string `json:"reason"`
+			Layer   string `json:"layer"`
+		}{ruling.Verdict.String(), ruling.Reason, ruling.Layer}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 type oracleAuditCommand struct {
-	Data     string `help:"Problems with worked solutions." required:"" type:"existingfile"`
-	Problems int    `name:"problems" help:"So many of them, from the beginning; 0 for all." default:"2000"`
+	Problems string `help:"Problems with worked solutions." required:"" type:"existingfile" placeholder:"FILE"`
+	Limit    int    `help:"So many of them, from the beginning; 0 for all." default:"2000"`
 	Seed     uint64 `help:"Of the rewordings and corruptions." default:"1"`
-	Out      string `help:"Write the report as JSON here." placeholder:"FILE" type:"path"`
+	JSON     bool   `name:"json" help:"Write the report as JSON."`
 }
 
 func (c *oracleAuditCommand) Run(ctx context.Context, std streams) error {
-	problems, err := dataset.ReadProblems(c.Data)
+	problems, err := given(dataset.ReadProblems(c.Problems))
 	if err != nil {
 		return err
 	}
-	if c.Problems > 0 && c.Problems < len(problems) {
-		problems = problems[:c.Problems]
+	if c.Limit > 0 && c.Limit < len(problems) {
+		problems = problems[:c.Limit]
 	}
 	report, err := oracle.Audit(ctx, oracle.New(), problems, c.Seed)
 	if err != nil {
 		return err
+	}
+	if c.JSON {
+		return writeLine(std.out, report)
 	}
 	fmt.Fprintf(std.out, "%d problems, %d worked steps, seed %d\n\n| cases | number | correct | wrong | unknown |\n|---|---:|---:|---:|---:|\n",
 		report.Problems, report.Steps, c.Seed)
@@ -46,11 +97,8 @@ func (c *oracleAuditCommand) Run(ctx context.Context, std streams) error {
 			fmt.Fprintf(std.out, "\n%s, %s, %s: %q\n  %s: %s", g.name, f.Problem, f.Rule, f.Step, f.Layer, f.Reason)
 		}
 	}
-	fmt.Fprintln(std.out)
-	if c.Out == "" {
-		return nil
-	}
-	return writeJSON(c.Out, report)
+	_, err = fmt.Fprintln(std.out)
+	return err
 }
 
 // auditGroup is a group of the audit with its name.

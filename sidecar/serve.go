@@ -63,10 +63,10 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 		}
 	}
 	if !trained && decode.NeedsPRM(options.Strategy) {
-		return fmt.Errorf("--strategy %s needs a PRM: train one with `sidecar train --data PROBLEMS.jsonl --out my.prm` and serve it with --checkpoint my.prm", options.Strategy)
+		return badInput{fmt.Errorf("--strategy %s needs a PRM: train one with `sidecar train --problems FILE --out my.prm` and serve it with --checkpoint my.prm", options.Strategy)}
 	}
 	srv, err := server.New(server.Config{
-		Upstream: target, Dialect: server.Dialect(c.Upstream.Dialect), UpstreamKey: c.Upstream.Key, APIKey: c.APIKey,
+		Upstream: target, Dialect: c.Upstream.Dialect, UpstreamKey: c.Upstream.Key, APIKey: c.APIKey,
 		Model: c.Upstream.Model, Tools: caps.Tools, Defaults: options, MaxSearches: c.MaxSearches, SearchTimeout: c.SearchTimeout,
 	}, e)
 	if err != nil {
@@ -89,7 +89,7 @@ func (c *serveCommand) welcome(addr, strategy, id string, trained bool) string {
 		fmt.Fprintf(&b, "  PRM %s: %s answers by %s; %s@raw, @guided, @vote-8, @best-of-8, @majority-8 pick another way\n", id, c.Upstream.Model, strategy, c.Upstream.Model)
 	} else {
 		fmt.Fprintf(&b, "  no PRM is loaded, so requests go to the endpoint as they are; %s@majority-8 takes a vote.\n"+
-			"  To train one: sidecar train --upstream-url %s --upstream-model %s --data PROBLEMS.jsonl --out my.prm\n"+
+			"  To train one: sidecar train --upstream %s --upstream-model %s --problems FILE --out my.prm\n"+
 			"  then:         sidecar serve --checkpoint my.prm\n", c.Upstream.Model, c.Upstream.URL, c.Upstream.Model)
 	}
 	fmt.Fprintf(&b, "  try: curl http://%s/v1/chat/completions -d '{\"model\":\"%s@majority-4\",\"messages\":[{\"role\":\"user\",\"content\":\"Tom has 3 boxes of 12 pens and gives 5 away. How many are left?\"}]}'\n",

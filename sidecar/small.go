@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"runtime/debug"
 	"time"
 
-	"aprm/prm"
+	"aprm/prm/feature"
+	"aprm/prm/step"
 )
 
 type probeCommand struct {
@@ -29,19 +32,25 @@ func (c *probeCommand) Run(ctx context.Context, std streams) error {
 	return printJSON(std, caps)
 }
 
-type checkpointCommand struct {
-	File string `arg:"" help:"The checkpoint." type:"existingfile"`
-}
+type versionCommand struct{}
 
-func (c *checkpointCommand) Run(std streams) error {
-	m, err := prm.Load(c.File)
-	if err != nil {
-		return err
+func (c *versionCommand) Run(std streams) error {
+	build, ok := debug.ReadBuildInfo()
+	if !ok {
+		return errors.New("this binary was built without build information")
 	}
-	return printJSON(std, struct {
-		ID string `json:"id"`
-		prm.Header
-	}{m.ID(), m.Header()})
+	revision, changed := "unknown", ""
+	for _, s := range build.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			revision = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			changed = ", changed since"
+		}
+	}
+	_, err := fmt.Fprintf(std.out, "sidecar %s (revision %s%s; %s)\ncheckpoints: step splitter %d, inputs %d\n",
+		build.Main.Version, revision, changed, build.GoVersion, step.Version, feature.Version)
+	return err
 }
 
 type healthyCommand struct {

@@ -43,7 +43,7 @@ func TestServeManyRequests(t *testing.T) {
 	var out, errs bytes.Buffer
 	ended := make(chan int)
 	go func() {
-		ended <- run(ctx, []string{"serve", "--log-level", "error", "--upstream-url", upstream.URL, "--upstream-model", "fake", "--listen", addr}, strings.NewReader(""), &out, &errs)
+		ended <- run(ctx, []string{"serve", "--log-level", "error", "--upstream", upstream.URL, "--upstream-model", "fake", "--listen", addr}, strings.NewReader(""), &out, &errs)
 	}()
 	transport := &http.Transport{MaxIdleConnsPerHost: 16}
 	client := &http.Client{Transport: transport}

@@ -21,13 +21,13 @@ import (
 
 type trainCommand struct {
 	Upstream upstreamFlags `embed:""`
-	Data     string        `help:"Problems with answers and worked solutions (GSM8K's format, or any that README names)." required:"" type:"existingfile"`
+	Problems string        `help:"Problems with answers and worked solutions, as GSM8K has them." required:"" type:"existingfile" placeholder:"FILE"`
 	Skip     int           `help:"Leave out so many problems at the beginning of the file."`
 	Folder   string        `name:"run" help:"Folder of this run: answers, labelled steps, checkpoints, report. The same command goes on from there." default:"runs/train" type:"path"`
 	Out      string        `help:"Write the finished checkpoint here too." placeholder:"FILE" type:"path"`
 
 	Rounds      int     `help:"Rounds of the game; round 0 attacks with every strategy alike." default:"3"`
-	Problems    int     `help:"Problems of a round." default:"10"`
+	PerRound    int     `help:"Problems of a round." default:"10"`
 	Samples     int     `help:"Natural solutions of each problem." default:"4"`
 	Attacks     int     `help:"Attacked steps a round." default:"50"`
 	Paraphrases float64 `help:"Share of the correct steps that are reworded by the LLM." default:"0.5"`
@@ -50,12 +50,12 @@ const (
 )
 
 func (c *trainCommand) Run(ctx context.Context, std streams) error {
-	problems, err := dataset.ReadProblems(c.Data)
+	problems, err := given(dataset.ReadProblems(c.Problems))
 	if err != nil {
 		return err
 	}
 	if c.Skip >= len(problems) {
-		return fmt.Errorf("--skip %d leaves nothing of %d problems", c.Skip, len(problems))
+		return badInput{fmt.Errorf("--skip %d leaves nothing of %d problems", c.Skip, len(problems))}
 	}
 	problems = problems[c.Skip:]
 	llm, closeLLM, err := c.Upstream.llm(ctx, recordFlags{Record: filepath.Join(c.Folder, answersFile)})
@@ -68,14 +68,14 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	learner := engine.NewLearner(eng, c.Folder, train.Options{Seed: c.Seed, Epochs: c.Epochs, Rate: c.Rate, KL: c.KL, Entropy: c.Smooth})
-	journal, err := generator.OpenJournal(filepath.Join(c.Folder, stepsFile))
+	journal, err := given(generator.OpenJournal(filepath.Join(c.Folder, stepsFile)))
 	if err != nil {
 		return err
 	}
 	defer func() { logClose(journal.Close()) }()
 
 	cfg := generator.DefaultConfig()
-	cfg.Seed, cfg.Rounds, cfg.Problems, cfg.Samples, cfg.Attacks = c.Seed, c.Rounds, c.Problems, c.Samples, c.Attacks
+	cfg.Seed, cfg.Rounds, cfg.Problems, cfg.Samples, cfg.Attacks = c.Seed, c.Rounds, c.PerRound, c.Samples, c.Attacks
 	cfg.Paraphrases, cfg.MaxTokens, cfg.Concurrency = c.Paraphrases, c.MaxTokens, c.Upstream.Concurrency
 	bar := newProgress(std.err, "train")
 	cfg.Progress = func(p generator.Progress) {
@@ -120,7 +120,7 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 	if err := prm.Save(c.Out, model); err != nil {
 		return err
 	}
-	fmt.Fprintf(std.out, "wrote %s; see whether it helps: sidecar eval answers --checkpoint %s --data DEV.jsonl\n", c.Out, c.Out)
+	fmt.Fprintf(std.out, "wrote %s; see whether it helps: sidecar eval --checkpoint %s --problems DEV.jsonl\n", c.Out, c.Out)
 	return nil
 }
 
@@ -135,7 +135,7 @@ func (c *trainCommand) state(game *generator.Game) (generator.State, error) {
 	}
 	var s generator.State
 	if err := json.Unmarshal(data, &s); err != nil {
-		return s, fmt.Errorf("%s: %w", filepath.Join(c.Folder, stateFile), err)
+		return s, badInput{fmt.Errorf("%s: %w", filepath.Join(c.Folder, stateFile), err)}
 	}
 	return s, nil
 }

@@ -20,22 +20,40 @@ import (
 
 // upstreamFlags say which LLM stands behind the sidecar.
 type upstreamFlags struct {
-	URL         string        `name:"upstream-url" help:"The endpoint." default:"http://127.0.0.1:11434" env:"SIDECAR_UPSTREAM_URL"`
-	Dialect     string        `name:"upstream-dialect" help:"What the endpoint speaks: openai, ollama, or auto to ask it." enum:"auto,openai,ollama" default:"auto"`
+	URL         string        `name:"upstream" help:"The endpoint: ollama://HOST:PORT, openai+http://HOST:PORT/v1, or http://HOST:PORT to ask it what it speaks." placeholder:"URL" env:"SIDECAR_UPSTREAM"`
 	Model       string        `name:"upstream-model" help:"Its model; needed where it serves several."`
 	HiddenURL   string        `name:"upstream-hidden-url" help:"A second server of the same model that gives hidden states (llama-server --embeddings --pooling none)."`
 	Key         string        `name:"upstream-key" help:"Bearer token for the endpoint; without one the client's own Authorization is passed on." env:"SIDECAR_UPSTREAM_KEY"`
 	Concurrency int           `name:"upstream-concurrency" help:"Completions that the endpoint works on at a time." default:"8"`
 	Timeout     time.Duration `name:"upstream-timeout" help:"Longest time for one call." default:"15m"`
+
+	Dialect server.Dialect `kong:"-"` // what resolve found
 }
 
-// resolve asks the endpoint what was left open: its dialect, and its model where it has only one.
+// ollamaHere is where an endpoint is looked for when none is named.
+const ollamaHere = "http://127.0.0.1:11434"
+
+// resolve asks the endpoint what was left open: its dialect, and its model where it has only one. URL is plain http(s) after it.
 func (u *upstreamFlags) resolve(ctx context.Context) error {
-	base, err := url.Parse(u.URL)
-	if err != nil || base.Scheme == "" || base.Host == "" {
-		return fmt.Errorf("--upstream-url: %q is no URL (want http://host:port)", u.URL)
+	if u.URL == "" {
+		u.URL = ollamaHere
 	}
-	if u.Dialect == "auto" {
+	base, err := url.Parse(u.URL)
+	if err != nil || base.Host == "" {
+		return badInput{fmt.Errorf("--upstream: %q is no URL (want http://HOST:PORT, ollama://HOST:PORT or openai+http://HOST:PORT/v1)", u.URL)}
+	}
+	dialect, transport, both := strings.Cut(base.Scheme, "+")
+	switch {
+	case !both && (dialect == "http" || dialect == "https"):
+		dialect, transport = "", dialect
+	case !both && dialect == string(server.Ollama):
+		transport = "http"
+	case !both || transport != "http" && transport != "https" || dialect != string(server.Ollama) && dialect != string(server.OpenAI):
+		return badInput{fmt.Errorf("--upstream: %q begins with no known scheme (want http, https, ollama, ollama+https, openai+http or openai+https)", u.URL)}
+	}
+	base.Scheme, u.Dialect = transport, server.Dialect(dialect)
+	u.URL = base.String()
+	if u.Dialect == "" {
 		if u.Dialect, err = u.detect(ctx); err != nil {
 			return err
 		}
@@ -57,20 +75,20 @@ func (u *upstreamFlags) resolve(ctx context.Context) error {
 	}
 }
 
-func (u *upstreamFlags) detect(ctx context.Context) (string, error) {
+func (u *upstreamFlags) detect(ctx context.Context) (server.Dialect, error) {
 	var version struct {
 		Version string `json:"version"`
 	}
 	root := strings.TrimSuffix(strings.TrimRight(u.URL, "/"), "/v1")
 	err := u.get(ctx, root+"/api/version", &version)
 	if err == nil && version.Version != "" {
-		return string(server.Ollama), nil
+		return server.Ollama, nil
 	}
 	var status *adapters.UpstreamError
 	if err != nil && !errors.As(err, &status) {
-		return "", fmt.Errorf("no endpoint answers at %s: %w (start one, or name yours with --upstream-url)", u.URL, err)
+		return "", fmt.Errorf("no endpoint answers at %s: %w (start one, or name yours with --upstream)", u.URL, err)
 	}
-	return string(server.OpenAI), nil
+	return server.OpenAI, nil
 }
 
 func (u *upstreamFlags) models(ctx context.Context) ([]string, error) {
@@ -123,7 +141,7 @@ func (u *upstreamFlags) open(model string) (adapters.LLM, error) {
 	if model != u.Model {
 		hidden = "" // the second server has the configured model
 	}
-	if u.Dialect == string(server.Ollama) {
+	if u.Dialect == server.Ollama {
 		return ollama.New(ollama.Config{URL: u.URL, Model: model, HiddenURL: hidden, Key: u.Key, Concurrency: u.Concurrency, Timeout: u.Timeout})
 	}
 	return openai.New(openai.Config{URL: u.URL, Model: model, HiddenURL: hidden, Key: u.Key, Concurrency: u.Concurrency, Timeout: u.Timeout})
@@ -139,7 +157,7 @@ type recordFlags struct {
 func (u *upstreamFlags) llm(ctx context.Context, r recordFlags) (llm adapters.LLM, close func() error, err error) {
 	none := func() error { return nil }
 	if r.Replay != "" {
-		replay, err := recorded.Open(r.Replay)
+		replay, err := given(recorded.Open(r.Replay))
 		return replay, none, err
 	}
 	if err := u.resolve(ctx); err != nil {
@@ -149,7 +167,7 @@ func (u *upstreamFlags) llm(ctx context.Context, r recordFlags) (llm adapters.LL
 		return nil, none, err
 	}
 	if r.Record != "" {
-		kept, err := recorded.Wrap(llm, r.Record)
+		kept, err := given(recorded.Wrap(llm, r.Record))
 		if err != nil {
 			return nil, none, err
 		}

@@ -228,7 +228,7 @@ func fault(ctx context.Context, op string, err error) error {
 	case errors.As(err, &auth):
 		out.Status, out.Message = auth.StatusCode, "the server wants a key"
 	case errors.As(err, &transport), errors.As(err, &syntax), errors.Is(err, io.ErrUnexpectedEOF):
-		out.Message = "no answer from the server, or one that can't be read"
+		out.Message = "no answer from the server: " + adapters.PlainCause(err)
 	default: // an error object inside a stream comes as its bare words
 		out.Status, out.Message = http.StatusBadGateway, err.Error()
 	}

@@ -29,9 +29,13 @@ func (c *Client) Capabilities(ctx context.Context) (adapters.Capabilities, error
 func (c *Client) probe(ctx context.Context) (adapters.Capabilities, error) {
 	caps := adapters.Capabilities{Model: c.cfg.Model, Server: "ollama", LogProbs: true, TopLogProbs: true, Prefill: adapters.PrefillNone,
 		Hidden: adapters.HiddenCapabilities{Kind: adapters.HiddenNone}}
-	show, err := c.api.Show(ctx, &api.ShowRequest{Model: c.cfg.Model})
+	var show *api.ShowResponse
+	err := draw.Retry(ctx, c.cfg.Tries, func() (err error) {
+		show, err = c.api.Show(ctx, &api.ShowRequest{Model: c.cfg.Model})
+		return fault(ctx, "probe", err)
+	})
 	if err != nil {
-		return caps, fault(ctx, "probe", err)
+		return caps, err
 	}
 	for _, capability := range show.Capabilities {
 		if capability == "tools" {

@@ -21,6 +21,20 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // open returns a client of a fake endpoint, and drops the requests of its probes.
 func open(t *testing.T, u *adaptertest.Upstream, change func(*Config)) *Client {
 	t.Helper()
+	c := unprobed(t, u, change)
+	fault, endless := u.Fault, u.Endless
+	u.Fault, u.Endless = nil, false
+	if _, err := c.Capabilities(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	u.Fault, u.Endless = fault, endless
+	u.Forget()
+	return c
+}
+
+// unprobed returns a client of a fake endpoint that has asked it nothing.
+func unprobed(t *testing.T, u *adaptertest.Upstream, change func(*Config)) *Client {
+	t.Helper()
 	u.Start(t)
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -32,14 +46,6 @@ func open(t *testing.T, u *adaptertest.Upstream, change func(*Config)) *Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fault := u.Fault
-	endless := u.Endless
-	u.Fault, u.Endless = nil, false
-	if _, err := c.Capabilities(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	u.Fault, u.Endless = fault, endless
-	u.Forget()
 	return c
 }
 
@@ -93,6 +99,32 @@ func TestCapabilities(t *testing.T) {
 }
 
 // TestBytes holds what really goes over the wire, where the SDK would leave it out or has no field for it.
+// A connection that breaks before its first byte, at any of the requests that ask what the endpoint can do, is tried again.
+func TestProbesThroughFaults(t *testing.T) {
+	whole := &adaptertest.Upstream{NoHidden: true}
+	want := capabilities(t, unprobed(t, whole, nil))
+	for n := range len(whole.Requests()) {
+		u := &adaptertest.Upstream{NoHidden: true, Fault: func(i int) adaptertest.Fault {
+			if i == n {
+				return adaptertest.Fault{CutAfter: -1}
+			}
+			return adaptertest.Fault{}
+		}}
+		if got := capabilities(t, unprobed(t, u, func(cfg *Config) { cfg.Tries = 2 })); got != want {
+			t.Errorf("request %d broken: %+v, want %+v", n, got, want)
+		}
+	}
+}
+
+func capabilities(t *testing.T, c *Client) adapters.Capabilities {
+	t.Helper()
+	caps, err := c.Capabilities(t.Context())
+	if err != nil {
+		t.Error(err)
+	}
+	return caps
+}
+
 func TestBytes(t *testing.T) {
 	u := &adaptertest.Upstream{OwnedBy: "vllm", NoHidden: true}
 	c := open(t, u, func(cfg *Config) { cfg.Key = "secret" })
@@ -231,8 +263,8 @@ func TestFaults(t *testing.T) {
 		{"400", on(adaptertest.Fault{Status: 400}, 0, 1), 1, "the fake says 400", 400},
 		{"401", on(adaptertest.Fault{Status: 401}, 0, 1), 1, "the fake says 401", 401},
 		{"500 always", on(adaptertest.Fault{Status: 500}, 0, 1), 2, "the fake says 500", 500},
-		{"cut in mid-stream", on(adaptertest.Fault{CutAfter: 3}, 0), 1, "can't be read", 0},
-		{"a malformed chunk", on(adaptertest.Fault{Malformed: true}, 0), 1, "can't be read", 0},
+		{"cut in mid-stream", on(adaptertest.Fault{CutAfter: 3}, 0), 1, "the connection broke", 0},
+		{"a malformed chunk", on(adaptertest.Fault{Malformed: true}, 0), 1, "the answer is no JSON", 0},
 		{"an error in the stream", on(adaptertest.Fault{InStream: "out of memory"}, 0), 1, "out of memory", 502},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -121,6 +121,10 @@ func (c *Client) takesTools(ctx context.Context) (bool, error) {
 	req.Stream, req.StreamOptions = false, nil
 	req.Tools = []openai.Tool{{Type: openai.ToolTypeFunction, Function: &openai.FunctionDefinition{
 		Name: "now", Description: "the time", Parameters: map[string]any{"type": "object", "properties": map[string]any{}}}}}
-	_, err := c.api.CreateChatCompletion(withCall(ctx, &call{extra: extra}), req)
-	return err == nil, fault(ctx, "probe", err, 0)
+	err := draw.Retry(ctx, c.cfg.Tries, func() error {
+		call := &call{extra: extra}
+		_, err := c.api.CreateChatCompletion(withCall(ctx, call), req)
+		return fault(ctx, "probe", err, call.retryAfter)
+	})
+	return err == nil, err
 }

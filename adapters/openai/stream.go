@@ -168,7 +168,7 @@ func fault(ctx context.Context, op string, err error, retryAfter time.Duration) 
 	case errors.As(err, &request):
 		out.Status, out.Message = request.HTTPStatusCode, http.StatusText(request.HTTPStatusCode)
 	default:
-		out.Message = "no answer from the endpoint, or one that can't be read"
+		out.Message = "no answer from the endpoint: " + adapters.PlainCause(err)
 	}
 	return out
 }

@@ -76,6 +76,27 @@ func lines(r io.Reader, file string) iter.Seq2[line, error] {
 	}
 }
 
+// Objects yields the JSON objects that r holds, one a line, read into T. check says what is wrong with one. After an error,
+// which names the line, the sequence ends.
+func Objects[T any](r io.Reader, file string, check func(T) error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for l, err := range lines(r, file) {
+			var v T
+			if err == nil {
+				if err = l.decode(&v); err == nil {
+					err = check(v)
+				}
+				if err != nil {
+					err = l.fail(err)
+				}
+			}
+			if !yield(v, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
 // collect opens the file at path and gathers all that read yields from it.
 func collect[T any](path string, read func(io.Reader, string) iter.Seq2[T, error]) ([]T, error) {
 	f, err := os.Open(path)

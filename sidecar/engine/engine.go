@@ -5,6 +5,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -29,6 +30,9 @@ type Config struct {
 	CachedStates int
 	// NoHidden leaves the hidden states out even where the endpoint gives them.
 	NoHidden bool
+	// NeedHidden makes an error of a trace that can't be read, which is else scored without hidden states: what is measured must
+	// not change its nature on the way.
+	NeedHidden bool
 }
 
 // Engine is safe for concurrent use; the PRM can be swapped while requests run.
@@ -36,6 +40,7 @@ type Engine struct {
 	open        func(model string) (adapters.LLM, error)
 	instruction string
 	noHidden    bool
+	needHidden  bool
 	llms        *lru.Cache[string, adapters.LLM]
 	states      *lru.Cache[stateKey, adapters.State]
 	prm         atomic.Pointer[prm.Model]
@@ -57,7 +62,7 @@ func New(cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engine: known models: %w", err)
 	}
-	return &Engine{open: cfg.Open, instruction: cfg.Instruction, noHidden: cfg.NoHidden, llms: llms, states: states}, nil
+	return &Engine{open: cfg.Open, instruction: cfg.Instruction, noHidden: cfg.NoHidden, needHidden: cfg.NeedHidden, llms: llms, states: states}, nil
 }
 
 // Use makes m the PRM of every request that starts from now on. A PRM trained on another splitter is refused.
@@ -163,7 +168,13 @@ func (e *Engine) score(ctx context.Context, llm adapters.LLM, m *prm.Model, t st
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
+			if e.needHidden {
+				return nil, err
+			}
 			slog.Warn("scoring without hidden states", "err", err) // less sure, and better than no answer
+		}
+		if states == nil && e.needHidden {
+			return nil, errors.New("the endpoint gives no hidden states that this PRM can read")
 		}
 	}
 	scores := make([]prm.Score, len(t.Steps))

@@ -213,6 +213,13 @@ func TestHiddenStatesAreMaskedElsewhere(t *testing.T) {
 		if got := score(with(t, llm, Config{})); got != blind {
 			t.Errorf("%s: %.4f, want the masked %.4f", name, got, blind)
 		}
+		measuring := with(t, llm, Config{NeedHidden: true})
+		if err := measuring.Use(model); err != nil {
+			t.Fatal(err)
+		}
+		if s, err := measuring.Score(t.Context(), trace, nil); err == nil {
+			t.Errorf("%s: %v, where hidden states are needed", name, s)
+		}
 	}
 }
 

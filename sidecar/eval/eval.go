@@ -26,11 +26,11 @@ type Bench interface {
 
 // Config of a measurement.
 type Config struct {
-	Options  decode.Options // N is the size of the pool; Strategy and TokenBudget are set by the method
-	Parallel int            // problems at a time; 0 means 1
-	Draws    int            // of the bootstrap; 0 means 10,000
-	Guided   bool           // also decode step by step, which asks the LLM anew
-	Progress func(done, total int, problem string)
+	Options    decode.Options // N is the size of the pool; Strategy and TokenBudget are set by the method
+	Strategies []string       // of those that Strategies names; empty for all that the bench allows
+	Parallel   int            // problems at a time; 0 means 1
+	Draws      int            // of the bootstrap; 0 means 10,000
+	Progress   func(done, total int, problem string)
 }
 
 // Outcome is what a method made of a problem.
@@ -64,24 +64,46 @@ type Report struct {
 	Rows     []Row    `json:"rows"`
 }
 
-// method is a row in the making: the strategy over the recorded pool, or asking anew.
+// method is a row in the making: a strategy over the recorded pool, or asking anew. Without a strategy it is a baseline that
+// every table has, as it has the majority vote.
 type method struct {
-	name   string
-	run    func(ctx context.Context, c *contest) (Outcome, error)
-	needed func(cfg Config, prm bool) bool
+	name     string
+	strategy string
+	run      func(ctx context.Context, c *contest) (Outcome, error)
 }
 
 func methods(n int) []method {
-	always := func(Config, bool) bool { return true }
-	scored := func(_ Config, prm bool) bool { return prm }
 	return []method{
-		{"greedy", greedy, always},
-		{"pass@1 (mean of the pool)", single, always},
-		{fmt.Sprintf("majority-%d", n), vote(decode.Majority), always},
-		{fmt.Sprintf("best-of-%d", n), vote(decode.BestOfN), scored},
-		{fmt.Sprintf("weighted-vote-%d", n), vote(decode.WeightedVote), scored},
-		{fmt.Sprintf("guided-%d", n), guided, func(cfg Config, prm bool) bool { return prm && cfg.Guided }},
-		{fmt.Sprintf("pass@%d (the ceiling)", n), ceiling, always},
+		{"greedy", decode.Greedy, greedy},
+		{"pass@1 (mean of the pool)", "", single},
+		{fmt.Sprintf("majority-%d", n), decode.Majority, vote(decode.Majority)},
+		{fmt.Sprintf("best-of-%d", n), decode.BestOfN, vote(decode.BestOfN)},
+		{fmt.Sprintf("weighted-vote-%d", n), decode.WeightedVote, vote(decode.WeightedVote)},
+		{fmt.Sprintf("guided-%d", n), decode.Guided, guided},
+		{fmt.Sprintf("pass@%d (the ceiling)", n), "", ceiling},
+	}
+}
+
+// Strategies names what can be measured.
+func Strategies() []string {
+	var names []string
+	for _, m := range methods(0) {
+		if m.strategy != "" {
+			names = append(names, m.strategy)
+		}
+	}
+	return names
+}
+
+// wanted says whether the table has the method's row.
+func (c Config) wanted(m method, prm bool) bool {
+	switch {
+	case m.strategy == "" || m.strategy == decode.Majority:
+		return true
+	case len(c.Strategies) > 0:
+		return slices.Contains(c.Strategies, m.strategy)
+	default:
+		return prm || !decode.NeedsPRM(m.strategy)
 	}
 }
 
@@ -109,7 +131,7 @@ func Answers(ctx context.Context, bench Bench, problems []step.Problem, cfg Conf
 				return fmt.Errorf("%s: %w", p.ID, err)
 			}
 			for _, m := range methods(cfg.Options.N) {
-				if !m.needed(cfg, c.scorer != nil) {
+				if !cfg.wanted(m, c.scorer != nil) {
 					continue
 				}
 				o, err := m.run(ctx, c)

@@ -84,7 +84,7 @@ var script = bench{
 }
 
 func TestAnswers(t *testing.T) {
-	report, err := Answers(t.Context(), script, problems, Config{Options: decode.Options{N: 4, Seed: 3}, Guided: true, Parallel: 2, Draws: 200})
+	report, err := Answers(t.Context(), script, problems, Config{Options: decode.Options{N: 4, Seed: 3}, Parallel: 2, Draws: 200})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestAnswers(t *testing.T) {
 			t.Errorf("%s: %+v against majority, want %v", w.method, d, mean-0.5)
 		}
 	}
-	again, err := Answers(t.Context(), script, problems, Config{Options: decode.Options{N: 4, Seed: 3}, Guided: true, Draws: 200})
+	again, err := Answers(t.Context(), script, problems, Config{Options: decode.Options{N: 4, Seed: 3}, Draws: 200})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func tableWithoutSeconds(r Report) string {
 }
 
 func TestTable(t *testing.T) {
-	report, err := Answers(t.Context(), script, problems[:1], Config{Options: decode.Options{N: 4, Seed: 3}, Draws: 50})
+	report, err := Answers(t.Context(), script, problems[:1], Config{Options: decode.Options{N: 4, Seed: 3}, Strategies: []string{decode.Greedy, decode.BestOfN, decode.WeightedVote}, Draws: 50})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestTable(t *testing.T) {
 func TestWithoutPRM(t *testing.T) {
 	blind := script
 	blind.scores = nil
-	report, err := Answers(t.Context(), blind, problems, Config{Options: decode.Options{N: 4}, Guided: true, Draws: 10})
+	report, err := Answers(t.Context(), blind, problems, Config{Options: decode.Options{N: 4}, Draws: 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,10 +203,11 @@ func TestSteps(t *testing.T) {
 	score := func(_ context.Context, tr step.Trace) ([]decode.Score, error) {
 		return scorer(scores).Score(context.Background(), tr.Steps, nil)
 	}
-	row, err := Steps(t.Context(), "scripted", score, solutions, 1, 100, nil)
+	found, err := ScoreSteps(t.Context(), score, solutions, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	row := CompareSteps("scripted", solutions, found, 1, 100)
 	// Within traces: (0.9 over 0.2), (0.9 over 0.5), (0.3 under 0.5) → 2 of 3. All steps: 0.2 is below all five, 0.5 below four… of five: 9 of 10.
 	if got := row.WithinTrace.Mean; math.Abs(got-2.0/3) > 1e-9 {
 		t.Errorf("within traces %.3f", got)
@@ -221,10 +222,27 @@ func TestSteps(t *testing.T) {
 	if row.FirstError.Mean != 0.5 || row.Steps != 7 {
 		t.Errorf("first errors found: %v, of %d steps", row.FirstError, row.Steps)
 	}
-	position, err := Steps(t.Context(), "position", Position, solutions, 1, 100, nil)
+
+	// Below 0.4: the first solution's error is found, the second's isn't (the right step before it is blamed), the third is cleared.
+	f := MeasureSteps(solutions, found, 0.4)
+	if f.N != 3 || f.ErrorAcc != 0.5 || f.CorrectAcc != 1 || math.Abs(float64(f.F1)-2.0/3) > 1e-9 || f.Threshold != 0.4 {
+		t.Errorf("%+v", f)
+	}
+	if math.Abs(float64(f.AUC)-0.9) > 1e-9 || math.Abs(float64(f.InTrace)-2.0/3) > 1e-9 {
+		t.Errorf("AUC %v, within traces %v", f.AUC, f.InTrace)
+	}
+	if math.IsNaN(float64(f.ECE)) || f.ECE < 0 || f.ECE > 1 {
+		t.Errorf("ECE %v", f.ECE)
+	}
+	if f := MeasureSteps(solutions[:1], found[:1], 0.4); !math.IsNaN(float64(f.CorrectAcc)) || !math.IsNaN(float64(f.F1)) {
+		t.Errorf("without right solutions: %+v", f)
+	}
+
+	places, err := ScoreSteps(t.Context(), Position, solutions, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	position := CompareSteps("position", solutions, places, 1, 100)
 	if position.WithinTrace.Mean != 1 || position.AtPosition.Mean != 0.5 {
 		t.Errorf("knowing the place alone: %v within traces, %v at the same place; want 1 and 0.5", position.WithinTrace.Mean, position.AtPosition.Mean)
 	}

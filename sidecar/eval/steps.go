@@ -16,19 +16,16 @@ type Solution struct {
 	FirstWrong int // 0-based; -1 when every step is right
 }
 
+// labelled is how many of the solution's n steps have a label: steps after the first wrong one have none.
+func (s Solution) labelled(n int) int {
+	if s.FirstWrong >= 0 {
+		return min(n, s.FirstWrong+1)
+	}
+	return n
+}
+
 // StepScorer gives one score a step.
 type StepScorer func(ctx context.Context, t step.Trace) ([]decode.Score, error)
-
-// StepRow is a PRM, or a baseline, over labelled solutions. Steps after the first wrong one have no label and are left out.
-type StepRow struct {
-	Name        string          `json:"name"`
-	WithinTrace metric.Interval `json:"auc_within_trace"`    // pairs of a right and the wrong step of one solution
-	AtPosition  metric.Interval `json:"auc_at_position"`     // pairs of steps that stand at the same place in different solutions
-	Pooled      metric.Interval `json:"auc"`                 // all pairs
-	FirstError  metric.Interval `json:"lowest_is_the_error"` // share of wrong solutions whose lowest score is the wrong step's
-	Solutions   int             `json:"solutions"`
-	Steps       int             `json:"steps"`
-}
 
 // Position is the baseline that knows only where a step stands: the later, the worse. Within a trace it is perfect, because
 // the labelled steps end with the wrong one; a PRM's figure means something only beside AtPosition.
@@ -40,69 +37,125 @@ func Position(_ context.Context, t step.Trace) ([]decode.Score, error) {
 	return scores, nil
 }
 
-// Steps measures one scorer. progress may be nil.
-func Steps(ctx context.Context, name string, score StepScorer, solutions []Solution, seed uint64, draws int, progress func(done, total int)) (StepRow, error) {
-	type labelled struct {
-		scores []float64
-		right  []bool
-		wrong  bool // the last labelled step is wrong
-		lowest bool // and has the lowest score
-	}
-	row := StepRow{Name: name, Solutions: len(solutions)}
-	all := make([]labelled, len(solutions))
+// ScoreSteps scores every step of every solution: result[i][j] is P(step j of solution i is correct). progress may be nil.
+func ScoreSteps(ctx context.Context, score StepScorer, solutions []Solution, progress func(done, total int)) ([][]float64, error) {
+	all := make([][]float64, len(solutions))
 	for i, s := range solutions {
 		scores, err := score(ctx, s.Trace)
 		if err != nil {
-			return row, fmt.Errorf("%s: %w", s.Trace.Problem.ID, err)
+			return nil, fmt.Errorf("%s: %w", s.Trace.Problem.ID, err)
 		}
-		n := len(scores)
-		if s.FirstWrong >= 0 {
-			n = min(n, s.FirstWrong+1)
+		for _, sc := range scores {
+			all[i] = append(all[i], sc.Step)
 		}
-		l := labelled{wrong: s.FirstWrong >= 0, lowest: true}
-		for j := range n {
-			l.scores = append(l.scores, scores[j].Step)
-			l.right = append(l.right, j != s.FirstWrong)
-			if l.wrong && scores[j].Step < scores[n-1].Step {
-				l.lowest = false
-			}
-		}
-		row.Steps += n
-		all[i] = l
 		if progress != nil {
 			progress(i+1, len(solutions))
 		}
 	}
+	return all, nil
+}
+
+// StepFigures are what ProcessBench (arXiv 2412.06559) reports, and how well the scores order and mean what they say. A figure
+// without data is NaN, null in JSON.
+type StepFigures struct {
+	N          int           `json:"n"`           // solutions
+	ErrorAcc   metric.Figure `json:"error_acc"`   // share of wrong solutions whose first wrong step is found exactly
+	CorrectAcc metric.Figure `json:"correct_acc"` // share of right solutions in which none is found
+	F1         metric.Figure `json:"f1"`          // their harmonic mean
+	Threshold  float64       `json:"threshold"`   // a step that scores below it is called wrong
+	AUC        metric.Figure `json:"auc"`         // over all pairs of a right and a wrong step
+	InTrace    metric.Figure `json:"auc_within_trace"`
+	ECE        metric.Figure `json:"ece"` // over ten bins
+}
+
+// MeasureSteps returns the figures for scores as ScoreSteps gave them.
+func MeasureSteps(solutions []Solution, scores [][]float64, threshold float64) StepFigures {
+	var gold, predicted []int
+	var p []float64
+	var right []bool
+	var trace []string
+	for i, s := range solutions {
+		found := -1
+		for j, score := range scores[i] {
+			if score < threshold {
+				found = j
+				break
+			}
+		}
+		gold, predicted = append(gold, s.FirstWrong), append(predicted, found)
+		for j := range s.labelled(len(scores[i])) {
+			p, right, trace = append(p, scores[i][j]), append(right, j != s.FirstWrong), append(trace, fmt.Sprint(i))
+		}
+	}
+	errorAcc, correctAcc, f1 := metric.StepF1(gold, predicted)
+	return StepFigures{N: len(solutions), Threshold: threshold,
+		ErrorAcc: metric.Figure(errorAcc), CorrectAcc: metric.Figure(correctAcc), F1: metric.Figure(f1),
+		AUC:     metric.Figure(metric.AUC(p, right)),
+		InTrace: metric.Figure(metric.GroupAUC(p, right, trace)),
+		ECE:     metric.Figure(metric.ECE(p, right, 10))}
+}
+
+// StepRow is a PRM, or a baseline, over labelled solutions, with intervals by bootstrap over solutions.
+type StepRow struct {
+	Name        string
+	WithinTrace metric.Interval // pairs of a right and the wrong step of one solution
+	AtPosition  metric.Interval // pairs of steps that stand at the same place in different solutions
+	Pooled      metric.Interval // all pairs
+	FirstError  metric.Interval // share of wrong solutions whose lowest score is the wrong step's
+	Solutions   int
+	Steps       int // that have a label
+}
+
+// CompareSteps makes the row for scores as ScoreSteps gave them.
+func CompareSteps(name string, solutions []Solution, scores [][]float64, seed uint64, draws int) StepRow {
+	row := StepRow{Name: name, Solutions: len(solutions)}
+	for i, s := range solutions {
+		row.Steps += s.labelled(len(scores[i]))
+	}
 	// Resampled traces must stay groups of their own, however often one is drawn.
-	auc := func(group func(draw, position int) string) func(idx []int) float64 {
-		return func(idx []int) float64 {
-			var scores []float64
+	auc := func(group func(draw, position int) string) metric.Interval {
+		return metric.Bootstrap(seed, len(solutions), draws, func(idx []int) float64 {
+			var p []float64
 			var right []bool
 			var groups []string
 			for d, i := range idx {
-				for j := range all[i].scores {
-					scores, right, groups = append(scores, all[i].scores[j]), append(right, all[i].right[j]), append(groups, group(d, j))
+				s := solutions[i]
+				for j := range s.labelled(len(scores[i])) {
+					p, right, groups = append(p, scores[i][j]), append(right, j != s.FirstWrong), append(groups, group(d, j))
 				}
 			}
-			return metric.GroupAUC(scores, right, groups)
-		}
+			return metric.GroupAUC(p, right, groups)
+		})
 	}
-	row.WithinTrace = metric.Bootstrap(seed, len(all), draws, auc(func(d, _ int) string { return fmt.Sprint(d) }))
-	row.AtPosition = metric.Bootstrap(seed, len(all), draws, auc(func(_, j int) string { return fmt.Sprint(j) }))
-	row.Pooled = metric.Bootstrap(seed, len(all), draws, auc(func(int, int) string { return "" }))
-	row.FirstError = metric.Bootstrap(seed, len(all), draws, func(idx []int) float64 {
+	row.WithinTrace = auc(func(d, _ int) string { return fmt.Sprint(d) })
+	row.AtPosition = auc(func(_, j int) string { return fmt.Sprint(j) })
+	row.Pooled = auc(func(int, int) string { return "" })
+	row.FirstError = metric.Bootstrap(seed, len(solutions), draws, func(idx []int) float64 {
 		found, wrong := 0.0, 0.0
 		for _, i := range idx {
-			if all[i].wrong {
-				wrong++
-				if all[i].lowest {
-					found++
-				}
+			first := solutions[i].FirstWrong
+			if first < 0 {
+				continue
+			}
+			wrong++
+			if lowest(scores[i][:first+1]) == first {
+				found++
 			}
 		}
 		return found / wrong
 	})
-	return row, nil
+	return row
+}
+
+// lowest returns the last index of the least score.
+func lowest(scores []float64) int {
+	at := 0
+	for i, s := range scores {
+		if s <= scores[at] {
+			at = i
+		}
+	}
+	return at
 }
 
 // StepsMarkdown writes rows as a table.

@@ -104,19 +104,7 @@ func upstreamProblem(up *adapters.UpstreamError) *problem {
 
 // unreachable is the problem of a request to the upstream that got no answer.
 func unreachable(err error) *problem {
-	return upstreamProblem(&adapters.UpstreamError{Op: "upstream", Message: "no answer: " + plainCause(err), Err: err})
-}
-
-// plainCause is an error of net/http without the URL it repeats.
-func plainCause(err error) string {
-	var op *net.OpError
-	if errors.As(err, &op) {
-		return op.Error()
-	}
-	if timedOut(err) {
-		return "timed out"
-	}
-	return "the connection broke"
+	return upstreamProblem(&adapters.UpstreamError{Op: "upstream", Message: "no answer: " + adapters.PlainCause(err), Err: err})
 }
 
 func timedOut(err error) bool {

@@ -200,7 +200,7 @@ func broken(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return &adapters.UpstreamError{Op: "hidden", Message: "no answer from the server of hidden states, or one that can't be read", Err: err}
+	return &adapters.UpstreamError{Op: "hidden", Message: "no answer from the server of hidden states: " + adapters.PlainCause(err), Err: err}
 }
 
 // unit reports whether a vector has length one.

@@ -67,8 +67,8 @@ func TestSpansAreTheirTokens(t *testing.T) {
 func TestAnswersThatAreNone(t *testing.T) {
 	for name, test := range map[string]struct{ embedding, tokenize, err string }{
 		"pooled":                 {`[{"embedding":[[1,2]]}]`, fivePieces, "5 tokens but 1 states"},
-		"not JSON":               {`<html>`, fivePieces, "can't be read"},
-		"cut off":                {fiveRows[:30], fivePieces, "can't be read"},
+		"not JSON":               {`<html>`, fivePieces, "no JSON"},
+		"cut off":                {fiveRows[:30], fivePieces, "the connection broke"},
 		"no rows":                {`[{"embedding":[]}]`, fivePieces, "something else than states"},
 		"empty rows":             {`[{"embedding":[[]]}]`, fivePieces, "something else than states"},
 		"two texts":              {`[{"embedding":[[1]]},{"embedding":[[1]]}]`, fivePieces, "something else than states"},

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"aprm/adapters"
+	"aprm/prm"
+	"aprm/sidecar/dataset"
+	"aprm/sidecar/engine"
+	"aprm/sidecar/eval"
+)
+
+type prmCommand struct {
+	Score prmScoreCommand `cmd:"" help:"Score the steps of solutions read from standard input."`
+	Eval  prmEvalCommand  `cmd:"" help:"Measure how well the PRM finds the first wrong step of labelled solutions read from standard input."`
+	Show  prmShowCommand  `cmd:"" help:"Print what a checkpoint says of itself."`
+}
+
+// judgeFlags say which PRM judges, and who reads hidden states for it.
+type judgeFlags struct {
+	Upstream   upstreamFlags `embed:""`
+	Answers    recordFlags   `embed:""`
+	Checkpoint string        `help:"The PRM, as sidecar train wrote it." required:"" type:"existingfile" placeholder:"FILE"`
+}
+
+const maskedUnless = `
+
+With --upstream, the endpoint of the LLM that the PRM was trained on, the PRM reads that LLM's hidden states; without it they are masked.`
+
+// judge is a PRM ready to score, with hidden states or without.
+type judge struct {
+	*engine.Engine
+	model  *prm.Model
+	hidden bool
+}
+
+// open loads the PRM and, when an endpoint was named and the PRM can use it, opens that. Call close when done.
+func (f *judgeFlags) open(ctx context.Context) (j judge, close func() error, err error) {
+	none := func() error { return nil }
+	if j.model, err = given(prm.Load(f.Checkpoint)); err != nil {
+		return j, none, err
+	}
+	named := f.Upstream.URL != "" || f.Answers.Replay != ""
+	j.hidden = named && j.model.Header().Width > 0
+	if named && !j.hidden {
+		slog.Warn("the checkpoint was trained without hidden states: the endpoint isn't asked")
+	}
+	var llm adapters.LLM
+	if j.hidden {
+		if llm, none, err = f.Upstream.llm(ctx, f.Answers); err != nil {
+			return j, none, err
+		}
+	}
+	j.Engine, err = judging(j.model, llm)
+	return j, none, err
+}
+
+// judging returns an engine that scores with model and, unless llm is nil, its hidden states.
+func judging(model *prm.Model, llm adapters.LLM) (*engine.Engine, error) {
+	e, err := engine.New(engine.Config{Open: func(string) (adapters.LLM, error) { return llm, nil }, NoHidden: llm == nil, NeedHidden: llm != nil})
+	if err != nil {
+		return nil, err
+	}
+	_, err = given(e, e.Use(model))
+	return e, err
+}
+
+type prmScoreCommand struct {
+	Judge judgeFlags `embed:""`
+}
+
+func (c *prmScoreCommand) Help() string {
+	return `Reads ProcessBench's format, a solution a line, {"id":"…","problem":"…","steps":["…","…"]}, and writes a line for each:
+{"id":"…","scores":[0.93,0.41]}, the probability that each step is correct.
+
+  sidecar prm score --checkpoint my.prm < solutions.jsonl` + maskedUnless
+}
+
+func (c *prmScoreCommand) Run(ctx context.Context, std streams) error {
+	j, closeLLM, err := c.Judge.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { logClose(closeLLM()) }()
+	for s, err := range dataset.Solutions(std.in, "standard input", dataset.ProcessBench) {
+		if err != nil {
+			return badInput{err}
+		}
+		scores, err := j.Score(ctx, s.Trace, nil)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.ID, err)
+		}
+		line := struct {
+			ID     string    `json:"id"`
+			Scores []float64 `json:"scores"`
+		}{ID: s.ID}
+		for _, score := range scores {
+			line.Scores = append(line.Scores, score.Step)
+		}
+		if err := writeLine(std.out, line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type prmEvalCommand struct {
+	Judge judgeFlags `embed:""`
+	Limit int        `help:"Measure on so many solutions, the first; 0 for all." default:"0"`
+	Table bool       `help:"Write a table instead: with and without hidden states, beside what a step's place alone tells, with intervals."`
+	Seed  uint64     `help:"Of the table's bootstrap." default:"1"`
+}
+
+func (c *prmEvalCommand) Help() string {
+	return `Reads ProcessBench's format, a solution a line, {"problem":"…","steps":["…"],"label":1} (label: the first wrong step, from 0; -1 for none), and
+writes one line: {"n","error_acc","correct_acc","f1","threshold","auc","auc_within_trace","ece"}. A figure without data is null.
+A step is called wrong when its probability is below the checkpoint's threshold. Steps after the first wrong one have no label.
+
+  sidecar prm eval --checkpoint my.prm < processbench.jsonl` + maskedUnless
+}
+
+func (c *prmEvalCommand) Run(ctx context.Context, std streams) error {
+	solutions, err := c.read(std.in)
+	if err != nil {
+		return err
+	}
+	j, closeLLM, err := c.Judge.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { logClose(closeLLM()) }()
+	score := func(name string, by eval.StepScorer) ([][]float64, error) {
+		bar := newProgress(std.err, name)
+		return eval.ScoreSteps(ctx, by, solutions, func(done, total int) { bar.report(done, total, "") })
+	}
+	scores, err := score("prm eval", j.ScoreSteps)
+	if err != nil {
+		return err
+	}
+	if !c.Table {
+		reading := j.model.Header().Masked
+		if j.hidden {
+			reading = j.model.Header().Sighted
+		}
+		return writeLine(std.out, eval.MeasureSteps(solutions, scores, reading.Threshold))
+	}
+	const draws = 2000
+	var rows []eval.StepRow
+	add := func(name string, scores [][]float64) {
+		rows = append(rows, eval.CompareSteps(name, solutions, scores, c.Seed, draws))
+	}
+	if j.hidden {
+		add("PRM with hidden states", scores)
+		blind, err := judging(j.model, nil)
+		if err != nil {
+			return err
+		}
+		if scores, err = score("without hidden states", blind.ScoreSteps); err != nil {
+			return err
+		}
+	}
+	add("PRM without hidden states", scores)
+	if scores, err = score("position", eval.Position); err != nil {
+		return err
+	}
+	add("position alone (the later, the worse)", scores)
+	_, err = fmt.Fprintf(std.out, "checkpoint %s\n\n%s", j.model.ID(), eval.StepsMarkdown(rows))
+	return err
+}
+
+// read takes in the labelled solutions.
+func (c *prmEvalCommand) read(in io.Reader) ([]eval.Solution, error) {
+	var solutions []eval.Solution
+	unlabelled := 0
+	for s, err := range dataset.Solutions(in, "standard input", dataset.ProcessBench) {
+		if err != nil {
+			return nil, badInput{err}
+		}
+		first, known := s.FirstWrong()
+		if !known {
+			unlabelled++
+			continue
+		}
+		if solutions = append(solutions, eval.Solution{Trace: s.Trace, FirstWrong: first}); len(solutions) == c.Limit {
+			break
+		}
+	}
+	if unlabelled > 0 {
+		slog.Warn(`left out what has no "label"`, "solutions", unlabelled)
+	}
+	if len(solutions) == 0 {
+		return nil, badInput{errors.New("standard input has no labelled solution")}
+	}
+	return solutions, nil
+}
+
+type prmShowCommand struct {
+	File string `arg:"" help:"The checkpoint." type:"existingfile"`
+}
+
+func (c *prmShowCommand) Run(std streams) error {
+	m, err := given(prm.Load(c.File))
+	if err != nil {
+		return err
+	}
+	return printJSON(std, struct {
+		ID string `json:"id"`
+		prm.Header
+	}{m.ID(), m.Header()})
+}
