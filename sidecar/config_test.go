@@ -196,6 +196,10 @@ func TestRun(t *testing.T) {
 		{args: "oracle step", in: `{"problem":"p","prefix":[],"step":"3 * 4 = 13"}`, out: `{"verdict":"wrong","reason":"`},
 		{args: "oracle step", in: `{"problem":"p","step":"We think."}`, out: `{"verdict":"unknown","reason":"`},
 		{args: "oracle step", in: `{"problem":"p"}`, code: 2, errs: `standard input:1: "step"`},
+		{args: "oracle equal", in: `{"gold":"\\frac12","pred":"The answer is 0.5."}`, out: `{"equal":true,"gold_parsed":"1/2","pred_parsed":"0.5","reason":"`},
+		{args: "oracle equal", in: `{"gold":"Monday","pred":"Tuesday"}`, out: `{"equal":null,`},
+		{args: "oracle equal", in: `{"gold":"[1,2]","pred":"[1,2)"}`, out: `{"equal":false,`},
+		{args: "oracle equal", in: `{"gold":"1"}`, code: 2, errs: `standard input:1: want the texts`},
 		{args: "oracle audit --problems " + good, out: "| as they stand | 1 |"},
 	} {
 		var out, errs bytes.Buffer

@@ -10,7 +10,8 @@ import (
 // arrows says which packages of this module each package may import; only this one, which wires them, may import all.
 var arrows = map[string]string{
 	"prm/step":             "",
-	"prm/arith":            "",
+	"prm/arith":            "prm/arith/formula",
+	"prm/arith/formula":    "",
 	"prm/metric":           "",
 	"prm/feature":          "prm/step prm/arith",
 	"prm":                  "prm/step prm/feature",

@@ -10,12 +10,15 @@ import (
 	"strings"
 
 	"aprm/generator/oracle"
+	"aprm/prm/arith"
+	"aprm/prm/arith/formula"
 	"aprm/prm/step"
 	"aprm/sidecar/dataset"
 )
 
 type oracleCommand struct {
 	Step  oracleStepCommand  `cmd:"" help:"Judge steps read from standard input."`
+	Equal oracleEqualCommand `cmd:"" help:"Compare pairs of final answers read from standard input."`
 	Audit oracleAuditCommand `cmd:"" help:"Judge worked steps as they are, reworded, displaced and corrupted by rule, and list every one given the opposite of its true verdict."`
 }
 
@@ -57,6 +60,50 @@ func (c *oracleStepCommand) Run(ctx context.Context, std streams) error {
 			Reason  string `json:"reason"`
 			Layer   string `json:"layer"`
 		}{ruling.Verdict.String(), ruling.Reason, ruling.Layer}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type oracleEqualCommand struct {
+	OneWay bool `help:"As Math-Verify has it: an interval may answer an inequality, an inequality no interval."`
+}
+
+func (c *oracleEqualCommand) Help() string {
+	return `Reads a pair a line, {"gold":"…","pred":"…"}, each an answer in LaTeX or plain notation or a text that announces one (\boxed{…}, ####, "the answer is"), and
+writes {"equal":true|false|null,"gold_parsed":"…","pred_parsed":"…","reason":"…"}; null is what can't be told.
+
+  echo '{"gold":"\\frac{\\sqrt2}{2}","pred":"1/sqrt(2)"}' | sidecar oracle equal`
+}
+
+func (c *oracleEqualCommand) Run(std streams) error {
+	type pair struct {
+		Gold *string `json:"gold"`
+		Pred *string `json:"pred"`
+	}
+	check := func(p pair) error {
+		if p.Gold == nil || p.Pred == nil {
+			return errors.New(`want the texts "gold" and "pred"`)
+		}
+		return nil
+	}
+	for p, err := range dataset.Objects(std.in, "standard input", check) {
+		if err != nil {
+			return badInput{err}
+		}
+		found := arith.Compare(*p.Gold, *p.Pred, formula.Options{GoldRelationOnly: c.OneWay})
+		line := struct {
+			Equal  *bool  `json:"equal"`
+			Gold   string `json:"gold_parsed"`
+			Pred   string `json:"pred_parsed"`
+			Reason string `json:"reason"`
+		}{nil, found.Gold, found.Pred, found.Reason}
+		if found.Verdict != arith.Unknown {
+			equal := found.Verdict == arith.True
+			line.Equal = &equal
+		}
+		if err := writeLine(std.out, line); err != nil {
 			return err
 		}
 	}

@@ -116,7 +116,7 @@ func TestEqual(t *testing.T) {
 		{"18", "18.00", True}, {"$1,200", "1200", True}, {"1/2", "0.5", True}, {`\frac{1}{2}`, "1/2", True},
 		{"50%", "0.5", True}, {"50%", "50", True}, {"1/3", "0.33", True}, {"1/3", "0.3", False}, {"9.99", "10", False},
 		{"5 apples", "5", True}, {"5", "6", False}, {"Monday", "monday.", True}, {"Monday", "Tuesday", Unknown},
-		{"2 hours", "120 minutes", Unknown}, {"-5", "5", False}, {"", "", Unknown}, {"x = 5", "5", True},
+		{"2 hours", "120 minutes", True}, {"3 hours", "3 minutes", False}, {"-5", "5", False}, {"", "", Unknown}, {"x = 5", "5", True},
 	} {
 		if got := Equal(test.a, test.b); got != test.want {
 			t.Errorf("Equal(%q, %q) = %v, want %v", test.a, test.b, got, test.want)

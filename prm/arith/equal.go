@@ -3,16 +3,80 @@ package arith
 import (
 	"math/big"
 	"strings"
+
+	"aprm/prm/arith/formula"
 )
 
-// Equal compares two final answers. Numbers are compared exactly, with or without units, however they are written; a decimal
-// equals a fraction that it shows to at least two places, and a percentage equals its fraction or its bare number. Answers in
-// words are equal when their letters are. What can't be told is Unknown: equal words are needed for True, two different
-// numbers for False. Equal is symmetric and ignores space and case.
-func Equal(a, b string) Verdict {
-	if plain(a) == plain(b) && plain(a) != "" {
-		return True
+// Comparison is what Compare found.
+type Comparison struct {
+	Verdict    Verdict
+	Gold, Pred string // as they were read, "" where one wasn't
+	Reason     string
+}
+
+// Equal compares two final answers; see [Compare].
+func Equal(a, b string) Verdict { return Compare(a, b, formula.Options{}).Verdict }
+
+// Compare compares two final answers, or texts that announce one (see [Extract]). Both are read as formulas, LaTeX or plain; how
+// they are compared says [formula.Compare]. Where one is no formula, quantities in prose are compared by their numbers, and words
+// are True when their letters are the same. What can't be told is Unknown. Compare is symmetric (without options) and ignores
+// space and case of words.
+func Compare(gold, pred string, o formula.Options) Comparison {
+	a, b := answerIn(gold), answerIn(pred)
+	x, errX := formula.Parse(a)
+	y, errY := formula.Parse(b)
+	c := Comparison{}
+	if errX == nil {
+		c.Gold = x.String()
 	}
+	if errY == nil {
+		c.Pred = y.String()
+	}
+	if same := plain(a); same != "" && same == plain(b) {
+		c.Verdict, c.Reason = True, "the same text"
+		return c
+	}
+	if errX == nil && errY == nil {
+		switch formula.Compare(x, y, o) {
+		case formula.Equal:
+			c.Verdict, c.Reason = True, "equal formulas"
+			return c
+		case formula.Different:
+			c.Verdict, c.Reason = False, "different formulas"
+			return c
+		}
+		c.Reason = "can't be told"
+		return c
+	}
+	if v := equalQuantities(a, b); v != Unknown {
+		c.Verdict, c.Reason = v, "compared as numbers in prose"
+		return c
+	}
+	c.Reason = "not read: "
+	if errX != nil {
+		c.Reason += errX.Error()
+	} else {
+		c.Reason += errY.Error()
+	}
+	return c
+}
+
+// answerIn returns the answer that a text announces, or the text where it is an answer itself.
+func answerIn(text string) string {
+	announced := strings.Contains(text, `\boxed`) || strings.Contains(text, "####") || strings.Contains(text, "</think>") || said.MatchString(text)
+	if !announced && !strings.Contains(strings.TrimSpace(text), "\n") {
+		if _, err := formula.Parse(text); err == nil {
+			return text
+		}
+	}
+	if found, ok := Extract(text); ok {
+		return found
+	}
+	return text
+}
+
+// equalQuantities compares two numbers with their units, as prose writes them.
+func equalQuantities(a, b string) Verdict {
 	x, okX := quantity(a)
 	y, okY := quantity(b)
 	if !okX || !okY {

@@ -3,6 +3,9 @@ package arith
 import (
 	"regexp"
 	"strings"
+	"unicode/utf8"
+
+	"aprm/prm/arith/formula"
 )
 
 // Extract finds the final answer that a text states. Only what follows the last </think> counts. An announcement is looked
@@ -37,11 +40,36 @@ func Extract(text string) (answer string, ok bool) {
 		if strings.HasSuffix(line, "?") {
 			return "", false
 		}
+		if found := lastFormula(line); found != "" {
+			return found, true
+		}
 		if found := lastNumber(line); found != "" {
 			return found, true
 		}
 	}
 	return "", false
+}
+
+var inMaths = regexp.MustCompile(`\$([^$]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]`)
+
+// lastFormula returns the last formula of a line that is set as one, unless a number follows it.
+func lastFormula(line string) string {
+	all := inMaths.FindAllStringSubmatchIndex(line, -1)
+	if len(all) == 0 {
+		return ""
+	}
+	last := all[len(all)-1]
+	if hasDigit(line[last[1]:]) {
+		return ""
+	}
+	for i := 2; i < len(last); i += 2 {
+		if last[i] >= 0 {
+			if found := tidy(line[last[i]:last[i+1]]); hasDigit(found) {
+				return found
+			}
+		}
+	}
+	return ""
 }
 
 // lastBoxed returns the inside of the last \boxed{…} that isn't empty.
@@ -116,14 +144,29 @@ func lastSaid(text string) (string, int) {
 	return "", -1
 }
 
-// tidy returns the answer within a piece of text that holds little else: the number, else the words.
+// choice matches a letter of a multiple choice with what it stands for.
+var choice = regexp.MustCompile(`^\(?([A-J])[).:]\s+\S`)
+
+// tidy returns the answer within a piece of text that holds little else: a formula, a number without its words, else the words.
 func tidy(s string) string {
 	s = unwrap(s)
-	if i := strings.LastIndexAny(s, "=≈"); i >= 0 && hasDigit(s[i:]) {
-		s = unwrap(strings.TrimLeft(s[i:], "=≈ "))
+	if m := choice.FindStringSubmatch(s); m != nil {
+		return m[1]
+	}
+	if i := strings.LastIndexAny(s, "=≈"); i > 0 && hasDigit(s[i:]) {
+		// "x = 5" and "3 + 4 = 7" arrive at their right side, "x^2 + y^2 = 25" doesn't.
+		if left, err := formula.Parse(s[:i]); err != nil || left.Op == formula.Symbol || left.Op == formula.Words || left.Constant() {
+			_, width := utf8.DecodeRuneInString(s[i:])
+			s = unwrap(s[i+width:])
+		}
 	}
 	if !hasDigit(s) {
 		return strings.TrimRight(s, ". ")
+	}
+	if n, err := formula.Parse(s); err == nil && !n.Prose() {
+		if i := strings.LastIndexAny(s, "$"); i < 0 || n.Op != formula.Number {
+			return strings.TrimRight(s, ". ")
+		}
 	}
 	if v, ok := quantity(s); ok && v.operators > 0 {
 		return strings.TrimRight(s, ". ") // a fraction or another expression

@@ -1,0 +1,765 @@
+package formula
+
+import (
+	"math/big"
+	"slices"
+	"strings"
+)
+
+// Verdict is what is known of two answers.
+type Verdict int8
+
+const (
+	Unknown Verdict = iota
+	Equal
+	Different
+)
+
+func (v Verdict) String() string { return [...]string{"unknown", "equal", "different"}[v] }
+
+// Options of Compare.
+type Options struct {
+	// GoldRelationOnly keeps Math-Verify's asymmetry: an inequality may be answered by an interval, an interval not by an inequality.
+	GoldRelationOnly bool
+}
+
+// Compare tells whether two answers, as Parse read them, are equal. Without options it is symmetric.
+//
+// A decimal of at least two places equals an exact number without an end that rounds to it, and a percentage equals its fraction or
+// its bare number. Units of one dimension are converted; a quantity without a unit has the other's. "x = 5" equals 5. Sets, lists
+// and ± have no order, tuples have; intervals, inequalities in one variable and unions are compared as sets of numbers. Equations
+// are equal up to a constant factor. Words are equal or unknown.
+func Compare(gold, pred *Node, o Options) Verdict {
+	if o.GoldRelationOnly && inequality(pred) && !inequality(gold) && gold.Op != Relation {
+		return Different
+	}
+	return compare(gold, pred, 0)
+}
+
+func compare(a, b *Node, depth int) Verdict {
+	if depth > maxDepth {
+		return Unknown
+	}
+	a, b = plain(a), plain(b)
+	if a.String() == b.String() {
+		return Equal
+	}
+	if a.Op == Words || b.Op == Words {
+		return compareWords(a, b)
+	}
+	if b.Op != Relation || a.Op != Relation {
+		a, b = assigned(a, b), assigned(b, a)
+	}
+	if collection(a) || collection(b) {
+		return compareCollections(a, b, depth)
+	}
+	if a.Op == Relation || b.Op == Relation {
+		return compareRelations(a, b, depth)
+	}
+	return compareQuantities(a, b)
+}
+
+// plain brings into one form what is written in several: ± becomes two values, a scaled matrix a matrix, one element itself.
+func plain(n *Node) *Node {
+	if up, down := split(n); up != nil {
+		return node(List, plain(up), plain(down))
+	}
+	switch n.Op {
+	case Product:
+		return distribute(n)
+	case Negative:
+		if m := n.Args[0]; m.Op == Matrix || m.Op == Tuple {
+			return distribute(node(Product, num(-1), m))
+		}
+	case Set:
+		if len(n.Args) == 0 {
+			return &Node{Op: Symbol, Name: "empty"}
+		}
+		if len(n.Args) == 1 && n.Args[0].Op != PlusMinus {
+			return plain(n.Args[0])
+		}
+	case List, Tuple:
+		out := *n
+		out.Args = nil
+		for _, a := range n.Args {
+			p := plain(a)
+			if p.Op == List && n.Op == List {
+				out.Args = append(out.Args, p.Args...)
+				continue
+			}
+			out.Args = append(out.Args, p)
+		}
+		return &out
+	case Matrix:
+		if len(n.Args) == 1 {
+			return plain(n.Args[0])
+		}
+		column := node(Tuple)
+		for _, row := range n.Args {
+			if len(row.Args) != 1 {
+				return n
+			}
+			column.Args = append(column.Args, row.Args[0])
+		}
+		return column
+	}
+	return n
+}
+
+// split returns n with its first ± read as + and as −, nil where there is none.
+func split(n *Node) (up, down *Node) {
+	switch n.Op {
+	case PlusMinus:
+		if len(n.Args) == 1 {
+			return n.Args[0], node(Negative, n.Args[0])
+		}
+		return node(Sum, n.Args...), node(Sum, n.Args[0], node(Negative, n.Args[1]))
+	case List, Set, Tuple, Matrix, Interval, Union, Intersection, Difference:
+		return nil, nil
+	}
+	for i, a := range n.Args {
+		if u, d := split(a); u != nil {
+			x, y := *n, *n
+			x.Args, y.Args = slices.Clone(n.Args), slices.Clone(n.Args)
+			x.Args[i], y.Args[i] = u, d
+			return &x, &y
+		}
+	}
+	return nil, nil
+}
+
+// distribute multiplies the one matrix or tuple among the factors of n by the others.
+func distribute(n *Node) *Node {
+	at := slices.IndexFunc(n.Args, func(a *Node) bool { return a.Op == Matrix || a.Op == Tuple })
+	if at < 0 {
+		return n
+	}
+	var factors []*Node
+	for i, a := range n.Args {
+		if i != at {
+			if a.Op == Matrix || a.Op == Tuple {
+				return n
+			}
+			factors = append(factors, a)
+		}
+	}
+	var scale func(m *Node) *Node
+	scale = func(m *Node) *Node {
+		if m.Op != Matrix && m.Op != Tuple {
+			return node(Product, append(slices.Clone(factors), m)...)
+		}
+		out := node(m.Op)
+		for _, a := range m.Args {
+			out.Args = append(out.Args, scale(a))
+		}
+		return out
+	}
+	return plain(scale(n.Args[at]))
+}
+
+// assigned returns the value of n where it only names one ("x = 5", "x = y = 5", "f(x) = x^2"), and other is no relation.
+func assigned(n, other *Node) *Node {
+	switch {
+	case n.Op == Relation && other.Op != Relation && !slices.ContainsFunc(n.Relations, func(s string) bool { return s != "=" }):
+		last := n.Args[len(n.Args)-1]
+		if name(n.Args[0]) {
+			return plain(last)
+		}
+		if name(last) {
+			return plain(n.Args[0])
+		}
+		if fixed(n.Args[0]) { // "1/2 = 0.5", or the steps to a result
+			return plain(last)
+		}
+	case n.Op == Relation && n.Relations[0] == "in" && len(n.Args) == 2 && n.Args[0].Op == Symbol:
+		return plain(n.Args[1])
+	case n.Op == List && other.Op != Relation:
+		out := *n
+		out.Args = nil
+		for _, a := range n.Args {
+			if a.Op != Relation || len(a.Args) != 2 || a.Relations[0] != "=" || !name(a.Args[0]) {
+				return n
+			}
+			out.Args = append(out.Args, a.Args[1])
+		}
+		if other.Op == List && slices.ContainsFunc(other.Args, func(m *Node) bool { return m.Op == Relation }) {
+			return n
+		}
+		if other.Op == Tuple { // x = 1, y = 2 is the point (1, 2)
+			out.Op = Tuple
+		}
+		return plain(&out)
+	}
+	return n
+}
+
+// Constant reports whether n is a real number that can be told.
+func (n *Node) Constant() bool { return fixed(n) }
+
+// Prose reports whether n is a number with words that are no unit of measure: "1,200 per month".
+func (n *Node) Prose() bool {
+	if n.Op == List {
+		return slices.ContainsFunc(n.Args, func(a *Node) bool { return a.Prose() || a.Op == Words })
+	}
+	_, unit := quantity(n)
+	if unit == "" {
+		return false
+	}
+	_, _, ok := measure(unit)
+	return !ok
+}
+
+// name reports whether n is what values are given to: x, or f(x).
+func name(n *Node) bool {
+	if n.Op == Product {
+		return len(n.Args) == 2 && name(n.Args[0]) && (n.Args[1].Op == Symbol)
+	}
+	return n.Op == Symbol && !constant(n.Name) && n.Name != "inf" && n.Name != "empty" && n.Name != "Reals" || n.Op == Words
+}
+
+func inequality(n *Node) bool {
+	if n.Op == List {
+		return slices.ContainsFunc(n.Args, inequality)
+	}
+	return n.Op == Relation && slices.ContainsFunc(n.Relations, func(s string) bool { return s != "=" })
+}
+
+// collection reports whether n is compared by its elements or as a set.
+func collection(n *Node) bool {
+	switch n.Op {
+	case List, Tuple, Set, Interval, Union, Intersection, Difference, Matrix:
+		return true
+	case Symbol:
+		return n.Name == "empty" || n.Name == "Reals"
+	}
+	return inequality(n)
+}
+
+// numbers reports whether n can only be a set of real numbers.
+func numbers(n *Node) bool {
+	switch n.Op {
+	case Interval, Union, Intersection, Difference:
+		return true
+	case Symbol:
+		return n.Name == "empty" || n.Name == "Reals"
+	}
+	return inequality(n)
+}
+
+func compareCollections(a, b *Node, depth int) Verdict {
+	if numbers(a) || numbers(b) {
+		x, okX := setOf(asSet(a))
+		y, okY := setOf(asSet(b))
+		switch {
+		case okX && okY:
+			return x.same(y)
+		case a.Op == Interval && b.Op == Interval:
+			return compareIntervals(a, b, depth)
+		case inequality(a) && inequality(b):
+			return compareRelations(a, b, depth)
+		case a.Op == b.Op && len(a.Args) == len(b.Args):
+			return inOrder(a.Args, b.Args, depth).weak()
+		case okX != okY && (a.Op == Words || b.Op == Words):
+			return Unknown
+		}
+		if scalar(a) || scalar(b) {
+			return Different
+		}
+		return Unknown
+	}
+	unordered := func(n *Node) bool { return n.Op == List || n.Op == Set }
+	switch {
+	case a.Op == Matrix || b.Op == Matrix:
+		if a.Op != b.Op {
+			return Different
+		}
+		return inOrder(a.Args, b.Args, depth)
+	case a.Op == Tuple && b.Op == Tuple:
+		return inOrder(a.Args, b.Args, depth)
+	case unordered(a) && unordered(b):
+		return inAnyOrder(a.Args, b.Args, depth)
+	case (unordered(a) || a.Op == Tuple) && (unordered(b) || b.Op == Tuple): // "1, 2" and "(1, 2)"
+		v := inOrder(a.Args, b.Args, depth)
+		if v == Different && a.Op != Set && b.Op != Set {
+			if inAnyOrder(a.Args, b.Args, depth) == Different {
+				return Different
+			}
+			return Unknown
+		}
+		return v
+	case unordered(a): // several, all equal, and one
+		return inAnyOrder(a.Args, []*Node{b}, depth)
+	case unordered(b):
+		return inAnyOrder([]*Node{a}, b.Args, depth)
+	}
+	return Different
+}
+
+// asSet reads a bare number or list as the set of its elements.
+func asSet(n *Node) *Node {
+	switch {
+	case n.Op == List && !inequality(n):
+		return node(Set, n.Args...)
+	case scalar(n) && fixed(n):
+		return node(Set, n)
+	}
+	return n
+}
+
+func scalar(n *Node) bool { return !collection(n) && n.Op != Relation && n.Op != Words }
+
+// weak makes an inequality of parts no proof: two writings of a set may differ in every part.
+func (v Verdict) weak() Verdict {
+	if v == Different {
+		return Unknown
+	}
+	return v
+}
+
+func compareIntervals(a, b *Node, depth int) Verdict {
+	if a.LeftOpen != b.LeftOpen || a.RightOpen != b.RightOpen {
+		return Different
+	}
+	return inOrder(a.Args, b.Args, depth)
+}
+
+func inOrder(a, b []*Node, depth int) Verdict {
+	if len(a) != len(b) {
+		return Different
+	}
+	out := Equal
+	for i := range a {
+		switch compare(a[i], b[i], depth+1) {
+		case Different:
+			return Different
+		case Unknown:
+			out = Unknown
+		}
+	}
+	return out
+}
+
+const maxElements = 40
+
+// inAnyOrder compares two lists as sets: each element of one must be in the other.
+func inAnyOrder(a, b []*Node, depth int) Verdict {
+	if len(a) > maxElements || len(b) > maxElements {
+		return Unknown
+	}
+	missing := func(from, in []*Node) Verdict {
+		out := Equal
+		for _, x := range from {
+			found := Different
+			for _, y := range in {
+				switch compare(x, y, depth+1) {
+				case Equal:
+					found = Equal
+				case Unknown:
+					if found == Different {
+						found = Unknown
+					}
+				}
+				if found == Equal {
+					break
+				}
+			}
+			if found == Different {
+				return Different
+			}
+			if found == Unknown {
+				out = Unknown
+			}
+		}
+		return out
+	}
+	v := missing(a, b)
+	if v == Different {
+		return v
+	}
+	if w := missing(b, a); w != Equal {
+		return w
+	}
+	return v
+}
+
+var opposites = map[string]string{"yes": "no", "no": "yes", "true": "false", "false": "true"}
+
+// nobody are words that say that there is no number.
+var nobody = map[string]bool{"no solution": true, "no solutions": true, "none": true, "no real solutions": true, "does not exist": true, "undefined": true, "no": true, "impossible": true}
+
+func compareWords(a, b *Node) Verdict {
+	if a.Op != Words {
+		a, b = b, a
+	}
+	switch {
+	case b.Op == Words && (a.Name == b.Name || strings.ReplaceAll(a.Name, " ", "") == strings.ReplaceAll(b.Name, " ", "")):
+		return Equal
+	case b.Op == Words && opposites[a.Name] == b.Name:
+		return Different
+	case b.Op == Symbol && strings.EqualFold(a.Name, b.Name):
+		return Equal
+	case nobody[a.Name] && b.Op == Symbol && b.Name == "empty":
+		return Equal
+	case nobody[a.Name] && b.Op != Words && scalar(b) && fixed(b):
+		return Different
+	}
+	return Unknown
+}
+
+// compareQuantities compares two values with their units, where they have any.
+func compareQuantities(a, b *Node) Verdict {
+	x, unitX := quantity(a)
+	y, unitY := quantity(b)
+	if unitX == "" || unitY == "" || unitX == unitY {
+		v := compareScalars(x, y)
+		if v == Different && unitX == "" && unitY == "" {
+			return compareLetters(x, y)
+		}
+		return v
+	}
+	dimX, sizeX, okX := measure(unitX)
+	dimY, sizeY, okY := measure(unitY)
+	if !okX || !okY {
+		return compareScalars(x, y)
+	}
+	if dimX != dimY {
+		return Different
+	}
+	scale := &Node{Op: Number, Value: new(big.Rat).Quo(sizeX, sizeY), Decimals: -1}
+	if scale.Value.Cmp(one) == 0 {
+		return compareScalars(x, y)
+	}
+	return compareScalars(node(Product, x, scale), y)
+}
+
+// quantity splits a value from its unit.
+func quantity(n *Node) (value *Node, unit string) {
+	switch n.Op {
+	case Quantity:
+		return n.Args[0], n.Name
+	case Negative:
+		if v, u := quantity(n.Args[0]); u != "" {
+			return node(Negative, v), u
+		}
+	case Sum, Product: // "3 + 4 cm"
+		last := len(n.Args) - 1
+		if v, u := quantity(n.Args[last]); u != "" {
+			out := *n
+			out.Args = append(slices.Clone(n.Args[:last]), v)
+			return &out, u
+		}
+	}
+	return n, ""
+}
+
+// compareLetters reads a letter behind a number as its unit, where the other side has no variable: "5m" and "5".
+func compareLetters(a, b *Node) Verdict {
+	bare := func(n *Node) *Node {
+		if n.Op != Product || len(n.Args) != 2 || n.Args[0].Op != Number || n.Args[1].Op != Symbol || units[n.Args[1].Name].size == nil {
+			return nil
+		}
+		return n.Args[0]
+	}
+	x, y := bare(a), bare(b)
+	switch {
+	case x != nil && y == nil && fixed(b):
+		return compareScalars(x, b)
+	case y != nil && x == nil && fixed(a):
+		return compareScalars(a, y)
+	}
+	return Different
+}
+
+// compareScalars compares two numbers or symbolic expressions.
+func compareScalars(a, b *Node) Verdict {
+	if sa, sb := infinite(a), infinite(b); sa != 0 || sb != 0 {
+		switch {
+		case sa == sb:
+			return Equal
+		case sa != 0 && sb != 0, fixed(a), fixed(b):
+			return Different
+		}
+		return Unknown
+	}
+	if v := compareValues(a, b); v != Different {
+		return v
+	}
+	// A percentage may stand for its bare number.
+	x, px := percentage(a)
+	y, py := percentage(b)
+	if px != py && compareValues(x, y) == Equal {
+		return Equal
+	}
+	return Different
+}
+
+func percentage(n *Node) (*Node, bool) {
+	switch n.Op {
+	case Percent:
+		return n.Args[0], true
+	case Negative:
+		if x, ok := percentage(n.Args[0]); ok {
+			return node(Negative, x), true
+		}
+	}
+	return n, false
+}
+
+func compareValues(a, b *Node) Verdict {
+	x, okX := rational(a)
+	y, okY := rational(b)
+	if okX && okY {
+		if x.Cmp(y) == 0 || shows(a, x, y) || shows(b, y, x) {
+			return Equal
+		}
+		return Different
+	}
+	vars := map[string]bool{}
+	a.variables(vars)
+	free := len(vars)
+	b.variables(vars)
+	points, wanted := 1, 1
+	if len(vars) > 0 {
+		points, wanted = 10, 4
+		if free == 0 || free != len(vars) {
+			wanted = 2 // one side lacks a variable: two points where they differ will do
+		}
+	}
+	valid := 0
+	for p := point(0); int(p) < points && valid < wanted; p++ {
+		u, err := at(p).value(a)
+		if err != nil {
+			continue
+		}
+		v, err := at(p).value(b)
+		if err != nil {
+			continue
+		}
+		switch apart(u, v) {
+		case 1:
+			if len(vars) == 0 && (okX && nears(a, x, v) || okY && nears(b, y, u)) {
+				return Equal
+			}
+			if commonLogs(a, b, p) {
+				return Equal
+			}
+			return Different
+		case -1:
+			return Unknown
+		}
+		valid++
+	}
+	if valid < wanted {
+		return Unknown
+	}
+	return Equal
+}
+
+// commonLogs reports whether two constants are equal when log without a base means the common logarithm.
+func commonLogs(a, b *Node, p point) bool {
+	x, changed := common(a)
+	y, too := common(b)
+	if !changed && !too {
+		return false
+	}
+	u, err := at(p).value(x)
+	if err != nil {
+		return false
+	}
+	v, err := at(p).value(y)
+	return err == nil && apart(u, v) == 0
+}
+
+// common returns n with base 10 for every log that has none.
+func common(n *Node) (*Node, bool) {
+	out, changed := *n, false
+	out.Args = make([]*Node, len(n.Args))
+	for i, a := range n.Args {
+		var c bool
+		out.Args[i], c = common(a)
+		changed = changed || c
+	}
+	if n.Op == Function && n.Name == "log" && len(n.Args) == 1 {
+		out.Args = append(out.Args, num(10))
+		return &out, true
+	}
+	if !changed {
+		return n, false
+	}
+	return &out, true
+}
+
+// leastDecimals that a decimal must show to stand for a number without an end.
+const leastDecimals = 2
+
+// decimals returns how many digits behind the point n shows, as a bare decimal or percentage.
+func decimals(n *Node) int {
+	switch n.Op {
+	case Number:
+		return n.Decimals
+	case Negative:
+		return decimals(n.Args[0])
+	case Percent:
+		if d := decimals(n.Args[0]); d > 0 {
+			return d + 2
+		}
+	}
+	return -1
+}
+
+// shows reports whether the decimal n, of value x, is y rounded, and y has no finite decimals of its own.
+func shows(n *Node, x, y *big.Rat) bool {
+	d := decimals(n)
+	if d < leastDecimals || !endless(y) {
+		return false
+	}
+	diff := new(big.Rat).Sub(x, y)
+	return diff.Abs(diff).Cmp(halfUnit(d)) <= 0
+}
+
+// nears is shows for an irrational real number.
+func nears(n *Node, x *big.Rat, y ball) bool {
+	d := decimals(n)
+	if d < leastDecimals || !y.real() {
+		return false
+	}
+	diff := flt().Sub(flt().SetRat(x), y.re)
+	return diff.Abs(diff).Cmp(flt().SetRat(halfUnit(d))) <= 0
+}
+
+// halfUnit is half of the last place of d decimals.
+func halfUnit(d int) *big.Rat {
+	return new(big.Rat).SetFrac(big.NewInt(1), new(big.Int).Mul(big.NewInt(2), new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(d)), nil)))
+}
+
+// endless reports whether x has no finite decimals.
+func endless(x *big.Rat) bool {
+	d := new(big.Int).Set(x.Denom())
+	d.Rsh(d, d.TrailingZeroBits())
+	five, q, r := big.NewInt(5), new(big.Int), new(big.Int)
+	for {
+		if q.QuoRem(d, five, r); r.Sign() != 0 {
+			break
+		}
+		d, q = q, d
+	}
+	return d.Cmp(big.NewInt(1)) != 0
+}
+
+// compareRelations compares two equations or inequalities by their left side minus their right.
+func compareRelations(a, b *Node, depth int) Verdict {
+	if a.Op != Relation || b.Op != Relation {
+		return Unknown
+	}
+	if len(a.Args) != 2 || len(b.Args) != 2 {
+		if slices.Equal(a.Relations, b.Relations) {
+			return inOrder(a.Args, b.Args, depth).weak()
+		}
+		return Unknown
+	}
+	signA, signB := a.Relations[0], b.Relations[0]
+	if signA == "=" && signB == "=" && name(a.Args[0]) && a.Args[0].String() == b.Args[0].String() {
+		return compare(a.Args[1], b.Args[1], depth+1)
+	}
+	if flipped[signA] == "" || flipped[signB] == "" || !scalar(a.Args[0]) || !scalar(a.Args[1]) || !scalar(b.Args[0]) || !scalar(b.Args[1]) {
+		return Unknown
+	}
+	f := node(Sum, a.Args[0], node(Negative, a.Args[1]))
+	g := node(Sum, b.Args[0], node(Negative, b.Args[1]))
+	sign, v := proportional(f, g)
+	if v != Equal {
+		return v
+	}
+	if sign < 0 {
+		signB = flipped[signB]
+	}
+	if signA == signB {
+		return Equal
+	}
+	return Different
+}
+
+// proportional tells whether f is a constant times g, and that constant's sign. Where it isn't, and a solution of one that is no
+// solution of the other is found, they are different.
+func proportional(f, g *Node) (sign int, v Verdict) {
+	vars := map[string]bool{}
+	f.variables(vars)
+	g.variables(vars)
+	if len(vars) == 0 {
+		return 0, Unknown
+	}
+	var ratio ball
+	valid := 0
+	constantRatio := true
+	for p := point(0); p < 10 && valid < 4; p++ {
+		u, err := at(p).value(f)
+		if err != nil {
+			continue
+		}
+		w, err := at(p).value(g)
+		if err != nil {
+			continue
+		}
+		inv, err := w.inverse()
+		if err != nil {
+			continue
+		}
+		r := u.mul(inv)
+		if valid > 0 {
+			switch apart(r, ratio) {
+			case 1:
+				constantRatio = false
+			case -1:
+				return 0, Unknown
+			}
+		}
+		ratio = r
+		valid++
+	}
+	if valid < 4 {
+		return 0, Unknown
+	}
+	if constantRatio {
+		if _, ok := ratio.least(); !ok || !ratio.real() {
+			return 0, Unknown
+		}
+		return ratio.re.Sign(), Equal
+	}
+	if escapes(f, g, vars) || escapes(g, f, vars) {
+		return 0, Different
+	}
+	return 0, Unknown
+}
+
+// escapes reports whether a solution of f = 0 is surely none of g = 0: one is found where f is linear in a variable.
+func escapes(f, g *Node, vars map[string]bool) bool {
+	for name := range vars {
+		ev := func(n *Node, x ball) (ball, error) {
+			e := at(2)
+			e.bound[name] = x
+			return e.value(n)
+		}
+		f0, err0 := ev(f, whole(0))
+		f1, err1 := ev(f, whole(1))
+		f2, err2 := ev(f, whole(2))
+		if err0 != nil || err1 != nil || err2 != nil {
+			continue
+		}
+		slope := f1.add(f0.neg())
+		if apart(f2.add(f1.neg()), slope) != 0 {
+			continue
+		}
+		inv, err := slope.inverse()
+		if err != nil {
+			continue
+		}
+		value, err := ev(g, f0.neg().mul(inv))
+		if err != nil {
+			continue
+		}
+		if low, ok := value.least(); ok && low > value.err {
+			return true
+		}
+	}
+	return false
+}

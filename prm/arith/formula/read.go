@@ -1,0 +1,951 @@
+package formula
+
+import (
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+)
+
+// Parse reads an answer: one formula, or several beside each other. Signs that stand around it ($, \boxed{}, a full stop) are
+// taken off; what a model forgot to close is closed. Text that is no formula becomes Words when it has no digit. Errors wrap
+// ErrSyntax or ErrLimit.
+func Parse(text string) (*Node, error) {
+	text = unwrap(text)
+	if text == "" {
+		return nil, fmt.Errorf("%w: empty", ErrSyntax)
+	}
+	if len(text) > maxText {
+		return nil, fmt.Errorf("%w: %d bytes", ErrLimit, len(text))
+	}
+	if n := european(text); n != nil {
+		return n, nil
+	}
+	tokens, ok := scan(text)
+	if !ok {
+		return words(text, fmt.Errorf("%w: %q has a sign that isn't understood", ErrSyntax, text))
+	}
+	p := parser{tokens: tokens}
+	n, err := p.whole()
+	if err != nil {
+		return words(text, err)
+	}
+	return n, nil
+}
+
+// words is the answer for text that is no formula.
+func words(text string, err error) (*Node, error) {
+	if strings.ContainsAny(text, "0123456789\\=^") {
+		return nil, err
+	}
+	return &Node{Op: Words, Name: strings.Join(strings.Fields(strings.ToLower(strings.Trim(text, ".!'\" "))), " ")}, nil
+}
+
+// unwrap takes off what stands around an answer.
+func unwrap(s string) string {
+	for {
+		before := s
+		s = strings.TrimSpace(s)
+		s = strings.Trim(s, "`\"")
+		s = strings.TrimPrefix(strings.TrimSuffix(s, "**"), "**")
+		for _, w := range [][2]string{{`\(`, `\)`}, {`\[`, `\]`}, {"$$", "$$"}, {"$", "$"}, {`\boxed{`, "}"}, {`\fbox{`, "}"}, {`\text{`, "}"}, {`\mathbf{`, "}"}, {`\textbf{`, "}"}, {`\mathrm{`, "}"}} {
+			if len(s) >= len(w[0])+len(w[1]) && strings.HasPrefix(s, w[0]) && strings.HasSuffix(s, w[1]) && alone(s[len(w[0]):len(s)-len(w[1])], w[1]) {
+				s = s[len(w[0]) : len(s)-len(w[1])]
+			}
+		}
+		s = strings.TrimRight(s, " .,;:")
+		if strings.HasSuffix(s, `\`) {
+			s += " "
+		}
+		if s = strings.TrimSpace(s); s == before {
+			return s
+		}
+	}
+}
+
+// alone reports whether the wrapping that ends with shut isn't closed within its inside.
+func alone(inside, shut string) bool {
+	if shut != "}" {
+		return !strings.Contains(inside, shut)
+	}
+	depth := 0
+	for i := range len(inside) {
+		switch inside[i] {
+		case '{':
+			depth++
+		case '}':
+			if depth--; depth < 0 {
+				return false
+			}
+		}
+	}
+	return depth == 0
+}
+
+// european reads a number written with points for thousands and a comma for decimals: 1.234.567,89.
+func european(text string) *Node {
+	whole, decimals, comma := strings.Cut(text, ",")
+	groups := strings.Split(whole, ".")
+	if len(groups) < 2 || !comma && len(groups) < 3 || len(groups[0]) > 3 || groups[0] == "" || strings.Trim(decimals, "0123456789") != "" || comma && decimals == "" {
+		return nil
+	}
+	for i, g := range groups {
+		if i > 0 && len(g) != 3 || strings.Trim(g, "0123456789") != "" {
+			return nil
+		}
+	}
+	value, ok := new(big.Rat).SetString(strings.Join(groups, "") + "." + decimals + "0")
+	if !ok {
+		return nil
+	}
+	return &Node{Op: Number, Value: value, Decimals: len(decimals)}
+}
+
+type parser struct {
+	tokens []token
+	at     int
+	depth  int
+	bars   int // | that are open
+}
+
+func (p *parser) peek() token { return p.ahead(0) }
+
+func (p *parser) ahead(n int) token {
+	if p.at+n < len(p.tokens) {
+		return p.tokens[p.at+n]
+	}
+	return token{}
+}
+
+func (p *parser) sees(sign string) bool {
+	t := p.peek()
+	return t.kind == tSign && t.text == sign
+}
+
+func (p *parser) takes(sign string) bool {
+	if p.sees(sign) {
+		p.at++
+		return true
+	}
+	return false
+}
+
+func (p *parser) fail(what string) error {
+	if t := p.peek(); t.kind != tEnd {
+		return fmt.Errorf("%w: %s before %q", ErrSyntax, what, t.text)
+	}
+	return fmt.Errorf("%w: %s at the end", ErrSyntax, what)
+}
+
+// enter counts a level of nesting; leave with p.depth--.
+func (p *parser) enter() error {
+	if p.depth++; p.depth > maxDepth {
+		return fmt.Errorf("%w: nested too deep", ErrLimit)
+	}
+	return nil
+}
+
+// whole reads all tokens. Leading words ("about", "x is") are passed over.
+func (p *parser) whole() (*Node, error) {
+	for p.peek().kind == tText && p.ahead(1).kind != tEnd && !p.alwaysText() {
+		p.at++
+		p.takes(":")
+	}
+	n, err := p.list("")
+	if err != nil {
+		return nil, err
+	}
+	for p.takes("}") || p.takes(")") || p.takes("]") || p.takes("}}") || p.takes(",") || p.takes(";") || p.takes("$") {
+		continue
+	}
+	if p.at < len(p.tokens) {
+		return nil, p.fail("it doesn't go on")
+	}
+	return n, nil
+}
+
+// alwaysText reports whether no token from here on is anything but text.
+func (p *parser) alwaysText() bool {
+	return !slices.ContainsFunc(p.tokens[p.at:], func(t token) bool { return t.kind != tText })
+}
+
+// list reads elements between separators, up to the closing sign or the end. A single one is itself.
+func (p *parser) list(closing string) (*Node, error) {
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	defer func() { p.depth-- }()
+	var all []*Node
+	joined := ""
+	separates := func() bool {
+		for _, sign := range []string{",", ";", "and", "or"} {
+			if p.takes(sign) {
+				if len(sign) > 1 {
+					joined = sign
+				}
+				return true
+			}
+		}
+		return false
+	}
+	for {
+		n, err := p.relation()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, n)
+		if !separates() {
+			break
+		}
+		for separates() { // "1, 2, and 3"
+			continue
+		}
+		if closing == "" && p.peek().kind == tEnd {
+			break
+		}
+	}
+	if len(all) == 1 {
+		return all[0], nil
+	}
+	return &Node{Op: List, Args: all, Name: joined}, nil
+}
+
+var relations = map[string]bool{"=": true, "<": true, "<=": true, ">": true, ">=": true, "!=": true, "in": true}
+
+func (p *parser) relation() (*Node, error) {
+	first, err := p.sets()
+	if err != nil {
+		return nil, err
+	}
+	out := &Node{Op: Relation, Args: []*Node{first}}
+	for p.peek().kind == tSign && relations[p.peek().text] {
+		sign := p.peek().text
+		p.at++
+		n, err := p.sets()
+		if err != nil {
+			return nil, err
+		}
+		out.Args, out.Relations = append(out.Args, n), append(out.Relations, sign)
+	}
+	if len(out.Args) == 1 {
+		return first, nil
+	}
+	return out, nil
+}
+
+// sets reads unions, intersections and differences, left to right, intersections first.
+func (p *parser) sets() (*Node, error) {
+	left, err := p.meets()
+	if err != nil {
+		return nil, err
+	}
+	for p.sees("∪") || p.sees("∖") {
+		union := p.takes("∪")
+		if !union {
+			p.at++
+		}
+		right, err := p.meets()
+		switch {
+		case err != nil:
+			return nil, err
+		case !union:
+			left = node(Difference, left, right)
+		case left.Op == Union:
+			left = node(Union, append(left.Args[:len(left.Args):len(left.Args)], right)...)
+		default:
+			left = node(Union, left, right)
+		}
+	}
+	return left, nil
+}
+
+func (p *parser) meets() (*Node, error) {
+	left, err := p.sum()
+	if err != nil || !p.sees("∩") {
+		return left, err
+	}
+	left = node(Intersection, left)
+	for p.takes("∩") {
+		n, err := p.sum()
+		if err != nil {
+			return nil, err
+		}
+		left.Args = append(left.Args, n)
+	}
+	return left, nil
+}
+
+func (p *parser) sum() (*Node, error) {
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	defer func() { p.depth-- }()
+	first, err := p.product()
+	if err != nil {
+		return nil, err
+	}
+	terms := []*Node{first}
+	flat := func() *Node {
+		if len(terms) == 1 {
+			return terms[0]
+		}
+		return node(Sum, terms...)
+	}
+	for {
+		switch {
+		case p.takes("+"):
+			n, err := p.product()
+			if err != nil {
+				return nil, err
+			}
+			terms = append(terms, n)
+		case p.takes("-"):
+			n, err := p.product()
+			if err != nil {
+				return nil, err
+			}
+			terms = append(terms, node(Negative, n))
+		case p.takes("±"):
+			n, err := p.product()
+			if err != nil {
+				return nil, err
+			}
+			terms = []*Node{node(PlusMinus, flat(), n)}
+		default:
+			return flat(), nil
+		}
+	}
+}
+
+func (p *parser) product() (*Node, error) {
+	left, err := p.signed()
+	if err != nil {
+		return nil, err
+	}
+	for {
+		switch {
+		case p.takes("*"):
+			right, err := p.signed()
+			if err != nil {
+				return nil, err
+			}
+			left = times(left, right)
+		case p.takes("/") || p.takes(":"):
+			right, err := p.signed()
+			if err != nil {
+				return nil, err
+			}
+			left = node(Quotient, left, right)
+		case p.peek().kind == tText:
+			return p.unit(left), nil
+		default:
+			if !p.begins() {
+				return left, nil
+			}
+			right, err := p.power()
+			if err != nil {
+				return nil, err
+			}
+			left = times(left, right)
+		}
+	}
+}
+
+func times(a, b *Node) *Node {
+	if a.Op == Product {
+		return node(Product, append(a.Args[:len(a.Args):len(a.Args)], b)...)
+	}
+	return node(Product, a, b)
+}
+
+// mixed reports whether a whole number and a proper fraction beside each other are a mixed number.
+func mixed(left, right *Node) bool {
+	if left.Op != Number || !left.Value.IsInt() || left.Decimals >= 0 || left.Value.Sign() < 0 {
+		return false
+	}
+	if right.Op == Number { // one character: 2½
+		return !right.Value.IsInt() && right.Decimals < 0
+	}
+	if right.Op != Quotient || right.Args[0].Op != Number || right.Args[1].Op != Number {
+		return false
+	}
+	a, b := right.Args[0].Value, right.Args[1].Value
+	return a.IsInt() && b.IsInt() && a.Sign() > 0 && a.Cmp(b) < 0
+}
+
+// begins reports whether a factor without a sign of multiplication begins here.
+func (p *parser) begins() bool {
+	t := p.peek()
+	switch t.kind {
+	case tName:
+		return true
+	case tCommand:
+		return t.text != "end"
+	case tNumber:
+		if t.text == "½" || p.at == 0 {
+			return true
+		}
+		// "1 1/2" is a mixed number, "(2)3" a product, and "3 4" neither.
+		before := p.tokens[p.at-1]
+		if before.kind == tNumber {
+			n, slash, d := t, p.ahead(1), p.ahead(2)
+			return n.value.IsInt() && slash.text == "/" && d.kind == tNumber && d.value.IsInt() && n.value.Cmp(d.value) < 0
+		}
+		return before.kind != tText
+	case tSign:
+		switch t.text {
+		case "(", "[", "{", "⟨", "√", "⌊", "⌈":
+			return true
+		case "|":
+			return p.bars == 0
+		}
+	}
+	return false
+}
+
+// unit reads the words behind a quantity as its unit: "cm", "km/h", "square feet", "cm^2".
+func (p *parser) unit(of *Node) *Node {
+	var name []string
+	for {
+		t := p.peek()
+		switch {
+		case t.kind == tText:
+			name = append(name, strings.ToLower(t.text))
+		case t.kind == tSign && t.text == "/" && p.ahead(1).kind == tText && len(name) > 0:
+			name = append(name, "/")
+		case t.kind == tSign && t.text == "^" && p.ahead(1).kind == tNumber && len(name) > 0:
+			p.at++
+			name[len(name)-1] += "^" + p.peek().text
+		case t.kind == tSign && t.text == "^" && p.ahead(1).text == "{" && p.ahead(2).kind == tNumber && p.ahead(3).text == "}" && len(name) > 0:
+			name[len(name)-1] += "^" + p.ahead(2).text
+			p.at += 3
+		default:
+			if len(name) == 0 {
+				return of
+			}
+			return &Node{Op: Quantity, Name: strings.Join(name, " "), Args: []*Node{of}}
+		}
+		p.at++
+	}
+}
+
+func (p *parser) signed() (*Node, error) {
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	defer func() { p.depth-- }()
+	switch {
+	case p.takes("-"):
+		n, err := p.signed()
+		return node(Negative, n), err
+	case p.takes("+"):
+		return p.signed()
+	case p.takes("±"):
+		n, err := p.signed()
+		return node(PlusMinus, n), err
+	}
+	n, err := p.power()
+	if err != nil {
+		return nil, err
+	}
+	// The fraction of a mixed number binds to it before any sign: 2\frac13, 1 1/2, 2½.
+	if t := p.peek(); n.Op == Number && t.kind == tCommand && strings.HasSuffix(t.text, "frac") {
+		f, err := p.power()
+		if err != nil {
+			return nil, err
+		}
+		if mixed(n, f) {
+			return node(Sum, n, f), nil
+		}
+		return times(n, f), nil
+	}
+	if t := p.peek(); n.Op == Number && t.kind == tNumber && p.begins() {
+		f := node(Quotient, &Node{Op: Number, Value: t.value, Decimals: -1}, &Node{Op: Number, Value: p.ahead(2).value, Decimals: -1})
+		if t.text == "½" {
+			f = &Node{Op: Number, Value: t.value, Decimals: -1}
+		}
+		if mixed(n, f) {
+			p.at += 3
+			if t.text == "½" {
+				p.at -= 2
+			}
+			return node(Sum, n, f), nil
+		}
+	}
+	return n, nil
+}
+
+// power reads a primary with what is behind it: exponents, factorials, percent and degree signs, subscripts.
+func (p *parser) power() (*Node, error) {
+	n, err := p.primary()
+	if err != nil {
+		return nil, err
+	}
+	for {
+		switch {
+		case p.takes("^"):
+			if p.takes("°") || p.sees("{") && p.ahead(1).text == "°" && p.ahead(2).text == "}" {
+				if p.sees("{") {
+					p.at += 3
+				}
+				n = &Node{Op: Quantity, Name: "°", Args: []*Node{n}}
+				continue
+			}
+			exponent, err := p.exponent()
+			if err != nil {
+				return nil, err
+			}
+			n = node(Power, n, exponent)
+		case p.takes("°"):
+			n = &Node{Op: Quantity, Name: "°", Args: []*Node{n}}
+		case p.takes("!"):
+			n = call("factorial", n)
+		case p.takes("%"):
+			n = node(Percent, n)
+		case p.sees("_") && n.Op == Symbol:
+			p.at++
+			sub, err := p.exponent()
+			if err != nil {
+				return nil, err
+			}
+			if n.Op == Symbol && len(n.Args) == 0 {
+				n = &Node{Op: Symbol, Name: n.Name + "_" + sub.String()}
+			}
+		case p.sees("_") && n.Op == Number: // a numeral's base: the digits are what counts
+			p.at++
+			if _, err := p.exponent(); err != nil {
+				return nil, err
+			}
+		case p.sees("'") && n.Op == Symbol && p.peek().glued:
+			p.at++
+			n = &Node{Op: Symbol, Name: n.Name + "'"}
+		default:
+			return n, nil
+		}
+	}
+}
+
+// exponent reads what stands behind ^ or _: a group, or one signed factor.
+func (p *parser) exponent() (*Node, error) {
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	defer func() { p.depth-- }()
+	if p.sees("{") || p.sees("(") {
+		return p.primary()
+	}
+	if p.takes("-") {
+		n, err := p.exponent()
+		return node(Negative, n), err
+	}
+	if p.takes("+") {
+		return p.exponent()
+	}
+	n, err := p.primary()
+	if err != nil {
+		return nil, err
+	}
+	if p.takes("^") { // 2^3^2 is 2^(3^2)
+		up, err := p.exponent()
+		if err != nil {
+			return nil, err
+		}
+		return node(Power, n, up), nil
+	}
+	return n, nil
+}
+
+func (p *parser) primary() (*Node, error) {
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	defer func() { p.depth-- }()
+	t := p.peek()
+	switch t.kind {
+	case tNumber:
+		p.at++
+		return &Node{Op: Number, Value: t.value, Decimals: t.decimals}, nil
+	case tName:
+		p.at++
+		return p.named(t)
+	case tCommand:
+		p.at++
+		return p.command(t.text)
+	case tText:
+		if p.alwaysText() {
+			var all []string
+			for p.peek().kind == tText {
+				all = append(all, strings.ToLower(p.peek().text))
+				p.at++
+			}
+			return &Node{Op: Words, Name: strings.Join(all, " ")}, nil
+		}
+		p.at++
+		return &Node{Op: Words, Name: strings.ToLower(t.text)}, nil
+	case tSign:
+		switch t.text {
+		case "(", "[", "{", "{{", "⟨":
+			p.at++
+			return p.bracketed(t.text)
+		case "|":
+			p.at++
+			p.bars++
+			n, err := p.sum()
+			p.bars--
+			if err != nil {
+				return nil, err
+			}
+			p.takes("|")
+			return call("abs", n), nil
+		case "⌊", "⌈":
+			p.at++
+			n, err := p.sum()
+			if err != nil {
+				return nil, err
+			}
+			if p.takes("⌋") {
+				return call("floor", n), nil
+			}
+			p.takes("⌉")
+			return call("ceil", n), nil
+		case "√":
+			p.at++
+			n, err := p.primary()
+			return call("sqrt", n), err
+		}
+	}
+	return nil, p.fail("a number or name is missing")
+}
+
+// closings are the signs that close a bracket.
+var closings = map[string][]string{"(": {")", "]"}, "[": {"]", ")"}, "{": {"}"}, "{{": {"}}", "}"}, "⟨": {"⟩", ">"}}
+
+// bracketed reads what an opening bracket holds. A bracket that was forgotten at the end counts as there.
+func (p *parser) bracketed(open string) (*Node, error) {
+	bars := p.bars
+	p.bars = 0
+	defer func() { p.bars = bars }()
+	shut := ""
+	closes := func() bool {
+		for _, c := range closings[open] {
+			if p.takes(c) {
+				shut = c
+				return true
+			}
+		}
+		return p.peek().kind == tEnd
+	}
+	if closes() {
+		return node(Set), nil // {} is empty, and () nothing else
+	}
+	inside, err := p.list(closings[open][0])
+	if err != nil {
+		return nil, err
+	}
+	if open == "{{" && (p.sees("|") || p.sees(":")) { // {x | x > 3}: what is said of x
+		p.at++
+		if inside, err = p.list("}}"); err != nil {
+			return nil, err
+		}
+		if !closes() {
+			return nil, p.fail("a brace isn't closed")
+		}
+		return inside, nil
+	}
+	if !closes() {
+		return nil, p.fail("a bracket isn't closed")
+	}
+	elements := []*Node{inside}
+	if inside.Op == List {
+		elements = inside.Args
+	}
+	pair := len(elements) == 2 && inside.Op == List
+	switch {
+	case open == "{{", open == "{" && inside.Op == List:
+		return node(Set, elements...), nil
+	case open == "{":
+		return inside, nil
+	case open == "⟨":
+		return node(Tuple, elements...), nil
+	case pair && (open == "[" || shut == "]"):
+		return &Node{Op: Interval, Args: elements, LeftOpen: open == "(", RightOpen: shut == ")"}, nil
+	case inside.Op == List:
+		return node(Tuple, elements...), nil
+	default:
+		return inside, nil
+	}
+}
+
+// named reads a function with its argument, a constant or a variable.
+func (p *parser) named(t token) (*Node, error) {
+	if !functions[t.text] {
+		return &Node{Op: Symbol, Name: t.text}, nil
+	}
+	name := t.text
+	var base, power *Node
+	for {
+		var err error
+		if p.takes("_") {
+			base, err = p.exponent()
+		} else if p.takes("^") {
+			power, err = p.exponent()
+		} else {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	var args []*Node
+	switch {
+	case p.sees("("):
+		p.at++
+		inside, err := p.list(")")
+		if err != nil {
+			return nil, err
+		}
+		if !p.takes(")") && p.peek().kind != tEnd {
+			return nil, p.fail("a bracket isn't closed")
+		}
+		args = []*Node{inside}
+		if inside.Op == List {
+			args = inside.Args
+		}
+	default:
+		n, err := p.argument()
+		if err != nil {
+			return nil, err
+		}
+		args = []*Node{n}
+	}
+	switch {
+	case name == "log10":
+		name, base = "log", num(10)
+	case name == "log" && base == nil && len(args) == 1:
+		name = "log" // common or natural: see the evaluation
+	case name == "exp" && len(args) == 1:
+		return node(Power, &Node{Op: Symbol, Name: "e"}, args[0]), nil
+	}
+	if base != nil {
+		args = append(args, base)
+	}
+	n := call(name, args...)
+	if power == nil {
+		return n, nil
+	}
+	if power.Op == Negative && power.Args[0].Op == Number && power.Args[0].Value.Cmp(one) == 0 { // sin^{-1}
+		inverse := map[string]string{"sin": "asin", "cos": "acos", "tan": "atan"}
+		if to, ok := inverse[name]; ok {
+			return call(to, args...), nil
+		}
+	}
+	return node(Power, n, power), nil
+}
+
+// argument reads the argument of a function without brackets: the factors up to the next sign.
+func (p *parser) argument() (*Node, error) {
+	if p.takes("-") {
+		n, err := p.argument()
+		return node(Negative, n), err
+	}
+	n, err := p.power()
+	if err != nil {
+		return nil, err
+	}
+	for {
+		t := p.peek()
+		if t.kind == tName && !functions[t.text] || t.kind == tCommand && (t.text == "frac" || t.text == "sqrt") && n.Op == Number {
+			m, err := p.power()
+			if err != nil {
+				return nil, err
+			}
+			n = times(n, m)
+			continue
+		}
+		if p.sees("/") && (p.ahead(1).kind == tNumber) && (n.Op == Symbol || n.Op == Product) { // sin pi/6
+			p.at++
+			m, err := p.power()
+			if err != nil {
+				return nil, err
+			}
+			n = node(Quotient, n, m)
+			continue
+		}
+		return n, nil
+	}
+}
+
+// command reads a LaTeX command with its arguments.
+func (p *parser) command(name string) (*Node, error) {
+	switch name {
+	case "frac", "dfrac", "tfrac", "cfrac":
+		a, err := p.parameter()
+		if err != nil {
+			return nil, err
+		}
+		b, err := p.parameter()
+		if err != nil {
+			return nil, err
+		}
+		return node(Quotient, a, b), nil
+	case "binom", "dbinom", "tbinom":
+		a, err := p.parameter()
+		if err != nil {
+			return nil, err
+		}
+		b, err := p.parameter()
+		if err != nil {
+			return nil, err
+		}
+		return call("binomial", a, b), nil
+	case "sqrt":
+		if p.takes("[") {
+			degree, err := p.sum()
+			if err != nil {
+				return nil, err
+			}
+			if !p.takes("]") {
+				return nil, p.fail("the degree of a root isn't closed")
+			}
+			n, err := p.root()
+			return call("root", n, degree), err
+		}
+		n, err := p.root()
+		return call("sqrt", n), err
+	case "sum", "prod":
+		return p.series(map[string]string{"sum": "sum", "prod": "product"}[name])
+	case "begin":
+		return p.environment()
+	}
+	return nil, fmt.Errorf(`%w: \%s isn't known`, ErrSyntax, name)
+}
+
+// root reads what is under a root sign: \sqrt{3}, \sqrt3, \sqrt(3).
+func (p *parser) root() (*Node, error) {
+	if p.peek().kind == tNumber {
+		return p.primary()
+	}
+	return p.parameter()
+}
+
+// parameter reads one argument of a command: a group, or one digit or letter.
+func (p *parser) parameter() (*Node, error) {
+	t := p.peek()
+	switch {
+	case t.kind == tNumber && len(t.text) > 1 && strings.Trim(t.text, "0123456789") == "" && t.decimals < 0:
+		one := t.text[:1]
+		rest := t.text[1:]
+		value, _ := new(big.Rat).SetString(rest)
+		p.tokens[p.at] = token{kind: tNumber, text: rest, value: value, decimals: -1, glued: true}
+		first, _ := new(big.Rat).SetString(one)
+		return &Node{Op: Number, Value: first, Decimals: -1}, nil
+	case p.sees("{"):
+		p.at++
+		n, err := p.list("}")
+		if err != nil {
+			return nil, err
+		}
+		if !p.takes("}") && p.peek().kind != tEnd {
+			return nil, p.fail("a brace isn't closed")
+		}
+		return n, nil
+	default:
+		return p.primary()
+	}
+}
+
+// series reads \sum_{k=a}^{b} body.
+func (p *parser) series(name string) (*Node, error) {
+	var from, to *Node
+	var err error
+	for p.sees("_") || p.sees("^") {
+		if p.takes("_") {
+			from, err = p.parameter()
+		} else {
+			p.at++
+			to, err = p.exponent()
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if from == nil || to == nil || from.Op != Relation || len(from.Args) != 2 || from.Relations[0] != "=" || from.Args[0].Op != Symbol {
+		return nil, fmt.Errorf("%w: a %s without bounds", ErrSyntax, name)
+	}
+	body, err := p.product()
+	if err != nil {
+		return nil, err
+	}
+	return &Node{Op: Series, Name: name, Relations: []string{from.Args[0].Name}, Args: []*Node{from.Args[1], to, body}}, nil
+}
+
+// environment reads \begin{pmatrix} a & b \\ c & d \end{pmatrix} and its kin.
+func (p *parser) environment() (*Node, error) {
+	kind := p.label()
+	switch kind {
+	case "matrix", "pmatrix", "bmatrix", "Bmatrix", "vmatrix", "smallmatrix", "array", "cases", "aligned", "align", "gathered":
+	default:
+		return nil, fmt.Errorf("%w: environment %q isn't known", ErrSyntax, kind)
+	}
+	if kind == "array" && p.sees("{") { // how columns are aligned
+		for !p.takes("}") {
+			if p.peek().kind == tEnd {
+				return nil, p.fail("an array has no rows")
+			}
+			p.at++
+		}
+	}
+	ends := func() bool {
+		t := p.peek()
+		return t.kind == tEnd || t.kind == tCommand && t.text == "end"
+	}
+	m := node(Matrix)
+	row := node(Tuple)
+	for !ends() {
+		if p.takes(`\\`) {
+			m.Args, row = append(m.Args, row), node(Tuple)
+			continue
+		}
+		if p.takes("&") || p.takes(",") {
+			continue
+		}
+		n, err := p.relation()
+		if err != nil {
+			return nil, err
+		}
+		row.Args = append(row.Args, n)
+	}
+	if len(row.Args) > 0 {
+		m.Args = append(m.Args, row)
+	}
+	if p.peek().kind == tCommand {
+		p.at++
+		p.label()
+	}
+	switch {
+	case len(m.Args) == 0:
+		return nil, p.fail("a matrix has no rows")
+	case kind == "vmatrix":
+		return call("det", m), nil
+	case kind == "cases", kind == "aligned", kind == "align", kind == "gathered":
+		var all []*Node
+		for _, r := range m.Args {
+			all = append(all, r.Args...)
+		}
+		return node(List, all...), nil
+	}
+	return m, nil
+}
+
+// label reads the {name} of an environment; its letters may have been taken for variables.
+func (p *parser) label() string {
+	if !p.takes("{") {
+		return ""
+	}
+	var b strings.Builder
+	for p.peek().kind != tEnd && !p.takes("}") {
+		b.WriteString(p.peek().text)
+		p.at++
+	}
+	return b.String()
+}

@@ -1,0 +1,440 @@
+package formula
+
+import (
+	"math/big"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+type kind uint8
+
+const (
+	tEnd kind = iota
+	tNumber
+	tName    // a letter, a function, a Greek letter
+	tSign    // an operator, a relation, a bracket, a separator
+	tCommand // a LaTeX command with arguments of its own: frac, sqrt, binom, begin, …
+	tText    // words: \text{…}, or a plain word
+)
+
+type token struct {
+	kind     kind
+	text     string
+	value    *big.Rat // of a number
+	decimals int      // −1 for none
+	glued    bool     // nothing stands between it and the token before
+}
+
+// signs of one meaning, longest first where one begins another.
+var signs = []struct{ written, means string }{
+	{"<=", "<="}, {">=", ">="}, {"!=", "!="}, {"==", "="}, {"=>", ";"}, {"->", ";"}, {"+-", "±"}, {"**", "^"},
+	{"+", "+"}, {"-", "-"}, {"−", "-"}, {"–", "-"}, {"*", "*"}, {"×", "*"}, {"·", "*"}, {"⋅", "*"}, {"∙", "*"}, {"/", "/"}, {"÷", "/"}, {"⁄", "/"},
+	{"^", "^"}, {"_", "_"}, {"=", "="}, {"≈", "="}, {"≡", "="}, {"<", "<"}, {">", ">"}, {"≤", "<="}, {"≥", ">="}, {"≠", "!="}, {"∈", "in"}, {"±", "±"}, {"∓", "±"},
+	{"(", "("}, {")", ")"}, {"[", "["}, {"]", "]"}, {"{", "{"}, {"}", "}"}, {"|", "|"}, {",", ","}, {";", ";"}, {"&", "&"}, {"!", "!"}, {"%", "%"}, {"°", "°"},
+	{"∪", "∪"}, {"∩", "∩"}, {"∖", "∖"}, {"⟨", "⟨"}, {"⟩", "⟩"}, {"√", "√"}, {":", ":"}, {"'", "'"},
+}
+
+// commands of LaTeX that are signs or names.
+var commands = map[string]string{
+	"cdot": "*", "times": "*", "ast": "*", "div": "/", "le": "<=", "leq": "<=", "leqslant": "<=", "ge": ">=", "geq": ">=", "geqslant": ">=", "ne": "!=", "neq": "!=",
+	"lt": "<", "gt": ">", "approx": "=", "simeq": "=", "equiv": "=", "pm": "±", "mp": "±", "cup": "∪", "cap": "∩", "setminus": "∖", "backslash": "∖", "in": "in",
+	"lbrace": "{{", "rbrace": "}}", "langle": "⟨", "rangle": "⟩", "lvert": "|", "rvert": "|", "vert": "|", "mid": "|", "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉",
+	"degree": "°", "lor": "or", "vee": "or", "land": "and", "wedge": "and", "colon": ":", "bigcup": "∪", "to": ";", "Rightarrow": ";", "implies": ";", "iff": ";",
+	"lbrack": "[", "rbrack": "]", "lparen": "(", "rparen": ")",
+}
+
+// passed are commands without a meaning here.
+var passed = map[string]bool{
+	"left": true, "right": true, "big": true, "Big": true, "bigg": true, "Bigg": true, "bigl": true, "bigr": true, "Bigl": true, "Bigr": true, "displaystyle": true, "textstyle": true,
+	"limits": true, "quad": true, "qquad": true, "hline": true, "boxed": true, "fbox": true, "ensuremath": true, "mathbf": true, "boldsymbol": true, "bm": true, "mathit": true, "vec": true,
+	"hat": true, "mathcal": true, "mathsf": true, "nonumber": true, "hspace": true, "middle": true, "phantom": true, "therefore": true, "because": true, "small": true, "large": true, "Large": true,
+	"hfill": true, "smallskip": true, "medskip": true, "bigskip": true, "bf": true, "rm": true, "it": true, "bigskips": true, "negthinspace": true, "thinspace": true, "space": true,
+}
+
+// constants and other names that LaTeX or Unicode writes in another way.
+var renamed = map[string]string{
+	"infty": "inf", "infinity": "inf", "∞": "inf", "oo": "inf", "π": "pi", "varnothing": "empty", "emptyset": "empty", "∅": "empty", "varepsilon": "epsilon", "vartheta": "theta", "varphi": "phi",
+	"ℝ": "Reals", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "lg": "log10", "tg": "tan", "ctg": "cot",
+}
+
+// functions that a name may be, applied to what follows.
+var functions = map[string]bool{
+	"sin": true, "cos": true, "tan": true, "cot": true, "sec": true, "csc": true, "asin": true, "acos": true, "atan": true, "sinh": true, "cosh": true, "tanh": true, "ln": true, "log": true, "log10": true,
+	"exp": true, "sqrt": true, "cbrt": true, "abs": true, "floor": true, "ceil": true, "gcd": true, "lcm": true, "max": true, "min": true, "binomial": true, "factorial": true, "det": true, "arg": true, "Re": true, "Im": true,
+}
+
+// word are names of several letters that aren't products of one-letter variables.
+var names = func() map[string]bool {
+	out := map[string]bool{"pi": true, "inf": true, "infinity": true, "oo": true, "arcsin": true, "arccos": true, "arctan": true}
+	for f := range functions {
+		out[f] = true
+	}
+	for _, g := range strings.Fields("alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega") {
+		out[g] = true
+	}
+	return out
+}()
+
+// scan reads a text token by token; false when it is too long or has a command that is no formula.
+func scan(text string) ([]token, bool) {
+	if len(text) > maxText || !utf8.ValidString(text) {
+		return nil, false
+	}
+	s := scanner{text: text, latex: strings.Contains(text, `\`)}
+	for s.at < len(text) {
+		if !s.next() {
+			return nil, false
+		}
+	}
+	return s.tokens, true
+}
+
+type scanner struct {
+	text   string
+	at     int
+	latex  bool
+	spaced bool
+	tokens []token
+
+	enclosed int // brackets that are open
+}
+
+func (s *scanner) emit(t token, width int) bool {
+	t.glued = !s.spaced && len(s.tokens) > 0
+	s.spaced = false
+	s.tokens = append(s.tokens, t)
+	s.at += width
+	return true
+}
+
+func (s *scanner) sign(means string, width int) bool {
+	switch means {
+	case "(", "[", "{", "{{", "⟨":
+		s.enclosed++
+	case ")", "]", "}", "}}", "⟩":
+		s.enclosed--
+	}
+	return s.emit(token{kind: tSign, text: means}, width)
+}
+
+func (s *scanner) skip(width int) bool {
+	s.spaced = true
+	s.at += width
+	return true
+}
+
+func digit(c byte) bool { return c >= '0' && c <= '9' }
+
+// superscripts and fractions of one character.
+var (
+	superscripts = map[rune]string{'⁰': "0", '¹': "1", '²': "2", '³': "3", '⁴': "4", '⁵': "5", '⁶': "6", '⁷': "7", '⁸': "8", '⁹': "9"}
+	vulgar       = map[rune][2]int64{'½': {1, 2}, '⅓': {1, 3}, '⅔': {2, 3}, '¼': {1, 4}, '¾': {3, 4}, '⅕': {1, 5}, '⅖': {2, 5}, '⅗': {3, 5}, '⅘': {4, 5}, '⅙': {1, 6}, '⅚': {5, 6}, '⅛': {1, 8}, '⅜': {3, 8}, '⅝': {5, 8}, '⅞': {7, 8}}
+)
+
+func (s *scanner) next() bool {
+	rest := s.text[s.at:]
+	r, width := utf8.DecodeRuneInString(rest)
+	switch {
+	case r == '\\':
+		return s.command(rest)
+	case digit(rest[0]) || r == '.' && len(rest) > 1 && digit(rest[1]):
+		return s.number(rest)
+	case r == '$' || r == '€' || r == '£' || r == '~' || r == '"' || r == '`' || unicode.IsSpace(r) || r == '\u200b':
+		return s.skip(width)
+	case r == '…' || strings.HasPrefix(rest, "..."):
+		return false
+	case r == '.':
+		return s.skip(1)
+	}
+	if up, ok := superscripts[r]; ok {
+		s.sign("^", 0)
+		value, _ := new(big.Rat).SetString(up)
+		return s.emit(token{kind: tNumber, text: up, value: value, decimals: -1}, width)
+	}
+	if f, ok := vulgar[r]; ok {
+		return s.emit(token{kind: tNumber, text: "½", value: big.NewRat(f[0], f[1]), decimals: -1}, width)
+	}
+	for _, sg := range signs {
+		if strings.HasPrefix(rest, sg.written) {
+			return s.sign(sg.means, len(sg.written))
+		}
+	}
+	if unicode.IsLetter(r) || r == '∞' || r == '∅' {
+		return s.word(rest)
+	}
+	return false
+}
+
+// shortWords are words of two letters that aren't products of variables.
+var shortWords = map[string]bool{"no": true, "of": true, "is": true, "to": true, "by": true, "at": true, "it": true, "we": true, "so": true, "if": true, "an": true, "per": true, "are": true, "the": true}
+
+// word reads a run of letters: a known name, a product of variables, or a word.
+func (s *scanner) word(rest string) bool {
+	n := len(rest)
+	for i, r := range rest {
+		if !unicode.IsLetter(r) && r != '∞' && r != '∅' {
+			n = i
+			break
+		}
+	}
+	w := rest[:n]
+	if to, ok := renamed[w]; ok {
+		return s.emit(token{kind: tName, text: to}, n)
+	}
+	lower := strings.ToLower(w)
+	switch {
+	case lower == "and" || lower == "or":
+		return s.sign(lower, n)
+	case lower == "in" && len(s.tokens) > 0 && s.tokens[len(s.tokens)-1].kind == tNumber:
+		return s.emit(token{kind: tText, text: "inch"}, n)
+	case shortWords[lower]:
+		return s.emit(token{kind: tText, text: w}, n)
+	case utf8.RuneCountInString(w) == 1 || names[w]:
+		return s.emit(token{kind: tName, text: w}, n)
+	case lower == "infinity" || lower == "sqrt" || lower == "pi":
+		if lower == "infinity" {
+			lower = "inf"
+		}
+		return s.emit(token{kind: tName, text: lower}, n)
+	case units[lower].size != nil || units[w].size != nil:
+		return s.emit(token{kind: tText, text: w}, n)
+	}
+	// In a formula "sinx" is a function of x and "xy" a product; words are longer, or stand apart.
+	for f := range names {
+		if len(w) == len(f)+1 && strings.HasPrefix(w, f) && functions[f] {
+			s.emit(token{kind: tName, text: f}, len(f))
+			return s.emit(token{kind: tName, text: w[len(f):]}, len(w)-len(f))
+		}
+	}
+	if len(w) == 2 || s.latex && len(w) <= 3 {
+		for _, r := range w {
+			s.emit(token{kind: tName, text: string(r)}, utf8.RuneLen(r))
+		}
+		return true
+	}
+	return s.emit(token{kind: tText, text: w}, n)
+}
+
+// command reads a LaTeX command.
+func (s *scanner) command(rest string) bool {
+	n := 1
+	for n < len(rest) && (rest[n] >= 'a' && rest[n] <= 'z' || rest[n] >= 'A' && rest[n] <= 'Z') {
+		n++
+	}
+	if n == 1 {
+		if len(rest) == 1 {
+			return s.skip(1)
+		}
+		_, width := utf8.DecodeRuneInString(rest[1:])
+		switch rest[1] {
+		case '{':
+			return s.sign("{{", 2)
+		case '}':
+			return s.sign("}}", 2)
+		case '%':
+			return s.sign("%", 2)
+		case '\\':
+			return s.sign(`\\`, 2)
+		case '|':
+			return s.sign("|", 2)
+		default:
+			return s.skip(1 + width)
+		}
+	}
+	name := rest[1:n]
+	if sg, ok := commands[name]; ok {
+		return s.sign(sg, n)
+	}
+	if to, ok := renamed[name]; ok {
+		name = to
+	}
+	switch {
+	case passed[name]:
+		if (name == "left" || name == "right") && strings.HasPrefix(rest[n:], ".") {
+			n++
+		}
+		return s.skip(n)
+	case name == "text" || name == "textbf" || name == "mbox" || name == "textrm" || name == "textit" || name == "mathrm" || name == "operatorname":
+		inside, width, ok := braced(rest[n:])
+		if !ok {
+			return s.skip(n)
+		}
+		return s.textual(name, inside, n+width)
+	case name == "mathbb":
+		inside, width, ok := braced(rest[n:])
+		if !ok {
+			return false
+		}
+		if inside == "R" {
+			inside = "Reals"
+		}
+		return s.emit(token{kind: tName, text: inside}, n+width)
+	case name == "overline":
+		return s.repeating(rest, n)
+	case name == "circ":
+		return s.sign("°", n)
+	case name == "dots" || name == "ldots" || name == "cdots" || name == "int" || name == "lim" || name == "partial" || name == "nabla":
+		return false
+	case names[name] && name != "sqrt" || name == "inf" || name == "empty" || name == "log10":
+		return s.emit(token{kind: tName, text: name}, n)
+	default:
+		return s.emit(token{kind: tCommand, text: name}, n)
+	}
+}
+
+// textual reads the inside of \text{…} and its like.
+func (s *scanner) textual(name, inside string, width int) bool {
+	word := strings.TrimSpace(strings.ReplaceAll(inside, `\`, ""))
+	if to, ok := renamed[word]; ok {
+		word = to
+	}
+	switch lower := strings.ToLower(word); {
+	case word == "":
+		return s.skip(width)
+	case lower == ",":
+		return s.sign(",", width)
+	case lower == "and" || lower == "or":
+		return s.sign(lower, width)
+	case functions[word]:
+		return s.emit(token{kind: tName, text: word}, width)
+	case utf8.RuneCountInString(word) == 1 && (name == "mathrm" || name == "operatorname" || len(s.tokens) == 0):
+		return s.emit(token{kind: tName, text: word}, width)
+	}
+	// What is a number or a formula within \text is read as such.
+	if digit(word[0]) || word[0] == '(' || word[0] == '$' {
+		inner, ok := scan(word)
+		if !ok {
+			return false
+		}
+		s.tokens = append(s.tokens, inner...)
+		return s.skip(width)
+	}
+	return s.emit(token{kind: tText, text: word}, width)
+}
+
+// repeating reads \overline{…} behind the decimals of a number: 0.1\overline{6}.
+func (s *scanner) repeating(rest string, n int) bool {
+	inside, width, ok := braced(rest[n:])
+	if !ok {
+		return false
+	}
+	last := len(s.tokens) - 1
+	bare := s.at > 0 && s.text[s.at-1] == '.' && last >= 0 // "0.\overline{3}"
+	if last < 0 || s.tokens[last].kind != tNumber || s.spaced && !bare || inside == "" || len(inside) > 50 || strings.Trim(inside, "0123456789") != "" {
+		return s.emit(token{kind: tText, text: inside}, n+width)
+	}
+	t := &s.tokens[last]
+	period, _ := new(big.Int).SetString(inside, 10)
+	nines := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(len(inside))), nil)
+	nines.Sub(nines, big.NewInt(1))
+	shift := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(max(t.decimals, 0))), nil)
+	part := new(big.Rat).SetFrac(period, nines.Mul(nines, shift))
+	t.value = new(big.Rat).Add(t.value, part)
+	t.decimals = -1
+	return s.skip(n + width)
+}
+
+// braced finds the inside of the braces that begin s, and how many bytes they take with the space before them.
+func braced(s string) (inside string, width int, ok bool) {
+	start := len(s) - len(strings.TrimLeft(s, " "))
+	if start >= len(s) || s[start] != '{' {
+		return "", 0, false
+	}
+	depth := 0
+	for i := start; i < len(s); i++ {
+		switch s[i] {
+		case '{':
+			depth++
+		case '}':
+			if depth--; depth == 0 {
+				return s[start+1 : i], i + 1, true
+			}
+		}
+	}
+	return s[start+1:], len(s), true // a brace that was forgotten
+}
+
+// number reads digits with thousands separators, decimals and an exponent: 1,234.5 1{,}234 1 234 567 1.5e3 .5
+func (s *scanner) number(rest string) bool {
+	var digits strings.Builder
+	i := 0
+	for i < len(rest) {
+		if digit(rest[i]) {
+			digits.WriteByte(rest[i])
+			i++
+			continue
+		}
+		width := s.separator(rest, i)
+		if width == 0 {
+			break
+		}
+		i += width
+	}
+	decimals := -1
+	if i+1 < len(rest) && rest[i] == '.' && digit(rest[i+1]) {
+		decimals = 0
+		digits.WriteByte('.')
+		for i++; i < len(rest) && digit(rest[i]); i++ {
+			digits.WriteByte(rest[i])
+			decimals++
+		}
+	}
+	text := rest[:i]
+	if i+1 < len(rest) && (rest[i] == 'e' || rest[i] == 'E') {
+		j := i + 1
+		if rest[j] == '+' || rest[j] == '-' {
+			j++
+		}
+		k := j
+		for k < len(rest) && digit(rest[k]) {
+			k++
+		}
+		if k > j && k-j <= 3 {
+			digits.WriteString("e" + rest[i+1:k])
+			i, decimals = k, -1
+		}
+	}
+	written := digits.String()
+	if strings.HasPrefix(written, ".") {
+		written = "0" + written
+	}
+	value, ok := new(big.Rat).SetString(written)
+	if !ok || len(written) > maxBits/8 {
+		return false
+	}
+	return s.emit(token{kind: tNumber, text: text, value: value, decimals: decimals}, i)
+}
+
+// separator returns the width of a sign at rest[i] that separates thousands, 0 for none. Inside brackets a comma separates
+// elements: (1,200) is a pair.
+func (s *scanner) separator(rest string, i int) int {
+	thousands := func(width int) bool {
+		after := rest[i+width:]
+		return len(after) >= 3 && digit(after[0]) && digit(after[1]) && digit(after[2]) && (len(after) == 3 || !digit(after[3]))
+	}
+	lead := i
+	for lead > 0 && digit(rest[lead-1]) {
+		lead--
+	}
+	if i == 0 || i-lead > 3 || lead > 0 && i-lead != 3 || rest[0] == '0' {
+		return 0
+	}
+	switch {
+	case strings.HasPrefix(rest[i:], "{,}") && thousands(3):
+		return 3
+	case strings.HasPrefix(rest[i:], `\,`) && thousands(2), strings.HasPrefix(rest[i:], `\!`) && thousands(2):
+		return 2
+	case strings.HasPrefix(rest[i:], `,\!`) && thousands(3):
+		return 3
+	case rest[i] == ',' && thousands(1) && s.enclosed <= 0:
+		return 1
+	case rest[i] == ' ' && lead == 0 && thousands(1) && len(s.tokens) == 0 && strings.Trim(rest, "0123456789 .") == "":
+		return 1
+	case rest[i] == ' ' && lead > 0 && thousands(1):
+		return 1
+	case rest[i] == '\'' && thousands(1):
+		return 1
+	}
+	return 0
+}
