@@ -21,6 +21,13 @@ func TestCheckStep(t *testing.T) {
 		{"half of 48 = 24", []Verdict{True}},
 		{"10/3 = 3.33", []Verdict{True}},
 		{"10/3 = 3", []Verdict{Unknown}},
+		{"20/3 = 6.67", []Verdict{True}},
+		{"20/3 = 6.66", []Verdict{True}}, // cut off
+		{"10/3 = 3.34", []Verdict{Unknown}},
+		{"2.01 + 1 = 3.1", []Verdict{Unknown}},
+		{"-10/3 = -3.34", []Verdict{Unknown}},
+		{"2 dozen + 3 = 27", []Verdict{Unknown}},
+		{"5 + 2 hundred = 205", []Verdict{Unknown}},
 		{"10/3 = 3 (rounded)", []Verdict{True}},
 		{"10/3 ≈ 3", []Verdict{True}},
 		{"5 + 3 = 8 = 4 * 2", []Verdict{True, True}},

@@ -226,6 +226,9 @@ func showsAs(x *big.Rat, shown value, rounding bool) bool {
 	}
 	unit := new(big.Rat).SetFrac(big.NewInt(1), new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(decimals)), nil))
 	diff := new(big.Rat).Sub(x, shown.rat)
+	if diff.Sign()*x.Sign() < 0 && !rounding { // shown is further from zero: a cut can't explain that
+		return diff.Abs(diff).Cmp(unit.Mul(unit, big.NewRat(1, 2))) <= 0
+	}
 	return diff.Abs(diff).Cmp(unit) < 0
 }
 
@@ -244,6 +247,10 @@ func doubt(left, right []token, from, to int, l, r value, chained, cut bool) str
 		return "it can be read in two ways"
 	case convertible(l.units, r.units):
 		return "units may be converted"
+	case r.operators == 0 && showsAs(l.rat, r, true) && r.decimals > 0:
+		return "the result may be rounded up"
+	case slices.ContainsFunc(left[from:], multiplies) || slices.ContainsFunc(right[:to], multiplies):
+		return "a word may multiply a number"
 	case scale(l, r):
 		return "the sides may be in different units"
 	case slices.ContainsFunc(left[from:], doubled) || slices.ContainsFunc(right[:to], doubled):
@@ -286,6 +293,18 @@ func spelledOut(tokens []token) bool {
 // doubled reports whether an operator was passed over as a sign: "1 * + 1".
 func doubled(t token) bool {
 	return t.kind == operator && t.after && (t.text == "+" || t.text == "*" || t.text == "/")
+}
+
+// multiplies reports whether a word behind a number multiplies it: 2 dozen.
+func multiplies(t token) bool {
+	if t.kind != word {
+		return false
+	}
+	switch t.text {
+	case "dozen", "dozens", "hundred", "thousand", "million", "billion", "pair", "pairs", "score", "gross":
+		return true
+	}
+	return false
 }
 
 // literal reports whether tokens are nothing but a fraction and its unit, which computes nothing: "1/2 a cup".
