@@ -9,9 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
-	"sync"
-	"time"
 
 	"github.com/ollama/ollama/api"
 	"golang.org/x/sync/semaphore"
@@ -22,22 +19,8 @@ import (
 	"aprm/prm/step"
 )
 
-// Config of a Client. Only URL and Model are needed.
-type Config struct {
-	URL   string // the server, without a path
-	Model string
-
-	// HiddenURL is a llama-server of the same model that gives every token's hidden state (--embeddings --pooling none); ""
-	// takes what Ollama itself gives: the last token's, at unit length.
-	HiddenURL string
-
-	Key         string            // bearer token; "" sends none but what adapters.WithAuthorization put into the context
-	Concurrency int               // completions at a time; 0 means 8
-	Tries       int               // of a request, before its first byte; 0 means 4
-	Idle        time.Duration     // longest silence in an answer, the loading of the model included; 0 means 5 minutes
-	Timeout     time.Duration     // of a whole call; 0 means 15 minutes
-	Transport   http.RoundTripper // nil means http.DefaultTransport
-}
+// Config of a Client.
+type Config = adapters.Endpoint
 
 // Client implements adapters.LLM.
 type Client struct {
@@ -46,40 +29,25 @@ type Client struct {
 	hidden *llamaserver.Server // nil without Config.HiddenURL
 	slots  *semaphore.Weighted
 
-	probing sync.Mutex // held while the endpoint is probed
-	probed  *adapters.Capabilities
+	probed draw.Probed
 }
 
 var _ adapters.LLM = (*Client)(nil)
 
 // New checks the configuration; it asks nothing of the server yet.
 func New(cfg Config) (*Client, error) {
-	u, err := url.Parse(strings.TrimSuffix(strings.TrimRight(cfg.URL, "/"), "/v1"))
-	if err != nil || u.Scheme == "" || u.Host == "" {
-		return nil, fmt.Errorf("ollama: %q is no URL of a server (want http://host:port)", cfg.URL)
+	cfg, err := cfg.Complete()
+	if err != nil {
+		return nil, fmt.Errorf("ollama: %w", err)
 	}
-	if cfg.Model == "" {
-		return nil, errors.New("ollama: no model is named")
-	}
-	if cfg.Concurrency <= 0 {
-		cfg.Concurrency = 8
-	}
-	if cfg.Tries <= 0 {
-		cfg.Tries = 4
-	}
-	if cfg.Idle <= 0 {
-		cfg.Idle = 5 * time.Minute
-	}
-	if cfg.Timeout <= 0 {
-		cfg.Timeout = 15 * time.Minute
-	}
-	if cfg.Transport == nil {
-		cfg.Transport = http.DefaultTransport
+	root, err := url.Parse(cfg.URL)
+	if err != nil {
+		return nil, fmt.Errorf("ollama: %w", err)
 	}
 	client := &http.Client{Transport: waitReader{draw.Authorize{Next: cfg.Transport, Key: cfg.Key}}}
-	c := &Client{cfg: cfg, api: api.NewClient(u, client), slots: semaphore.NewWeighted(int64(cfg.Concurrency))}
+	c := &Client{cfg: cfg, api: api.NewClient(root, client), slots: semaphore.NewWeighted(int64(cfg.Concurrency))}
 	if cfg.HiddenURL != "" {
-		c.hidden = &llamaserver.Server{Root: strings.TrimRight(cfg.HiddenURL, "/"), HTTP: client, Slots: c.slots, Tries: cfg.Tries}
+		c.hidden = &llamaserver.Server{Root: cfg.HiddenURL, HTTP: client, Slots: c.slots, Tries: cfg.Tries}
 	}
 	return c, nil
 }

@@ -3,13 +3,8 @@ package openai
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strings"
-	"sync"
-	"time"
 
 	openai "github.com/sashabaranov/go-openai"
 	"golang.org/x/sync/semaphore"
@@ -19,22 +14,8 @@ import (
 	"aprm/adapters/internal/llamaserver"
 )
 
-// Config of a Client. Only URL and Model are needed.
-type Config struct {
-	URL   string // the endpoint, with or without /v1
-	Model string
-
-	// HiddenURL is a second server of the same model that gives hidden states at POST /embedding (llama-server started with
-	// --embeddings --pooling none); "" asks URL itself.
-	HiddenURL string
-
-	Key         string            // bearer token; "" sends none but what adapters.WithAuthorization put into the context
-	Concurrency int               // completions at a time; 0 means 8
-	Tries       int               // of a request, before its first byte; 0 means 4
-	Idle        time.Duration     // longest silence in an answer, its beginning included; 0 means 5 minutes
-	Timeout     time.Duration     // of a whole call; 0 means 15 minutes
-	Transport   http.RoundTripper // nil means http.DefaultTransport
-}
+// Config of a Client.
+type Config = adapters.Endpoint
 
 // Client implements adapters.LLM.
 type Client struct {
@@ -43,53 +24,31 @@ type Client struct {
 	hidden llamaserver.Server
 	slots  *semaphore.Weighted
 
-	probing sync.Mutex // held while the endpoint is probed
-	probed  *adapters.Capabilities
+	probed draw.Probed
 }
 
 var _ adapters.LLM = (*Client)(nil)
 
 // New checks the configuration; it asks nothing of the endpoint yet.
 func New(cfg Config) (*Client, error) {
-	u, err := url.Parse(cfg.URL)
-	if err != nil || u.Scheme == "" || u.Host == "" {
-		return nil, fmt.Errorf("openai: %q is no URL of an endpoint (want http://host:port)", cfg.URL)
-	}
-	if cfg.Model == "" {
-		return nil, errors.New("openai: no model is named")
-	}
-	if cfg.Concurrency <= 0 {
-		cfg.Concurrency = 8
-	}
-	if cfg.Tries <= 0 {
-		cfg.Tries = 4
-	}
-	if cfg.Idle <= 0 {
-		cfg.Idle = 5 * time.Minute
-	}
-	if cfg.Timeout <= 0 {
-		cfg.Timeout = 15 * time.Minute
-	}
-	if cfg.Transport == nil {
-		cfg.Transport = http.DefaultTransport
+	cfg, err := cfg.Complete()
+	if err != nil {
+		return nil, fmt.Errorf("openai: %w", err)
 	}
 	transport := draw.Authorize{Next: cfg.Transport, Key: cfg.Key}
 	slots := semaphore.NewWeighted(int64(cfg.Concurrency))
 	c := &Client{cfg: cfg, slots: slots}
-	c.hidden = llamaserver.Server{Root: root(cfg.URL), HTTP: &http.Client{Transport: transport}, Slots: slots, Tries: cfg.Tries}
+	c.hidden = llamaserver.Server{Root: cfg.URL, HTTP: &http.Client{Transport: transport}, Slots: slots, Tries: cfg.Tries}
 	if cfg.HiddenURL != "" {
-		c.hidden.Root = root(cfg.HiddenURL)
+		c.hidden.Root = cfg.HiddenURL
 	}
 	sdk := openai.DefaultConfig("")
-	sdk.BaseURL = root(cfg.URL) + "/v1"
+	sdk.BaseURL = cfg.URL + "/v1"
 	sdk.HTTPClient = &http.Client{Transport: extender{next: transport}}
 	sdk.EmptyMessagesLimit = 1 << 20 // comments that keep a slow stream alive are no fault
 	c.api = openai.NewClientWithConfig(sdk)
 	return c, nil
 }
-
-// root is an endpoint's URL without the path of its API.
-func root(url string) string { return strings.TrimSuffix(strings.TrimRight(url, "/"), "/v1") }
 
 // Generate implements adapters.LLM. Several completions are one request where the endpoint takes n, so that it reads the
 // prompt once; single steps are drawn each by itself, so that each can be stopped by itself.

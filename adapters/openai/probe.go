@@ -2,7 +2,6 @@ package openai
 
 import (
 	"context"
-	"fmt"
 
 	openai "github.com/sashabaranov/go-openai"
 
@@ -20,17 +19,7 @@ const (
 // Capabilities implements adapters.LLM: about eight short requests on the first call. A fault that may pass is returned and
 // the next call probes again.
 func (c *Client) Capabilities(ctx context.Context) (adapters.Capabilities, error) {
-	c.probing.Lock()
-	defer c.probing.Unlock()
-	if c.probed != nil {
-		return *c.probed, nil
-	}
-	caps, err := c.probe(ctx)
-	if err != nil {
-		return adapters.Capabilities{}, fmt.Errorf("asking the endpoint what it can do: %w", err)
-	}
-	c.probed = &caps
-	return caps, nil
+	return c.probed.Or(ctx, c.probe)
 }
 
 func (c *Client) probe(ctx context.Context) (adapters.Capabilities, error) {

@@ -32,6 +32,7 @@ type LLM struct {
 	mu      sync.Mutex
 	answers map[string]json.RawMessage
 	file    *os.File // nil when only replaying
+	end     int64    // of what was written whole
 	caps    *adapters.Capabilities
 }
 
@@ -65,17 +66,22 @@ func Wrap(live adapters.LLM, path string) (*LLM, error) {
 		return nil, fmt.Errorf("recording: %w", err)
 	}
 	l := &LLM{live: live, path: path, file: file, answers: map[string]json.RawMessage{}}
-	whole, err := l.read(file)
-	if err == nil {
-		err = file.Truncate(whole)
-	}
-	if err == nil {
-		_, err = file.Seek(whole, io.SeekStart)
+	if l.end, err = l.read(file); err == nil {
+		err = l.cut()
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("recording %s: %w", path, err), file.Close())
 	}
 	return l, nil
+}
+
+// cut drops what follows the last whole line.
+func (l *LLM) cut() error {
+	if err := l.file.Truncate(l.end); err != nil {
+		return err
+	}
+	_, err := l.file.Seek(l.end, io.SeekStart)
+	return err
 }
 
 // Open replays the recording at path, gzipped or not, and asks nobody.
@@ -236,7 +242,7 @@ func contentKey(op, model string, ask any) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// keep appends one answer and syncs it.
+// keep appends one answer and syncs it. A line that could not be written whole is taken back, so that the next one stands by itself.
 func (l *LLM) keep(op, key string, value any) error {
 	data, err := json.Marshal(value)
 	if err != nil {
@@ -248,12 +254,13 @@ func (l *LLM) keep(op, key string, value any) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if _, err = l.file.Write(append(line, '\n')); err == nil {
+		err = l.file.Sync()
+	}
+	if err != nil {
+		return fmt.Errorf("recording %s: %w", l.path, errors.Join(err, l.cut()))
+	}
+	l.end += int64(len(line)) + 1
 	l.answers[key] = data
-	if _, err := l.file.Write(append(line, '\n')); err != nil {
-		return fmt.Errorf("recording %s: %w", l.path, err)
-	}
-	if err := l.file.Sync(); err != nil {
-		return fmt.Errorf("recording %s: %w", l.path, err)
-	}
 	return nil
 }

@@ -3,11 +3,34 @@ package draw
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 
 	"aprm/adapters"
 )
+
+// Probed remembers what an endpoint was found to be able to do.
+type Probed struct {
+	probing sync.Mutex // held while the endpoint is probed
+	caps    *adapters.Capabilities
+}
+
+// Or returns what was found, or what probe finds now. A fault that may pass is returned, and the next call probes again.
+func (p *Probed) Or(ctx context.Context, probe func(context.Context) (adapters.Capabilities, error)) (adapters.Capabilities, error) {
+	p.probing.Lock()
+	defer p.probing.Unlock()
+	if p.caps != nil {
+		return *p.caps, nil
+	}
+	caps, err := probe(ctx)
+	if err != nil {
+		return adapters.Capabilities{}, fmt.Errorf("asking the endpoint what it can do: %w", err)
+	}
+	p.caps = &caps
+	return caps, nil
+}
 
 // The known sentence by which continuing a prefill is tested. Nobody begins an answer like this unasked, so a text that does
 // is an echo; and only who continues the list goes on with the month that follows.

@@ -1,0 +1,55 @@
+package adapters
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Endpoint says where a model is served and how it is asked. Only URL and Model are needed.
+type Endpoint struct {
+	URL   string // of the server, with or without /v1
+	Model string
+
+	// HiddenURL is a llama-server of the same model that gives every token's hidden state at POST /embedding (--embeddings
+	// --pooling none); "" takes what the endpoint itself gives.
+	HiddenURL string
+
+	Key         string            // bearer token; "" sends none but what WithAuthorization put into the context
+	Concurrency int               // completions at a time; 0 means 8
+	Tries       int               // of a request, before its first byte; 0 means 4
+	Idle        time.Duration     // longest silence in an answer, the loading of the model included; 0 means 5 minutes
+	Timeout     time.Duration     // of a whole call; 0 means 15 minutes
+	Transport   http.RoundTripper // nil means http.DefaultTransport
+}
+
+// Complete returns e with its URLs stripped of the API's path and its zero values replaced, or says what is missing.
+func (e Endpoint) Complete() (Endpoint, error) {
+	root := func(url string) string { return strings.TrimSuffix(strings.TrimRight(url, "/"), "/v1") }
+	e.URL, e.HiddenURL = root(e.URL), root(e.HiddenURL)
+	if u, err := url.Parse(e.URL); err != nil || u.Scheme == "" || u.Host == "" {
+		return e, fmt.Errorf("%q is no URL of an endpoint (want http://host:port)", e.URL)
+	}
+	if e.Model == "" {
+		return e, errors.New("no model is named")
+	}
+	if e.Concurrency <= 0 {
+		e.Concurrency = 8
+	}
+	if e.Tries <= 0 {
+		e.Tries = 4
+	}
+	if e.Idle <= 0 {
+		e.Idle = 5 * time.Minute
+	}
+	if e.Timeout <= 0 {
+		e.Timeout = 15 * time.Minute
+	}
+	if e.Transport == nil {
+		e.Transport = http.DefaultTransport
+	}
+	return e, nil
+}
