@@ -122,7 +122,7 @@ func TestEqual(t *testing.T) {
 	}{
 		{"18", "18.00", True}, {"$1,200", "1200", True}, {"1/2", "0.5", True}, {`\frac{1}{2}`, "1/2", True},
 		{"50%", "0.5", True}, {"50%", "50", True}, {"1/3", "0.33", True}, {"1/3", "0.3", False}, {"9.99", "10", False},
-		{"5 apples", "5", True}, {"5", "6", False}, {"Monday", "monday.", True}, {"Monday", "Tuesday", Unknown},
+		{"5 apples", "5", True}, {"5", "6", False}, {"Monday", "monday.", True}, {"Monday", "Tuesday", False}, {"Monday", "Mon", Unknown}, {"5!", "5", False}, {`\int_0^1 x^2 dx`, "2", Unknown}, {`-\pi`, `so it is \(-\pi\).`, True}, {"5 and 8", `\boxed{5} and \boxed{8}`, True}, {"5x+3y=2", `\boxed{2=5x+3y}`, True}, {"B", "(B) 12 apples", True},
 		{"2 hours", "120 minutes", True}, {"3 hours", "3 minutes", False}, {"-5", "5", False}, {"", "", Unknown}, {"x = 5", "5", True},
 	} {
 		if got := Equal(test.a, test.b); got != test.want {

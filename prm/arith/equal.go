@@ -48,7 +48,8 @@ func Compare(gold, pred string, o formula.Options) Comparison {
 		c.Reason = "can't be told"
 		return c
 	}
-	if v := equalQuantities(a, b); v != Unknown {
+	inWords := func(s string, err error) bool { return err == nil || prose(s) || !strings.Contains(s, `\`) }
+	if v := equalQuantities(a, b); v != Unknown && inWords(a, errX) && inWords(b, errY) {
 		c.Verdict, c.Reason = v, "compared as numbers in prose"
 		return c
 	}
@@ -63,16 +64,30 @@ func Compare(gold, pred string, o formula.Options) Comparison {
 
 // answerIn returns the answer that a text announces, or the text where it is an answer itself.
 func answerIn(text string) string {
+	if m := choice.FindStringSubmatch(strings.TrimSpace(text)); m != nil {
+		return m[1]
+	}
 	announced := strings.Contains(text, `\boxed`) || strings.Contains(text, "####") || strings.Contains(text, "</think>") || said.MatchString(text)
 	if !announced && !strings.Contains(strings.TrimSpace(text), "\n") {
-		if _, err := formula.Parse(text); err == nil {
-			return text
+		if _, err := formula.Parse(text); err == nil || !prose(text) {
+			return text // a formula that isn't understood holds no other answer
 		}
 	}
 	if found, ok := Extract(text); ok {
 		return found
 	}
 	return text
+}
+
+// prose reports whether a text has words beside what may be a formula.
+func prose(text string) bool {
+	words := 0
+	for _, w := range strings.Fields(text) {
+		if w = strings.Trim(w, ".,:;!?*"); len(w) > 1 && strings.Trim(strings.ToLower(w), "abcdefghijklmnopqrstuvwxyz") == "" {
+			words++
+		}
+	}
+	return words > 1
 }
 
 // equalQuantities compares two numbers with their units, as prose writes them.
@@ -99,8 +114,11 @@ func equalQuantities(a, b string) Verdict {
 
 // plain is an answer without what doesn't matter for comparing words.
 func plain(s string) string {
-	s = strings.ToLower(strings.Join(strings.Fields(unwrap(s)), " "))
-	return strings.TrimRight(s, " .!")
+	s = strings.TrimRight(strings.ToLower(strings.Join(strings.Fields(unwrap(s)), " ")), " .")
+	if !hasDigit(s) && !strings.Contains(s, `\`) {
+		s = strings.TrimRight(s, " !") // else it may be a factorial
+	}
+	return s
 }
 
 // quantity reads an answer as one number with its unit.

@@ -64,7 +64,7 @@ func lastFormula(line string) string {
 	}
 	for i := 2; i < len(last); i += 2 {
 		if last[i] >= 0 {
-			if found := tidy(line[last[i]:last[i+1]]); hasDigit(found) {
+			if found := tidy(line[last[i]:last[i+1]]); hasDigit(found) || strings.Contains(found, `\`) {
 				return found
 			}
 		}
@@ -81,10 +81,25 @@ func lastBoxed(text string) (string, int) {
 		}
 		if inside, ok := braced(text[i+len(`\boxed`):]); ok {
 			if found := tidy(inside); found != "" {
-				return found, i
+				return boxedBefore(text[:i]) + found, i
 			}
 		}
 		end = i
+	}
+}
+
+var besideBox = regexp.MustCompile(`\\boxed\{([^{}]*)\}[\s$,;]*(?:and|or|\\text\{\s*(?:and|or)\s*\})?[\s$]*$`)
+
+// boxedBefore returns the answers in the boxes right before a box, "5, " for "\boxed{5} and ".
+func boxedBefore(text string) string {
+	before := ""
+	for {
+		m := besideBox.FindStringSubmatchIndex(text)
+		if m == nil {
+			return before
+		}
+		before = tidy(text[m[2]:m[3]]) + ", " + before
+		text = text[:m[0]]
 	}
 }
 
@@ -155,9 +170,12 @@ func tidy(s string) string {
 	}
 	if i := strings.LastIndexAny(s, "=≈"); i > 0 && hasDigit(s[i:]) {
 		// "x = 5" and "3 + 4 = 7" arrive at their right side, "x^2 + y^2 = 25" doesn't.
-		if left, err := formula.Parse(s[:i]); err != nil || left.Op == formula.Symbol || left.Op == formula.Words || left.Constant() {
-			_, width := utf8.DecodeRuneInString(s[i:])
-			s = unwrap(s[i+width:])
+		_, width := utf8.DecodeRuneInString(s[i:])
+		right := unwrap(s[i+width:])
+		left, err := formula.Parse(s[:i])
+		value, errRight := formula.Parse(right)
+		if err != nil || left.Op == formula.Symbol || left.Op == formula.Words || left.Constant() && (errRight != nil || value.Constant()) {
+			s = right
 		}
 	}
 	if !hasDigit(s) {

@@ -28,15 +28,34 @@ type Options struct {
 // A decimal of at least two places equals an exact number without an end that rounds to it, and a percentage equals its fraction or
 // its bare number. Units of one dimension are converted; a quantity without a unit has the other's. "x = 5" equals 5. Sets, lists
 // and ± have no order, tuples have; intervals, inequalities in one variable and unions are compared as sets of numbers. Equations
-// are equal up to a constant factor. Words are equal or unknown.
+// are equal up to a constant factor. Single words that begin unlike are different; other words are equal or unknown.
 func Compare(gold, pred *Node, o Options) Verdict {
 	if o.GoldRelationOnly && inequality(pred) && !inequality(gold) && gold.Op != Relation {
 		return Different
 	}
-	return compare(gold, pred, 0)
+	c := &comparer{}
+	v := c.compare(gold, pred, 0)
+	if c.work > budget {
+		return Unknown
+	}
+	return v
 }
 
-func compare(a, b *Node, depth int) Verdict {
+// comparer counts the work that a comparison takes and ends it when it is too much.
+type comparer struct{ work int }
+
+const (
+	budget     = 8000 // about 10 ms; one is an operation on small numbers
+	elementary = 30   // what a logarithm, a sine or a root costs
+)
+
+// spend reports whether there is work left for n more.
+func (c *comparer) spend(n int) bool {
+	c.work += n
+	return c.work <= budget
+}
+
+func (c *comparer) compare(a, b *Node, depth int) Verdict {
 	if depth > maxDepth {
 		return Unknown
 	}
@@ -45,18 +64,18 @@ func compare(a, b *Node, depth int) Verdict {
 		return Equal
 	}
 	if a.Op == Words || b.Op == Words {
-		return compareWords(a, b)
+		return c.compareWords(a, b)
 	}
 	if b.Op != Relation || a.Op != Relation {
-		a, b = assigned(a, b), assigned(b, a)
+		a, b = c.assigned(a, b), c.assigned(b, a)
 	}
 	if collection(a) || collection(b) {
-		return compareCollections(a, b, depth)
+		return c.compareCollections(a, b, depth)
 	}
 	if a.Op == Relation || b.Op == Relation {
-		return compareRelations(a, b, depth)
+		return c.compareRelations(a, b, depth)
 	}
-	return compareQuantities(a, b)
+	return c.compareQuantities(a, b)
 }
 
 // plain brings into one form what is written in several: ± becomes two values, a scaled matrix a matrix, one element itself.
@@ -70,6 +89,10 @@ func plain(n *Node) *Node {
 	case Negative:
 		if m := n.Args[0]; m.Op == Matrix || m.Op == Tuple {
 			return distribute(node(Product, num(-1), m))
+		}
+	case Function:
+		if n.Name == "det" && len(n.Args) == 1 && n.Args[0].Op == Matrix {
+			return determinant(n)
 		}
 	case Set:
 		if len(n.Args) == 0 {
@@ -128,6 +151,31 @@ func split(n *Node) (up, down *Node) {
 	return nil, nil
 }
 
+// determinant expands that of a small square matrix along its first row; n itself for others.
+func determinant(n *Node) *Node {
+	rows := n.Args[0].Args
+	size := len(rows)
+	if size > 4 || slices.ContainsFunc(rows, func(r *Node) bool { return r.Op != Tuple || len(r.Args) != size }) {
+		return n
+	}
+	if size == 1 {
+		return rows[0].Args[0]
+	}
+	out := node(Sum)
+	for j := range size {
+		minor := node(Matrix)
+		for _, r := range rows[1:] {
+			minor.Args = append(minor.Args, node(Tuple, slices.Delete(slices.Clone(r.Args), j, j+1)...))
+		}
+		term := node(Product, rows[0].Args[j], determinant(call("det", minor)))
+		if j%2 == 1 {
+			term = node(Negative, term)
+		}
+		out.Args = append(out.Args, term)
+	}
+	return out
+}
+
 // distribute multiplies the one matrix or tuple among the factors of n by the others.
 func distribute(n *Node) *Node {
 	at := slices.IndexFunc(n.Args, func(a *Node) bool { return a.Op == Matrix || a.Op == Tuple })
@@ -158,7 +206,7 @@ func distribute(n *Node) *Node {
 }
 
 // assigned returns the value of n where it only names one ("x = 5", "x = y = 5", "f(x) = x^2"), and other is no relation.
-func assigned(n, other *Node) *Node {
+func (c *comparer) assigned(n, other *Node) *Node {
 	switch {
 	case n.Op == Relation && other.Op != Relation && !slices.ContainsFunc(n.Relations, func(s string) bool { return s != "=" }):
 		last := n.Args[len(n.Args)-1]
@@ -168,7 +216,7 @@ func assigned(n, other *Node) *Node {
 		if name(last) {
 			return plain(n.Args[0])
 		}
-		if fixed(n.Args[0]) { // "1/2 = 0.5", or the steps to a result
+		if c.fixed(n.Args[0]) { // "1/2 = 0.5", or the steps to a result
 			return plain(last)
 		}
 	case n.Op == Relation && n.Relations[0] == "in" && len(n.Args) == 2 && n.Args[0].Op == Symbol:
@@ -194,7 +242,7 @@ func assigned(n, other *Node) *Node {
 }
 
 // Constant reports whether n is a real number that can be told.
-func (n *Node) Constant() bool { return fixed(n) }
+func (n *Node) Constant() bool { return new(comparer).fixed(n) }
 
 // Prose reports whether n is a number with words that are no unit of measure: "1,200 per month".
 func (n *Node) Prose() bool {
@@ -211,8 +259,11 @@ func (n *Node) Prose() bool {
 
 // name reports whether n is what values are given to: x, or f(x).
 func name(n *Node) bool {
-	if n.Op == Product {
-		return len(n.Args) == 2 && name(n.Args[0]) && (n.Args[1].Op == Symbol)
+	switch n.Op {
+	case Product: // f(x), f(2)
+		return len(n.Args) == 2 && n.Args[0].Op == Symbol && strings.Contains("f g h F G H P Q T", n.Args[0].Name) && (n.Args[1].Op == Symbol || n.Args[1].Op == Number)
+	case Tuple: // (x, y)
+		return !slices.ContainsFunc(n.Args, func(a *Node) bool { return !name(a) })
 	}
 	return n.Op == Symbol && !constant(n.Name) && n.Name != "inf" && n.Name != "empty" && n.Name != "Reals" || n.Op == Words
 }
@@ -246,19 +297,19 @@ func numbers(n *Node) bool {
 	return inequality(n)
 }
 
-func compareCollections(a, b *Node, depth int) Verdict {
+func (c *comparer) compareCollections(a, b *Node, depth int) Verdict {
 	if numbers(a) || numbers(b) {
-		x, okX := setOf(asSet(a))
-		y, okY := setOf(asSet(b))
+		x, okX := c.setOf(c.asSet(a))
+		y, okY := c.setOf(c.asSet(b))
 		switch {
 		case okX && okY:
-			return x.same(y)
+			return c.same(x, y)
 		case a.Op == Interval && b.Op == Interval:
-			return compareIntervals(a, b, depth)
+			return c.compareIntervals(a, b, depth)
 		case inequality(a) && inequality(b):
-			return compareRelations(a, b, depth)
+			return c.compareRelations(a, b, depth)
 		case a.Op == b.Op && len(a.Args) == len(b.Args):
-			return inOrder(a.Args, b.Args, depth).weak()
+			return c.inOrder(a.Args, b.Args, depth).weak()
 		case okX != okY && (a.Op == Words || b.Op == Words):
 			return Unknown
 		}
@@ -273,34 +324,34 @@ func compareCollections(a, b *Node, depth int) Verdict {
 		if a.Op != b.Op {
 			return Different
 		}
-		return inOrder(a.Args, b.Args, depth)
+		return c.inOrder(a.Args, b.Args, depth)
 	case a.Op == Tuple && b.Op == Tuple:
-		return inOrder(a.Args, b.Args, depth)
+		return c.inOrder(a.Args, b.Args, depth)
 	case unordered(a) && unordered(b):
-		return inAnyOrder(a.Args, b.Args, depth)
+		return c.inAnyOrder(a.Args, b.Args, depth)
 	case (unordered(a) || a.Op == Tuple) && (unordered(b) || b.Op == Tuple): // "1, 2" and "(1, 2)"
-		v := inOrder(a.Args, b.Args, depth)
+		v := c.inOrder(a.Args, b.Args, depth)
 		if v == Different && a.Op != Set && b.Op != Set {
-			if inAnyOrder(a.Args, b.Args, depth) == Different {
+			if c.inAnyOrder(a.Args, b.Args, depth) == Different {
 				return Different
 			}
 			return Unknown
 		}
 		return v
 	case unordered(a): // several, all equal, and one
-		return inAnyOrder(a.Args, []*Node{b}, depth)
+		return c.inAnyOrder(a.Args, []*Node{b}, depth)
 	case unordered(b):
-		return inAnyOrder([]*Node{a}, b.Args, depth)
+		return c.inAnyOrder([]*Node{a}, b.Args, depth)
 	}
 	return Different
 }
 
 // asSet reads a bare number or list as the set of its elements.
-func asSet(n *Node) *Node {
+func (c *comparer) asSet(n *Node) *Node {
 	switch {
 	case n.Op == List && !inequality(n):
 		return node(Set, n.Args...)
-	case scalar(n) && fixed(n):
+	case scalar(n) && c.fixed(n):
 		return node(Set, n)
 	}
 	return n
@@ -316,20 +367,20 @@ func (v Verdict) weak() Verdict {
 	return v
 }
 
-func compareIntervals(a, b *Node, depth int) Verdict {
+func (c *comparer) compareIntervals(a, b *Node, depth int) Verdict {
 	if a.LeftOpen != b.LeftOpen || a.RightOpen != b.RightOpen {
 		return Different
 	}
-	return inOrder(a.Args, b.Args, depth)
+	return c.inOrder(a.Args, b.Args, depth)
 }
 
-func inOrder(a, b []*Node, depth int) Verdict {
+func (c *comparer) inOrder(a, b []*Node, depth int) Verdict {
 	if len(a) != len(b) {
 		return Different
 	}
 	out := Equal
 	for i := range a {
-		switch compare(a[i], b[i], depth+1) {
+		switch c.compare(a[i], b[i], depth+1) {
 		case Different:
 			return Different
 		case Unknown:
@@ -342,7 +393,7 @@ func inOrder(a, b []*Node, depth int) Verdict {
 const maxElements = 40
 
 // inAnyOrder compares two lists as sets: each element of one must be in the other.
-func inAnyOrder(a, b []*Node, depth int) Verdict {
+func (c *comparer) inAnyOrder(a, b []*Node, depth int) Verdict {
 	if len(a) > maxElements || len(b) > maxElements {
 		return Unknown
 	}
@@ -351,7 +402,7 @@ func inAnyOrder(a, b []*Node, depth int) Verdict {
 		for _, x := range from {
 			found := Different
 			for _, y := range in {
-				switch compare(x, y, depth+1) {
+				switch c.compare(x, y, depth+1) {
 				case Equal:
 					found = Equal
 				case Unknown:
@@ -387,49 +438,59 @@ var opposites = map[string]string{"yes": "no", "no": "yes", "true": "false", "fa
 // nobody are words that say that there is no number.
 var nobody = map[string]bool{"no solution": true, "no solutions": true, "none": true, "no real solutions": true, "does not exist": true, "undefined": true, "no": true, "impossible": true}
 
-func compareWords(a, b *Node) Verdict {
+func (c *comparer) compareWords(a, b *Node) Verdict {
 	if a.Op != Words {
 		a, b = b, a
 	}
 	switch {
 	case b.Op == Words && (a.Name == b.Name || strings.ReplaceAll(a.Name, " ", "") == strings.ReplaceAll(b.Name, " ", "")):
 		return Equal
-	case b.Op == Words && opposites[a.Name] == b.Name:
+	case b.Op == Words && (opposites[a.Name] == b.Name || unlike(a.Name, b.Name)):
 		return Different
 	case b.Op == Symbol && strings.EqualFold(a.Name, b.Name):
 		return Equal
 	case nobody[a.Name] && b.Op == Symbol && b.Name == "empty":
 		return Equal
-	case nobody[a.Name] && b.Op != Words && scalar(b) && fixed(b):
+	case nobody[a.Name] && b.Op != Words && scalar(b) && c.fixed(b):
 		return Different
 	}
 	return Unknown
 }
 
+// unlike reports whether two answers are single words that begin unlike: "even" and "odd", not "Mon" and "Monday".
+func unlike(a, b string) bool {
+	for _, w := range []string{a, b} {
+		if len(w) < 3 || strings.ContainsAny(w, " -") || opposites[w] != "" || nobody[w] {
+			return false
+		}
+	}
+	return a[:3] != b[:3]
+}
+
 // compareQuantities compares two values with their units, where they have any.
-func compareQuantities(a, b *Node) Verdict {
+func (c *comparer) compareQuantities(a, b *Node) Verdict {
 	x, unitX := quantity(a)
 	y, unitY := quantity(b)
 	if unitX == "" || unitY == "" || unitX == unitY {
-		v := compareScalars(x, y)
+		v := c.compareScalars(x, y)
 		if v == Different && unitX == "" && unitY == "" {
-			return compareLetters(x, y)
+			return c.compareLetters(x, y)
 		}
 		return v
 	}
 	dimX, sizeX, okX := measure(unitX)
 	dimY, sizeY, okY := measure(unitY)
 	if !okX || !okY {
-		return compareScalars(x, y)
+		return c.compareScalars(x, y)
 	}
 	if dimX != dimY {
 		return Different
 	}
 	scale := &Node{Op: Number, Value: new(big.Rat).Quo(sizeX, sizeY), Decimals: -1}
 	if scale.Value.Cmp(one) == 0 {
-		return compareScalars(x, y)
+		return c.compareScalars(x, y)
 	}
-	return compareScalars(node(Product, x, scale), y)
+	return c.compareScalars(node(Product, x, scale), y)
 }
 
 // quantity splits a value from its unit.
@@ -453,7 +514,7 @@ func quantity(n *Node) (value *Node, unit string) {
 }
 
 // compareLetters reads a letter behind a number as its unit, where the other side has no variable: "5m" and "5".
-func compareLetters(a, b *Node) Verdict {
+func (c *comparer) compareLetters(a, b *Node) Verdict {
 	bare := func(n *Node) *Node {
 		if n.Op != Product || len(n.Args) != 2 || n.Args[0].Op != Number || n.Args[1].Op != Symbol || units[n.Args[1].Name].size == nil {
 			return nil
@@ -462,33 +523,35 @@ func compareLetters(a, b *Node) Verdict {
 	}
 	x, y := bare(a), bare(b)
 	switch {
-	case x != nil && y == nil && fixed(b):
-		return compareScalars(x, b)
-	case y != nil && x == nil && fixed(a):
-		return compareScalars(a, y)
+	case x != nil && y == nil && c.fixed(b):
+		return c.compareScalars(x, b)
+	case y != nil && x == nil && c.fixed(a):
+		return c.compareScalars(a, y)
 	}
 	return Different
 }
 
 // compareScalars compares two numbers or symbolic expressions.
-func compareScalars(a, b *Node) Verdict {
+func (c *comparer) compareScalars(a, b *Node) Verdict {
 	if sa, sb := infinite(a), infinite(b); sa != 0 || sb != 0 {
 		switch {
 		case sa == sb:
 			return Equal
-		case sa != 0 && sb != 0, fixed(a), fixed(b):
+		case sa != 0 && sb != 0, c.fixed(a), c.fixed(b):
 			return Different
 		}
 		return Unknown
 	}
-	if v := compareValues(a, b); v != Different {
+	if v := c.compareValues(a, b); v != Different {
 		return v
 	}
 	// A percentage may stand for its bare number.
 	x, px := percentage(a)
 	y, py := percentage(b)
-	if px != py && compareValues(x, y) == Equal {
-		return Equal
+	if px != py && c.compareValues(x, y) == Equal {
+		if v, ok := c.rational(x); !ok || new(big.Rat).Abs(v).Cmp(one) >= 0 { // 0.6 is not 0.6 %
+			return Equal
+		}
 	}
 	return Different
 }
@@ -505,9 +568,9 @@ func percentage(n *Node) (*Node, bool) {
 	return n, false
 }
 
-func compareValues(a, b *Node) Verdict {
-	x, okX := rational(a)
-	y, okY := rational(b)
+func (c *comparer) compareValues(a, b *Node) Verdict {
+	x, okX := c.rational(a)
+	y, okY := c.rational(b)
 	if okX && okY {
 		if x.Cmp(y) == 0 || shows(a, x, y) || shows(b, y, x) {
 			return Equal
@@ -527,11 +590,11 @@ func compareValues(a, b *Node) Verdict {
 	}
 	valid := 0
 	for p := point(0); int(p) < points && valid < wanted; p++ {
-		u, err := at(p).value(a)
+		u, err := c.at(p).value(a)
 		if err != nil {
 			continue
 		}
-		v, err := at(p).value(b)
+		v, err := c.at(p).value(b)
 		if err != nil {
 			continue
 		}
@@ -540,7 +603,7 @@ func compareValues(a, b *Node) Verdict {
 			if len(vars) == 0 && (okX && nears(a, x, v) || okY && nears(b, y, u)) {
 				return Equal
 			}
-			if commonLogs(a, b, p) {
+			if c.commonLogs(a, b, p) {
 				return Equal
 			}
 			return Different
@@ -556,17 +619,17 @@ func compareValues(a, b *Node) Verdict {
 }
 
 // commonLogs reports whether two constants are equal when log without a base means the common logarithm.
-func commonLogs(a, b *Node, p point) bool {
+func (c *comparer) commonLogs(a, b *Node, p point) bool {
 	x, changed := common(a)
 	y, too := common(b)
 	if !changed && !too {
 		return false
 	}
-	u, err := at(p).value(x)
+	u, err := c.at(p).value(x)
 	if err != nil {
 		return false
 	}
-	v, err := at(p).value(y)
+	v, err := c.at(p).value(y)
 	return err == nil && apart(u, v) == 0
 }
 
@@ -647,26 +710,26 @@ func endless(x *big.Rat) bool {
 }
 
 // compareRelations compares two equations or inequalities by their left side minus their right.
-func compareRelations(a, b *Node, depth int) Verdict {
+func (c *comparer) compareRelations(a, b *Node, depth int) Verdict {
 	if a.Op != Relation || b.Op != Relation {
 		return Unknown
 	}
 	if len(a.Args) != 2 || len(b.Args) != 2 {
 		if slices.Equal(a.Relations, b.Relations) {
-			return inOrder(a.Args, b.Args, depth).weak()
+			return c.inOrder(a.Args, b.Args, depth).weak()
 		}
 		return Unknown
 	}
 	signA, signB := a.Relations[0], b.Relations[0]
 	if signA == "=" && signB == "=" && name(a.Args[0]) && a.Args[0].String() == b.Args[0].String() {
-		return compare(a.Args[1], b.Args[1], depth+1)
+		return c.compare(a.Args[1], b.Args[1], depth+1)
 	}
 	if flipped[signA] == "" || flipped[signB] == "" || !scalar(a.Args[0]) || !scalar(a.Args[1]) || !scalar(b.Args[0]) || !scalar(b.Args[1]) {
 		return Unknown
 	}
 	f := node(Sum, a.Args[0], node(Negative, a.Args[1]))
 	g := node(Sum, b.Args[0], node(Negative, b.Args[1]))
-	sign, v := proportional(f, g)
+	sign, v := c.proportional(f, g)
 	if v != Equal {
 		return v
 	}
@@ -681,7 +744,7 @@ func compareRelations(a, b *Node, depth int) Verdict {
 
 // proportional tells whether f is a constant times g, and that constant's sign. Where it isn't, and a solution of one that is no
 // solution of the other is found, they are different.
-func proportional(f, g *Node) (sign int, v Verdict) {
+func (c *comparer) proportional(f, g *Node) (sign int, v Verdict) {
 	vars := map[string]bool{}
 	f.variables(vars)
 	g.variables(vars)
@@ -692,11 +755,11 @@ func proportional(f, g *Node) (sign int, v Verdict) {
 	valid := 0
 	constantRatio := true
 	for p := point(0); p < 10 && valid < 4; p++ {
-		u, err := at(p).value(f)
+		u, err := c.at(p).value(f)
 		if err != nil {
 			continue
 		}
-		w, err := at(p).value(g)
+		w, err := c.at(p).value(g)
 		if err != nil {
 			continue
 		}
@@ -725,35 +788,26 @@ func proportional(f, g *Node) (sign int, v Verdict) {
 		}
 		return ratio.re.Sign(), Equal
 	}
-	if escapes(f, g, vars) || escapes(g, f, vars) {
+	if c.escapes(f, g, vars) || c.escapes(g, f, vars) {
 		return 0, Different
 	}
 	return 0, Unknown
 }
 
-// escapes reports whether a solution of f = 0 is surely none of g = 0: one is found where f is linear in a variable.
-func escapes(f, g *Node, vars map[string]bool) bool {
+// escapes reports whether a solution of f = 0 is surely none of g = 0: one is found where f is a polynomial of the first or second
+// degree in a variable.
+func (c *comparer) escapes(f, g *Node, vars map[string]bool) bool {
 	for name := range vars {
-		ev := func(n *Node, x ball) (ball, error) {
-			e := at(2)
+		at := func(n *Node, x ball) (ball, error) {
+			e := c.at(2)
 			e.bound[name] = x
 			return e.value(n)
 		}
-		f0, err0 := ev(f, whole(0))
-		f1, err1 := ev(f, whole(1))
-		f2, err2 := ev(f, whole(2))
-		if err0 != nil || err1 != nil || err2 != nil {
-			continue
-		}
-		slope := f1.add(f0.neg())
-		if apart(f2.add(f1.neg()), slope) != 0 {
-			continue
-		}
-		inv, err := slope.inverse()
+		root, err := c.solve(func(x int64) (ball, error) { return at(f, whole(x)) })
 		if err != nil {
 			continue
 		}
-		value, err := ev(g, f0.neg().mul(inv))
+		value, err := at(g, root)
 		if err != nil {
 			continue
 		}
@@ -762,4 +816,40 @@ func escapes(f, g *Node, vars map[string]bool) bool {
 		}
 	}
 	return false
+}
+
+// solve returns a root of the polynomial of degree one or two that f takes the values of.
+func (c *comparer) solve(f func(x int64) (ball, error)) (ball, error) {
+	var y [5]ball // at −1, 0, 1, 2, 3
+	for i := range y {
+		var err error
+		if y[i], err = f(int64(i - 1)); err != nil {
+			return ball{}, err
+		}
+	}
+	half := exact(big.NewRat(1, 2))
+	a := y[0].add(y[2]).mul(half).add(y[1].neg())
+	b := y[2].add(y[0].neg()).mul(half)
+	for x := int64(2); x <= 3; x++ { // else it is no such polynomial
+		fit := a.mul(whole(x * x)).add(b.mul(whole(x))).add(y[1])
+		if apart(fit, y[x+1]) != 0 {
+			return ball{}, errDomain
+		}
+	}
+	if low, ok := a.least(); !ok || low < a.err+50 { // first degree
+		inv, err := b.inverse()
+		if err != nil {
+			return ball{}, err
+		}
+		return y[1].neg().mul(inv), nil
+	}
+	root, err := b.mul(b).add(a.mul(y[1]).mul(whole(-4))).sqrt()
+	if err != nil {
+		return ball{}, err
+	}
+	inv, err := a.mul(whole(2)).inverse()
+	if err != nil {
+		return ball{}, err
+	}
+	return root.add(b.neg()).mul(inv), nil
 }

@@ -8,16 +8,19 @@ import (
 var one = big.NewRat(1, 1)
 
 // rational evaluates n exactly; ok is false where it isn't rational, can't be told so easily, or is beyond the limits.
-func rational(n *Node) (x *big.Rat, ok bool) {
+func (c *comparer) rational(n *Node) (x *big.Rat, ok bool) {
+	if !c.spend(1) {
+		return nil, false
+	}
 	switch n.Op {
 	case Number:
 		return n.Value, true
 	case Negative:
-		if x, ok = rational(n.Args[0]); ok {
+		if x, ok = c.rational(n.Args[0]); ok {
 			return new(big.Rat).Neg(x), true
 		}
 	case Percent:
-		if x, ok = rational(n.Args[0]); ok {
+		if x, ok = c.rational(n.Args[0]); ok {
 			return new(big.Rat).Mul(x, big.NewRat(1, 100)), true
 		}
 	case Sum, Product:
@@ -26,7 +29,7 @@ func rational(n *Node) (x *big.Rat, ok bool) {
 			out.SetInt64(1)
 		}
 		for _, a := range n.Args {
-			x, ok := rational(a)
+			x, ok := c.rational(a)
 			if !ok {
 				return nil, false
 			}
@@ -35,40 +38,40 @@ func rational(n *Node) (x *big.Rat, ok bool) {
 			} else {
 				out.Mul(out, x)
 			}
-			if tooBig(out) {
+			if tooBig(out) || !c.spend(out.Num().BitLen()/256) {
 				return nil, false
 			}
 		}
 		return out, true
 	case Quotient:
-		a, okA := rational(n.Args[0])
+		a, okA := c.rational(n.Args[0])
 		if !okA {
 			return nil, false
 		}
-		b, okB := rational(n.Args[1])
+		b, okB := c.rational(n.Args[1])
 		if !okB || b.Sign() == 0 {
 			return nil, false
 		}
 		out := new(big.Rat).Quo(a, b)
 		return out, !tooBig(out)
 	case Power:
-		return rationalPower(n)
+		return c.rationalPower(n)
 	case Function:
-		return rationalFunction(n)
+		return c.rationalFunction(n)
 	case Series:
-		return rationalSeries(n)
+		return c.rationalSeries(n)
 	}
 	return nil, false
 }
 
 func tooBig(x *big.Rat) bool { return x.Num().BitLen() > maxBits || x.Denom().BitLen() > maxBits }
 
-func rationalPower(n *Node) (*big.Rat, bool) {
-	base, ok := rational(n.Args[0])
+func (c *comparer) rationalPower(n *Node) (*big.Rat, bool) {
+	base, ok := c.rational(n.Args[0])
 	if !ok {
 		return nil, false
 	}
-	e, ok := rational(n.Args[1])
+	e, ok := c.rational(n.Args[1])
 	if !ok {
 		return nil, false
 	}
@@ -137,10 +140,10 @@ func integerRoot(x *big.Int, k int64) (*big.Int, bool) {
 	return low, new(big.Int).Exp(low, e, nil).Cmp(x) == 0
 }
 
-func rationalFunction(n *Node) (*big.Rat, bool) {
+func (c *comparer) rationalFunction(n *Node) (*big.Rat, bool) {
 	var args []*big.Rat
 	for _, a := range n.Args {
-		x, ok := rational(a)
+		x, ok := c.rational(a)
 		if !ok {
 			return nil, false
 		}
@@ -174,7 +177,7 @@ func rationalFunction(n *Node) (*big.Rat, bool) {
 		}
 		return integer(q)
 	case n.Name == "factorial" && len(args) == 1:
-		if k, ok := small(args[0]); ok {
+		if k, ok := small(args[0]); ok && c.spend(int(k)/8) {
 			return integer(new(big.Int).MulRange(1, k))
 		}
 	case n.Name == "binomial" && len(args) == 2:
@@ -183,6 +186,8 @@ func rationalFunction(n *Node) (*big.Rat, bool) {
 		if okA && okB {
 			return integer(new(big.Int).Binomial(a, b))
 		}
+	case n.Name == "mod" && len(args) == 2 && args[0].IsInt() && args[1].IsInt() && args[1].Sign() > 0:
+		return integer(new(big.Int).Mod(args[0].Num(), args[1].Num()))
 	case (n.Name == "gcd" || n.Name == "lcm") && len(args) == 2 && args[0].IsInt() && args[1].IsInt() && args[0].Sign() > 0 && args[1].Sign() > 0:
 		g := new(big.Int).GCD(nil, nil, args[0].Num(), args[1].Num())
 		if n.Name == "gcd" {
@@ -202,9 +207,9 @@ func rationalFunction(n *Node) (*big.Rat, bool) {
 }
 
 // bounds returns the whole numbers between which a series runs.
-func bounds(n *Node) (from, to int64, ok bool) {
-	a, okA := rational(n.Args[0])
-	b, okB := rational(n.Args[1])
+func (c *comparer) bounds(n *Node) (from, to int64, ok bool) {
+	a, okA := c.rational(n.Args[0])
+	b, okB := c.rational(n.Args[1])
 	if !okA || !okB || !a.IsInt() || !b.IsInt() || !a.Num().IsInt64() || !b.Num().IsInt64() {
 		return 0, 0, false
 	}
@@ -212,8 +217,8 @@ func bounds(n *Node) (from, to int64, ok bool) {
 	return from, to, to-from < maxTerms && from > -1<<40 && to < 1<<40
 }
 
-func rationalSeries(n *Node) (*big.Rat, bool) {
-	from, to, ok := bounds(n)
+func (c *comparer) rationalSeries(n *Node) (*big.Rat, bool) {
+	from, to, ok := c.bounds(n)
 	if !ok || to-from > 200 {
 		return nil, false
 	}
@@ -222,7 +227,7 @@ func rationalSeries(n *Node) (*big.Rat, bool) {
 		out.SetInt64(1)
 	}
 	for k := from; k <= to; k++ {
-		x, ok := rational(n.Args[2].with(n.Relations[0], num(k)))
+		x, ok := c.rational(n.Args[2].with(n.Relations[0], num(k)))
 		if !ok {
 			return nil, false
 		}
@@ -281,7 +286,7 @@ func (n *Node) variables(into map[string]bool) {
 	}
 }
 
-// point gives variables values: reproducible rationals between 0.3 and 3, negative ones too at odd points.
+// point gives variables values: reproducible rationals between 0.3 and 30, negative ones too at odd points.
 type point int
 
 func (p point) value(name string) ball {
@@ -293,25 +298,28 @@ func (p point) value(name string) ball {
 	x *= 0xff51afd7ed558ccd
 	x ^= x >> 33
 	v := big.NewRat(int64(300_000_007+x%2_700_000_000), 1_000_000_009)
+	if p%4 >= 2 {
+		v.Mul(v, big.NewRat(10, 1))
+	}
 	if p%2 == 1 && x>>40&1 == 1 {
 		v.Neg(v)
 	}
 	return exact(v)
 }
 
-// evaluation computes a tree at a point. Its work is bounded: series may be nested.
+// evaluation computes a tree at a point.
 type evaluation struct {
-	at    point
-	bound map[string]ball
-	work  int
+	*comparer
+	point point
+	bound map[string]ball // values of variables that aren't the point's
 }
 
-const maxWork = 20_000
-
-func at(p point) *evaluation { return &evaluation{at: p, bound: map[string]ball{}} }
+func (c *comparer) at(p point) *evaluation {
+	return &evaluation{comparer: c, point: p, bound: map[string]ball{}}
+}
 
 func (ev *evaluation) value(n *Node) (ball, error) {
-	if ev.work++; ev.work > maxWork {
+	if !ev.spend(1) {
 		return ball{}, errDomain
 	}
 	switch n.Op {
@@ -331,7 +339,7 @@ func (ev *evaluation) value(n *Node) (ball, error) {
 		case "inf", "empty", "Reals":
 			return ball{}, errDomain
 		}
-		return ev.at.value(n.Name), nil
+		return ev.point.value(n.Name), nil
 	case Negative:
 		z, err := ev.value(n.Args[0])
 		if err != nil {
@@ -401,7 +409,10 @@ func (ev *evaluation) power(n *Node) (ball, error) {
 	if err != nil {
 		return base, err
 	}
-	if e, ok := rational(n.Args[1]); ok {
+	if e, ok := ev.rational(n.Args[1]); ok {
+		if !ev.spend(e.Num().BitLen() + e.Denom().BitLen()) {
+			return ball{}, errDomain
+		}
 		if e.IsInt() && e.Num().IsInt64() {
 			return base.power(e.Num().Int64())
 		}
@@ -416,6 +427,9 @@ func (ev *evaluation) power(n *Node) (ball, error) {
 			}
 			return root, err
 		}
+	}
+	if !ev.spend(elementary) {
+		return ball{}, errDomain
 	}
 	exponent, err := ev.value(n.Args[1])
 	if err != nil {
@@ -436,10 +450,10 @@ func raise(base, exponent ball) (ball, error) {
 }
 
 func (ev *evaluation) function(n *Node) (ball, error) {
-	if x, ok := rational(n); ok {
+	if x, ok := ev.rational(n); ok {
 		return exact(x), nil
 	}
-	if len(n.Args) == 0 || len(n.Args) > 2 {
+	if len(n.Args) == 0 || len(n.Args) > 2 || !ev.spend(elementary) {
 		return ball{}, errDomain
 	}
 	arg := n.Args[0]
@@ -460,10 +474,12 @@ func (ev *evaluation) function(n *Node) (ball, error) {
 	switch n.Name {
 	case "sqrt":
 		return z.sqrt()
+	case "binomial":
+		return ev.binomial(z, n.Args[len(n.Args)-1])
 	case "cbrt":
 		return ev.power(node(Power, arg, &Node{Op: Number, Value: big.NewRat(1, 3), Decimals: -1}))
 	case "root":
-		if k, ok := rational(n.Args[1]); ok && k.Sign() != 0 {
+		if k, ok := ev.rational(n.Args[1]); ok && k.Sign() != 0 {
 			return ev.power(node(Power, arg, &Node{Op: Number, Value: new(big.Rat).Inv(k), Decimals: -1}))
 		}
 		inv, err := second.inverse()
@@ -493,6 +509,19 @@ func (ev *evaluation) function(n *Node) (ball, error) {
 		return nearby(n.Name, z)
 	}
 	return trigonometric(n.Name, z)
+}
+
+// binomial returns z over k for a small whole k, as a polynomial in z.
+func (ev *evaluation) binomial(z ball, k *Node) (ball, error) {
+	x, ok := ev.rational(k)
+	if !ok || !x.IsInt() || !x.Num().IsInt64() || x.Num().Int64() < 0 || x.Num().Int64() > 50 {
+		return ball{}, errDomain
+	}
+	out := whole(1)
+	for i := range x.Num().Int64() {
+		out = out.mul(z.add(whole(-i))).mul(exact(big.NewRat(1, i+1)))
+	}
+	return out, nil
 }
 
 // nearby rounds a real number down or up where its error leaves no doubt.
@@ -605,7 +634,7 @@ func edge(name string, z ball) (ball, error) {
 }
 
 func (ev *evaluation) series(n *Node) (ball, error) {
-	from, to, ok := bounds(n)
+	from, to, ok := ev.bounds(n)
 	if !ok {
 		return ball{}, errDomain
 	}

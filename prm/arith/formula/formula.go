@@ -58,11 +58,12 @@ type Node struct {
 
 // Limits on what is read and computed.
 const (
-	maxText     = 4096    // bytes
-	maxDepth    = 60      // of nesting
-	maxBits     = 1 << 14 // of an exact numerator or denominator
-	maxTerms    = 2000    // of a sum or product with bounds, and of a factorial's factors
-	maxExponent = 1 << 14 // of an exact power
+	maxText     = 4096 // bytes
+	maxDepth    = 60   // of nesting
+	maxBits     = 4096 // of an exact numerator or denominator
+	maxTerms    = 2000 // of a sum or product with bounds, and of a factorial's factors
+	maxSigns    = 4    // of ±, each of which doubles the values
+	maxExponent = 4096 // of an exact power
 )
 
 // Errors of Parse.
@@ -139,6 +140,10 @@ func (n *Node) write(b *strings.Builder, within int) {
 	case Power:
 		join("^", loosePower, n.Args)
 	case Negative:
+		if within > looseProduct { // (-2)^4
+			b.WriteByte('(')
+			defer b.WriteByte(')')
+		}
 		b.WriteByte('-')
 		n.Args[0].write(b, loosePower)
 	case Function:

@@ -30,7 +30,21 @@ func Parse(text string) (*Node, error) {
 	if err != nil {
 		return words(text, err)
 	}
+	if n.count(PlusMinus) > maxSigns {
+		return nil, fmt.Errorf("%w: too many ±", ErrLimit)
+	}
 	return n, nil
+}
+
+func (n *Node) count(op Op) int {
+	total := 0
+	if n.Op == op {
+		total++
+	}
+	for _, a := range n.Args {
+		total += a.count(op)
+	}
+	return total
 }
 
 // words is the answer for text that is no formula.
@@ -106,6 +120,7 @@ type parser struct {
 	at     int
 	depth  int
 	bars   int // | that are open
+	within int // set builders that are open: a colon is no division there
 }
 
 func (p *parser) peek() token { return p.ahead(0) }
@@ -214,6 +229,21 @@ var relations = map[string]bool{"=": true, "<": true, "<=": true, ">": true, ">=
 
 func (p *parser) relation() (*Node, error) {
 	first, err := p.sets()
+	if t := p.peek(); err == nil && t.kind == tCommand {
+		switch t.text {
+		case "choose", "over": // {n \choose k}
+			p.at++
+			second, err := p.sets()
+			if t.text == "over" {
+				return node(Quotient, first, second), err
+			}
+			return call("binomial", first, second), err
+		case "pmod", "bmod", "mod":
+			p.at++
+			second, err := p.parameter()
+			return call("mod", first, second), err
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -330,7 +360,7 @@ func (p *parser) product() (*Node, error) {
 				return nil, err
 			}
 			left = times(left, right)
-		case p.takes("/") || p.takes(":"):
+		case p.takes("/") || p.within == 0 && p.takes(":"):
 			right, err := p.signed()
 			if err != nil {
 				return nil, err
@@ -380,7 +410,11 @@ func (p *parser) begins() bool {
 	case tName:
 		return true
 	case tCommand:
-		return t.text != "end"
+		switch t.text {
+		case "end", "choose", "over", "pmod", "bmod", "mod":
+			return false
+		}
+		return true
 	case tNumber:
 		if t.text == "½" || p.at == 0 {
 			return true
@@ -397,7 +431,7 @@ func (p *parser) begins() bool {
 		case "(", "[", "{", "⟨", "√", "⌊", "⌈":
 			return true
 		case "|":
-			return p.bars == 0
+			return p.bars == 0 && p.within == 0
 		}
 	}
 	return false
@@ -638,7 +672,13 @@ func (p *parser) bracketed(open string) (*Node, error) {
 	if closes() {
 		return node(Set), nil // {} is empty, and () nothing else
 	}
+	if open == "{{" {
+		p.within++
+	}
 	inside, err := p.list(closings[open][0])
+	if open == "{{" {
+		p.within--
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -787,6 +827,9 @@ func (p *parser) command(name string) (*Node, error) {
 		if err != nil {
 			return nil, err
 		}
+		if leads(a, "d") && leads(b, "d") && b.Op == Product {
+			return nil, fmt.Errorf("%w: a derivative", ErrSyntax)
+		}
 		return node(Quotient, a, b), nil
 	case "binom", "dbinom", "tbinom":
 		a, err := p.parameter()
@@ -818,6 +861,14 @@ func (p *parser) command(name string) (*Node, error) {
 		return p.environment()
 	}
 	return nil, fmt.Errorf(`%w: \%s isn't known`, ErrSyntax, name)
+}
+
+// leads reports whether n is a product that begins with a symbol, or that symbol.
+func leads(n *Node, symbol string) bool {
+	if n.Op == Product || n.Op == Power {
+		return leads(n.Args[0], symbol)
+	}
+	return n.Op == Symbol && n.Name == symbol
 }
 
 // root reads what is under a root sign: \sqrt{3}, \sqrt3, \sqrt(3).

@@ -2,6 +2,7 @@ package formula
 
 import (
 	"math/big"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -55,7 +56,8 @@ var passed = map[string]bool{
 // constants and other names that LaTeX or Unicode writes in another way.
 var renamed = map[string]string{
 	"infty": "inf", "infinity": "inf", "∞": "inf", "oo": "inf", "π": "pi", "varnothing": "empty", "emptyset": "empty", "∅": "empty", "varepsilon": "epsilon", "vartheta": "theta", "varphi": "phi",
-	"ℝ": "Reals", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "lg": "log10", "tg": "tan", "ctg": "cot",
+	"ℝ": "Reals", "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "θ": "theta", "λ": "lambda", "μ": "mu", "ρ": "rho", "σ": "sigma", "τ": "tau", "φ": "phi", "ω": "omega",
+	"arcsin": "asin", "arccos": "acos", "arctan": "atan", "lg": "log10", "tg": "tan", "ctg": "cot",
 }
 
 // functions that a name may be, applied to what follows.
@@ -179,6 +181,9 @@ func (s *scanner) word(rest string) bool {
 		}
 	}
 	w := rest[:n]
+	if strings.HasPrefix(rest[n:], "{") && (w == "frac" || w == "dfrac" || w == "tfrac" || w == "binom" || w == "sqrt") { // a lost backslash
+		return s.emit(token{kind: tCommand, text: w}, n)
+	}
 	if to, ok := renamed[w]; ok {
 		return s.emit(token{kind: tName, text: to}, n)
 	}
@@ -216,6 +221,9 @@ func (s *scanner) word(rest string) bool {
 	return s.emit(token{kind: tText, text: w}, n)
 }
 
+// rowSpace is the extra space below a row of a matrix.
+var rowSpace = regexp.MustCompile(`^\[-?[\d.]+ ?(?:pt|em|ex|mm|cm)\]`)
+
 // command reads a LaTeX command.
 func (s *scanner) command(rest string) bool {
 	n := 1
@@ -235,7 +243,7 @@ func (s *scanner) command(rest string) bool {
 		case '%':
 			return s.sign("%", 2)
 		case '\\':
-			return s.sign(`\\`, 2)
+			return s.sign(`\\`, 2+len(rowSpace.FindString(rest[2:])))
 		case '|':
 			return s.sign("|", 2)
 		default:

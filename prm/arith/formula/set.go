@@ -13,17 +13,17 @@ type region struct {
 const maxPoints = 64
 
 // order compares two constants; ok is false where that can't be told.
-func order(a, b *Node) (cmp int, ok bool) {
-	x, okX := rational(a)
-	y, okY := rational(b)
+func (c *comparer) order(a, b *Node) (cmp int, ok bool) {
+	x, okX := c.rational(a)
+	y, okY := c.rational(b)
 	if okX && okY {
 		return x.Cmp(y), true
 	}
-	u, err := at(0).value(a)
+	u, err := c.at(0).value(a)
 	if err != nil {
 		return 0, false
 	}
-	v, err := at(0).value(b)
+	v, err := c.at(0).value(b)
 	if err != nil || !u.real() || !v.real() {
 		return 0, false
 	}
@@ -37,15 +37,15 @@ func order(a, b *Node) (cmp int, ok bool) {
 }
 
 // fixed reports whether n is a real constant.
-func fixed(n *Node) bool {
-	if _, ok := rational(n); ok {
+func (c *comparer) fixed(n *Node) bool {
+	if _, ok := c.rational(n); ok {
 		return true
 	}
 	vars := map[string]bool{}
 	if n.variables(vars); len(vars) > 0 {
 		return false
 	}
-	z, err := at(0).value(n)
+	z, err := c.at(0).value(n)
 	return err == nil && z.real()
 }
 
@@ -61,10 +61,10 @@ func infinite(n *Node) int {
 }
 
 // between returns the numbers from low to high; an infinite end is never among them.
-func between(low, high *Node, lowOpen, highOpen bool) (region, bool) {
+func (c *comparer) between(low, high *Node, lowOpen, highOpen bool) (region, bool) {
 	everything := region{gaps: []bool{true}}
 	ray := func(n *Node, open, up bool) (region, bool) {
-		return region{points: []*Node{n}, belongs: []bool{!open}, gaps: []bool{!up, up}}, fixed(n)
+		return region{points: []*Node{n}, belongs: []bool{!open}, gaps: []bool{!up, up}}, c.fixed(n)
 	}
 	a, b := infinite(low), infinite(high)
 	switch {
@@ -82,11 +82,11 @@ func between(low, high *Node, lowOpen, highOpen bool) (region, bool) {
 	if !okUp || !okDown {
 		return region{}, false
 	}
-	return combine(up, down, func(x, y bool) bool { return x && y })
+	return c.combine(up, down, func(x, y bool) bool { return x && y })
 }
 
 // combine merges two regions by what belonging to each means for belonging to the result.
-func combine(a, b region, keep func(inA, inB bool) bool) (region, bool) {
+func (c *comparer) combine(a, b region, keep func(inA, inB bool) bool) (region, bool) {
 	var out region
 	i, j := 0, 0
 	gap := keep(a.gaps[0], b.gaps[0])
@@ -100,7 +100,7 @@ func combine(a, b region, keep func(inA, inB bool) bool) (region, bool) {
 			cmp = -1
 		default:
 			var ok bool
-			if cmp, ok = order(a.points[i], b.points[j]); !ok {
+			if cmp, ok = c.order(a.points[i], b.points[j]); !ok {
 				return out, false
 			}
 		}
@@ -128,12 +128,12 @@ func both(a, b bool) bool    { return a && b }
 func without(a, b bool) bool { return a && !b }
 
 // same compares regions point by point.
-func (r region) same(s region) Verdict {
+func (c *comparer) same(r, s region) Verdict {
 	if !slices.Equal(r.belongs, s.belongs) || !slices.Equal(r.gaps, s.gaps) {
 		return Different
 	}
 	for i := range r.points {
-		if v := compareScalars(r.points[i], s.points[i]); v != Equal {
+		if v := c.compareScalars(r.points[i], s.points[i]); v != Equal {
 			return v
 		}
 	}
@@ -141,17 +141,17 @@ func (r region) same(s region) Verdict {
 }
 
 // setOf reads n as a set of real numbers. ok is false for what is none, or has elements that aren't known.
-func setOf(n *Node) (region, bool) {
+func (c *comparer) setOf(n *Node) (region, bool) {
 	nowhere := region{gaps: []bool{false}}
 	merge := func(args []*Node, keep func(a, b bool) bool) (region, bool) {
-		out, ok := setOf(args[0])
+		out, ok := c.setOf(args[0])
 		for _, a := range args[1:] {
 			if !ok {
 				return out, false
 			}
 			var next region
-			if next, ok = setOf(a); ok {
-				out, ok = combine(out, next, keep)
+			if next, ok = c.setOf(a); ok {
+				out, ok = c.combine(out, next, keep)
 			}
 		}
 		return out, ok
@@ -166,19 +166,19 @@ func setOf(n *Node) (region, bool) {
 		}
 		return nowhere, false
 	case Interval:
-		return between(n.Args[0], n.Args[1], n.LeftOpen, n.RightOpen)
+		return c.between(n.Args[0], n.Args[1], n.LeftOpen, n.RightOpen)
 	case Tuple:
 		if len(n.Args) == 2 {
-			return between(n.Args[0], n.Args[1], true, true)
+			return c.between(n.Args[0], n.Args[1], true, true)
 		}
 	case Set:
 		out := nowhere
 		for _, a := range n.Args {
-			if !fixed(a) {
+			if !c.fixed(a) {
 				return nowhere, false
 			}
 			var ok bool
-			if out, ok = combine(out, region{points: []*Node{a}, belongs: []bool{true}, gaps: []bool{false, false}}, either); !ok {
+			if out, ok = c.combine(out, region{points: []*Node{a}, belongs: []bool{true}, gaps: []bool{false, false}}, either); !ok {
 				return nowhere, false
 			}
 		}
@@ -190,21 +190,21 @@ func setOf(n *Node) (region, bool) {
 	case Difference:
 		return merge(n.Args, without)
 	case Relation:
-		return solutions(n)
+		return c.solutions(n)
 	case List:
-		return conditions(n)
+		return c.conditions(n)
 	}
 	return nowhere, false
 }
 
 // conditions reads several inequalities: joined by "and" all hold, by "or" one does; by a comma what makes sense.
-func conditions(n *Node) (region, bool) {
+func (c *comparer) conditions(n *Node) (region, bool) {
 	var parts []region
 	for _, a := range n.Args {
 		if a.Op != Relation {
 			return region{}, false
 		}
-		r, ok := setOf(a)
+		r, ok := c.setOf(a)
 		if !ok {
 			return region{}, false
 		}
@@ -216,7 +216,7 @@ func conditions(n *Node) (region, bool) {
 			if !ok {
 				break
 			}
-			out, ok = combine(out, r, keep)
+			out, ok = c.combine(out, r, keep)
 		}
 		return out, ok
 	}
@@ -234,7 +234,7 @@ func conditions(n *Node) (region, bool) {
 var flipped = map[string]string{"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "=", "!=": "!="}
 
 // solutions solves a chain of relations for its one variable, where each link is linear in it.
-func solutions(n *Node) (region, bool) {
+func (c *comparer) solutions(n *Node) (region, bool) {
 	vars := map[string]bool{}
 	if n.variables(vars); vars["inf"] {
 		delete(vars, "inf")
@@ -243,7 +243,7 @@ func solutions(n *Node) (region, bool) {
 		if len(n.Args) != 2 || n.Args[0].Op != Symbol {
 			return region{}, false
 		}
-		return setOf(n.Args[1])
+		return c.setOf(n.Args[1])
 	}
 	if len(vars) != 1 {
 		return region{}, false
@@ -254,11 +254,11 @@ func solutions(n *Node) (region, bool) {
 	}
 	out, ok := region{gaps: []bool{true}}, true
 	for i, sign := range n.Relations {
-		r, solved := link(n.Args[i], sign, n.Args[i+1], name)
+		r, solved := c.link(n.Args[i], sign, n.Args[i+1], name)
 		if !solved {
 			return region{}, false
 		}
-		if out, ok = combine(out, r, both); !ok {
+		if out, ok = c.combine(out, r, both); !ok {
 			return region{}, false
 		}
 	}
@@ -266,51 +266,51 @@ func solutions(n *Node) (region, bool) {
 }
 
 // link solves one relation for a variable.
-func link(left *Node, sign string, right *Node, name string) (region, bool) {
+func (c *comparer) link(left *Node, sign string, right *Node, name string) (region, bool) {
 	if right.Op == Symbol && right.Name == name {
 		left, sign, right = right, flipped[sign], left
 	}
-	if left.Op != Symbol || left.Name != name || !fixed(right) && infinite(right) == 0 {
+	if left.Op != Symbol || left.Name != name || !c.fixed(right) && infinite(right) == 0 {
 		var ok bool
-		if sign, right, ok = linear(left, sign, right, name); !ok {
+		if sign, right, ok = c.linear(left, sign, right, name); !ok {
 			return region{}, false
 		}
 	}
 	low, high := node(Negative, &Node{Op: Symbol, Name: "inf"}), &Node{Op: Symbol, Name: "inf"}
 	switch sign {
 	case "<":
-		return between(low, right, true, true)
+		return c.between(low, right, true, true)
 	case "<=":
-		return between(low, right, true, false)
+		return c.between(low, right, true, false)
 	case ">":
-		return between(right, high, true, true)
+		return c.between(right, high, true, true)
 	case ">=":
-		return between(right, high, false, true)
+		return c.between(right, high, false, true)
 	case "=":
-		return region{points: []*Node{right}, belongs: []bool{true}, gaps: []bool{false, false}}, fixed(right)
+		return region{points: []*Node{right}, belongs: []bool{true}, gaps: []bool{false, false}}, c.fixed(right)
 	case "!=":
-		return region{points: []*Node{right}, belongs: []bool{false}, gaps: []bool{true, true}}, fixed(right)
+		return region{points: []*Node{right}, belongs: []bool{false}, gaps: []bool{true, true}}, c.fixed(right)
 	}
 	return region{}, false
 }
 
 // linear solves a·x + b (sign) 0 for rational a and b.
-func linear(left *Node, sign string, right *Node, name string) (string, *Node, bool) {
+func (c *comparer) linear(left *Node, sign string, right *Node, name string) (string, *Node, bool) {
 	f := node(Sum, left, node(Negative, right))
 	var at [3]*Node
 	for i := range at {
-		x, ok := rational(f.with(name, num(int64(i))))
+		x, ok := c.rational(f.with(name, num(int64(i))))
 		if !ok {
 			return "", nil, false
 		}
 		at[i] = &Node{Op: Number, Value: x, Decimals: -1}
 	}
-	slope, _ := rational(node(Sum, at[1], node(Negative, at[0])))
-	again, _ := rational(node(Sum, at[2], node(Negative, at[1])))
+	slope, _ := c.rational(node(Sum, at[1], node(Negative, at[0])))
+	again, _ := c.rational(node(Sum, at[2], node(Negative, at[1])))
 	if slope == nil || again == nil || slope.Cmp(again) != 0 || slope.Sign() == 0 {
 		return "", nil, false
 	}
-	root, ok := rational(node(Negative, node(Quotient, at[0], &Node{Op: Number, Value: slope, Decimals: -1})))
+	root, ok := c.rational(node(Negative, node(Quotient, at[0], &Node{Op: Number, Value: slope, Decimals: -1})))
 	if !ok {
 		return "", nil, false
 	}
