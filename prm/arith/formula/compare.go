@@ -460,15 +460,34 @@ func (c *comparer) compareWords(a, b *Node) Verdict {
 // unlike reports whether two answers are single words that begin unlike: "even" and "odd", not "Mon" and "Monday".
 func unlike(a, b string) bool {
 	for _, w := range []string{a, b} {
-		if len(w) < 3 || strings.ContainsAny(w, " -") || opposites[w] != "" || nobody[w] {
+		if len(w) < 3 || strings.ContainsAny(w, " -") || nobody[w] {
 			return false
 		}
 	}
-	return a[:3] != b[:3]
+	return a[:3] != b[:3] && (opposites[a] == "" || opposites[b] == "") // yes and true may mean the same
+}
+
+// compareResidues compares a mod m with b mod m.
+func (c *comparer) compareResidues(a, b *Node) Verdict {
+	if v := c.compareScalars(a.Args[1], b.Args[1]); v != Equal {
+		return v
+	}
+	m, okM := c.rational(a.Args[1])
+	d, okD := c.rational(node(Sum, a.Args[0], node(Negative, b.Args[0])))
+	switch {
+	case !okM || !okD || m.Sign() == 0:
+		return c.compareScalars(a.Args[0], b.Args[0]).weak()
+	case d.Quo(d, m).IsInt():
+		return Equal
+	}
+	return Different
 }
 
 // compareQuantities compares two values with their units, where they have any.
 func (c *comparer) compareQuantities(a, b *Node) Verdict {
+	if a.Op == Function && b.Op == Function && a.Name == "mod" && b.Name == "mod" {
+		return c.compareResidues(a, b)
+	}
 	x, unitX := quantity(a)
 	y, unitY := quantity(b)
 	if unitX == "" || unitY == "" || unitX == unitY {

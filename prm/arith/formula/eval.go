@@ -186,8 +186,6 @@ func (c *comparer) rationalFunction(n *Node) (*big.Rat, bool) {
 		if okA && okB {
 			return integer(new(big.Int).Binomial(a, b))
 		}
-	case n.Name == "mod" && len(args) == 2 && args[0].IsInt() && args[1].IsInt() && args[1].Sign() > 0:
-		return integer(new(big.Int).Mod(args[0].Num(), args[1].Num()))
 	case (n.Name == "gcd" || n.Name == "lcm") && len(args) == 2 && args[0].IsInt() && args[1].IsInt() && args[0].Sign() > 0 && args[1].Sign() > 0:
 		g := new(big.Int).GCD(nil, nil, args[0].Num(), args[1].Num())
 		if n.Name == "gcd" {

@@ -166,6 +166,7 @@ func (p *parser) whole() (*Node, error) {
 		p.at++
 		p.takes(":")
 	}
+	p.takes("=") // "≈ 2.7"
 	n, err := p.list("")
 	if err != nil {
 		return nil, err

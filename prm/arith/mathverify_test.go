@@ -1,0 +1,134 @@
+package arith_test
+
+import (
+	"bufio"
+	"compress/gzip"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"aprm/prm/arith"
+)
+
+// verdict is a pair of answers, what is true of it, and what Math-Verify 0.9 (PyPI) said: made by testdata/mathverify/verify.py.
+type verdict struct {
+	Kind       string  // documented, mutated, rewritten, or model: the end of a completion of a real model
+	Topic      string  // of a documented ability
+	Gold, Pred string  //
+	Truth      *bool   // nil where it can be argued
+	MathVerify *bool   // nil where it parsed nothing or failed
+	Seconds    float64 // that it took
+	Note       string
+}
+
+func verdicts(tb testing.TB) []verdict {
+	tb.Helper()
+	f, err := os.Open(filepath.Join("testdata", "mathverify", "verdicts.jsonl.gz"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer f.Close()
+	r, err := gzip.NewReader(f)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var all []verdict
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		var v verdict
+		if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
+			tb.Fatal(err)
+		}
+		all = append(all, v)
+	}
+	if err := lines.Err(); err != nil {
+		tb.Fatal(err)
+	}
+	return all
+}
+
+// TestMathVerify compares with Math-Verify and with the truth. With -v it lists every disagreement and prints the figures.
+func TestMathVerify(t *testing.T) {
+	type tally struct{ decided, agree, unknown, oursRight, theirsRight, debatable int }
+	kinds := map[string]*tally{}
+	var falseEqual, different, falseDifferent, equal int
+	for _, v := range verdicts(t) {
+		ours := arith.Equal(v.Gold, v.Pred)
+		if v.Truth != nil && *v.Truth {
+			equal++
+			if ours == arith.False {
+				falseDifferent++
+				t.Errorf("called different: %q and %q", v.Gold, v.Pred)
+			}
+		}
+		if v.Truth != nil && !*v.Truth {
+			different++
+			if ours == arith.True {
+				falseEqual++
+				t.Errorf("called equal: %q and %q", v.Gold, v.Pred)
+			}
+		}
+		if v.MathVerify == nil {
+			continue
+		}
+		k := kinds[v.Kind]
+		if k == nil {
+			k = &tally{}
+			kinds[v.Kind] = k
+		}
+		k.decided++
+		right := ours != arith.Unknown && v.Truth != nil && (ours == arith.True) == *v.Truth
+		switch {
+		case ours != arith.Unknown && (ours == arith.True) == *v.MathVerify:
+			k.agree++
+			continue
+		case ours == arith.Unknown:
+			k.unknown++
+		case v.Truth == nil:
+			k.debatable++
+		case right:
+			k.oursRight++
+		default:
+			k.theirsRight++
+		}
+		truth := "can be argued"
+		if v.Truth != nil {
+			truth = map[bool]string{true: "equal", false: "different"}[*v.Truth]
+		}
+		t.Logf("%s: %q and %q: Math-Verify %v, here %v; in truth %s. %s", v.Kind, v.Gold, v.Pred, *v.MathVerify, ours, truth, v.Note)
+	}
+	for _, kind := range []string{"documented", "mutated", "rewritten", "model"} {
+		k := kinds[kind]
+		t.Logf("%-10s: of %d pairs that Math-Verify decides, agree %d (%.1f %%); else unknown here %d, this one right %d, Math-Verify right %d, arguable %d",
+			kind, k.decided, k.agree, 100*float64(k.agree)/float64(k.decided), k.unknown, k.oursRight, k.theirsRight, k.debatable)
+	}
+	t.Logf("false \"equal\": %d of %d different pairs; false \"different\": %d of %d equal pairs", falseEqual, different, falseDifferent, equal)
+}
+
+// BenchmarkMathVerify prints how long a pair takes, and how often as long Math-Verify took where the verdicts were made.
+func BenchmarkMathVerify(b *testing.B) {
+	pairs := verdicts(b)
+	var took, theirs []float64
+	for b.Loop() {
+		took = took[:0]
+		for _, v := range pairs {
+			began := time.Now()
+			arith.Equal(v.Gold, v.Pred)
+			took = append(took, time.Since(began).Seconds())
+		}
+	}
+	for _, v := range pairs {
+		theirs = append(theirs, v.Seconds)
+	}
+	slices.Sort(took)
+	slices.Sort(theirs)
+	at := func(sorted []float64, q float64) float64 { return sorted[int(q*float64(len(sorted)-1))] }
+	b.ReportMetric(at(took, 0.5)*1e6, "µs/median")
+	b.ReportMetric(at(took, 0.999)*1e6, "µs/99.9%")
+	b.ReportMetric(at(took, 1)*1e6, "µs/worst")
+	b.ReportMetric(at(theirs, 0.5)/at(took, 0.5), "×faster/median")
+	b.ReportMetric(0, "ns/op")
+}
