@@ -1,9 +1,10 @@
-// Package arith reads the arithmetic in a step of reasoning: it finds numbers, evaluates expressions exactly, checks the
-// equations that prose or LaTeX states, extracts final answers and compares them.
+// Package arith reads the mathematics in a text: it finds numbers, evaluates expressions exactly, checks the equations that prose
+// or LaTeX states, extracts final answers and compares them. Its formulas, from fractions to sets and matrices, are those of
+// [aprm/prm/arith/formula].
 //
-// Everything is exact (math/big.Rat) and three-valued: what the package is not sure of is Unknown, never a guess. Inputs are
-// bounded in length, nesting, exponents and size of results, so that no text can make it hang or fill memory. The package is
-// pure and imports nothing of this module.
+// Everything is three-valued: what the package is not sure of is Unknown, never a guess. Steps are checked exactly (math/big.Rat),
+// answers exactly or with a bound on the error. Inputs are bounded in length, nesting, exponents and size of results, so that no
+// text can make it hang or fill memory. The package is pure.
 package arith
 
 import (

@@ -15,68 +15,84 @@ type Comparison struct {
 }
 
 // Equal compares two final answers; see [Compare].
-func Equal(a, b string) Verdict { return Compare(a, b, formula.Options{}).Verdict }
+func Equal(a, b string) Verdict {
+	v, _ := compare(read(a), read(b), formula.Options{})
+	return v
+}
 
 // Compare compares two final answers, or texts that announce one (see [Extract]). Both are read as formulas, LaTeX or plain; how
 // they are compared says [formula.Compare]. Where one is no formula, quantities in prose are compared by their numbers, and words
 // are True when their letters are the same. What can't be told is Unknown. Compare is symmetric (without options) and ignores
 // space and case of words.
 func Compare(gold, pred string, o formula.Options) Comparison {
-	a, b := answerIn(gold), answerIn(pred)
-	x, errX := formula.Parse(a)
-	y, errY := formula.Parse(b)
+	a, b := read(gold), read(pred)
 	c := Comparison{}
-	if errX == nil {
-		c.Gold = x.String()
+	c.Verdict, c.Reason = compare(a, b, o)
+	if a.err == nil {
+		c.Gold = a.formula.String()
 	}
-	if errY == nil {
-		c.Pred = y.String()
-	}
-	if same := plain(a); same != "" && same == plain(b) {
-		c.Verdict, c.Reason = True, "the same text"
-		return c
-	}
-	if errX == nil && errY == nil {
-		switch formula.Compare(x, y, o) {
-		case formula.Equal:
-			c.Verdict, c.Reason = True, "equal formulas"
-			return c
-		case formula.Different:
-			c.Verdict, c.Reason = False, "different formulas"
-			return c
-		}
-		c.Reason = "can't be told"
-		return c
-	}
-	inWords := func(s string, err error) bool { return err == nil || prose(s) || !strings.Contains(s, `\`) }
-	if v := equalQuantities(a, b); v != Unknown && inWords(a, errX) && inWords(b, errY) {
-		c.Verdict, c.Reason = v, "compared as numbers in prose"
-		return c
-	}
-	c.Reason = "not read: "
-	if errX != nil {
-		c.Reason += errX.Error()
-	} else {
-		c.Reason += errY.Error()
+	if b.err == nil {
+		c.Pred = b.formula.String()
 	}
 	return c
 }
 
-// answerIn returns the answer that a text announces, or the text where it is an answer itself.
-func answerIn(text string) string {
-	if m := choice.FindStringSubmatch(strings.TrimSpace(text)); m != nil {
-		return m[1]
+func compare(a, b answer, o formula.Options) (Verdict, string) {
+	if same := plain(a.text); same != "" && same == plain(b.text) {
+		return True, "the same text"
 	}
-	announced := strings.Contains(text, `\boxed`) || strings.Contains(text, "####") || strings.Contains(text, "</think>") || said.MatchString(text)
-	if !announced && !strings.Contains(strings.TrimSpace(text), "\n") {
-		if _, err := formula.Parse(text); err == nil || !prose(text) {
-			return text // a formula that isn't understood holds no other answer
+	if a.err == nil && b.err == nil {
+		switch formula.Compare(a.formula, b.formula, o) {
+		case formula.Equal:
+			return True, "equal formulas"
+		case formula.Different:
+			return False, "different formulas"
+		}
+		return Unknown, "can't be told"
+	}
+	if v := equalQuantities(a.text, b.text); v != Unknown && a.inWords() && b.inWords() {
+		return v, "compared as numbers in prose"
+	}
+	if a.err != nil {
+		return Unknown, "not read: " + a.err.Error()
+	}
+	return Unknown, "not read: " + b.err.Error()
+}
+
+// answer is a final answer, as text and, unless err says why not, as a formula.
+type answer struct {
+	text    string
+	formula *formula.Node
+	err     error
+}
+
+// inWords reports whether what isn't read as a formula may be a number in prose.
+func (a answer) inWords() bool {
+	return a.err == nil || prose(a.text) || !strings.Contains(a.text, `\`)
+}
+
+// read takes the answer that a text announces, or the text where it is an answer itself.
+func read(text string) answer {
+	text = strings.TrimSpace(text)
+	if m := choice.FindStringSubmatch(text); m != nil {
+		return parse(m[1])
+	}
+	announced := strings.Contains(text, `\boxed`) || strings.Contains(text, "####") || strings.Contains(text, "</think>") ||
+		len(text) > len("answer") && said.MatchString(text)
+	if !announced && !strings.Contains(text, "\n") {
+		if a := parse(text); a.err == nil || !prose(text) {
+			return a // a formula that isn't understood holds no other answer
 		}
 	}
 	if found, ok := Extract(text); ok {
-		return found
+		return parse(found)
 	}
-	return text
+	return parse(text)
+}
+
+func parse(text string) answer {
+	n, err := formula.Parse(text)
+	return answer{text, n, err}
 }
 
 // prose reports whether a text has words beside what may be a formula.
