@@ -15,7 +15,7 @@ import (
 
 // verdict is a pair of answers, what is true of it, and what Math-Verify 0.9 (PyPI) said: made by testdata/mathverify/verify.py.
 type verdict struct {
-	Kind       string  // documented, mutated, rewritten, or model: the end of a completion of a real model
+	Kind       string  // documented, mutated, rewritten, benchmark (GSM8K and SVAMP), or model: the end of a real completion
 	Topic      string  // of a documented ability
 	Gold, Pred string  //
 	Truth      *bool   // nil where it can be argued
@@ -52,12 +52,14 @@ func verdicts(tb testing.TB) []verdict {
 
 // TestMathVerify compares with Math-Verify and with the truth. With -v it lists every disagreement and prints the figures.
 func TestMathVerify(t *testing.T) {
-	type tally struct{ decided, agree, unknown, oursRight, theirsRight, debatable int }
+	type tally struct{ decided, agree, unknown, oursRight, theirsRight, arguable int }
 	kinds := map[string]*tally{}
 	var falseEqual, different, falseDifferent, equal int
 	for _, v := range verdicts(t) {
 		ours := arith.Equal(v.Gold, v.Pred)
+		truth := "can be argued"
 		if v.Truth != nil && *v.Truth {
+			truth = "equal"
 			equal++
 			if ours == arith.False {
 				falseDifferent++
@@ -65,6 +67,7 @@ func TestMathVerify(t *testing.T) {
 			}
 		}
 		if v.Truth != nil && !*v.Truth {
+			truth = "different"
 			different++
 			if ours == arith.True {
 				falseEqual++
@@ -74,36 +77,35 @@ func TestMathVerify(t *testing.T) {
 		if v.MathVerify == nil {
 			continue
 		}
-		k := kinds[v.Kind]
-		if k == nil {
-			k = &tally{}
-			kinds[v.Kind] = k
+		agree := ours != arith.Unknown && (ours == arith.True) == *v.MathVerify
+		if !agree {
+			t.Logf("%s: %q and %q: Math-Verify %v, here %v; in truth %s. %s", v.Kind, v.Gold, v.Pred, *v.MathVerify, ours, truth, v.Note)
 		}
-		k.decided++
-		right := ours != arith.Unknown && v.Truth != nil && (ours == arith.True) == *v.Truth
-		switch {
-		case ours != arith.Unknown && (ours == arith.True) == *v.MathVerify:
-			k.agree++
-			continue
-		case ours == arith.Unknown:
-			k.unknown++
-		case v.Truth == nil:
-			k.debatable++
-		case right:
-			k.oursRight++
-		default:
-			k.theirsRight++
+		for _, name := range []string{v.Kind, "all"} {
+			k := kinds[name]
+			if k == nil {
+				k = &tally{}
+				kinds[name] = k
+			}
+			k.decided++
+			switch {
+			case agree:
+				k.agree++
+			case ours == arith.Unknown:
+				k.unknown++
+			case v.Truth == nil:
+				k.arguable++
+			case (ours == arith.True) == *v.Truth:
+				k.oursRight++
+			default:
+				k.theirsRight++
+			}
 		}
-		truth := "can be argued"
-		if v.Truth != nil {
-			truth = map[bool]string{true: "equal", false: "different"}[*v.Truth]
-		}
-		t.Logf("%s: %q and %q: Math-Verify %v, here %v; in truth %s. %s", v.Kind, v.Gold, v.Pred, *v.MathVerify, ours, truth, v.Note)
 	}
-	for _, kind := range []string{"documented", "mutated", "rewritten", "model"} {
-		k := kinds[kind]
+	for _, name := range []string{"documented", "mutated", "rewritten", "benchmark", "model", "all"} {
+		k := kinds[name]
 		t.Logf("%-10s: of %d pairs that Math-Verify decides, agree %d (%.1f %%); else unknown here %d, this one right %d, Math-Verify right %d, arguable %d",
-			kind, k.decided, k.agree, 100*float64(k.agree)/float64(k.decided), k.unknown, k.oursRight, k.theirsRight, k.debatable)
+			name, k.decided, k.agree, 100*float64(k.agree)/float64(k.decided), k.unknown, k.oursRight, k.theirsRight, k.arguable)
 	}
 	t.Logf("false \"equal\": %d of %d different pairs; false \"different\": %d of %d equal pairs", falseEqual, different, falseDifferent, equal)
 }
