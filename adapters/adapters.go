@@ -54,6 +54,7 @@ type Request struct {
 	Seed        *int64        // completion i is drawn with Seed+i; nil leaves it to the endpoint
 	LogProbs    bool          // ask for Completion.Tokens
 	TopLogProbs int           // alternatives a token, where the endpoint gives them; implies LogProbs
+	TopWanted   bool          `json:",omitempty"` // by the client; else an endpoint on which alternatives cost much leaves them out
 	Timeout     time.Duration // for the whole call; 0 leaves the adapter's own
 
 	// OneStep ends each completion after its first complete step (step.Next): the adapter watches the text as it streams,

@@ -46,9 +46,12 @@ func chooseProblems(cfg Config, problems []step.Problem, round int) []roundProbl
 	return out
 }
 
-// attackable reports whether a step can be corrupted: a line of reasoning that is not too long, new, and not only the answer.
+// oneLine is a step as the adversary is shown it and answers: a formula set below its sentence stands behind it.
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+// attackable reports whether a step can be corrupted: reasoning that is not too long, new, and not only the answer.
 func attackable(prefix []string, text string) bool {
-	if text == "" || len(text) > 400 || strings.Contains(text, "\n") || step.IsAnswer(text) {
+	if text == "" || len(text) > 400 || step.IsAnswer(text) {
 		return false
 	}
 	return !slices.ContainsFunc(prefix, func(s string) bool { return same(s, text) })
@@ -68,7 +71,7 @@ func ownTargets(solutions []solution) []Target {
 				continue
 			}
 			seen[id] = true
-			out = append(out, Target{Prefix: l.Prefix, Text: l.Text, Source: Own, Kind: l.Kind})
+			out = append(out, Target{Prefix: l.Prefix, Text: oneLine(l.Text), Source: Own, Kind: l.Kind})
 		}
 	}
 	return out
@@ -85,7 +88,7 @@ func workedTargets(p step.Problem) []Target {
 		}
 		if attackable(prefix, text) {
 			t := step.Trace{Problem: bareProblem(p), Steps: prefix[:len(prefix):len(prefix)]}
-			out = append(out, Target{Prefix: t, Text: text, Source: Worked, Kind: KindOf(text)})
+			out = append(out, Target{Prefix: t, Text: oneLine(text), Source: Worked, Kind: KindOf(text)})
 		}
 		if text != "" {
 			prefix = append(prefix, text)

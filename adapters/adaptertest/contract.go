@@ -84,7 +84,7 @@ func Contract(t *testing.T, llm adapters.LLM) {
 		if !caps.LogProbs {
 			t.Skip("the endpoint gives none")
 		}
-		c := generate(t, adapters.Request{Messages: solve, MaxTokens: 40, TopLogProbs: 2})[0]
+		c := generate(t, adapters.Request{Messages: solve, MaxTokens: 40, TopLogProbs: 2, TopWanted: true})[0]
 		var spelt strings.Builder
 		for _, token := range c.Tokens {
 			spelt.WriteString(token.Text)

@@ -157,7 +157,10 @@ func (c *Client) request(req adapters.Request, caps adapters.Capabilities) *api.
 		out.Options["seed"] = *req.Seed
 	}
 	if (req.LogProbs || req.TopLogProbs > 0) && caps.LogProbs {
-		out.Logprobs, out.TopLogprobs = true, req.TopLogProbs
+		out.Logprobs = true
+		if req.TopWanted { // Ollama sorts its whole vocabulary for them, for every token: four times as slow
+			out.TopLogprobs = req.TopLogProbs
+		}
 	}
 	return out
 }

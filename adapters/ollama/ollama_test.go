@@ -76,7 +76,7 @@ func TestBytes(t *testing.T) {
 	u := &adaptertest.Upstream{}
 	c := open(t, u, func(cfg *Config) { cfg.Key = "secret" })
 	seed := int64(40)
-	if _, err := c.Generate(t.Context(), adapters.Request{Messages: ask, Seed: &seed, MaxTokens: 9, N: 2, TopLogProbs: 3, TopP: 0.5, Stop: []string{"x"}}); err != nil {
+	if _, err := c.Generate(t.Context(), adapters.Request{Messages: ask, Seed: &seed, MaxTokens: 9, N: 2, TopLogProbs: 3, TopWanted: true, TopP: 0.5, Stop: []string{"x"}}); err != nil {
 		t.Fatal(err)
 	}
 	asked := u.Requests()
@@ -99,6 +99,15 @@ func TestBytes(t *testing.T) {
 	}
 	if !seeds[40] || !seeds[41] {
 		t.Errorf("seeds %v, want 40 and 41", seeds)
+	}
+
+	// Alternatives cost Ollama a sort of its vocabulary for each token: nobody asks for them but a client who wants them.
+	u.Forget()
+	if _, err := c.Generate(t.Context(), adapters.Request{Messages: ask, MaxTokens: 9, LogProbs: true, TopLogProbs: 3}); err != nil {
+		t.Fatal(err)
+	}
+	if a := u.Requests()[0]; string(a.Body["logprobs"]) != "true" || a.Body["top_logprobs"] != nil {
+		t.Errorf("logprobs %s, top_logprobs %s", a.Body["logprobs"], a.Body["top_logprobs"])
 	}
 }
 

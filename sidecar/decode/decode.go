@@ -27,6 +27,7 @@ type SampleRequest struct {
 	OneStep     bool    // end each continuation after one step
 	LogProbs    bool
 	TopLogProbs int
+	TopWanted   bool // by the client, not only for the PRM
 }
 
 // Sample is one continuation.

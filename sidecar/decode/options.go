@@ -21,6 +21,7 @@ type Options struct {
 	Seed        int64   // every draw's seed follows from it
 	LogProbs    bool    // return the log-probabilities of the answer
 	TopLogProbs int     // with so many alternatives
+	TopWanted   bool    // by a client, so that they are had at any cost
 }
 
 // Aggregations of the scores of a candidate's steps.

@@ -59,7 +59,7 @@ func (s *Search) seed(at, n int) *int64 {
 // sample draws, charges, and drops what failed. The error is that of the first failure when nothing is left.
 func (s *Search) sample(ctx context.Context, req SampleRequest, at int) ([]Sample, error) {
 	req.LogProbs = s.Options.LogProbs || s.scorer != nil
-	req.TopLogProbs = s.Options.TopLogProbs
+	req.TopLogProbs, req.TopWanted = s.Options.TopLogProbs, s.Options.TopWanted
 	if s.scorer != nil {
 		req.TopLogProbs = max(req.TopLogProbs, scoredTop)
 	}

@@ -35,6 +35,7 @@ func (c conversation) Sample(ctx context.Context, req decode.SampleRequest) ([]d
 		Seed:        req.Seed,
 		LogProbs:    req.LogProbs,
 		TopLogProbs: req.TopLogProbs,
+		TopWanted:   req.TopWanted,
 		OneStep:     req.OneStep,
 	})
 	if err != nil {

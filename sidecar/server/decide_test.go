@@ -137,7 +137,7 @@ func TestOptions(t *testing.T) {
 			o.Strategy, o.N, o.Temperature, o.TopP, o.MaxTokens = weightedVote, 8, 1.5, .5, 100
 		})},
 		{"/v1/chat/completions", `{"seed":7,"max_tokens":5,"max_completion_tokens":6,"logprobs":true,"top_logprobs":3,` + ask + `}`, "fallback", with(func(o *decode.Options) {
-			o.MaxTokens, o.LogProbs, o.TopLogProbs = 6, true, 3
+			o.MaxTokens, o.LogProbs, o.TopLogProbs, o.TopWanted = 6, true, 3, true
 		})},
 		{"/v1/chat/completions", `{"model":"m@guided-2","seed":7,"prm":{"n":3,"threshold":0,"aggregate":"last","token_budget":99},` + ask + `}`, "m", with(func(o *decode.Options) {
 			o.N, o.Threshold, o.Aggregate, o.TokenBudget = 3, 0, "last", 99

@@ -5,6 +5,7 @@ import (
 	"context"
 	"flag"
 	"io"
+	"log"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -248,3 +249,26 @@ const (
 func defaults(strategy string) decode.Options {
 	return decode.Options{Strategy: strategy, N: 4, Temperature: .7, TopP: .9, MaxTokens: 512, MaxSteps: 16, TokenBudget: 4096, Threshold: .3, Aggregate: "min"}
 }
+
+// captureLog collects what net/http's servers log, until the test ends.
+func captureLog(t *testing.T) func() string {
+	t.Helper()
+	var mu sync.Mutex
+	var said strings.Builder
+	before := log.Writer()
+	log.SetOutput(writerFunc(func(p []byte) (int, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return said.Write(p)
+	}))
+	t.Cleanup(func() { log.SetOutput(before) })
+	return func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		return said.String()
+	}
+}
+
+type writerFunc func(p []byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

@@ -147,6 +147,11 @@ func (s *Server) forward(g *gin.Context, body []byte) {
 	// it, and the answer breaks off. What can't do it (HTTP/2) doesn't need it.
 	_ = http.NewResponseController(g.Writer).EnableFullDuplex()
 	s.upstream.proxy.ServeHTTP(g.Writer, g.Request)
+	// What the upstream left unread has to go before the handler ends: net/http would read it afterwards, and then reads the
+	// connection twice at once, which it answers with a panic that drops the connection.
+	if _, err := io.Copy(io.Discard, g.Request.Body); err != nil {
+		s.log.Debug("the rest of a request", "error", err)
+	}
 }
 
 // bufferPool lends the buffers that bodies are copied through.

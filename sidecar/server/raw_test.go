@@ -177,6 +177,7 @@ func TestUnreachable(t *testing.T) {
 	dead := httptest.NewServer(nil)
 	dead.Close()
 	addr := serve(t, Config{Upstream: mustURL(t, dead.URL), Dialect: Ollama}, &reasoner{}, nil)
+	panics := captureLog(t)
 	for _, path := range []string{"/v1/chat/completions", "/v1/files", "/api/chat", "/api/pull", "/api/tags", "/v1/models"} {
 		method := "POST"
 		if path == "/api/tags" || path == "/v1/models" {
@@ -187,6 +188,9 @@ func TestUnreachable(t *testing.T) {
 		if message, _ := errorIn(t, path, body); resp.StatusCode != 502 || !strings.Contains(message, "refused") {
 			t.Errorf("%s: %d %s", path, resp.StatusCode, body)
 		}
+	}
+	if said := panics(); strings.Contains(said, "panic") {
+		t.Error(said)
 	}
 	if resp := do(t, "GET", addr+"/readyz", "", nil); resp.StatusCode != 503 {
 		t.Errorf("/readyz: %d", resp.StatusCode)

@@ -172,7 +172,7 @@ func (a ask) options(defaults decode.Options, c choice, ov overrides, seed int64
 		opts.MaxTokens = a.maxTokens
 	}
 	opts.Seed = seed
-	opts.LogProbs, opts.TopLogProbs = a.logprobs, a.topLogprobs
+	opts.LogProbs, opts.TopLogProbs, opts.TopWanted = a.logprobs, a.topLogprobs, a.topLogprobs > 0
 	return opts
 }
 

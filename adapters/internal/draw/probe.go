@@ -80,7 +80,7 @@ func Stopped(done adapters.Completion) bool {
 // SampleProbe is a short request drawn at temperature 1, by which seeds, n and log-probabilities are tested.
 func SampleProbe(n int) adapters.Request {
 	seed := int64(7)
-	return adapters.Request{MaxTokens: 8, N: n, Temperature: 1, Seed: &seed, TopLogProbs: 2, Messages: []adapters.Message{
+	return adapters.Request{MaxTokens: 8, N: n, Temperature: 1, Seed: &seed, TopLogProbs: 2, TopWanted: true, Messages: []adapters.Message{
 		{Role: adapters.User, Content: "Write a random number of eight digits."}}}
 }
 
