@@ -47,6 +47,10 @@ func (p *progress) report(done, total int, detail string) {
 	}
 	if done == total || time.Since(p.last) >= every {
 		p.last = time.Now()
-		slog.Info(p.what, "done", done, "of", total, "now", detail)
+		attrs := []any{"done", done, "of", total}
+		if detail != "" {
+			attrs = append(attrs, "now", detail)
+		}
+		slog.Info(p.what, attrs...)
 	}
 }

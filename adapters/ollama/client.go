@@ -158,7 +158,7 @@ func (c *Client) request(req adapters.Request, caps adapters.Capabilities) *api.
 	}
 	if (req.LogProbs || req.TopLogProbs > 0) && caps.LogProbs {
 		out.Logprobs = true
-		if req.TopWanted { // Ollama sorts its whole vocabulary for them, for every token: four times as slow
+		if req.TopWanted { // Ollama sorts its whole vocabulary for them, for every token, which more than doubles the time
 			out.TopLogprobs = req.TopLogProbs
 		}
 	}

@@ -27,7 +27,7 @@ TOOLS = [
 
 
 def connect(url):
-    return openai.OpenAI(base_url=url.rstrip("/") + "/v1", api_key="none", max_retries=0, timeout=600)
+    return openai.OpenAI(base_url=url.rstrip("/").removesuffix("/v1") + "/v1", api_key="none", max_retries=0, timeout=600)
 
 
 def user(text):
