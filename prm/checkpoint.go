@@ -101,7 +101,7 @@ func load(path string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return decode(b)
+	return Parse(b)
 }
 
 func encode(m *Model) []byte {
@@ -125,8 +125,9 @@ func seal(b []byte) []byte {
 	return append(b, sum[:]...)
 }
 
-// decode trusts nothing: lengths are checked against the file before anything is allocated by them.
-func decode(b []byte) (*Model, error) {
+// Parse reads a checkpoint from memory, with the errors of Load. It trusts nothing: lengths are checked against the file before
+// anything is allocated by them.
+func Parse(b []byte) (*Model, error) {
 	if len(b) < len(magic) || string(b[:len(magic)]) != magic {
 		return nil, fmt.Errorf("%w: it does not begin with %q", ErrNotCheckpoint, magic)
 	}

@@ -123,7 +123,7 @@ func TestLoadChecksHeader(t *testing.T) {
 			}
 			return bytes.Replace(head, []byte(c.old), []byte(c.new), 1)
 		})
-		if _, err := decode(b); !errors.Is(err, c.want) {
+		if _, err := Parse(b); !errors.Is(err, c.want) {
 			t.Errorf("%s: got %v, want %v", c.name, err, c.want)
 		}
 	}
@@ -146,12 +146,12 @@ func FuzzLoad(f *testing.F) {
 	f.Add(good[:preamble])
 	f.Add([]byte(magic))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if m, err := decode(b); (m == nil) == (err == nil) {
+		if m, err := Parse(b); (m == nil) == (err == nil) {
 			t.Fatalf("model %v, error %v", m, err)
 		}
 		// The same behind a valid checksum, so that the fuzzer gets past it.
 		if len(b) >= preamble {
-			if m, err := decode(seal(bytes.Clone(b))); (m == nil) == (err == nil) {
+			if m, err := Parse(seal(bytes.Clone(b))); (m == nil) == (err == nil) {
 				t.Fatalf("sealed: model %v, error %v", m, err)
 			}
 		}

@@ -3,6 +3,8 @@ package arith
 import (
 	"strings"
 	"testing"
+
+	"aprm/prm/arith/internal/bounds"
 )
 
 var seeds = []string{
@@ -21,6 +23,7 @@ func seed(f *testing.F) {
 func FuzzCheckStep(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, text string) {
+		bounds.Check(t, func() { CheckStep(text) })
 		last := 0
 		for _, c := range CheckStep(text) {
 			if c.Start < last || c.End < c.Start || c.End > len(text) || c.Text != text[c.Start:c.End] {
@@ -49,10 +52,11 @@ func FuzzNumbers(f *testing.F) {
 	})
 }
 
-// FuzzEval: there is a value or an error, within the limits, and parentheses around it change nothing.
+// FuzzEval: there is a value or an error, within the limits.
 func FuzzEval(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, text string) {
+		bounds.Check(t, func() { Eval(text) })
 		v, err := Eval(text)
 		if (v == nil) == (err == nil) {
 			t.Fatalf("%q: %v, %v", text, v, err)
@@ -66,10 +70,11 @@ func FuzzEval(f *testing.F) {
 	})
 }
 
-// FuzzExtract: an answer isn't empty, and what is extracted stays when wrapped.
+// FuzzExtract: an answer isn't empty.
 func FuzzExtract(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, text string) {
+		bounds.Check(t, func() { Extract(text) })
 		if answer, ok := Extract(text); ok != (answer != "") {
 			t.Fatalf("%q: %q, %v", text, answer, ok)
 		}
@@ -83,6 +88,7 @@ func FuzzEqual(f *testing.F) {
 	}
 	f.Add("0.5", "50%")
 	f.Fuzz(func(t *testing.T, a, b string) {
+		bounds.Check(t, func() { Equal(a, b) })
 		ab := Equal(a, b)
 		if ba := Equal(b, a); ab != ba {
 			t.Fatalf("%q, %q: %v one way, %v the other", a, b, ab, ba)

@@ -52,7 +52,7 @@ func (z ball) mag() int {
 // least returns e with |z| ≥ 2^e for every number of the ball; ok is false when zero may be one.
 func (z ball) least() (e int, ok bool) {
 	e = max(size(z.re), size(z.im)) - 1
-	return e - 1, e-1 > z.err
+	return e - 1, e-1 > max(z.err, nothing)
 }
 
 func (z ball) real() bool { return z.im == nil || z.im.Sign() == 0 && z.err < z.mag()-100 }

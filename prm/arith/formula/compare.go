@@ -445,7 +445,7 @@ func (c *comparer) compareWords(a, b *Node) Verdict {
 	switch {
 	case b.Op == Words && (a.Name == b.Name || strings.ReplaceAll(a.Name, " ", "") == strings.ReplaceAll(b.Name, " ", "")):
 		return Equal
-	case b.Op == Words && (opposites[a.Name] == b.Name || unlike(a.Name, b.Name)):
+	case b.Op == Words && (opposites[a.Name] == b.Name && b.Name != "" || unlike(a.Name, b.Name)):
 		return Different
 	case b.Op == Symbol && strings.EqualFold(a.Name, b.Name):
 		return Equal

@@ -1,13 +1,12 @@
 package formula
 
 import (
-	"os"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
+
+	"aprm/prm/arith/internal/bounds"
 )
 
 // FuzzParse: any text is read or refused, quickly, and what is read equals itself, with space and wrapping too.
@@ -20,7 +19,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		bounded(t, func() {
+		bounds.Check(t, func() {
 			if n, err := Parse(text); err == nil {
 				Compare(n, n, Options{})
 			}
@@ -47,30 +46,6 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// bounded fails where f takes over 50 ms, or 50 MB, in each of three tries. Timing needs a quiet machine, so it is asked for:
-// ARITH_BOUNDS=1 go test -fuzz …
-func bounded(t *testing.T, f func()) {
-	t.Helper()
-	if os.Getenv("ARITH_BOUNDS") == "" {
-		f()
-		return
-	}
-	var took time.Duration
-	var bytes uint64
-	for range 3 {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		began := time.Now()
-		f()
-		took = time.Since(began)
-		runtime.ReadMemStats(&after)
-		if bytes = after.TotalAlloc - before.TotalAlloc; took <= 50*time.Millisecond && bytes <= 50<<20 {
-			return
-		}
-	}
-	t.Fatalf("took %v and %d MB", took, bytes>>20)
-}
-
 // balanced reports whether wrapping text can't change how it reads.
 func balanced(text string) bool {
 	return !strings.ContainsAny(text, "\\{}$`\"*.,;:\n\t '")
@@ -87,7 +62,7 @@ func FuzzCompare(f *testing.F) {
 		if errX != nil || errY != nil {
 			return
 		}
-		bounded(t, func() { Compare(x, y, Options{}) })
+		bounds.Check(t, func() { Compare(x, y, Options{}) })
 		one, two := Compare(x, y, Options{}), Compare(y, x, Options{})
 		if one != two {
 			t.Fatalf("%q (%s), %q (%s): %v one way, %v the other", a, x, b, y, one, two)

@@ -52,7 +52,11 @@ func words(text string, err error) (*Node, error) {
 	if strings.ContainsAny(text, "0123456789\\=^") {
 		return nil, err
 	}
-	return &Node{Op: Words, Name: strings.Join(strings.Fields(strings.ToLower(strings.Trim(text, ".!'\" "))), " ")}, nil
+	name := strings.Join(strings.Fields(strings.ToLower(strings.Trim(text, ".!'\" "))), " ")
+	if name == "" {
+		return nil, err
+	}
+	return &Node{Op: Words, Name: name}, nil
 }
 
 // unwrap takes off what stands around an answer.
@@ -494,7 +498,7 @@ func (p *parser) signed() (*Node, error) {
 		}
 		return times(n, f), nil
 	}
-	if t := p.peek(); n.Op == Number && t.kind == tNumber && p.begins() {
+	if t := p.peek(); n.Op == Number && t.kind == tNumber && (t.text == "½" || p.tokens[p.at-1].kind == tNumber) && p.begins() {
 		f := node(Quotient, &Node{Op: Number, Value: t.value, Decimals: -1}, &Node{Op: Number, Value: p.ahead(2).value, Decimals: -1})
 		if t.text == "½" {
 			f = &Node{Op: Number, Value: t.value, Decimals: -1}
