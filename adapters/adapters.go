@@ -135,6 +135,7 @@ type Capabilities struct {
 	TopLogProbs bool
 	Tools       bool
 	Prefill     Prefill
+	Compact     bool `json:",omitempty"` // was trained on the adversary's requests in their short form, generator.Compact
 	Hidden      HiddenCapabilities
 }
 

@@ -17,7 +17,7 @@ type attack struct {
 	problem roundProblem // with its reference solution, which only the judge may read
 	name    string       // of the strategy
 	ask     []adapters.Message
-	shown   []string // the example's steps
+	shown   []string // the example's steps, where one is shown
 
 	reply  string  // the corrupted step; "" when the reply was of no use
 	why    error   // why it was of no use
@@ -57,10 +57,13 @@ func planAttacks(cfg Config, round int, targets []Target, problems map[string]ro
 		if f, ok := memory.Example(s.Name, t.Kind, t.Prefix.Problem.ID); rng.IntN(2) == 0 && ok {
 			before, after = f.Before, f.After
 		}
-		out = append(out, &attack{
-			target: t, problem: problems[t.Prefix.Problem.ID], name: s.Name, shown: []string{before, after},
-			ask: attackMessages(t, s.Definition, before, after),
-		})
+		a := &attack{target: t, problem: problems[t.Prefix.Problem.ID], name: s.Name}
+		if cfg.Compact {
+			a.ask = Compact(t, s.Name)
+		} else {
+			a.ask, a.shown = attackMessages(t, s.Definition, before, after), []string{before, after}
+		}
+		out = append(out, a)
 	}
 	return out
 }
@@ -78,11 +81,15 @@ func (g *Game) runAttack(ctx context.Context, m *meter, a *attack, round int) er
 
 // runReword asks for the correct step in other words. A reply of no use leaves the pair with the step as it was.
 func (g *Game) runReword(ctx context.Context, m *meter, a *attack, round int) error {
-	c, err := m.one(ctx, g.oneLine(rewordMessages(a.target), "reword "+a.key(round)))
+	ask, shown := rewordMessages(a.target), []string{rewordBefore, rewordAfter}
+	if g.cfg.Compact {
+		ask, shown = Compact(a.target, Reword), nil
+	}
+	c, err := m.one(ctx, g.oneLine(ask, "reword "+a.key(round)))
 	if err != nil {
 		return err
 	}
-	text, err := parseStep(c.Text, c.Finish == adapters.FinishLength, a.target, rewordBefore, rewordAfter)
+	text, err := parseStep(c.Text, c.Finish == adapters.FinishLength, a.target, shown...)
 	if err != nil {
 		return nil
 	}

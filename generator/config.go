@@ -29,6 +29,7 @@ type Config struct {
 	Memory      int     `json:"memory" yaml:"memory"`           // corruptions remembered, ≥ 0
 	HeldOut     float64 `json:"held_out" yaml:"held_out"`       // share of problems kept for measuring, in [0,1)
 	Instruction string  `json:"instruction" yaml:"instruction"` // system message of natural samples
+	Compact     bool    `json:"compact" yaml:"compact"`         // ask for attacks and paraphrases by Compact, for models that know this form only
 
 	// Progress is called after each finished unit of work, from one goroutine at a time; nil for none.
 	Progress func(Progress) `json:"-" yaml:"-"`

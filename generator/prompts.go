@@ -65,6 +65,19 @@ func rewordMessages(t Target) []adapters.Message {
 		adapters.Message{Role: adapters.User, Content: "Step: " + t.Text})
 }
 
+// Reword is the word by which Compact asks for a step in other words.
+const Reword = "reword"
+
+// Compact asks for t with a strategy's mistake, or in other words, by one word: a strategy's name or Reword. It is for models
+// that were trained on this form (adapters.Capabilities.Compact) and have no room for instructions.
+func Compact(t Target, word string) []adapters.Message {
+	messages := []adapters.Message{{Role: adapters.User, Content: t.Prefix.Problem.Question}}
+	if len(t.Prefix.Steps) > 0 {
+		messages = append(messages, adapters.Message{Role: adapters.Assistant, Content: t.Prefix.Text()})
+	}
+	return append(messages, adapters.Message{Role: adapters.User, Content: word + ": " + t.Text})
+}
+
 func openingMessages(system string, t Target) []adapters.Message {
 	soFar := t.Prefix.Text()
 	if soFar == "" {

@@ -2,6 +2,7 @@ package generator
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -138,6 +139,33 @@ func TestKindOf(t *testing.T) {
 	} {
 		if got := KindOf(text); got != want {
 			t.Errorf("KindOf(%q) = %s, want %s", text, got, want)
+		}
+	}
+}
+
+// A model trained on the short form is asked in it, and in nothing else, for each attack and rewording.
+func TestCompact(t *testing.T) {
+	target := testTarget()
+	want := []adapters.Message{
+		{Role: adapters.User, Content: target.Prefix.Problem.Question}, {Role: adapters.Assistant, Content: target.Prefix.Steps[0]},
+		{Role: adapters.User, Content: "operator: " + target.Text},
+	}
+	if got := Compact(target, "operator"); !slices.Equal(got, want) {
+		t.Errorf("%+v", got)
+	}
+	target.Prefix.Steps = nil
+	if got := Compact(target, Reword); len(got) != 2 || got[1].Content != "reword: "+target.Text {
+		t.Errorf("without a prefix: %+v", got)
+	}
+	cfg := DefaultConfig()
+	cfg.Compact = true
+	var names []string
+	for _, s := range Strategies() {
+		names = append(names, s.Name)
+	}
+	for _, a := range planAttacks(cfg, 1, []Target{target, testTarget()}, map[string]roundProblem{}, NewPolicy(names, cfg), &Memory{Limit: 4}) {
+		if last := a.ask[len(a.ask)-1].Content; last != a.name+": "+a.target.Text || len(a.shown) > 0 {
+			t.Errorf("%s is asked for by %q, showing %q", a.name, last, a.shown)
 		}
 	}
 }
