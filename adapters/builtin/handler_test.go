@@ -1,0 +1,146 @@
+package builtin
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/sashabaranov/go-openai"
+)
+
+// client speaks to a small model as OpenAI's clients do.
+func client(t *testing.T) *openai.Client {
+	t.Helper()
+	srv := httptest.NewServer(newLLM(t, small()).Handler())
+	t.Cleanup(srv.Close)
+	cfg := openai.DefaultConfig("none")
+	cfg.BaseURL = srv.URL + "/v1"
+	return openai.NewClientWithConfig(cfg)
+}
+
+func chatRequest() openai.ChatCompletionRequest {
+	seed := 3
+	return openai.ChatCompletionRequest{Model: "small", Messages: []openai.ChatCompletionMessage{{Role: "user", Content: "Tom has 3 boxes."}},
+		MaxCompletionTokens: 24, Temperature: 1, Seed: &seed, N: 2, LogProbs: true, TopLogProbs: 2}
+}
+
+// A streamed answer is the answer, in the order of OpenAI's chunks.
+func TestStreamIsTheAnswer(t *testing.T) {
+	c := client(t)
+	for _, stop := range [][]string{nil, {"e"}, {"zq", "a b"}} {
+		req := chatRequest()
+		req.Stop = stop
+		whole, err := c.CreateChatCompletion(t.Context(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.StreamOptions = &openai.StreamOptions{IncludeUsage: true}
+		stream, err := c.CreateChatCompletionStream(t.Context(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, spelled, roles := make([]string, 2), make([]string, 2), make([]string, 2)
+		finish := make([]openai.FinishReason, 2)
+		var used *openai.Usage
+		chunks := 0
+		for {
+			chunk, err := stream.Recv()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			chunks++
+			used = chunk.Usage
+			for _, choice := range chunk.Choices {
+				i := choice.Index
+				if text[i] == "" && choice.Delta.Content != "" && choice.Delta.Role != "assistant" {
+					t.Errorf("the first delta has role %q", choice.Delta.Role)
+				}
+				text[i] += choice.Delta.Content
+				roles[i] += choice.Delta.Role
+				finish[i] += choice.FinishReason
+				if choice.Logprobs != nil {
+					for _, p := range choice.Logprobs.Content {
+						spelled[i] += p.Token
+					}
+				}
+			}
+		}
+		for i, choice := range whole.Choices {
+			if text[i] != choice.Message.Content || finish[i] != choice.FinishReason || text[i] != "" && roles[i] != "assistant" {
+				t.Errorf("stop %q: streamed %q (%s, %s), whole %q (%s)", stop, text[i], finish[i], roles[i], choice.Message.Content, choice.FinishReason)
+			}
+			if stop == nil && spelled[i] != text[i] {
+				t.Errorf("log-probabilities spell %q, the text is %q", spelled[i], text[i])
+			}
+		}
+		if used == nil || *used != whole.Usage || used.TotalTokens != used.PromptTokens+used.CompletionTokens {
+			t.Errorf("usage %+v, whole %+v", used, whole.Usage)
+		}
+		if stop == nil && chunks < 20 {
+			t.Errorf("%d chunks: it came in lumps", chunks)
+		}
+	}
+}
+
+// What the model can't do is refused in OpenAI's own format, with the field at fault.
+func TestRefusals(t *testing.T) {
+	srv := httptest.NewServer(newLLM(t, small()).Handler())
+	t.Cleanup(srv.Close)
+	const hello = `"messages":[{"role":"user","content":"Hi"}]`
+	for body, param := range map[string]string{
+		`{`:                             "",
+		`{"model":"small"}`:             "messages",
+		`{"model":"gpt",` + hello + `}`: "model",
+		`{` + hello + `,"tools":[{"type":"function","function":{"name":"f"}}]}`: "tools",
+		`{` + hello + `,"response_format":{"type":"json_object"}}`:              "response_format",
+		`{` + hello + `,"n":1000}`:                                              "n",
+		`{` + hello + `,"temperature":3}`:                                       "temperature",
+		`{` + hello + `,"top_p":-1}`:                                            "top_p",
+		`{` + hello + `,"top_logprobs":50}`:                                     "top_logprobs",
+		`{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,AA=="}}]}]}`: "messages[0].content",
+		`{"messages":[{"role":"tool","content":"x"}]}`:                                                                     "messages[0].role",
+		`{"stream":true,"messages":[{"role":"user","content":"` + strings.Repeat("Tom has boxes. ", 2000) + `"}]}`:         "messages",
+	} {
+		resp, err := http.Post(srv.URL+"/v1/chat/completions", "application/json", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out struct {
+			Error struct {
+				Message, Type string
+				Param         *string
+			}
+		}
+		err = json.NewDecoder(resp.Body).Decode(&out)
+		resp.Body.Close()
+		got := ""
+		if out.Error.Param != nil {
+			got = *out.Error.Param
+		}
+		if err != nil || resp.StatusCode != http.StatusBadRequest || got != param || out.Error.Message == "" || out.Error.Type != "invalid_request_error" {
+			t.Errorf("%.80s: status %d, %+v, param %q, %v", body, resp.StatusCode, out.Error, got, err)
+		}
+	}
+	resp, err := http.Get(srv.URL + "/v1/embeddings")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusNotFound {
+		t.Errorf("/v1/embeddings: %s", resp.Status)
+	}
+}
+
+func TestModels(t *testing.T) {
+	list, err := client(t).ListModels(t.Context())
+	if err != nil || len(list.Models) != 1 || list.Models[0].ID != "small" {
+		t.Errorf("%+v, %v", list, err)
+	}
+}

@@ -1,0 +1,146 @@
+#include "textflag.h"
+
+// func tile1AVX2(out, w *float32, stride int, x *float32, k, panels int)
+// Four panels at a time keep eight sums in flight, as many as hide the latency of an addition.
+TEXT ·tile1AVX2(SB), NOSPLIT, $0-48
+	MOVQ out+0(FP), DI
+	MOVQ w+8(FP), SI
+	MOVQ stride+16(FP), R8
+	MOVQ x+24(FP), DX
+	MOVQ k+32(FP), R9
+	MOVQ panels+40(FP), R10
+	SHLQ $2, R8              // bytes between panels
+
+four:
+	CMPQ R10, $4
+	JLT  one
+	LEAQ (SI)(R8*1), R11
+	LEAQ (SI)(R8*2), R12
+	LEAQ (R11)(R8*2), R13
+	MOVQ DX, BX
+	MOVQ R9, CX
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS 64(DI), Y2
+	VMOVUPS 96(DI), Y3
+	VMOVUPS 128(DI), Y4
+	VMOVUPS 160(DI), Y5
+	VMOVUPS 192(DI), Y6
+	VMOVUPS 224(DI), Y7
+
+fourLoop:
+	VBROADCASTSS (BX), Y8
+	VFMADD231PS (SI), Y8, Y0
+	VFMADD231PS 32(SI), Y8, Y1
+	VFMADD231PS (R11), Y8, Y2
+	VFMADD231PS 32(R11), Y8, Y3
+	VFMADD231PS (R12), Y8, Y4
+	VFMADD231PS 32(R12), Y8, Y5
+	VFMADD231PS (R13), Y8, Y6
+	VFMADD231PS 32(R13), Y8, Y7
+	ADDQ $4, BX
+	ADDQ $64, SI
+	ADDQ $64, R11
+	ADDQ $64, R12
+	ADDQ $64, R13
+	DECQ CX
+	JNZ  fourLoop
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, 160(DI)
+	VMOVUPS Y6, 192(DI)
+	VMOVUPS Y7, 224(DI)
+
+	// SI stands k rows into the first of these panels; the next is four strides from where it began.
+	MOVQ R9, CX
+	SHLQ $6, CX
+	SUBQ CX, SI
+	LEAQ (SI)(R8*4), SI
+	ADDQ $256, DI
+	SUBQ $4, R10
+	JMP  four
+
+one:
+	TESTQ R10, R10
+	JZ   done
+	MOVQ DX, BX
+	MOVQ R9, CX
+	MOVQ SI, R11
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+
+oneLoop:
+	VBROADCASTSS (BX), Y8
+	VFMADD231PS (R11), Y8, Y0
+	VFMADD231PS 32(R11), Y8, Y1
+	ADDQ $4, BX
+	ADDQ $64, R11
+	DECQ CX
+	JNZ  oneLoop
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ R8, SI
+	ADDQ $64, DI
+	DECQ R10
+	JMP  one
+
+done:
+	VZEROUPPER
+	RET
+
+// func tile4AVX2(out *float32, ostride int, w, x *float32, xstride, k int)
+TEXT ·tile4AVX2(SB), NOSPLIT, $0-48
+	MOVQ out+0(FP), DI
+	MOVQ ostride+8(FP), AX
+	MOVQ w+16(FP), SI
+	MOVQ x+24(FP), R8
+	MOVQ xstride+32(FP), BX
+	MOVQ k+40(FP), DX
+	LEAQ (R8)(BX*4), R9
+	LEAQ (R9)(BX*4), R10
+	LEAQ (R10)(BX*4), R11
+	LEAQ (DI)(AX*4), R12
+	LEAQ (R12)(AX*4), R13
+	LEAQ (R13)(AX*4), AX
+	XORQ CX, CX
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	VMOVUPS (R12), Y2
+	VMOVUPS 32(R12), Y3
+	VMOVUPS (R13), Y4
+	VMOVUPS 32(R13), Y5
+	VMOVUPS (AX), Y6
+	VMOVUPS 32(AX), Y7
+
+loop:
+	VMOVUPS (SI), Y8
+	VMOVUPS 32(SI), Y9
+	VBROADCASTSS (R8)(CX*4), Y10
+	VBROADCASTSS (R9)(CX*4), Y11
+	VBROADCASTSS (R10)(CX*4), Y12
+	VBROADCASTSS (R11)(CX*4), Y13
+	VFMADD231PS Y8, Y10, Y0
+	VFMADD231PS Y9, Y10, Y1
+	VFMADD231PS Y8, Y11, Y2
+	VFMADD231PS Y9, Y11, Y3
+	VFMADD231PS Y8, Y12, Y4
+	VFMADD231PS Y9, Y12, Y5
+	VFMADD231PS Y8, Y13, Y6
+	VFMADD231PS Y9, Y13, Y7
+	ADDQ $64, SI
+	INCQ CX
+	CMPQ CX, DX
+	JLT  loop
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, (R12)
+	VMOVUPS Y3, 32(R12)
+	VMOVUPS Y4, (R13)
+	VMOVUPS Y5, 32(R13)
+	VMOVUPS Y6, (AX)
+	VMOVUPS Y7, 32(AX)
+	VZEROUPPER
+	RET
