@@ -171,7 +171,13 @@ func TestRun(t *testing.T) {
 		code      int
 		out, errs string
 	}{
-		{args: "", out: "sidecar train"},
+		{args: "", out: "sidecar demo --help"},
+		{args: "tasks --split test --n 2 --seed 3", out: `{"id":"toy-test-3-1","family":"`},
+		{args: "tasks --corpus --n 1", out: `[["user","`},
+		{args: "tasks --corpus --split test", code: 2, errs: "--split train only"},
+		{args: "toy --problems 3 --n 2", out: "| all | 3 |"},
+		{args: "probe --upstream builtin", out: `"Compact": true`},
+		{args: "probe --upstream builtin --upstream-model gpt", code: 2, errs: `has no model "gpt"`},
 		{args: "--help", out: "eval"},
 		{args: "serve --help", out: "--listen"},
 		{args: "version", out: "step splitter"},

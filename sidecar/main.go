@@ -29,6 +29,10 @@ type commands struct {
 	Train trainCommand `cmd:"" help:"Train a PRM on the LLM's own errors: the LLM corrupts correct steps, an oracle says what is wrong, the PRM learns to tell."`
 	Eval  evalCommand  `cmd:"" help:"Measure whether it helps: greedy, votes, best-of-N and guided decoding side by side, at equal tokens."`
 	Serve serveCommand `cmd:"" help:"Serve the endpoint's own API, OpenAI and Ollama, with guided decoding."`
+	Demo  demoCommand  `cmd:"" help:"Show it all in two minutes, with the embedded toy model: train a PRM, measure it on unseen problems, serve it."`
+	Tasks tasksCommand `cmd:"" help:"Write word problems of the toy world, with worked solutions."`
+
+	Toy toyCommand `cmd:"" help:"Measure the embedded model itself on the toy world: accuracy, votes, pass@N and kinds of mistakes, by family."`
 
 	PRM     prmCommand     `cmd:"" name:"prm" help:"Score steps with a PRM, measure it on labelled steps, or print what its checkpoint says."`
 	Oracle  oracleCommand  `cmd:"" help:"Ask the oracle whether steps are truly wrong, or audit it on steps whose truth is known."`
@@ -46,6 +50,8 @@ type streams struct {
 
 const description = `A sidecar for an LLM endpoint (Ollama or anything OpenAI-compatible).
 
+  sidecar                                                    see what answers on this machine
+  sidecar demo                                               see it work with no endpoint at all
   sidecar train --problems train.jsonl --out my.prm          train a PRM of the model you have
   sidecar eval --checkpoint my.prm --problems dev.jsonl      see whether it helps, at equal tokens
   sidecar serve --checkpoint my.prm                          point your chat client at 127.0.0.1:8484
@@ -72,7 +78,8 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 		return 2
 	}
 	if len(args) == 0 {
-		args = []string{"--help"}
+		fmt.Fprint(out, found(discover(ctx, usual)))
+		return 0
 	}
 	parsed, err := parser.Parse(args)
 	if exit >= 0 { // --help has printed what was asked for

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/url"
 	"strings"
 	"time"
 
@@ -31,7 +30,9 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 	if err := c.Upstream.resolve(ctx); err != nil {
 		return err
 	}
-	target, err := url.Parse(c.Upstream.URL)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	target, err := c.Upstream.listen(ctx)
 	if err != nil {
 		return err
 	}
@@ -40,6 +41,9 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 		instruction = ""
 	}
 	e, err := c.PRM.engine(c.Upstream.open, instruction)
+	if err == nil && c.Upstream.URL == builtinURL && c.PRM.Checkpoint == "" {
+		err = useShipped(e)
+	}
 	if err != nil {
 		return err
 	}
@@ -83,17 +87,19 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 // welcome says how to use what has just started.
 func (c *serveCommand) welcome(addr, strategy, id string, trained bool) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "sidecar before %s (%s, %s)\n", c.Upstream.URL, c.Upstream.Dialect, c.Upstream.Model)
+	fmt.Fprintf(&b, "sidecar before %s\n", c.Upstream.name())
 	fmt.Fprintf(&b, "  point an OpenAI client at  http://%s/v1\n  point an Ollama client at  http://%s\n", addr, addr)
+	example := "majority-4"
 	if trained {
+		example = "vote-8"
 		fmt.Fprintf(&b, "  PRM %s: %s answers by %s; %s@raw, @guided, @vote-8, @best-of-8, @majority-8 pick another way\n", id, c.Upstream.Model, strategy, c.Upstream.Model)
 	} else {
 		fmt.Fprintf(&b, "  no PRM is loaded, so requests go to the endpoint as they are; %s@majority-8 takes a vote.\n"+
 			"  To train one: sidecar train --upstream %s --upstream-model %s --problems FILE --out my.prm\n"+
 			"  then:         sidecar serve --checkpoint my.prm\n", c.Upstream.Model, c.Upstream.URL, c.Upstream.Model)
 	}
-	fmt.Fprintf(&b, "  try: curl http://%s/v1/chat/completions -d '{\"model\":\"%s@majority-4\",\"messages\":[{\"role\":\"user\",\"content\":\"Tom has 3 boxes of 12 pens and gives 5 away. How many are left?\"}]}'\n",
-		addr, c.Upstream.Model)
+	fmt.Fprintf(&b, "  try: curl http://%s/v1/chat/completions -d '{\"model\":\"%s@%s\",\"messages\":[{\"role\":\"user\",\"content\":\"Tom has 3 boxes with 12 pencils in each. Then Tom finds 5 pencils. How many pencils does Tom have now?\"}]}'\n",
+		addr, c.Upstream.Model, example)
 	return b.String()
 }
 

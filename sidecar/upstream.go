@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	"aprm/adapters"
+	"aprm/adapters/builtin"
 	"aprm/adapters/ollama"
 	"aprm/adapters/openai"
 	"aprm/adapters/recorded"
@@ -20,7 +22,7 @@ import (
 
 // upstreamFlags say which LLM stands behind the sidecar.
 type upstreamFlags struct {
-	URL         string        `name:"upstream" help:"The endpoint: ollama://HOST:PORT, openai+http://HOST:PORT/v1, or http://HOST:PORT to ask it what it speaks." placeholder:"URL" env:"SIDECAR_UPSTREAM"`
+	URL         string        `name:"upstream" help:"The endpoint: ollama://HOST:PORT, openai+http://HOST:PORT/v1, http://HOST:PORT to ask it what it speaks, or builtin for the embedded toy model. Without one: what answers on this machine." placeholder:"URL" env:"SIDECAR_UPSTREAM"`
 	Model       string        `name:"upstream-model" help:"Its model; needed where it serves several."`
 	HiddenURL   string        `name:"upstream-hidden-url" help:"A second server of the same model that gives hidden states (llama-server --embeddings --pooling none)."`
 	Key         string        `name:"upstream-key" help:"Bearer token for the endpoint; without one the client's own Authorization is passed on." env:"SIDECAR_UPSTREAM_KEY"`
@@ -30,17 +32,33 @@ type upstreamFlags struct {
 	Dialect server.Dialect `kong:"-"` // what resolve found
 }
 
-// ollamaHere is where an endpoint is looked for when none is named.
-const ollamaHere = "http://127.0.0.1:11434"
+// builtinURL names the embedded model.
+const builtinURL = "builtin"
 
 // resolve asks the endpoint what was left open: its dialect, and its model where it has only one. URL is plain http(s) after it.
 func (u *upstreamFlags) resolve(ctx context.Context) error {
 	if u.URL == "" {
-		u.URL = ollamaHere
+		found := discover(ctx, usual)
+		if len(found) == 0 { // rather than fall back on a toy that nobody asked for
+			return badInput{errors.New("--upstream: " + nothing + "; name yours, or builtin for the embedded toy model")}
+		}
+		u.URL = found[0].url
+	}
+	if u.URL == builtinURL {
+		llm, err := builtin.Embedded()
+		if err != nil {
+			return err
+		}
+		caps, err := llm.Capabilities(ctx)
+		if err == nil && u.Model != "" && u.Model != caps.Model {
+			err = badInput{fmt.Errorf("--upstream-model: %s has no model %q", builtin.Title, u.Model)}
+		}
+		u.Model, u.Dialect = caps.Model, server.OpenAI
+		return err
 	}
 	base, err := url.Parse(u.URL)
 	if err != nil || base.Host == "" {
-		return badInput{fmt.Errorf("--upstream: %q is no URL (want http://HOST:PORT, ollama://HOST:PORT or openai+http://HOST:PORT/v1)", u.URL)}
+		return badInput{fmt.Errorf("--upstream: %q is no URL (want http://HOST:PORT, ollama://HOST:PORT, openai+http://HOST:PORT/v1 or builtin)", u.URL)}
 	}
 	dialect, transport, both := strings.Cut(base.Scheme, "+")
 	switch {
@@ -141,10 +159,48 @@ func (u *upstreamFlags) open(model string) (adapters.LLM, error) {
 	if model != u.Model {
 		hidden = "" // the second server has the configured model
 	}
+	if u.URL == builtinURL {
+		if model != u.Model {
+			return nil, &adapters.UpstreamError{Op: "generate", Status: http.StatusNotFound, Message: fmt.Sprintf("there is no model %q, only %s", model, builtin.Title)}
+		}
+		return builtin.Embedded()
+	}
 	if u.Dialect == server.Ollama {
 		return ollama.New(ollama.Config{URL: u.URL, Model: model, HiddenURL: hidden, Key: u.Key, Concurrency: u.Concurrency, Timeout: u.Timeout})
 	}
 	return openai.New(openai.Config{URL: u.URL, Model: model, HiddenURL: hidden, Key: u.Key, Concurrency: u.Concurrency, Timeout: u.Timeout})
+}
+
+// listen makes the embedded model an endpoint like any other, for the requests that the sidecar passes on as they are: it
+// serves it at an address of its own until ctx ends. Other endpoints have an address already.
+func (u *upstreamFlags) listen(ctx context.Context) (*url.URL, error) {
+	if u.URL != builtinURL {
+		return url.Parse(u.URL)
+	}
+	llm, err := builtin.Embedded()
+	if err != nil {
+		return nil, err
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	srv := &http.Server{Handler: llm.Handler(), ReadHeaderTimeout: 10 * time.Second}
+	context.AfterFunc(ctx, func() { logClose(srv.Close()) })
+	go func() {
+		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			slog.Error("the builtin model's endpoint ended", "err", err)
+		}
+	}()
+	return &url.URL{Scheme: "http", Host: ln.Addr().String()}, nil
+}
+
+// name is what people are told stands behind the sidecar.
+func (u *upstreamFlags) name() string {
+	if u.URL == builtinURL {
+		return builtin.Title
+	}
+	return fmt.Sprintf("%s (%s, %s)", u.URL, u.Dialect, u.Model)
 }
 
 // recordFlags say where answers are kept.

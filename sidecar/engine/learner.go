@@ -51,8 +51,11 @@ func (l *Learner) Model() *prm.Model { return l.current }
 // Reports are those of the rounds learned since the learner was made.
 func (l *Learner) Reports() []train.Report { return l.reports }
 
-func (l *Learner) path(round int) string {
-	return filepath.Join(l.folder, fmt.Sprintf("round-%03d.prm", round))
+func (l *Learner) path(round int) string { return RoundPath(l.folder, round) }
+
+// RoundPath is where a Learner keeps a round's checkpoint.
+func RoundPath(folder string, round int) string {
+	return filepath.Join(folder, fmt.Sprintf("round-%03d.prm", round))
 }
 
 // Score implements generator.RewardModel. Before round 0 it knows nothing: one half for everything.

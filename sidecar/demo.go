@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"aprm/adapters"
+	"aprm/adapters/builtin"
+	"aprm/generator"
+	"aprm/generator/tasks"
+	"aprm/prm"
+	"aprm/sidecar/decode"
+	"aprm/sidecar/engine"
+	"aprm/sidecar/eval"
+)
+
+type demoCommand struct {
+	Rounds   int    `help:"Rounds of the game." default:"5"`
+	PerRound int    `help:"Problems of a round." default:"50"`
+	Attacks  int    `help:"Attacked steps a round." default:"120"`
+	Unseen   int    `help:"Problems to measure on, none of which was trained on." default:"200"`
+	N        int    `name:"n" help:"Candidates of an answer." default:"8"`
+	Seed     int64  `help:"Everything drawn follows from it." default:"1"`
+	Out      string `help:"Keep the trained checkpoint here." placeholder:"FILE" type:"path"`
+	Serve    bool   `help:"Serve both APIs with the result." default:"true" negatable:""`
+	Listen   string `help:"Address to serve at." default:"127.0.0.1:8484"`
+}
+
+func (c *demoCommand) Help() string {
+	return `Needs no server, no network and no files: the LLM is ` + builtin.Title + `, the problems are made up from a seed.
+It plays the adversarial game, measures on unseen problems and serves the result. All of it is the toy world: it shows how things work and what
+they cost, not what your model would gain.`
+}
+
+func (c *demoCommand) Run(ctx context.Context, std streams) error {
+	began := time.Now()
+	llm, err := embedded()
+	if err != nil {
+		return err
+	}
+	folder, err := os.MkdirTemp("", "sidecar-demo-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+
+	fmt.Fprintf(std.out, "The toy world: %s and word problems from a seed.\n\n"+
+		"Training a PRM: each round the model solves %d problems, then is asked to spoil %d correct steps; an oracle says what is wrong; both learn.\n",
+		builtin.Title, c.PerRound, c.Attacks)
+	game := gameFlags{Rounds: c.Rounds, PerRound: c.PerRound, Samples: 4, Attacks: c.Attacks, Paraphrases: 0.5, MaxTokens: 160, Seed: c.Seed,
+		Epochs: 12, Rate: 0.002, KL: 0.05, Smooth: 0.01}
+	model, err := game.play(ctx, llm, toys(tasks.Train, uint64(c.Seed), c.Rounds*c.PerRound), folder, 16, std,
+		func(r generator.Report) string {
+			t, h := r.Total, r.HeldOut
+			return fmt.Sprintf("  round %d: %d of %d attacks are truly wrong; the PRM takes %.0f %% of these for correct. Then it learns, and on problems kept out of\n"+
+				"           training finds %.0f %% of the attacks and %.0f %% of the model's own errors that the oracle is sure of, with %.0f %% false alarms.",
+				r.Round+1, t.Wrong, t.Asked, 100*t.Fooled, 100*h.DetectSyn, 100*h.DetectNat, 100*h.FalseAlarm)
+		})
+	if err != nil {
+		return err
+	}
+	if err := c.anecdote(ctx, llm, folder, std); err != nil {
+		return err
+	}
+	if model, err = prm.New(model.Header(), model.Weights(), nil); err != nil { // nobody trains it further: the optimiser's state, two thirds of it, can go
+		return err
+	}
+	checkpoint := filepath.Join(folder, "demo.prm")
+	if c.Out != "" {
+		checkpoint = c.Out
+	}
+	if err := prm.Save(checkpoint, model); err != nil {
+		return err
+	}
+
+	trained := time.Since(began)
+	e, err := engineOf(llm, generator.Instruction)
+	if err != nil {
+		return err
+	}
+	if err := e.Use(model); err != nil {
+		return err
+	}
+	bar := newProgress(std.err, "measure")
+	report, err := eval.Answers(ctx, e, toys(tasks.Test, uint64(c.Seed), c.Unseen), eval.Config{
+		Options:  decode.Options{N: c.N, Temperature: 0.8, TopP: 1, MaxTokens: 160, MaxSteps: 12, Aggregate: "min", Seed: c.Seed},
+		Parallel: 16, Progress: func(done, total int, problem string) { bar.report(done, total, problem) }})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(std.out, "\nToy world, %d unseen problems, PRM %s (trained in %.0f s, measured in %.0f s):\n\n%s\n",
+		c.Unseen, model.ID(), trained.Seconds(), (time.Since(began) - trained).Seconds(), report.Markdown())
+	if !c.Serve {
+		return nil
+	}
+	serve := serveCommand{Upstream: upstreamFlags{URL: builtinURL, Concurrency: 16, Timeout: time.Minute}, PRM: modelFlags{Checkpoint: checkpoint}, Listen: c.Listen,
+		Decode:   decodeFlags{N: c.N, Temperature: 0.8, TopP: 1, MaxTokens: 160, MaxSteps: 12, Aggregate: "min"},
+		Strategy: "auto", Instruction: generator.Instruction, MaxSearches: 4, SearchTimeout: time.Minute}
+	return serve.Run(ctx, std)
+}
+
+// anecdote shows a corrupted step that round 1's PRM took for correct and the last one doesn't.
+func (c *demoCommand) anecdote(ctx context.Context, llm adapters.LLM, folder string, std streams) error {
+	if c.Rounds < 2 {
+		return nil
+	}
+	steps, err := generator.ReadLabelled(filepath.Join(folder, stepsFile))
+	if err != nil {
+		return err
+	}
+	e, err := engineOf(llm, "")
+	if err != nil {
+		return err
+	}
+	score := func(round int, l generator.Labelled) (float64, error) {
+		m, err := prm.Load(engine.RoundPath(folder, round))
+		if err != nil {
+			return 0, err
+		}
+		if err := e.Use(m); err != nil {
+			return 0, err
+		}
+		scores, err := e.Score(ctx, l.Trace(), nil)
+		if err != nil {
+			return 0, err
+		}
+		return scores[len(scores)-1].Step, nil
+	}
+	var best generator.Labelled
+	var before, after float64
+	for _, l := range steps {
+		if l.Source != generator.Attack || l.Step != generator.Wrong || l.Round != 1 || !l.HeldOut {
+			continue
+		}
+		first, err := score(0, l)
+		if err != nil {
+			return err
+		}
+		last, err := score(c.Rounds-1, l)
+		if err != nil {
+			return err
+		}
+		if first-last > before-after {
+			best, before, after = l, first, last
+		}
+	}
+	if best.ID == "" {
+		return nil
+	}
+	fmt.Fprintf(std.out, "\nAn attack of round 1 on a problem kept out of training: %q (%s).\n  %s\n"+
+		"  The first PRM gave it %.2f to be correct, the last one gives it %.2f.\n", best.Text, best.Strategy, best.Prefix.Problem.Question, before, after)
+	return nil
+}
