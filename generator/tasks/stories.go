@@ -12,11 +12,11 @@ type story func(b *teller, depth int) string
 var stories = map[string]story{
 	"stock": stock, "comparison": comparison, "ages": ages, "shop": shop, "work": work, "sharing": sharing,
 	"crowd": crowd, "time": times, "trip": trip, "measure": measure,
-	"reading": reading, "garden": garden,
+	"harvest": harvest, "market": market,
 }
 
 // held lists the families that are never trained on.
-var held = []string{"garden", "reading"}
+var held = []string{"harvest", "market"}
 
 // familyNames lists the families that are held out of training, or the others, in a fixed order.
 func familyNames(heldOut bool) []string {
@@ -560,69 +560,36 @@ func measure(b *teller, depth int) string {
 	return "How many " + u.small + " is that in the end?"
 }
 
-// reading is held out of training: pages and days.
-func reading(b *teller, depth int) string {
-	pages, days := b.in(4, 30), b.in(2, 9)
-	b.fact([]int{pages, days}, "{a} read %d pages every day for %d days.", "For %[2]d days {a} read %[1]d pages a day.")
-	now := b.step(calc(pages, "*", days), "In that time {a} read %s pages.", "That is %s pages.")
+// harvest is held out of training: things as in stock, of which parts are kept by percent as money is.
+func harvest(b *teller, depth int) string {
+	now := b.start()
+	percent := false
 	for b.left(depth) > 0 {
-		switch b.in(1, 5) {
-		case 1:
-			k := b.in(3, 40)
-			b.fact([]int{k}, "Then {a} read %d pages more.", "On the last day {a} read %d extra pages.")
-			now = b.step(calc(now, "+", k), "In total {a} read %s pages.", "With that it is %s pages.")
-		case 2:
-			k := b.in(2, 3)
-			b.fact(nil, "{b} read "+timesWords[k]+" as many pages, and only that counts now.")
-			now = b.step(calc(now, "*", k), "{b} read %s pages.", "For {b} it is %s pages.")
-		case 3:
-			n, k := b.in(2, 6), b.in(2, 12)
-			b.fact([]int{n, k}, "{b} takes away %d of the books, each of %d pages.")
-			x := b.step(calc(n, "*", k), "The lost part is %s pages.", "What is gone is %s pages.")
-			now = b.step(calc(now, "-", x), "That leaves %s pages.", "Then there are %s pages.")
-		case 4:
-			if b.left(depth) > 1 {
-				continue
-			}
-			all := now + b.in(10, 90)
-			b.fact([]int{all}, "All the books together have %d pages.")
-			b.step(calc(all, "-", now), "There are %s pages left.", "That leaves %s pages.")
-			return "How many pages are left?"
-		default:
-			b.fact(nil, "Half of the pages get lost, and only the rest counts now.")
-			now = b.step(calc(now, "/", 2), "Half of it is %s pages.", "That leaves %s pages.")
+		if !percent && b.left(depth) == 1 || b.chance(3) {
+			p := []int{10, 20, 25, 50, 75}[b.rng.IntN(5)]
+			b.fact([]int{p}, "{a} keeps %d %% of the {things}.", "{a} saves %d %% of the {things}.")
+			now = b.step(calc(now, "*", p, "/", 100), "{a} keeps %s {things}.", "That leaves {a} with %s {things}.")
+			percent = true
+			continue
 		}
+		now = b.change(now)
 	}
-	return "How many pages is that in the end?"
+	return b.words(b.pick("How many {things} does {a} have now?", "How many {things} are left for {a} at the end?"))
 }
 
-// garden is held out of training: rows, plants and what they bring.
-func garden(b *teller, depth int) string {
-	rows, each := b.in(3, 12), b.in(3, 20)
-	b.fact([]int{rows, each}, "In the garden of {a} there are %d rows of %d plants.", "{a} has a garden with %d rows, and each holds %d plants.")
-	now := b.step(calc(rows, "*", each), "In the garden there are %s plants.", "That makes %s plants.")
-	for b.left(depth) > 1 {
-		switch b.in(1, 4) {
-		case 1:
-			b.fact(nil, "Half of the plants are lost.", "{a} sells half of the plants.")
-			now = b.step(calc(now, "/", 2), "Half of them are left: %s plants.", "That leaves %s plants.")
-		case 2:
-			k := b.in(2, 30)
-			b.fact([]int{k}, "Then {a} buys %d more plants.", "{b} brings %d plants.")
-			now = b.step(calc(now, "+", k), "Then there are %s plants.", "With them there are %s plants.")
-		case 3:
-			p := []int{10, 20, 25, 50}[b.rng.IntN(4)]
-			b.fact([]int{p}, "%d %% of the plants are broken.", "Then %d %% of the plants get lost.")
-			x := b.step(calc(now, "*", p, "/", 100), "That takes away %s plants.", "The number of lost plants is %s.")
-			now = b.step(calc(now, "-", x), "That leaves %s plants.", "Then there are %s plants.")
-		default:
-			k := b.in(2, 20)
-			b.fact([]int{k}, "%d of the plants are broken.", "{a} gives %d plants to {b}.")
-			now = b.step(calc(now, "-", k), "That leaves %s plants.", "Then there are %s plants.")
-		}
+// market is held out of training: things are sold as others are bought in a shop, and the money goes as wages do.
+func market(b *teller, depth int) string {
+	goods := b.rng.Perm(len(things))
+	var parts []int
+	for i := range min(b.in(1, 2), depth) {
+		n, price := b.in(2, 12), b.in(2, 15)
+		item := things[goods[i]]
+		b.fact([]int{n, price}, "{a} sells %d "+item+" for %d dollars each.", "{a} sells %d "+item+" at %d dollars apiece.")
+		parts = append(parts, b.step(calc(n, "*", price), "For the "+item+" {a} gets %s dollars.", "The price of the "+item+" is %s dollars."))
 	}
-	k := b.in(2, 6)
-	b.fact([]int{k}, "Each of the plants has %d flowers.", "On each of the plants there are %d flowers.")
-	b.step(calc(now, "*", k), "Together they have %s flowers.", "That makes %s flowers.")
-	return "How many flowers are there?"
+	now := parts[0]
+	if len(parts) > 1 {
+		now = b.step(sum(parts), "Together that is %s dollars.", "In total {a} earns %s dollars.")
+	}
+	return b.money(now, depth)
 }
