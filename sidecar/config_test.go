@@ -165,6 +165,7 @@ func TestRun(t *testing.T) {
 	}
 	broken := write("broken.jsonl", `{"question":"q","answer":"#### 1"}`+"\n{oops\n")
 	good := write("good.jsonl", `{"question":"q","answer":"1 + 1 = <<1+1=2>>2\\n#### 2"}`+"\n")
+	measured := write("measured.json", `{"problems":["p"],"rows":[{"method":"majority-2","outcomes":[{"correct":1}]}]}`)
 	const bench = `{"id":"a","problem":"How many?","steps":["3 + 4 = 7","7 + 1 = 9"],"label":1}` + "\n" + `{"id":"b","problem":"How many?","steps":["3 + 4 = 7"],"label":-1}` + "\n"
 	for _, test := range []struct {
 		args, in  string
@@ -207,6 +208,9 @@ func TestRun(t *testing.T) {
 		{args: "oracle equal", in: `{"gold":"a cat","pred":"one cat"}`, out: `{"equal":null,`},
 		{args: "oracle equal", in: `{"gold":"[1,2]","pred":"[1,2)"}`, out: `{"equal":false,`},
 		{args: "oracle equal", in: `{"gold":"1"}`, code: 2, errs: `standard input:1: want the texts`},
+		{args: "compare " + measured + " " + measured, out: "| majority-2 |"},
+		{args: "compare " + measured + " " + good, code: 2, errs: "same problems"},
+		{args: "compare " + measured + " " + broken, code: 2, errs: "eval --json"},
 		{args: "oracle audit --problems " + good, out: "| as they stand | 1 |"},
 	} {
 		var out, errs bytes.Buffer

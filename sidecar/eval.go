@@ -132,6 +132,6 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 			eval.Report
 		}{caps.Model, id, filepath.Base(c.Problems), c.Decode.Aggregate, report})
 	}
-	_, err = fmt.Fprintf(std.out, "%s on %s, checkpoint %s, scores aggregated by %s\n\n%s", caps.Model, filepath.Base(c.Problems), id, c.Decode.Aggregate, report.Markdown())
+	_, err = fmt.Fprintf(std.out, "%s on %s, checkpoint %s, scores aggregated by %s\n\n%s", titled(caps), filepath.Base(c.Problems), id, c.Decode.Aggregate, report.Markdown())
 	return err
 }

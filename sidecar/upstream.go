@@ -203,6 +203,14 @@ func (u *upstreamFlags) name() string {
 	return fmt.Sprintf("%s (%s, %s)", u.URL, u.Dialect, u.Model)
 }
 
+// titled is how a model is called in a table that people read.
+func titled(caps adapters.Capabilities) string {
+	if caps.Server == builtinURL {
+		return "Toy world: " + builtin.Title
+	}
+	return caps.Model
+}
+
 // recordFlags say where answers are kept.
 type recordFlags struct {
 	Record string `help:"Keep every answer of the LLM in this file: run the same command again and it goes on where it was cut off." placeholder:"FILE" type:"path"`
