@@ -10,11 +10,11 @@ import (
 	"aprm/prm/step"
 )
 
-// Conversations yields what the i-th problem of training teaches a model: its solution and, for some problems, one step's
+// Conversations yields what a problem of the train split, but of none of Generate's sequences, teaches a model: its solution and, for some problems, one step's
 // corruption or rewording, asked for as the generator asks ([generator.Compact]), or a sum without a story. The last message
 // of each is the answer to learn.
 func Conversations(seed uint64, i int) [][]adapters.Message {
-	p := Generate(Train, seed, i)
+	p := generate(Train, "corpus", seed, i)
 	rng := rand.New(rand.NewPCG(seed, hash("conversation", p.ID)))
 	worked := strings.Join(p.Worked(), "\n")
 	all := [][]adapters.Message{{

@@ -48,20 +48,7 @@ func (p Problem) Judge(solution string) Mistake {
 			open = slices.Delete(open, i, i+1)
 			continue
 		}
-		if len(open) == 0 {
-			return Other // goes on behind the end
-		}
-		want := open[0].expr
-		switch {
-		case slices.Equal(e.ops, want.ops) && e.shares(want):
-			return Operand
-		case sameNumbers(e.terms, want.terms):
-			return Operation
-		}
-		if slices.ContainsFunc(open[1:], func(s Step) bool { return slices.Equal(e.ops, s.expr.ops) && e.shares(s.expr) }) {
-			return Missed // already at a later step, on what an earlier one should have given
-		}
-		return Other
+		return compare(e, open)
 	}
 	if !ok {
 		return Unread
@@ -72,7 +59,31 @@ func (p Problem) Judge(solution string) Mistake {
 	return Other
 }
 
-// equation reads the last "a + b = c" of a line.
+// compare says how an expression that is none of the open steps' differs from the one it was meant to be: one on the same
+// numbers, or else the one with the same operations and most numbers in common.
+func compare(e expr, open []Step) Mistake {
+	var meant *Step
+	best := 0
+	for i, s := range open {
+		if sameNumbers(e.terms, s.expr.terms) {
+			return Operation
+		}
+		if common := e.common(s.expr); common > best && slices.Equal(e.ops, s.expr.ops) {
+			meant, best = &open[i], common
+		}
+	}
+	if meant == nil {
+		return Other
+	}
+	for _, s := range open {
+		if slices.Contains(meant.expr.terms, s.Value) && !slices.Contains(e.terms, s.Value) {
+			return Missed // already at a step that takes what this one should have given
+		}
+	}
+	return Operand
+}
+
+// equation reads the first "a + b = c" of a line.
 func equation(line string) (e expr, value int, ok bool) {
 	fields := strings.Fields(line)
 	at := slices.Index(fields, "=")
@@ -106,15 +117,18 @@ func (e expr) same(f expr) bool {
 	if slices.Equal(e.terms, f.terms) && slices.Equal(e.ops, f.ops) {
 		return true
 	}
-	all := func(ops []byte) bool {
-		return len(ops) > 0 && (ops[0] == '+' || ops[0] == '*') && !slices.ContainsFunc(ops, func(op byte) bool { return op != ops[0] })
-	}
-	return slices.Equal(e.ops, f.ops) && all(e.ops) && sameNumbers(e.terms, f.terms)
+	return slices.Equal(e.ops, f.ops) && e.commutes() && sameNumbers(e.terms, f.terms)
 }
 
-// shares reports whether two expressions have a term in common.
-func (e expr) shares(f expr) bool {
-	return slices.ContainsFunc(e.terms, func(t int) bool { return slices.Contains(f.terms, t) })
+// common counts the terms that two expressions have in common.
+func (e expr) common(f expr) int {
+	n := 0
+	for _, t := range e.terms {
+		if slices.Contains(f.terms, t) {
+			n++
+		}
+	}
+	return n
 }
 
 // sameNumbers reports whether two lists hold the same numbers.

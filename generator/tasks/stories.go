@@ -1,9 +1,9 @@
 package tasks
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // story tells of one kind of problem: it adds facts and steps to the teller and returns the question.
@@ -110,10 +110,10 @@ type relation struct {
 // comparison asks for amounts that are told by one another, in any order; some may not matter.
 func comparison(b *teller, depth int) string {
 	return b.web(depth, wordsOfWeb{
-		base: "%[1]s has %[3]d {things}.", more: "%[1]s has %[3]d more {things} than %[2]s.", less: "%[1]s has %[3]d fewer {things} than %[2]s.",
-		times: "%[1]s has %[4]s as many {things} as %[2]s.", half: "%[1]s has half as many {things} as %[2]s.",
-		one: "How many {things} does %s have?", all: "How many {things} do %s have together?", gap: "How many more {things} does %s have than %s?",
-		has: []string{"%s has %%s {things}.", "So %s has %%s {things}.", "For %s that makes %%s {things}."}, together: []string{"Together they have %s {things}.", "In total there are %s {things}."},
+		base: "{x} has %d {things}.", more: "{x} has %d more {things} than {y}.", less: "{x} has %d fewer {things} than {y}.",
+		times: "{x} has {times} as many {things} as {y}.", half: "{x} has half as many {things} as {y}.",
+		one: "How many {things} does {x} have?", all: "How many {things} do {x} have together?", gap: "How many more {things} does {x} have than {y}?",
+		has: []string{"{x} has %s {things}.", "So {x} has %s {things}.", "For {x} that makes %s {things}."}, together: []string{"Together they have %s {things}.", "In total there are %s {things}."},
 		apart: []string{"The difference is %s {things}.", "That is %s more {things}."},
 		low:   4, high: 60,
 	})
@@ -122,22 +122,28 @@ func comparison(b *teller, depth int) string {
 // ages does the same with years.
 func ages(b *teller, depth int) string {
 	return b.web(depth, wordsOfWeb{
-		base: "%[1]s is %[3]d years old.", more: "%[1]s is %[3]d years older than %[2]s.", less: "%[1]s is %[3]d years younger than %[2]s.",
-		times: "%[1]s is %[4]s as old as %[2]s.", half: "%[1]s is half as old as %[2]s.",
-		one: "How old is %s?", all: "How old are %s together?", gap: "How many years older is %s than %s?",
-		has: []string{"%s is %%s years old.", "So %s is %%s years old.", "The age of %s is %%s."}, together: []string{"Together they are %s years old.", "The sum of the ages is %s."},
+		base: "{x} is %d years old.", more: "{x} is %d years older than {y}.", less: "{x} is %d years younger than {y}.",
+		times: "{x} is {times} as old as {y}.", half: "{x} is half as old as {y}.",
+		one: "How old is {x}?", all: "How old are {x} together?", gap: "How many years older is {x} than {y}?",
+		has: []string{"{x} is %s years old.", "So {x} is %s years old.", "The age of {x} is %s."}, together: []string{"Together they are %s years old.", "The sum of the ages is %s."},
 		apart: []string{"The difference is %s years.", "That is %s years more."},
 		low:   4, high: 30,
 		later: true,
 	})
 }
 
+// wordsOfWeb are the sentences of a web: {x} and {y} are people, {times} is how many times.
 type wordsOfWeb struct {
 	base, more, less, times, half string
 	one, all, gap                 string
 	has, together, apart          []string
 	low, high                     int
 	later                         bool // time may pass
+}
+
+// of fills in {x}, and the pairs of placeholder and text that follow.
+func of(sentence, x string, pairs ...string) string {
+	return strings.NewReplacer(append([]string{"{x}", x}, pairs...)...).Replace(sentence)
 }
 
 func (b *teller) web(depth int, w wordsOfWeb) string {
@@ -147,7 +153,7 @@ func (b *teller) web(depth int, w wordsOfWeb) string {
 		who := b.people[i]
 		if i == 0 {
 			v := b.in(w.low, w.high)
-			rel[i] = relation{of: -1, value: v, fact: b.sentence([]int{v}, fmt.Sprintf(w.base, who, "", v))}
+			rel[i] = relation{of: -1, value: v, fact: b.sentence([]int{v}, of(w.base, who))}
 			continue
 		}
 		j := b.in(max(0, i-2), i-1)
@@ -156,15 +162,15 @@ func (b *teller) web(depth int, w wordsOfWeb) string {
 		switch b.in(1, 6) {
 		case 1, 2:
 			k := b.in(2, 20)
-			r.expr, r.fact = calc(v, "+", k), b.sentence([]int{k}, fmt.Sprintf(w.more, who, other, k))
+			r.expr, r.fact = calc(v, "+", k), b.sentence([]int{k}, of(w.more, who, "{y}", other))
 		case 3, 4:
 			k := b.in(2, 20)
-			r.expr, r.fact = calc(v, "-", k), b.sentence([]int{k}, fmt.Sprintf(w.less, who, other, k))
+			r.expr, r.fact = calc(v, "-", k), b.sentence([]int{k}, of(w.less, who, "{y}", other))
 		case 5:
 			k := b.in(2, 4)
-			r.expr, r.fact = calc(v, "*", k), b.words(fmt.Sprintf(w.times, who, other, 0, timesWords[k]))
+			r.expr, r.fact = calc(v, "*", k), b.words(of(w.times, who, "{y}", other, "{times}", timesWords[k]))
 		default:
-			r.expr, r.fact = calc(v, "/", 2), b.words(fmt.Sprintf(w.half, who, other))
+			r.expr, r.fact = calc(v, "/", 2), b.words(of(w.half, who, "{y}", other))
 		}
 		var ok bool
 		if r.value, ok = r.expr.value(); !ok || r.value > 300 {
@@ -189,7 +195,7 @@ func (b *teller) web(depth int, w wordsOfWeb) string {
 		done = append(done, i)
 		ways := make([]string, len(w.has))
 		for k, h := range w.has {
-			ways[k] = fmt.Sprintf(h, b.people[i])
+			ways[k] = of(h, b.people[i])
 		}
 		b.step(rel[i].expr, ways...)
 	}
@@ -218,7 +224,7 @@ func (b *teller) web(depth int, w wordsOfWeb) string {
 			names += b.people[k]
 		}
 		b.step(sum(values), w.together...)
-		return b.words(fmt.Sprintf(w.all, names))
+		return b.words(of(w.all, names))
 	case 2:
 		x, y := last, b.in(0, n-2)
 		if rel[x].value < rel[y].value {
@@ -227,7 +233,7 @@ func (b *teller) web(depth int, w wordsOfWeb) string {
 		work(min(x, y))
 		work(max(x, y))
 		b.step(calc(rel[x].value, "-", rel[y].value), w.apart...)
-		return b.words(fmt.Sprintf(w.gap, b.people[x], b.people[y]))
+		return b.words(of(w.gap, b.people[x], "{y}", b.people[y]))
 	case 3:
 		if w.later {
 			work(last)
@@ -237,7 +243,7 @@ func (b *teller) web(depth int, w wordsOfWeb) string {
 		}
 	}
 	work(last)
-	return b.words(fmt.Sprintf(w.one, b.people[last]))
+	return b.words(of(w.one, b.people[last]))
 }
 
 // shop adds up what is bought, and what is paid.
@@ -424,7 +430,7 @@ func crowd(b *teller, depth int) string {
 
 // times adds up minutes and hours.
 func times(b *teller, depth int) string {
-	hours, minutes := b.in(2, 6), b.in(2, 11)*5
+	hours, minutes := b.in(2, 9), b.in(2, 58)
 	what := b.pick("film", "concert", "game", "class", "party")
 	b.fact([]int{hours, minutes}, "The "+what+" takes %d hours and %d minutes.", "A "+what+" of %d hours and %d minutes begins.")
 	now := b.step(calc(hours, "*", 60), "The hours are %s minutes.", "In minutes the hours are %s.", "That is %s minutes for the hours.")
@@ -574,6 +580,7 @@ func harvest(b *teller, depth int) string {
 		}
 		now = b.change(now)
 	}
+	b.failed = b.failed || !percent // or it would be one of stock's
 	return b.words(b.pick("How many {things} does {a} have now?", "How many {things} are left for {a} at the end?"))
 }
 

@@ -40,8 +40,9 @@ func (p Problem) Worked() []string {
 	return texts
 }
 
-// Split names a set of problems. No problem is in two of them, whatever the seeds: a hash of family and numbers, not of
-// names or wording, assigns each to train, dev or test, and the others have families or depths that train lacks.
+// Split names a set of problems. No problem is in two of them, whatever the seeds: a hash of the family and of the solution's
+// equations, not of names, wording or what doesn't matter, assigns each to train, dev or test, and the others have families or
+// depths that train lacks.
 type Split string
 
 const (
@@ -58,6 +59,11 @@ func Splits() []Split { return []Split{Train, Dev, Test, Deep, Families} }
 // Generate returns the i-th problem of a split's sequence with this seed. Equal arguments give equal problems. A split that
 // isn't one of Splits is a mistake of the caller's and panics.
 func Generate(split Split, seed uint64, i int) Problem {
+	return generate(split, string(split), seed, i)
+}
+
+// generate draws from a stream of its own: what a model is trained on is no other sequence's, though of the train split.
+func generate(split Split, stream string, seed uint64, i int) Problem {
 	names := familyNames(split == Families)
 	low, high := 2, 6
 	if split == Deep {
@@ -66,14 +72,14 @@ func Generate(split Split, seed uint64, i int) Problem {
 	if !slices.Contains(Splits(), split) {
 		panic("tasks: unknown split " + strconv.Quote(string(split)))
 	}
-	rng := rand.New(rand.NewPCG(seed, hash(string(split), strconv.Itoa(i))))
+	rng := rand.New(rand.NewPCG(seed, hash(stream, strconv.Itoa(i))))
 	name, depth := names[rng.IntN(len(names))], low+rng.IntN(high-low+1)
 	for {
 		p, ok := tell(rng, name, depth)
 		if !ok || (split == Train || split == Dev || split == Test) && side(p) != split {
 			continue
 		}
-		p.ID = fmt.Sprintf("toy-%s-%d-%d", split, seed, i)
+		p.ID = fmt.Sprintf("toy-%s-%d-%d", stream, seed, i)
 		return p
 	}
 }
@@ -83,9 +89,16 @@ func FamilyNames() []string { return append(familyNames(false), familyNames(true
 
 // side says to which of train, dev and test a problem of their kind belongs.
 func side(p Problem) Split {
-	numbers := slices.Clone(p.given)
-	slices.Sort(numbers)
-	switch hash(p.Family, fmt.Sprint(numbers)) % 10 {
+	parts := make([]string, len(p.Steps))
+	for i, s := range p.Steps {
+		e := s.expr.clone()
+		if e.commutes() {
+			slices.Sort(e.terms)
+		}
+		parts[i] = e.String()
+	}
+	slices.Sort(parts)
+	switch hash(append(parts, p.Family)...) % 10 {
 	case 8:
 		return Dev
 	case 9:
@@ -173,6 +186,11 @@ func (e expr) String() string {
 		fmt.Fprintf(&s, " %c %d", op, e.terms[i+1])
 	}
 	return s.String()
+}
+
+// commutes reports whether the terms may come in any order.
+func (e expr) commutes() bool {
+	return len(e.ops) > 0 && (e.ops[0] == '+' || e.ops[0] == '*') && !slices.ContainsFunc(e.ops, func(op byte) bool { return op != e.ops[0] })
 }
 
 func (e expr) clone() expr { return expr{slices.Clone(e.terms), slices.Clone(e.ops)} }

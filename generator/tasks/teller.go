@@ -10,7 +10,7 @@ import (
 type teller struct {
 	rng    *rand.Rand
 	people []string
-	names  *strings.Replacer // {a}, {b}, {c}: people; {things}: what it is about
+	names  *strings.Replacer // {a}, {b}, {c}: people; {d}: one that no story has; {things}: what it is about
 	facts  []string
 	given  []int
 	steps  []Step
@@ -22,10 +22,10 @@ const most = 999
 func newTeller(rng *rand.Rand) *teller {
 	b := &teller{rng: rng}
 	thing := things[rng.IntN(len(things))]
-	for _, i := range rng.Perm(len(people))[:8] {
+	for _, i := range rng.Perm(len(people))[:9] {
 		b.people = append(b.people, people[i])
 	}
-	b.names = strings.NewReplacer("{a}", b.people[0], "{b}", b.people[1], "{c}", b.people[2], "{things}", thing)
+	b.names = strings.NewReplacer("{a}", b.people[0], "{b}", b.people[1], "{c}", b.people[2], "{d}", b.people[8], "{things}", thing)
 	return b
 }
 
@@ -97,8 +97,8 @@ func (b *teller) left(depth int) int {
 
 // distract puts in a sentence whose number has nothing to do with the question.
 func (b *teller) distract() {
-	s := b.sentence([]int{b.in(2, 40)}, "{c} is %d years old.", "It is %d degrees outside.", "{c} lives %d miles away.", "The town has %d streets.",
-		"{c} has %d cousins.", "The shop opened %d years ago.", "{c} read %d pages in the garden.", "There are %d rows of flowers and plants near the house.")
+	s := b.sentence([]int{b.in(2, 40)}, "{d} is %d years old.", "It is %d degrees outside.", "{d} lives %d miles away.", "The town has %d streets.",
+		"{d} has %d cousins.", "The shop opened %d years ago.", "{d} read %d pages in the garden.", "There are %d rows of flowers and plants near the house.")
 	at := b.rng.IntN(len(b.facts) + 1)
 	b.facts = append(b.facts[:at], append([]string{s}, b.facts[at:]...)...)
 }
