@@ -125,6 +125,7 @@ const (
 // Capabilities is what a probe of the endpoint found, not what its documentation says.
 type Capabilities struct {
 	Model       string // the model asked
+	Weights     string `json:",omitempty"` // tells these weights from others of that name; "" where nothing does
 	Server      string // what kind of server it takes itself for, "" when it doesn't say
 	Streaming   bool
 	N           bool // several completions a request; else the adapter fans out
@@ -137,6 +138,14 @@ type Capabilities struct {
 	Prefill     Prefill
 	Compact     bool `json:",omitempty"` // was trained on the adversary's requests in their short form, generator.Compact
 	Hidden      HiddenCapabilities
+}
+
+// Identity names the model and, where they are known, its very weights: what hidden states, and a PRM that reads them, belong to.
+func (c Capabilities) Identity() string {
+	if c.Weights == "" {
+		return c.Model
+	}
+	return c.Model + "@" + c.Weights
 }
 
 // HiddenCapabilities is the part of Capabilities about hidden states.

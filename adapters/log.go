@@ -6,6 +6,7 @@ import "log/slog"
 func (c Capabilities) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.String("model", c.Model),
+		slog.String("weights", c.Weights),
 		slog.String("server", c.Server),
 		slog.Bool("streaming", c.Streaming),
 		slog.Bool("n", c.N),

@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
+	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -12,6 +15,7 @@ import (
 	"aprm/generator"
 	"aprm/generator/tasks"
 	"aprm/prm"
+	"aprm/prm/metric"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/engine"
 	"aprm/sidecar/eval"
@@ -35,17 +39,26 @@ It plays the adversarial game, measures on unseen problems and serves the result
 they cost, not what your model would gain.`
 }
 
+// Validate is called before Run.
+func (c *demoCommand) Validate() error {
+	return errors.Join(atLeast(1, "--rounds", c.Rounds), atLeast(1, "--per-round", c.PerRound), atLeast(1, "--attacks", c.Attacks),
+		atLeast(1, "--unseen", c.Unseen), atLeast(1, "--n", c.N))
+}
+
 func (c *demoCommand) Run(ctx context.Context, std streams) error {
 	began := time.Now()
 	llm, err := embedded()
 	if err != nil {
 		return err
 	}
+	if err := c.ready(); err != nil {
+		return err
+	}
 	folder, err := os.MkdirTemp("", "sidecar-demo-")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(folder)
+	defer func() { logClose(os.RemoveAll(folder)) }()
 
 	fmt.Fprintf(std.out, "The toy world: %s and word problems from a seed.\n\n"+
 		"Training a PRM: each round the model solves %d problems, then is asked to spoil %d correct steps; an oracle says what is wrong; both learn.\n",
@@ -55,9 +68,9 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 	model, err := game.play(ctx, llm, toys(tasks.Train, uint64(c.Seed), c.Rounds*c.PerRound), folder, 16, std,
 		func(r generator.Report) string {
 			t, h := r.Total, r.HeldOut
-			return fmt.Sprintf("  round %d: %d of %d attacks are truly wrong; the PRM takes %.0f %% of these for correct. Then it learns, and on problems kept out of\n"+
-				"           training finds %.0f %% of the attacks and %.0f %% of the model's own errors that the oracle is sure of, with %.0f %% false alarms.",
-				r.Round+1, t.Wrong, t.Asked, 100*t.Fooled, 100*h.DetectSyn, 100*h.DetectNat, 100*h.FalseAlarm)
+			return fmt.Sprintf("  round %d: %d of %d attacks are truly wrong; the PRM takes %s of these for correct. Then it learns, and on problems kept out of\n"+
+				"           training finds %s of the attacks and %s of the model's own errors that the oracle is sure of, with %s false alarms.",
+				r.Round+1, t.Wrong, t.Asked, percent(t.Fooled), percent(h.DetectSyn), percent(h.DetectNat), percent(h.FalseAlarm))
 		})
 	if err != nil {
 		return err
@@ -102,7 +115,32 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 	return serve.Run(ctx, std)
 }
 
-// anecdote shows a corrupted step that round 1's PRM took for correct and the last one doesn't.
+// percent is a share, where there is one.
+func percent(f metric.Figure) string {
+	if math.IsNaN(float64(f)) {
+		return "– %"
+	}
+	return fmt.Sprintf("%.0f %%", 100*f)
+}
+
+// ready says before the work what would spoil its end.
+func (c *demoCommand) ready() error {
+	if c.Out != "" {
+		if err := os.MkdirAll(filepath.Dir(c.Out), 0o755); err != nil {
+			return badInput{fmt.Errorf("--out: %w", err)}
+		}
+	}
+	if !c.Serve {
+		return nil
+	}
+	ln, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return badInput{fmt.Errorf("--listen: %w; choose another address, or --no-serve", err)}
+	}
+	return ln.Close()
+}
+
+// anecdote shows, of the corrupted steps that the first PRM to see them took for correct, the one that the last is surest is wrong.
 func (c *demoCommand) anecdote(ctx context.Context, llm adapters.LLM, folder string, std streams) error {
 	if c.Rounds < 2 {
 		return nil
@@ -115,6 +153,7 @@ func (c *demoCommand) anecdote(ctx context.Context, llm adapters.LLM, folder str
 	if err != nil {
 		return err
 	}
+	const seen = 1 // round 0 has no PRM to fool yet
 	score := func(round int, l generator.Labelled) (float64, error) {
 		m, err := prm.Load(engine.RoundPath(folder, round))
 		if err != nil {
@@ -132,10 +171,10 @@ func (c *demoCommand) anecdote(ctx context.Context, llm adapters.LLM, folder str
 	var best generator.Labelled
 	var before, after float64
 	for _, l := range steps {
-		if l.Source != generator.Attack || l.Step != generator.Wrong || l.Round != 1 || !l.HeldOut {
+		if l.Source != generator.Attack || l.Step != generator.Wrong || l.Round != seen || !l.HeldOut {
 			continue
 		}
-		first, err := score(0, l)
+		first, err := score(seen-1, l)
 		if err != nil {
 			return err
 		}
@@ -143,14 +182,14 @@ func (c *demoCommand) anecdote(ctx context.Context, llm adapters.LLM, folder str
 		if err != nil {
 			return err
 		}
-		if first-last > before-after {
+		if first > 0.5 && first-last > before-after {
 			best, before, after = l, first, last
 		}
 	}
 	if best.ID == "" {
 		return nil
 	}
-	fmt.Fprintf(std.out, "\nAn attack of round 1 on a problem kept out of training: %q (%s).\n  %s\n"+
-		"  The first PRM gave it %.2f to be correct, the last one gives it %.2f.\n", best.Text, best.Strategy, best.Prefix.Problem.Question, before, after)
+	fmt.Fprintf(std.out, "\nThe attack of round %d on a problem kept out of training of which the PRM has learned most: %q (%s).\n  %s\n"+
+		"  It gave this %.2f to be correct then, and gives it %.2f now.\n", seen+1, best.Text, best.Strategy, best.Prefix.Problem.Question, before, after)
 	return nil
 }

@@ -33,7 +33,7 @@ func TestDemo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if h := model.Header(); h.Model != "builtin" || h.Width == 0 {
+	if h := model.Header(); !strings.HasPrefix(h.Model, "builtin@") || h.Width == 0 {
 		t.Errorf("%+v", h)
 	}
 }

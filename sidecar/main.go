@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -95,7 +96,11 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	if err := parsed.Run(streams{in: in, out: out, err: errs}); err != nil {
 		if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-			fmt.Fprintln(errs, "sidecar: interrupted; what was finished is kept, the same command goes on from there")
+			if name, _, _ := strings.Cut(parsed.Command(), " "); name == "train" || name == "eval" {
+				fmt.Fprintln(errs, "sidecar: interrupted; what was finished is kept, the same command goes on from there")
+			} else {
+				fmt.Fprintln(errs, "sidecar: interrupted")
+			}
 			return 130
 		}
 		fmt.Fprintln(errs, "sidecar:", err)
@@ -105,6 +110,14 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 		return 1
 	}
 	return 0
+}
+
+// atLeast is the error of a flag below its least value.
+func atLeast(least int, flag string, value int) error {
+	if value >= least {
+		return nil
+	}
+	return fmt.Errorf("%s must be at least %d, is %d", flag, least, value)
 }
 
 // badInput marks an error as the fault of what was given: a flag, a setting, a file.

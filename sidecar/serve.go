@@ -30,9 +30,9 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 	if err := c.Upstream.resolve(ctx); err != nil {
 		return err
 	}
-	ctx, stop := context.WithCancel(ctx)
+	open, stop := context.WithCancel(context.WithoutCancel(ctx)) // longer than ctx: answers that have begun are finished
 	defer stop()
-	target, err := c.Upstream.listen(ctx)
+	target, err := c.Upstream.listen(open)
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,9 @@ is in another.
   sidecar train --upstream builtin --problems toy-train.jsonl --out toy.prm`
 }
 
+// Validate is called before Run.
+func (c *tasksCommand) Validate() error { return atLeast(0, "--n", c.N) }
+
 func (c *tasksCommand) Run(ctx context.Context, std streams) error {
 	if c.Corpus && tasks.Split(c.Split) != tasks.Train {
 		return badInput{fmt.Errorf("--corpus is of --split train only, not of %s", c.Split)}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync/atomic"
 
@@ -27,6 +29,11 @@ type toyCommand struct {
 func (c *toyCommand) Help() string {
 	return `Measures ` + builtin.Title + `: greedy accuracy, majority of N, pass@N, and what goes wrong first in the samples that are wrong, by family.
 Intervals are by bootstrap over problems.`
+}
+
+// Validate is called before Run.
+func (c *toyCommand) Validate() error {
+	return errors.Join(atLeast(1, "--problems", c.Problems), atLeast(1, "--n", c.N))
 }
 
 // attempt is what the model made of one problem.
@@ -103,7 +110,7 @@ type toyRow struct {
 	Majority metric.Interval                   `json:"majority"`
 	Pass     metric.Interval                   `json:"pass"`
 	Gap      metric.Interval                   `json:"pass_minus_majority"`
-	Mistakes map[tasks.Mistake]metric.Interval `json:"mistakes"` // shares of the wrong samples
+	Mistakes map[tasks.Mistake]metric.Interval `json:"mistakes"` // shares of the wrong samples; empty where none is wrong
 }
 
 func (c *toyCommand) write(std streams, attempts []attempt) error {
@@ -135,7 +142,11 @@ func (c *toyCommand) write(std streams, attempts []attempt) error {
 	for _, r := range rows {
 		fmt.Fprintf(&b, "| %s | %d | %s | %s | %s | %s |", r.Family, r.Problems, percent(r.Greedy), percent(r.Majority), percent(r.Pass), percent(r.Gap))
 		for _, m := range tasks.Mistakes() {
-			fmt.Fprintf(&b, " %.0f %% |", 100*r.Mistakes[m].Mean)
+			if share, ok := r.Mistakes[m]; ok {
+				fmt.Fprintf(&b, " %.0f %% |", 100*share.Mean)
+			} else {
+				b.WriteString(" – |")
+			}
 		}
 		b.WriteString("\n")
 	}
@@ -161,7 +172,7 @@ func (c *toyCommand) row(name string, attempts []attempt) toyRow {
 		Greedy: mean(func(a attempt) float64 { return a.greedy }), Majority: mean(func(a attempt) float64 { return a.majority }),
 		Pass: mean(func(a attempt) float64 { return a.any }), Gap: mean(func(a attempt) float64 { return a.any - a.majority })}
 	for _, m := range tasks.Mistakes() {
-		r.Mistakes[m] = metric.Bootstrap(c.Seed, len(attempts), draws, func(idx []int) float64 {
+		share := metric.Bootstrap(c.Seed, len(attempts), draws, func(idx []int) float64 {
 			kind, wrong := 0.0, 0.0
 			for _, i := range idx {
 				kind += attempts[i].mistakes[m]
@@ -169,6 +180,9 @@ func (c *toyCommand) row(name string, attempts []attempt) toyRow {
 			}
 			return kind / wrong
 		})
+		if !math.IsNaN(share.Mean) {
+			r.Mistakes[m] = share
+		}
 	}
 	return r
 }

@@ -50,6 +50,9 @@ func (u *upstreamFlags) resolve(ctx context.Context) error {
 			return err
 		}
 		caps, err := llm.Capabilities(ctx)
+		if err == nil && u.HiddenURL != "" {
+			err = badInput{fmt.Errorf("--upstream-hidden-url: %s gives its hidden states itself", builtin.Title)}
+		}
 		if err == nil && u.Model != "" && u.Model != caps.Model {
 			err = badInput{fmt.Errorf("--upstream-model: %s has no model %q", builtin.Title, u.Model)}
 		}

@@ -36,7 +36,7 @@ func New(weights []byte) (*LLM, error) {
 // Capabilities implements adapters.LLM; they are constant.
 func (l *LLM) Capabilities(context.Context) (adapters.Capabilities, error) {
 	return adapters.Capabilities{
-		Model: l.scheduler.model.Name, Server: "builtin",
+		Model: l.scheduler.model.Name, Weights: l.scheduler.model.digest, Server: "builtin",
 		Streaming: true, N: true, Stop: true, StopReason: true, Seed: true, LogProbs: true, TopLogProbs: true,
 		Prefill: adapters.PrefillContinued, Compact: true,
 		Hidden: adapters.HiddenCapabilities{Kind: adapters.HiddenTokens, Width: l.scheduler.model.Dim},

@@ -27,7 +27,10 @@ func TestCapabilities(t *testing.T) {
 	want := adapters.Capabilities{Model: "small", Server: "builtin", Streaming: true, N: true, Stop: true, StopReason: true, Seed: true,
 		LogProbs: true, TopLogProbs: true, Prefill: adapters.PrefillContinued, Compact: true,
 		Hidden: adapters.HiddenCapabilities{Kind: adapters.HiddenTokens, Width: 32}}
-	if err != nil || got != want {
+	if got.Weights == "" {
+		t.Error("no word of which weights these are")
+	}
+	if got.Weights = ""; err != nil || got != want {
 		t.Errorf("%+v, %v", got, err)
 	}
 }

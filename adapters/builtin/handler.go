@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sashabaranov/go-openai"
@@ -18,7 +19,8 @@ import (
 )
 
 // Handler serves the model by OpenAI's chat API, streaming and not, as far as a model without tools can: POST
-// /v1/chat/completions and GET /v1/models. What it lacks is refused, with the field at fault.
+// /v1/chat/completions and GET /v1/models. What it lacks is refused, with the field at fault. A request that names no temperature
+// gets the likeliest answer.
 func (l *LLM) Handler() http.Handler {
 	mux := http.NewServeMux()
 	name := l.scheduler.model.Name
@@ -36,7 +38,7 @@ func (l *LLM) Handler() http.Handler {
 const longest = 1 << 20
 
 func (l *LLM) chat(w http.ResponseWriter, r *http.Request) {
-	var in openai.ChatCompletionRequest
+	var in body
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, longest)).Decode(&in); err != nil {
 		refuse(w, http.StatusBadRequest, "", "the body is no chat request: "+err.Error())
 		return
@@ -46,7 +48,7 @@ func (l *LLM) chat(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, field, err.Error())
 		return
 	}
-	a := answer{id: "chatcmpl-" + strconv.FormatInt(time.Now().UnixNano(), 36), model: l.scheduler.model.Name, created: time.Now().Unix(), request: in}
+	a := answer{id: "chatcmpl-" + strconv.FormatInt(time.Now().UnixNano(), 36), model: l.scheduler.model.Name, created: time.Now().Unix(), request: in.ChatCompletionRequest}
 	if in.Stream {
 		l.stream(w, r, req, a)
 		return
@@ -68,17 +70,47 @@ func (l *LLM) chat(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, out)
 }
 
+// body is a chat request with what the library's type doesn't read as clients write it.
+type body struct {
+	openai.ChatCompletionRequest
+	Stop      texts           `json:"stop"`
+	Functions json.RawMessage `json:"functions"`
+}
+
+// texts is a list of texts, or one.
+type texts []string
+
+func (t *texts) UnmarshalJSON(data []byte) error {
+	var one string
+	if err := json.Unmarshal(data, &one); err == nil {
+		*t = texts{one}
+		return nil
+	}
+	return json.Unmarshal(data, (*[]string)(t))
+}
+
+// longestStop is how many bytes all stop strings together may have: they are looked for at each token.
+const longestStop = 1024
+
 // request translates a chat request; the error names the field at fault.
-func (l *LLM) request(in openai.ChatCompletionRequest) (req adapters.Request, field string, err error) {
+func (l *LLM) request(in body) (req adapters.Request, field string, err error) {
 	switch {
 	case in.Model != "" && in.Model != l.scheduler.model.Name:
 		return req, "model", fmt.Errorf("there is no model %q here, only %s", in.Model, l.scheduler.model.Name)
 	case len(in.Messages) == 0:
 		return req, "messages", errors.New("there is no message to answer")
-	case len(in.Tools) > 0:
+	case len(in.Tools) > 0 || len(in.Functions) > 0:
 		return req, "tools", errors.New(Title + " knows no tools")
 	case in.ResponseFormat != nil && in.ResponseFormat.Type != openai.ChatCompletionResponseFormatTypeText:
 		return req, "response_format", errors.New(Title + " writes plain text only")
+	case in.PresencePenalty != 0:
+		return req, "presence_penalty", errors.New(Title + " has none")
+	case in.FrequencyPenalty != 0:
+		return req, "frequency_penalty", errors.New(Title + " has none")
+	case len(in.LogitBias) > 0:
+		return req, "logit_bias", errors.New(Title + " has none")
+	case len(strings.Join(in.Stop, "")) > longestStop:
+		return req, "stop", fmt.Errorf("has over %d bytes", longestStop)
 	case in.N < 0 || in.N > slots:
 		return req, "n", fmt.Errorf("must be from 1 to %d", slots)
 	case in.Temperature < 0 || in.Temperature > 2:
@@ -89,7 +121,13 @@ func (l *LLM) request(in openai.ChatCompletionRequest) (req adapters.Request, fi
 		return req, "top_logprobs", errors.New("must be from 0 to 20")
 	}
 	//lint:ignore SA1019 most clients still say max_tokens
-	most := max(in.MaxCompletionTokens, in.MaxTokens)
+	most, field := in.MaxTokens, "max_tokens"
+	if in.MaxCompletionTokens != 0 {
+		most, field = in.MaxCompletionTokens, "max_completion_tokens"
+	}
+	if most < 0 {
+		return req, field, errors.New("must be above 0")
+	}
 	req = adapters.Request{N: in.N, Temperature: float64(in.Temperature), TopP: float64(in.TopP), Stop: in.Stop,
 		MaxTokens: most, LogProbs: in.LogProbs, TopLogProbs: in.TopLogProbs}
 	if in.Seed != nil {

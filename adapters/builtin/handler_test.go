@@ -76,8 +76,12 @@ func TestStreamIsTheAnswer(t *testing.T) {
 			if text[i] != choice.Message.Content || finish[i] != choice.FinishReason || text[i] != "" && roles[i] != "assistant" {
 				t.Errorf("stop %q: streamed %q (%s, %s), whole %q (%s)", stop, text[i], finish[i], roles[i], choice.Message.Content, choice.FinishReason)
 			}
-			if stop == nil && spelled[i] != text[i] {
-				t.Errorf("log-probabilities spell %q, the text is %q", spelled[i], text[i])
+			want := ""
+			for _, p := range choice.LogProbs.Content {
+				want += p.Token
+			}
+			if spelled[i] != want || !strings.HasPrefix(want, text[i]) {
+				t.Errorf("stop %q: streamed log-probabilities spell %q, those of the whole answer %q, its text is %q", stop, spelled[i], want, text[i])
 			}
 		}
 		if used == nil || *used != whole.Usage || used.TotalTokens != used.PromptTokens+used.CompletionTokens {
@@ -100,6 +104,13 @@ func TestRefusals(t *testing.T) {
 		`{"model":"gpt",` + hello + `}`: "model",
 		`{` + hello + `,"tools":[{"type":"function","function":{"name":"f"}}]}`: "tools",
 		`{` + hello + `,"response_format":{"type":"json_object"}}`:              "response_format",
+		`{` + hello + `,"functions":[{"name":"f"}]}`:                            "tools",
+		`{` + hello + `,"stop":7}`:                                              "",
+		`{` + hello + `,"stop":"` + strings.Repeat("x", 2000) + `"}`:            "stop",
+		`{` + hello + `,"max_tokens":-7}`:                                       "max_tokens",
+		`{` + hello + `,"presence_penalty":1}`:                                  "presence_penalty",
+		`{` + hello + `,"frequency_penalty":1}`:                                 "frequency_penalty",
+		`{` + hello + `,"logit_bias":{"7":3}}`:                                  "logit_bias",
 		`{` + hello + `,"n":1000}`:                                              "n",
 		`{` + hello + `,"temperature":3}`:                                       "temperature",
 		`{` + hello + `,"top_p":-1}`:                                            "top_p",
@@ -142,5 +153,35 @@ func TestModels(t *testing.T) {
 	list, err := client(t).ListModels(t.Context())
 	if err != nil || len(list.Models) != 1 || list.Models[0].ID != "small" {
 		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+// A stop string may stand alone, as OpenAI's clients may send it.
+func TestOneStop(t *testing.T) {
+	srv := httptest.NewServer(newLLM(t, small()).Handler())
+	t.Cleanup(srv.Close)
+	ask := func(stop string) string {
+		resp, err := http.Post(srv.URL+"/v1/chat/completions", "application/json",
+			strings.NewReader(`{"messages":[{"role":"user","content":"Hi"}],"max_tokens":20`+stop+`}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		var out openai.ChatCompletionResponse
+		if err := json.NewDecoder(resp.Body).Decode(&out); err != nil || len(out.Choices) != 1 {
+			t.Fatalf("%s: %+v, %v", resp.Status, out, err)
+		}
+		return out.Choices[0].Message.Content
+	}
+	whole := ask("")
+	if len(whole) < 4 {
+		t.Fatalf("%q is too short to be stopped", whole)
+	}
+	quoted, err := json.Marshal(whole[2:4])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, listed := ask(`,"stop":`+string(quoted)), ask(`,"stop":[`+string(quoted)+`]`); got != listed || len(got) >= len(whole) || !strings.HasPrefix(whole, got) {
+		t.Errorf("stop %s: %q, as a list %q, without %q", quoted, got, listed, whole)
 	}
 }

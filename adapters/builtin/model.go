@@ -10,6 +10,7 @@ import (
 // mean square norm and added to what it read; the embedding is also the output head. It is immutable.
 type model struct {
 	header
+	digest    string // of the file
 	embedding matrix // [vocab, dim]
 	blocks    []block
 	gain      []float32 // of the last norm

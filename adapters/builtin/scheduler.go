@@ -131,6 +131,9 @@ func (s *scheduler) tasks() []task {
 	}
 	for _, c := range s.calls {
 		if c.cache.n < len(c.prompt) {
+			if room <= 0 && c.generates() { // what is read takes memory: not before its turn
+				continue
+			}
 			if n := min(len(c.prompt)-c.cache.n, portion, tokens); n > 0 {
 				tasks = append(tasks, task{run: run{c.prompt[c.cache.n : c.cache.n+n], &c.cache}, call: c})
 				tokens -= n

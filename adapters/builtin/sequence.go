@@ -27,6 +27,7 @@ type sequence struct {
 	emit       func(event) // is told of text and tokens as they are final; nil for none
 	sentText   int
 	sentTokens int
+	spelled    int // bytes of text that the sent tokens spell
 
 	finish adapters.FinishReason // "" until it is
 	stop   string                // the stop string that ended it
@@ -68,24 +69,29 @@ func (s *sequence) next(logits, probs []float32) {
 	}
 }
 
-// tell hands on what is new and can't become part of a stop string any more.
+// tell hands on what is new and can't become part of a stop string any more, text and the tokens that spell it.
 func (s *sequence) tell() {
 	if s.emit == nil {
 		return
 	}
-	final, tokens := len(s.text), len(s.tokens)
+	final := len(s.text)
 	if !s.ended() && s.overlap > 0 {
 		final = max(s.sentText, final-s.overlap)
 		for final > s.sentText && !utf8.RuneStart(s.text[final]) {
 			final--
 		}
-		if final == s.sentText {
-			return
-		}
 	}
-	if final > s.sentText {
-		s.emit(event{s.index, s.text[s.sentText:final], s.tokens[s.sentTokens:tokens]})
-		s.sentText, s.sentTokens = final, tokens
+	first := s.sentTokens
+	for s.sentTokens < len(s.tokens) {
+		end := s.spelled + len(s.tokens[s.sentTokens].Text)
+		if end > final && (!s.ended() || s.spelled >= final) { // a token that the end cuts in two is the answer's
+			break
+		}
+		s.sentTokens, s.spelled = s.sentTokens+1, end
+	}
+	if final > s.sentText || s.sentTokens > first {
+		s.emit(event{s.index, s.text[s.sentText:final], s.tokens[first:s.sentTokens]})
+		s.sentText = final
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -91,7 +92,7 @@ func load(file []byte) (*model, *tokenizer, error) {
 	}
 
 	r := tensors{data: body[end:]}
-	m := &model{header: h, embedding: r.matrix(len(h.Vocab), h.Dim), blocks: make([]block, h.Layers)}
+	m := &model{header: h, digest: hex.EncodeToString(sum[:6]), embedding: r.matrix(len(h.Vocab), h.Dim), blocks: make([]block, h.Layers)}
 	for i := range m.blocks {
 		m.blocks[i] = block{
 			gain1: r.vector(h.Dim),

@@ -158,9 +158,9 @@ func (l *LLM) Capabilities(ctx context.Context) (adapters.Capabilities, error) {
 		return caps, err
 	}
 	if known != nil {
-		if known.Model != caps.Model || known.Hidden != caps.Hidden {
+		if known.Identity() != caps.Identity() || known.Hidden != caps.Hidden {
 			return caps, fmt.Errorf("%s holds answers of %s with hidden states %q of width %d, the endpoint serves %s with %q of width %d: "+
-				"use another file", l.path, known.Model, known.Hidden.Kind, known.Hidden.Width, caps.Model, caps.Hidden.Kind, caps.Hidden.Width)
+				"use another file", l.path, known.Identity(), known.Hidden.Kind, known.Hidden.Width, caps.Identity(), caps.Hidden.Kind, caps.Hidden.Width)
 		}
 		return *known, nil
 	}
@@ -207,7 +207,7 @@ func answer[T any](ctx context.Context, l *LLM, op string, ask any, live func() 
 	if err != nil {
 		return out, err
 	}
-	key, err := contentKey(op, caps.Model, ask)
+	key, err := contentKey(op, caps.Identity(), ask)
 	if err != nil {
 		return out, err
 	}

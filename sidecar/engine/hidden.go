@@ -40,7 +40,7 @@ func (e *Engine) hidden(ctx context.Context, llm adapters.LLM, t step.Trace, wan
 	if err != nil {
 		return nil, err
 	}
-	if k := caps.Hidden.Kind; (k != adapters.HiddenTokens && k != adapters.HiddenLast) || !wanted(caps.Model, caps.Hidden.Width) {
+	if k := caps.Hidden.Kind; (k != adapters.HiddenTokens && k != adapters.HiddenLast) || !wanted(caps.Identity(), caps.Hidden.Width) {
 		return nil, nil
 	}
 	text, spans := reading(t)
@@ -52,7 +52,7 @@ func (e *Engine) hidden(ctx context.Context, llm adapters.LLM, t step.Trace, wan
 		if span.Start == span.End {
 			continue // nothing but format: no state of its own
 		}
-		keys[i] = sha256.Sum256(fmt.Appendf(nil, "%s\x00%d\x00%s", caps.Model, span.Start, text[:span.End]))
+		keys[i] = sha256.Sum256(fmt.Appendf(nil, "%s\x00%d\x00%s", caps.Identity(), span.Start, text[:span.End]))
 		if s, ok := e.states.Get(keys[i]); ok {
 			states[i] = s
 			continue

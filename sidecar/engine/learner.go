@@ -101,7 +101,7 @@ func (l *Learner) Learn(ctx context.Context, round int, examples []generator.Lab
 	if err != nil {
 		return generator.LearnReport{}, err
 	}
-	options.Model, options.Normalised = caps.Model, caps.Hidden.Normalised
+	options.Model, options.Normalised = caps.Identity(), caps.Hidden.Normalised
 	model, report, err := train.Fit(ctx, l.current, l.reference, learned, options)
 	if err != nil {
 		return generator.LearnReport{}, err
