@@ -68,9 +68,13 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 	model, err := game.play(ctx, llm, toys(tasks.Train, uint64(c.Seed), c.Rounds*c.PerRound), folder, 16, std,
 		func(r generator.Report) string {
 			t, h := r.Total, r.HeldOut
-			return fmt.Sprintf("  round %d: %d of %d attacks are truly wrong; the PRM takes %s of these for correct. Then it learns, and on problems kept out of\n"+
-				"           training finds %s of the attacks and %s of the model's own errors that the oracle is sure of, with %s false alarms.",
-				r.Round+1, t.Wrong, t.Asked, percent(t.Fooled), percent(h.DetectSyn), percent(h.DetectNat), percent(h.FalseAlarm))
+			fooled := "there is no PRM yet to tell"
+			if r.Round > 0 {
+				fooled = "the PRM takes " + percent(t.Fooled) + " of these for correct"
+			}
+			return fmt.Sprintf("  round %d: %d of %d attacks are truly wrong; %s. The PRM learns, and on problems kept out of training\n"+
+				"           finds %s of the attacks and %s of the model's own errors that the oracle is sure of, with %s false alarms.",
+				r.Round+1, t.Wrong, t.Asked, fooled, percent(h.DetectSyn), percent(h.DetectNat), percent(h.FalseAlarm))
 		})
 	if err != nil {
 		return err
