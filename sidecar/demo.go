@@ -144,11 +144,9 @@ func (c *demoCommand) ready() error {
 	return ln.Close()
 }
 
-// anecdote shows, of the corrupted steps that the first PRM to see them took for correct, the one that the last is surest is wrong.
+// anecdote shows, of the corrupted steps that the PRM of their round took for correct and the last one doesn't, the one with the
+// largest change; one of a problem kept out of training, if there is any.
 func (c *demoCommand) anecdote(ctx context.Context, llm adapters.LLM, folder string, std streams) error {
-	if c.Rounds < 2 {
-		return nil
-	}
 	steps, err := generator.ReadLabelled(filepath.Join(folder, stepsFile))
 	if err != nil {
 		return err
@@ -157,7 +155,6 @@ func (c *demoCommand) anecdote(ctx context.Context, llm adapters.LLM, folder str
 	if err != nil {
 		return err
 	}
-	const seen = 1 // round 0 has no PRM to fool yet
 	score := func(round int, l generator.Labelled) (float64, error) {
 		m, err := prm.Load(engine.RoundPath(folder, round))
 		if err != nil {
@@ -175,25 +172,32 @@ func (c *demoCommand) anecdote(ctx context.Context, llm adapters.LLM, folder str
 	var best generator.Labelled
 	var before, after float64
 	for _, l := range steps {
-		if l.Source != generator.Attack || l.Step != generator.Wrong || l.Round != seen || !l.HeldOut {
-			continue
+		if l.Source != generator.Attack || l.Step != generator.Wrong || l.Round == 0 || l.Round == c.Rounds-1 || best.HeldOut && !l.HeldOut {
+			continue // round 0 has no PRM to fool yet, and nothing has been learned since the last one
 		}
-		first, err := score(seen-1, l)
+		first, err := score(l.Round-1, l)
 		if err != nil {
 			return err
+		}
+		if first <= 0.5 {
+			continue
 		}
 		last, err := score(c.Rounds-1, l)
 		if err != nil {
 			return err
 		}
-		if first > 0.5 && first-last > before-after {
+		if last < 0.5 && (first-last > before-after || l.HeldOut && !best.HeldOut) {
 			best, before, after = l, first, last
 		}
 	}
 	if best.ID == "" {
 		return nil
 	}
-	fmt.Fprintf(std.out, "\nThe attack of round %d on a problem kept out of training of which the PRM has learned most: %q (%s).\n  %s\n"+
-		"  It gave this %.2f to be correct then, and gives it %.2f now.\n", seen+1, best.Text, best.Strategy, best.Prefix.Problem.Question, before, after)
+	since := "which it has learned from since"
+	if best.HeldOut {
+		since = "kept out of its training"
+	}
+	fmt.Fprintf(std.out, "\nWhat fooled the PRM in round %d and doesn't any more, %s: %q (%s).\n  %s\n"+
+		"  It gave this %.2f to be correct then, and gives it %.2f now.\n", best.Round+1, since, best.Text, best.Strategy, best.Prefix.Problem.Question, before, after)
 	return nil
 }
