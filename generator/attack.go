@@ -3,11 +3,15 @@ package generator
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"aprm/adapters"
 	"aprm/generator/oracle"
+	"aprm/prm/arith"
 	"aprm/prm/step"
 )
 
@@ -16,6 +20,7 @@ type attack struct {
 	target  Target
 	problem roundProblem // with its reference solution, which only the judge may read
 	name    string       // of the strategy
+	turn    int          // 0 for the first attack on the step, 1 for the second try
 	ask     []adapters.Message
 	shown   []string // the example's steps, where one is shown
 
@@ -30,8 +35,15 @@ type attack struct {
 
 // key names the attack in data sets: it is the pair's id.
 func (a *attack) key(round int) string {
-	return key("attack", strconv.Itoa(round), a.target.Prefix.Problem.ID, a.target.Prefix.Text(), a.target.Text, a.name)
+	parts := []string{"attack", strconv.Itoa(round), a.target.Prefix.Problem.ID, a.target.Prefix.Text(), a.target.Text, a.name}
+	if a.turn > 0 {
+		parts = append(parts, strconv.Itoa(a.turn))
+	}
+	return key(parts...)
 }
+
+// fooled reports whether R took a truly wrong step for correct.
+func (a *attack) fooled() bool { return a.label == Wrong && a.p > 0.5 }
 
 // inQuestion is a step in the place of the one attacked, for the judge.
 func (a *attack) inQuestion(text string) oracle.Case {
@@ -43,33 +55,69 @@ func (a *attack) inQuestion(text string) oracle.Case {
 // Each target has draws of its own, so that one more or less, after a unit that failed, leaves the others' requests as they were.
 func planAttacks(cfg Config, round int, targets []Target, problems map[string]roundProblem, policy *Policy, memory *Memory) []*attack {
 	used := make(map[string][]string)
-	known := make(map[string]Strategy)
-	for _, s := range Strategies() {
-		known[s.Name] = s
-	}
 	var out []*attack
 	for _, t := range targets {
 		id := key(t.Prefix.Problem.ID, t.Prefix.Text(), t.Text)
 		rng := rngOf(cfg.Seed, "strategy", strconv.Itoa(round), id, strconv.Itoa(len(used[id])))
-		s := known[policy.Draw(rng, t.Kind, used[id]...)]
-		used[id] = append(used[id], s.Name)
-		before, after := s.Before, s.After
-		if f, ok := memory.Example(s.Name, t.Kind, t.Prefix.Problem.ID); rng.IntN(2) == 0 && ok {
-			before, after = f.Before, f.After
-		}
-		a := &attack{target: t, problem: problems[t.Prefix.Problem.ID], name: s.Name}
-		if cfg.Compact {
-			a.ask = Compact(t, s.Name)
-		} else {
-			a.ask, a.shown = attackMessages(t, s.Definition, before, after), []string{before, after}
-		}
-		out = append(out, a)
+		name := policy.Draw(rng, t.Kind, used[id]...)
+		used[id] = append(used[id], name)
+		out = append(out, plan(cfg, rng, t, problems[t.Prefix.Problem.ID], name, memory, nil))
 	}
 	return out
 }
 
-// run asks for the corruption.
+// planAgain plans a second attack on each step whose first didn't fool R, by another strategy. The adversary is shown what it wrote
+// and R's score, where its prompts have room for that.
+func planAgain(cfg Config, round int, attacks []*attack, policy *Policy, memory *Memory) []*attack {
+	used := make(map[string][]string)
+	id := func(a *attack) string { return key(a.target.Prefix.Problem.ID, a.target.Prefix.Text(), a.target.Text) }
+	for _, a := range attacks {
+		used[id(a)] = append(used[id(a)], a.name)
+	}
+	var out []*attack
+	for _, a := range attacks {
+		if !a.done || a.fooled() {
+			continue
+		}
+		k := id(a)
+		rng := rngOf(cfg.Seed, "again", strconv.Itoa(round), k, strconv.Itoa(len(used[k])))
+		name := policy.Draw(rng, a.target.Kind, used[k]...)
+		used[k] = append(used[k], name)
+		again := plan(cfg, rng, a.target, a.problem, name, memory, a)
+		again.turn = a.turn + 1
+		out = append(out, again)
+	}
+	return out
+}
+
+// plan makes the request; last is the attack before on the same step, nil for none.
+func plan(cfg Config, rng *rand.Rand, t Target, p roundProblem, name string, memory *Memory, last *attack) *attack {
+	strategies := cfg.strategies()
+	s := strategies[slices.IndexFunc(strategies, func(s Strategy) bool { return s.Name == name })]
+	before, after := s.Before, s.After
+	if f, ok := memory.Example(s.Name, t.Kind, t.Prefix.Problem.ID); rng.IntN(2) == 0 && ok && cfg.Learner != Uniform {
+		before, after = f.Before, f.After
+	}
+	a := &attack{target: t, problem: p, name: s.Name}
+	switch {
+	case s.Name == Slip:
+		a.ask = continueMessages(cfg.Instruction, t.Prefix)
+	case cfg.Compact:
+		a.ask = Compact(t, s.Name)
+	default:
+		a.ask, a.shown = attackMessages(t, s.Definition, before, after), []string{before, after}
+		if last != nil && last.label == Wrong {
+			a.ask = againMessages(a.ask, t, last.reply, last.p)
+		}
+	}
+	return a
+}
+
+// runAttack asks for the corruption.
 func (g *Game) runAttack(ctx context.Context, m *meter, a *attack, round int) error {
+	if a.name == Slip {
+		return g.runSlip(ctx, m, a, round)
+	}
 	c, err := m.one(ctx, g.oneLine(a.ask, a.key(round)))
 	if err != nil {
 		return err
@@ -77,6 +125,40 @@ func (g *Game) runAttack(ctx context.Context, m *meter, a *attack, round int) er
 	a.reply, a.why = parseStep(c.Text, c.Finish == adapters.FinishLength, a.target, a.shown...)
 	a.done = true
 	return nil
+}
+
+// runSlip draws the solver's own next step, hotter than usual, until one comes to another number than the correct step.
+func (g *Game) runSlip(ctx context.Context, m *meter, a *attack, round int) error {
+	cs, err := m.generate(ctx, adapters.Request{
+		Messages: a.ask, N: slipDraws, Temperature: slipTemperature, MaxTokens: g.cfg.AttackMaxTokens,
+		Seed: seedOf(g.cfg.Seed, a.key(round)), OneStep: true,
+	})
+	if err != nil {
+		return err
+	}
+	a.why = errVerbatim
+	for _, c := range cs {
+		if c.Err != nil {
+			return c.Err
+		}
+		text, why := parseStep(c.Text, c.Finish == adapters.FinishLength, a.target)
+		if why == nil && finalNumber(text) != finalNumber(a.target.Text) {
+			a.reply, a.why = text, nil
+			break
+		}
+	}
+	a.done = true
+	return nil
+}
+
+// finalNumber is what a step comes to, as it is written; "" for none.
+func finalNumber(text string) string {
+	n := arith.Numbers(text)
+	if len(n) == 0 {
+		return ""
+	}
+	last := n[len(n)-1]
+	return strings.TrimRight(text[last.Start:last.End], ".,")
 }
 
 // runReword asks for the correct step in other words. A reply of no use leaves the pair with the step as it was.

@@ -3,6 +3,7 @@ package generator
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Config sets a run. The zero value of a field is not its default: start from DefaultConfig.
@@ -11,7 +12,7 @@ type Config struct {
 	Rounds      int   `json:"rounds" yaml:"rounds"`           // ≥ 1
 	Problems    int   `json:"problems" yaml:"problems"`       // problems of a round, ≥ 1
 	Samples     int   `json:"samples" yaml:"samples"`         // natural solutions of each problem, ≥ 1
-	Attacks     int   `json:"attacks" yaml:"attacks"`         // attacked steps a round, ≥ 1
+	Attacks     int   `json:"attacks" yaml:"attacks"`         // attacked steps a round, ≥ 0
 	Concurrency int   `json:"concurrency" yaml:"concurrency"` // LLM calls at a time, ≥ 1
 
 	Temperature       float64 `json:"temperature" yaml:"temperature"`               // of natural samples, > 0
@@ -19,11 +20,19 @@ type Config struct {
 	AttackTemperature float64 `json:"attack_temperature" yaml:"attack_temperature"` // of attacks and paraphrases, > 0
 	AttackMaxTokens   int     `json:"attack_max_tokens" yaml:"attack_max_tokens"`   // of an attack or a paraphrase
 
+	Turns    int     `json:"turns" yaml:"turns"`         // attacks on a step, at most: after the first, on those where R was not fooled
+	Slip     bool    `json:"slip" yaml:"slip"`           // have Slip among the strategies; needs an endpoint that continues an unfinished answer
+	Learner  Learner `json:"learner" yaml:"learner"`     // how the policy learns
 	Tau      float64 `json:"tau" yaml:"tau"`             // τ_G, weight of KL(π‖uniform), ≥ 0
 	Entropy  float64 `json:"entropy" yaml:"entropy"`     // c_G, weight of the entropy, ≥ 0
 	StepSize float64 `json:"step_size" yaml:"step_size"` // of an optimistic step, > 0
 	Floor    float64 `json:"floor" yaml:"floor"`         // least probability of a strategy, in [0, 1/strategies)
 	Shrink   float64 `json:"shrink" yaml:"shrink"`       // attacks' worth of the pooled rates in a kind's own, ≥ 0
+
+	Natural      NaturalLabels `json:"natural" yaml:"natural"`             // what the solver's own steps are labelled by
+	Rollouts     int           `json:"rollouts" yaml:"rollouts"`           // continuations of a prefix, for the oracle's third layer and for Natural; 0 for neither
+	RolloutLimit int           `json:"rollout_limit" yaml:"rollout_limit"` // attacks that the third layer may rule on in a round, ≥ 0
+	Consensus    bool          `json:"consensus" yaml:"consensus"`         // a corruption counts as wrong only where rollouts find it wrong too
 
 	Paraphrases float64 `json:"paraphrases" yaml:"paraphrases"` // share of pairs whose correct step is reworded, in [0,1]
 	Memory      int     `json:"memory" yaml:"memory"`           // corruptions remembered, ≥ 0
@@ -34,6 +43,26 @@ type Config struct {
 	// Progress is called after each finished unit of work, from one goroutine at a time; nil for none.
 	Progress func(Progress) `json:"-" yaml:"-"`
 }
+
+// Learner is how the policy goes from one round to the next.
+type Learner string
+
+const (
+	Optimistic   Learner = "optimistic"    // along 2g_t − g_{t−1}, as the paper's game has it
+	Plain        Learner = "plain"         // along g_t: gradient descent-ascent
+	BestResponse Learner = "best_response" // at once to the policy that is best against R as it stood
+	Uniform      Learner = "uniform"       // not at all: every strategy alike, and nothing remembered
+)
+
+// NaturalLabels is what a natural sample's steps are labelled by.
+type NaturalLabels string
+
+const (
+	Sure        NaturalLabels = "sure"     // all right where the answer is and no equation is false; the first false equation wrong; else unknown
+	FirstErrors NaturalLabels = "search"   // Sure, and in other wrong solutions the first wrong step found by rollouts (OmegaPRM, arXiv 2406.06592)
+	MonteCarlo  NaturalLabels = "rollouts" // a step is right if any rollout from it ends right (Math-Shepherd, arXiv 2312.08935, hard estimation)
+	Outcomes    NaturalLabels = "outcome"  // steps unknown; only whether the solution ends right
+)
 
 // Progress says how far a stage of a round is.
 type Progress struct {
@@ -49,6 +78,7 @@ type Stage string
 const (
 	StageSolve  Stage = "solve"  // natural samples
 	StageAttack Stage = "attack" // corruptions
+	StageJudge  Stage = "judge"  // the oracle's rollouts
 	StageReword Stage = "reword" // paraphrases of the correct partners
 	StageLearn  Stage = "learn"  // both players: one unit
 )
@@ -58,6 +88,7 @@ func DefaultConfig() Config {
 	return Config{
 		Seed: 1, Rounds: 3, Problems: 10, Samples: 4, Attacks: 50, Concurrency: 4,
 		Temperature: 0.7, MaxTokens: 320, AttackTemperature: 0.8, AttackMaxTokens: 80,
+		Turns: 1, Learner: Optimistic, Natural: Sure, RolloutLimit: 1000,
 		Tau: 0.1, Entropy: 0.1, StepSize: 2, Floor: 0.02, Shrink: 8,
 		Paraphrases: 0.5, Memory: 64, HeldOut: 0.2, Instruction: Instruction,
 	}
@@ -75,18 +106,25 @@ func (c Config) Validate() error {
 		name string
 		v    int
 	}{
-		{"rounds", c.Rounds}, {"problems", c.Problems}, {"samples", c.Samples}, {"attacks", c.Attacks},
+		{"rounds", c.Rounds}, {"problems", c.Problems}, {"samples", c.Samples}, {"turns", c.Turns},
 		{"concurrency", c.Concurrency}, {"max_tokens", c.MaxTokens}, {"attack_max_tokens", c.AttackMaxTokens},
 	} {
 		check(f.v >= 1, f.name, "at least 1", f.v)
 	}
+	check(c.Attacks >= 0, "attacks", "at least 0", c.Attacks)
+	check(c.RolloutLimit >= 0, "rollout_limit", "at least 0", c.RolloutLimit)
+	check(c.Rollouts == 0 || c.Rollouts >= 4, "rollouts", "0, or at least 4 to tell anything", c.Rollouts)
+	check(slices.Contains([]Learner{Optimistic, Plain, BestResponse, Uniform}, c.Learner), "learner", "optimistic, plain, best_response or uniform", c.Learner)
+	check(slices.Contains([]NaturalLabels{Sure, FirstErrors, MonteCarlo, Outcomes}, c.Natural), "natural", "sure, search, rollouts or outcome", c.Natural)
+	check(c.Rollouts > 0 || c.Natural == Sure || c.Natural == Outcomes, "rollouts", "at least 4 for natural: "+string(c.Natural), c.Rollouts)
+	check(c.Rollouts > 0 || !c.Consensus, "rollouts", "at least 4 for consensus", c.Rollouts)
 	check(c.Temperature > 0 && c.Temperature <= 2, "temperature", "in (0,2]: at 0 all samples are alike", c.Temperature)
 	check(c.AttackTemperature > 0 && c.AttackTemperature <= 2, "attack_temperature", "in (0,2]", c.AttackTemperature)
 	check(c.Tau >= 0, "tau", "at least 0", c.Tau)
 	check(c.Entropy >= 0, "entropy", "at least 0", c.Entropy)
 	check(c.StepSize > 0, "step_size", "above 0", c.StepSize)
 	check(c.StepSize*(c.Tau+c.Entropy) < 0.5, "step_size", "below 0.5 / (tau + entropy), or the policy overshoots", c.StepSize)
-	limit := 1 / float64(len(Strategies()))
+	limit := 1 / float64(len(c.strategies()))
 	check(c.Floor >= 0 && c.Floor < limit, "floor", fmt.Sprintf("in [0, %.3f)", limit), c.Floor)
 	check(c.Shrink >= 0, "shrink", "at least 0", c.Shrink)
 	check(c.Paraphrases >= 0 && c.Paraphrases <= 1, "paraphrases", "in [0,1]", c.Paraphrases)

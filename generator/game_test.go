@@ -13,8 +13,8 @@ import (
 	"aprm/prm/step"
 )
 
-// play runs a whole game in dir, with its state handed on through save.
-func play(t *testing.T, cfg Config, llm LLM, reward RewardModel) (State, *Journal) {
+// newGame returns a game on scripted problems, with a journal of its own.
+func newGame(t *testing.T, cfg Config, llm LLM, reward RewardModel) (*Game, *Journal) {
 	t.Helper()
 	j, err := OpenJournal(filepath.Join(t.TempDir(), "steps.jsonl"))
 	if err != nil {
@@ -25,6 +25,13 @@ func play(t *testing.T, cfg Config, llm LLM, reward RewardModel) (State, *Journa
 	if err != nil {
 		t.Fatal(err)
 	}
+	return g, j
+}
+
+// play runs a whole game.
+func play(t *testing.T, cfg Config, llm LLM, reward RewardModel) (State, *Journal) {
+	t.Helper()
+	g, j := newGame(t, cfg, llm, reward)
 	s, err := g.Run(t.Context(), g.Start(), func(State) error { return nil })
 	if err != nil {
 		t.Fatal(err)

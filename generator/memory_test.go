@@ -63,7 +63,7 @@ func TestPolicyFloorAndJSON(t *testing.T) {
 		for range rapid.IntRange(1, 30).Draw(t, "rounds") {
 			var out []Outcome
 			for range rapid.IntRange(0, 20).Draw(t, "n") {
-				out = append(out, Outcome{rapid.SampledFrom(names).Draw(t, "s"), rapid.SampledFrom(Kinds()).Draw(t, "k"), rapid.Float64Range(-1, 1).Draw(t, "r")})
+				out = append(out, Outcome{rapid.SampledFrom(names).Draw(t, "s"), rapid.SampledFrom(Kinds()).Draw(t, "k"), rapid.Float64Range(-1, 1).Draw(t, "r"), rapid.Bool().Draw(t, "still")})
 			}
 			if err := p.Learn(out); err != nil {
 				t.Fatal(err)
@@ -93,7 +93,7 @@ func TestPolicyFloorAndJSON(t *testing.T) {
 
 func TestPolicyRefusesStrangers(t *testing.T) {
 	p := NewPolicy([]string{"a"}, DefaultConfig())
-	if p.Learn([]Outcome{{"z", Additive, 1}}) == nil || p.Learn([]Outcome{{"a", "odd", 1}}) == nil {
+	if p.Learn([]Outcome{{"z", Additive, 1, false}}) == nil || p.Learn([]Outcome{{"a", "odd", 1, false}}) == nil {
 		t.Error("an unknown strategy or kind was taken")
 	}
 }
@@ -103,7 +103,7 @@ func TestPolicyPoolsKinds(t *testing.T) {
 	p := NewPolicy([]string{"a", "b"}, DefaultConfig())
 	var out []Outcome
 	for range 8 {
-		out = append(out, Outcome{"a", Additive, 1}, Outcome{"b", Additive, 0})
+		out = append(out, Outcome{"a", Additive, 1, false}, Outcome{"b", Additive, 0, false})
 	}
 	if err := p.Learn(out); err != nil {
 		t.Fatal(err)

@@ -17,8 +17,8 @@ type solution struct {
 // label splits a completion into steps and says what is sure of each. Value is the outcome: right or wrong by the final
 // answer; unknown where the problem has no reference or the sample was cut off before its answer. Step is right throughout a
 // solution that ends right without a false equation, and wrong for the first false equation of any; what comes after that
-// one, and all else, is unknown.
-func label(p step.Problem, c adapters.Completion, round, index int, heldOut bool) solution {
+// one, and all else, is unknown; by Outcomes every step is.
+func label(by NaturalLabels, p step.Problem, c adapters.Completion, round, index int, heldOut bool) solution {
 	raw := step.Split(c.Text)
 	tokens := step.SplitTokens(c.Text, raw, c.Tokens)
 	answer, answered := arith.Extract(c.Text)
@@ -64,7 +64,11 @@ func label(p step.Problem, c adapters.Completion, round, index int, heldOut bool
 		prefix = append(prefix, text)
 	}
 	s.right = value == Right && wrong < 0 && len(s.steps) > 0
-	if s.right {
+	if by == Outcomes {
+		for i := range s.steps {
+			s.steps[i].Step = Unknown
+		}
+	} else if s.right {
 		for i := range s.steps {
 			s.steps[i].Step = Right
 		}

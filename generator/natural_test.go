@@ -31,7 +31,7 @@ func TestLabel(t *testing.T) {
 		{"cut off", "3 * 4 = 12 pens.\nThen we", adapters.FinishLength, false, "uu uu"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := label(p, adapters.Completion{Text: tt.text, Finish: tt.finish, Tokens: toks(tt.text)}, 1, 2, false)
+			s := label(Sure, p, adapters.Completion{Text: tt.text, Finish: tt.finish, Tokens: toks(tt.text)}, 1, 2, false)
 			var got []string
 			for i, l := range s.steps {
 				got = append(got, l.Step.String()[:1]+l.Value.String()[:1])

@@ -11,15 +11,16 @@ import "math"
 // over attack strategies; it covers neither the few-shot memory, which changes what a strategy means while the game goes
 // on, nor the parameters of the reward model's network, in which the utility is not concave.
 type Optimist struct {
-	Rate float64   `json:"rate"` // step size, > 0; negative to descend
-	Last []float64 `json:"last"` // g_{t−1}, nil before the first step: then the step is a plain one
+	Rate  float64   `json:"rate"`            // step size, > 0; negative to descend
+	Plain bool      `json:"plain,omitempty"` // along g_t alone
+	Last  []float64 `json:"last"`            // g_{t−1}, nil before the first step: then the step is a plain one
 }
 
 // Step moves x in place along the gradient.
 func (o *Optimist) Step(x, gradient []float64) {
 	for i, g := range gradient {
 		ahead := g
-		if o.Last != nil {
+		if o.Last != nil && !o.Plain {
 			ahead = 2*g - o.Last[i]
 		}
 		x[i] += o.Rate * ahead

@@ -7,7 +7,7 @@ import (
 )
 
 // Policy is π_G(strategy | kind): a softmax over the attack strategies for each kind of step, mixed with a floor so that no
-// strategy is ever given up for good. It learns by optimistic steps on
+// strategy is ever given up for good. It learns, as Config.Learner says, by optimistic steps on
 //
 //	U_G = E[r_G] − τ·KL(π‖uniform) + c·H(π)
 //
@@ -23,13 +23,16 @@ type Policy struct {
 	Logits map[Kind][]float64 `json:"logits"`
 	Steps  map[Kind]*Optimist `json:"steps"`
 	Rates  map[Kind][]Tally   `json:"rates"`
+	Still  []Tally            `json:"still_correct"` // of each strategy: attacks, and those of them that came out still correct
+	By     Learner            `json:"learner"`
 }
 
 // Outcome is what one attack earned the generator: P(correct) that R gave it if it is wrong, −1 if it is still correct.
 type Outcome struct {
-	Strategy string
-	Kind     Kind
-	Reward   float64
+	Strategy     string
+	Kind         Kind
+	Reward       float64
+	StillCorrect bool
 }
 
 // NewPolicy returns the uniform policy over the strategies.
@@ -37,23 +40,43 @@ func NewPolicy(names []string, cfg Config) *Policy {
 	p := &Policy{
 		Names: slices.Clone(names), Floor: cfg.Floor, Tau: cfg.Tau, Bonus: cfg.Entropy, Shrink: cfg.Shrink,
 		Logits: make(map[Kind][]float64), Steps: make(map[Kind]*Optimist), Rates: make(map[Kind][]Tally),
+		Still: make([]Tally, len(names)), By: cfg.Learner,
 	}
 	for _, k := range Kinds() {
 		p.Logits[k] = make([]float64, len(names))
-		p.Steps[k] = &Optimist{Rate: cfg.StepSize}
+		p.Steps[k] = &Optimist{Rate: cfg.StepSize, Plain: cfg.Learner == Plain}
 		p.Rates[k] = make([]Tally, len(names))
 	}
 	return p
 }
 
-// Probabilities returns π(· | kind), in the order of Names; each is at least Floor.
+// Probabilities returns π(· | kind), in the order of Names; each is at least Floor, and just that where the strategy's corruptions are
+// still correct too often.
 func (p *Policy) Probabilities(kind Kind) []float64 {
 	pi := softmax(p.Logits[kind])
+	var kept float64
+	for i := range pi {
+		if p.vain(i) {
+			pi[i] = 0
+		}
+		kept += pi[i]
+	}
+	if kept == 0 {
+		pi, kept = softmax(p.Logits[kind]), 1
+	}
+	for i := range pi {
+		pi[i] /= kept
+	}
 	rest := 1 - p.Floor*float64(len(pi))
 	for i := range pi {
 		pi[i] = p.Floor + rest*pi[i]
 	}
 	return pi
+}
+
+// vain reports whether the corruptions of strategy i are still correct more often than an alarm allows.
+func (p *Policy) vain(i int) bool {
+	return p.By != Uniform && i < len(p.Still) && p.Still[i].N >= few && p.Still[i].Sum > tooManyRight*p.Still[i].N
 }
 
 // Draw returns a strategy for a step of this kind, none of those in not where others are left.
@@ -80,7 +103,7 @@ func (p *Policy) Draw(rng *rand.Rand, kind Kind, not ...string) string {
 	return p.Names[last]
 }
 
-// Learn takes one optimistic step per kind. Outcomes of strategies that the policy does not know are an error.
+// Learn takes one step per kind. Outcomes of strategies that the policy does not know are an error.
 func (p *Policy) Learn(outcomes []Outcome) error {
 	if len(outcomes) == 0 {
 		return nil
@@ -90,13 +113,28 @@ func (p *Policy) Learn(outcomes []Outcome) error {
 			return fmt.Errorf("policy: no strategy %q for kind %q", o.Strategy, o.Kind)
 		}
 	}
+	if p.By == Uniform {
+		return nil
+	}
+	if p.Still == nil { // a state of before it was counted
+		p.Still = make([]Tally, len(p.Names))
+	}
+	for i := range p.Still {
+		p.Still[i].N, p.Still[i].Sum = fading*p.Still[i].N, fading*p.Still[i].Sum
+	}
 	for _, rates := range p.Rates {
 		for i := range rates {
 			rates[i].N, rates[i].Sum = fading*rates[i].N, fading*rates[i].Sum
 		}
 	}
 	for _, o := range outcomes {
-		p.Rates[o.Kind][slices.Index(p.Names, o.Strategy)].add(1, o.Reward)
+		at := slices.Index(p.Names, o.Strategy)
+		p.Rates[o.Kind][at].add(1, o.Reward)
+		still := 0.0
+		if o.StillCorrect {
+			still = 1
+		}
+		p.Still[at].add(1, still)
 	}
 	pooled := make([]Tally, len(p.Names))
 	var all Tally
@@ -111,6 +149,12 @@ func (p *Policy) Learn(outcomes []Outcome) error {
 		reward := make([]float64, len(p.Names))
 		for i := range reward {
 			reward[i] = p.Rates[k][i].shrunk(p.Shrink, pooled[i].shrunk(p.Shrink/4, all.Sum/all.N))
+		}
+		if p.By == BestResponse {
+			for i, r := range reward {
+				p.Logits[k][i] = r / max(p.Tau+p.Bonus, 1e-3)
+			}
+			continue
 		}
 		p.Steps[k].Step(p.Logits[k], advantages(pi, reward, p.Tau, p.Bonus))
 	}

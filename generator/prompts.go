@@ -2,12 +2,12 @@ package generator
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"unicode"
 
 	"aprm/adapters"
-	"aprm/prm/arith"
 	"aprm/prm/step"
 )
 
@@ -45,9 +45,8 @@ func solveMessages(instruction, question string) []adapters.Message {
 func attackMessages(t Target, definition, before, after string) []adapters.Message {
 	ask := func(text string) string {
 		q := "Step: " + text + "\nMistake: " + definition
-		if n := arith.Numbers(text); len(n) > 0 {
-			last := n[len(n)-1]
-			q += " The result must not be " + strings.TrimRight(text[last.Start:last.End], ".,") + "."
+		if n := finalNumber(text); n != "" {
+			q += " The result must not be " + n + "."
 		}
 		return q
 	}
@@ -55,6 +54,12 @@ func attackMessages(t Target, definition, before, after string) []adapters.Messa
 		adapters.Message{Role: adapters.User, Content: ask(before)},
 		adapters.Message{Role: adapters.Assistant, Content: after},
 		adapters.Message{Role: adapters.User, Content: ask(t.Text)})
+}
+
+// againMessages goes on from an attack that R saw through.
+func againMessages(ask []adapters.Message, t Target, reply string, p float64) []adapters.Message {
+	return append(ask, adapters.Message{Role: adapters.Assistant, Content: reply},
+		adapters.Message{Role: adapters.User, Content: fmt.Sprintf("A checker gives this %.0f %% to be right. Make another mistake in the step, one that is harder to see: %s", 100*p, t.Text)})
 }
 
 // rewordMessages asks for t in other words.
@@ -107,7 +112,7 @@ var labels = []string{"wrong step", "incorrect step", "rewritten step", "corrupt
 
 // echoes are words of the prompts that no step has.
 var echoes = []string{"correct step:", "next step:", "mistake:", "step:", "solution so far", "question:", "the mistake", "a mistake", "rewrite", "reworded", "which step",
-	"same style", "nothing yet", "other words", "must not be"}
+	"same style", "a checker", "harder to see", "nothing yet", "other words", "must not be"}
 
 // parseStep reads the step out of a reply: its first line, without label and quotes, normalised. The error says why a
 // reply is of no use; shown holds the example's steps.

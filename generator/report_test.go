@@ -13,8 +13,8 @@ func TestConfigNamesEveryField(t *testing.T) {
 	if err := DefaultConfig().Validate(); err != nil {
 		t.Fatalf("the defaults: %v", err)
 	}
-	err := Config{Temperature: -1, Floor: 0.5, HeldOut: 1, Tau: -1, Paraphrases: 2}.Validate()
-	for _, field := range []string{"rounds", "problems", "samples", "attacks", "concurrency", "max_tokens", "temperature", "tau", "floor", "step_size", "paraphrases", "held_out", "instruction"} {
+	err := Config{Attacks: -1, Temperature: -1, Floor: 0.5, HeldOut: 1, Tau: -1, Paraphrases: 2}.Validate()
+	for _, field := range []string{"rounds", "problems", "samples", "attacks", "turns", "learner", "natural", "concurrency", "max_tokens", "temperature", "tau", "floor", "step_size", "paraphrases", "held_out", "instruction"} {
 		if err == nil || !strings.Contains(err.Error(), field+":") {
 			t.Errorf("%s is not named in: %v", field, err)
 		}

@@ -36,14 +36,32 @@ func (g *Game) Round(ctx context.Context, state State) (State, error) {
 		return State{}, err
 	}
 
+	if err := g.labelByRollouts(ctx, m, &rep, round, problems, solutions); err != nil {
+		return State{}, err
+	}
+
 	var own, worked [][]Target
 	for i, p := range problems {
 		own = append(own, ownTargets(solutions[i]))
 		worked = append(worked, workedTargets(p.Problem))
 	}
 	targets := chooseTargets(g.cfg, round, own, worked)
-	attacks := planAttacks(g.cfg, round, targets, byID, state.Policy, state.Memory)
-	if err := g.attack(ctx, m, &rep, round, attacks); err != nil {
+	var attacks []*attack
+	wave := planAttacks(g.cfg, round, targets, byID, state.Policy, state.Memory)
+	for turn := 1; ; turn++ {
+		if err := g.attack(ctx, m, &rep, round, wave); err != nil {
+			return State{}, err
+		}
+		attacks = append(attacks, wave...)
+		if turn == g.cfg.Turns {
+			break
+		}
+		if err := g.rate(ctx, round, wave); err != nil {
+			return State{}, err
+		}
+		wave = planAgain(g.cfg, round, wave, state.Policy, state.Memory)
+	}
+	if err := g.reword(ctx, m, &rep, round, attacks); err != nil {
 		return State{}, err
 	}
 
@@ -71,7 +89,7 @@ func (g *Game) Round(ctx context.Context, state State) (State, error) {
 		return State{}, err
 	}
 	for _, a := range attacks {
-		if a.label == Wrong && a.p > 0.5 {
+		if a.fooled() {
 			next.Memory.Add(Fooled{Strategy: a.name, Kind: a.target.Kind, Problem: a.target.Prefix.Problem.ID,
 				Before: a.target.Text, After: a.reply, P: a.p, Round: round})
 		}
@@ -116,7 +134,7 @@ func (g *Game) solve(ctx context.Context, m *meter, rep *Report, round int, prob
 					failed = append(failed, fmt.Errorf("solve %s, sample %d: %w", p.ID, k, c.Err))
 					continue
 				}
-				out[i] = append(out[i], label(p.Problem, c, round, k, p.heldOut))
+				out[i] = append(out[i], label(g.cfg.Natural, p.Problem, c, round, k, p.heldOut))
 			}
 			if len(out[i]) == 0 {
 				return errors.Join(append(failed, errNoCompletion)...)
@@ -127,13 +145,9 @@ func (g *Game) solve(ctx context.Context, m *meter, rep *Report, round int, prob
 	return out, g.run(ctx, rep, round, StageSolve, units)
 }
 
-// attack asks for the corruptions, has them judged, and has some of the correct partners reworded.
+// attack asks for the corruptions and has them judged.
 func (g *Game) attack(ctx context.Context, m *meter, rep *Report, round int, attacks []*attack) error {
-	// One after the other on one problem, so that the server still holds their common beginning.
-	ordered := slices.Clone(attacks)
-	slices.SortStableFunc(ordered, func(a, b *attack) int {
-		return cmp.Or(cmp.Compare(a.target.Prefix.Problem.ID, b.target.Prefix.Problem.ID), cmp.Compare(a.target.Prefix.Text(), b.target.Prefix.Text()))
-	})
+	ordered := byPrefix(attacks)
 	units := make([]Unit, len(ordered))
 	for i, a := range ordered {
 		units[i] = Unit{Key: a.key(round), Do: func(ctx context.Context) error {
@@ -155,8 +169,13 @@ func (g *Game) attack(ctx context.Context, m *meter, rep *Report, round int, att
 		return err
 	}
 
-	units = nil
-	for _, a := range ordered {
+	return g.judgeByRollouts(ctx, m, rep, round, ordered)
+}
+
+// reword has some of the correct partners said in other words.
+func (g *Game) reword(ctx context.Context, m *meter, rep *Report, round int, attacks []*attack) error {
+	var units []Unit
+	for _, a := range byPrefix(attacks) {
 		if a.label != Wrong || rngOf(g.cfg.Seed, "reword", a.key(round)).Float64() >= g.cfg.Paraphrases {
 			continue
 		}
@@ -168,6 +187,31 @@ func (g *Game) attack(ctx context.Context, m *meter, rep *Report, round int, att
 		}})
 	}
 	return g.run(ctx, rep, round, StageReword, units)
+}
+
+// byPrefix orders attacks so that those on one problem follow each other: the server still holds their common beginning.
+func byPrefix(attacks []*attack) []*attack {
+	ordered := slices.Clone(attacks)
+	slices.SortStableFunc(ordered, func(a, b *attack) int {
+		return cmp.Or(cmp.Compare(a.target.Prefix.Problem.ID, b.target.Prefix.Problem.ID), cmp.Compare(a.target.Prefix.Text(), b.target.Prefix.Text()))
+	})
+	return ordered
+}
+
+// rate gives the attacks R's probabilities.
+func (g *Game) rate(ctx context.Context, round int, attacks []*attack) error {
+	var steps []Labelled
+	var of []*attack
+	for _, a := range attacks {
+		if a.label == Wrong {
+			steps, of = append(steps, a.labelled(round)), append(of, a)
+		}
+	}
+	p, err := g.score(ctx, steps)
+	for i := range p {
+		of[i].p = p[i]
+	}
+	return err
 }
 
 // run does the units of a stage and notes those that failed; an error when most did.
@@ -206,10 +250,7 @@ func pairUp(attacks []*attack, round int) []Labelled {
 		if !a.done || a.why != nil {
 			continue
 		}
-		l := Labelled{
-			Prefix: a.target.Prefix, Text: a.reply, Step: a.label, Source: Attack, Strategy: a.name, Kind: a.target.Kind,
-			Round: round, Pair: a.key(round), HeldOut: a.problem.heldOut, Reason: a.ground,
-		}
+		l := a.labelled(round)
 		out = append(out, l)
 		if a.label != Wrong {
 			continue
@@ -221,6 +262,14 @@ func pairUp(attacks []*attack, round int) []Labelled {
 		out = append(out, l)
 	}
 	return out
+}
+
+// labelled is the corrupted step, as the data set has it.
+func (a *attack) labelled(round int) Labelled {
+	return Labelled{
+		Prefix: a.target.Prefix, Text: a.reply, Step: a.label, Source: Attack, Strategy: a.name, Kind: a.target.Kind,
+		Round: round, Pair: a.key(round), HeldOut: a.problem.heldOut, Reason: a.ground,
+	}
 }
 
 // reward has R judge the attacks and returns what each earned the generator: p = P(step correct) where it is wrong, −1 where
@@ -255,7 +304,7 @@ func (g *Game) reward(ctx context.Context, rep *Report, attacks []*attack, pairs
 		case a.label == Wrong:
 			o.Reward = a.p
 		case a.label == Right || errors.Is(a.why, errVerbatim):
-			o.Reward = -1
+			o.Reward, o.StillCorrect = -1, true
 		}
 		out = append(out, o)
 		rep.attacked(a)

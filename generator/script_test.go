@@ -42,6 +42,9 @@ func (s *scripted) Generate(_ context.Context, req adapters.Request) ([]adapters
 	}
 	last := req.Messages[len(req.Messages)-1].Content
 	usage := adapters.Usage{PromptTokens: 10, CompletionTokens: 5}
+	if req.Messages[0].Content == Instruction && (req.OneStep || req.Messages[len(req.Messages)-1].Role == adapters.Assistant) {
+		return s.goOn(req), nil
+	}
 	if len(req.Messages) == 2 { // to be solved: "Ann has A pens, buys B and then C."
 		var out []adapters.Completion
 		for i := range max(req.N, 1) {
@@ -63,6 +66,27 @@ func (s *scripted) Generate(_ context.Context, req adapters.Request) ([]adapters
 		text = lastNumber.ReplaceAllString(text, strconv.Itoa(1000+rng.IntN(1000))+"$1")
 	}
 	return []adapters.Completion{{Text: text + "\nMore.", Finish: adapters.FinishEnd, Usage: usage}}, nil
+}
+
+// goOn continues a solution: one step, of which the first draw comes to what it should; or to the end, which is right unless the
+// last step begins with "Perhaps".
+func (s *scripted) goOn(req adapters.Request) []adapters.Completion {
+	var a, b, c int
+	fmt.Sscanf(req.Messages[1].Content, "Ann has %d pens, buys %d and then %d.", &a, &b, &c)
+	var out []adapters.Completion
+	for i := range req.N {
+		text := fmt.Sprintf("#### %d", a+b+c)
+		switch {
+		case req.OneStep && len(req.Messages) == 2:
+			text = fmt.Sprintf("Ann has %d + %d = %d pens.", a, b, a+b+i)
+		case req.OneStep:
+			text = fmt.Sprintf("Then %d + %d = %d pens.", a+b, c, a+b+c+i)
+		case strings.Contains(req.Messages[2].Content, "Perhaps"):
+			text = "#### 0"
+		}
+		out = append(out, adapters.Completion{Text: text, Finish: adapters.FinishEnd, Usage: adapters.Usage{PromptTokens: 10, CompletionTokens: 5}})
+	}
+	return out
 }
 
 func (s *scripted) says(names map[string]bool, prompt string) bool {

@@ -41,3 +41,20 @@ func Strategies() []Strategy {
 			"She keeps 30 - 12 = 18 coins.", "She and her sister have 30 + 12 = 42 coins."},
 	}
 }
+
+// Slip is the strategy that asks for no mistake: the solver's own next step is drawn at a high temperature until it comes to another
+// number. What it gives has no dialect of an adversary's; Config.Slip puts it among the others.
+const Slip = "slip"
+
+const (
+	slipTemperature = 1.2
+	slipDraws       = 8
+)
+
+// strategies are those of a game.
+func (c Config) strategies() []Strategy {
+	if c.Slip {
+		return append(Strategies(), Strategy{Name: Slip})
+	}
+	return Strategies()
+}
