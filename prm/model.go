@@ -101,7 +101,7 @@ func (m *Model) hash() string {
 }
 
 // Accepts reports whether hidden states of that model and width are the ones this Model was trained on. At any other
-// endpoint they must be masked (feature.Input.WithoutHidden).
+// endpoint they must be masked (feature.Input.Without).
 func (m *Model) Accepts(model string, width int) bool {
 	return m.header.Width > 0 && m.header.Model == model && m.header.Width == width
 }

@@ -95,14 +95,14 @@ func TestScoreIsAProbability(t *testing.T) {
 func TestMaskedHiddenStates(t *testing.T) {
 	m := testModel(t, 16, smallShape, nil)
 	in := testInput(16)
-	masked := m.Score(in.WithoutHidden())
+	masked := m.Score(in.Without(feature.BlockLast, feature.BlockMean))
 	if m.Score(in) == masked {
 		t.Error("hidden states make no difference")
 	}
-	if other := m.Score(testInput(24)); other != m.Score(testInput(24).WithoutHidden()) {
+	if other := m.Score(testInput(24)); other != m.Score(testInput(24).Without(feature.BlockLast, feature.BlockMean)) {
 		t.Error("hidden states of a foreign width were read")
 	}
-	if !m.Sees(in) || m.Sees(testInput(24)) || m.Sees(in.WithoutHidden()) {
+	if !m.Sees(in) || m.Sees(testInput(24)) || m.Sees(in.Without(feature.BlockLast, feature.BlockMean)) {
 		t.Error("Sees does not tell which hidden states are read")
 	}
 	for _, c := range []struct {
@@ -131,7 +131,7 @@ func TestReadingDependsOnHiddenStates(t *testing.T) {
 	if calibrated.Score(in) != m.Score(in) {
 		t.Error("the masked reading was used on an input with hidden states")
 	}
-	blind := in.WithoutHidden()
+	blind := in.Without(feature.BlockLast, feature.BlockMean)
 	logit, _ := m.Logits(blind)
 	if got, want := calibrated.Score(blind).Step, sigmoid(logit+3); math.Abs(got-want) > 1e-12 {
 		t.Errorf("masked: got %v, want %v", got, want)

@@ -65,20 +65,23 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 		builtin.Title, c.PerRound, c.Attacks)
 	game := gameFlags{Rounds: c.Rounds, PerRound: c.PerRound, Samples: 4, Attacks: c.Attacks, Paraphrases: 0.5, MaxTokens: 160, Seed: c.Seed,
 		Epochs: 12, Rate: 0.002, KL: 0.05, Smooth: 0.01}
-	model, err := game.play(ctx, llm, toys(tasks.Train, uint64(c.Seed), c.Rounds*c.PerRound), folder, 16, std,
-		func(r generator.Report) string {
-			t, h := r.Total, r.HeldOut
-			fooled := "there is no PRM yet to tell"
-			if r.Round > 0 {
-				fooled = "the PRM takes " + percent(t.Fooled) + " of these for correct"
-			}
-			return fmt.Sprintf("  round %d: %d of %d attacks are truly wrong; %s. The PRM learns, and on problems kept out of training\n"+
-				"           finds %s of the attacks and %s of the model's own errors that the oracle is sure of, with %s false alarms.",
-				r.Round+1, t.Wrong, t.Asked, fooled, percent(h.DetectSyn), percent(h.DetectNat), percent(h.FalseAlarm))
-		})
+	training := game.training(folder, 16)
+	training.Game.Progress = roundsProgress(newProgress(std.err, "train"), c.Rounds)
+	training.Show = func(r generator.Report) {
+		t, h := r.Total, r.HeldOut
+		fooled := "there is no PRM yet to tell"
+		if r.Round > 0 {
+			fooled = "the PRM takes " + percent(t.Fooled) + " of these for correct"
+		}
+		fmt.Fprintf(std.out, "  round %d: %d of %d attacks are truly wrong; %s. The PRM learns, and on problems kept out of training\n"+
+			"           finds %s of the attacks and %s of the model's own errors that the oracle is sure of, with %s false alarms.\n",
+			r.Round+1, t.Wrong, t.Asked, fooled, percent(h.DetectSyn), percent(h.DetectNat), percent(h.FalseAlarm))
+	}
+	trained, err := training.Run(ctx, llm, toys(tasks.Train, uint64(c.Seed), c.Rounds*c.PerRound))
 	if err != nil {
 		return err
 	}
+	model := trained.Model
 	if err := c.anecdote(ctx, llm, folder, std); err != nil {
 		return err
 	}
@@ -93,7 +96,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 		return err
 	}
 
-	trained := time.Since(began)
+	took := time.Since(began)
 	e, err := engineOf(llm, generator.Instruction)
 	if err != nil {
 		return err
@@ -109,7 +112,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	fmt.Fprintf(std.out, "\nToy world, %d unseen problems, PRM %s (trained in %.0f s, measured in %.0f s):\n\n%s\n",
-		c.Unseen, model.ID(), trained.Seconds(), (time.Since(began) - trained).Seconds(), report.Markdown())
+		c.Unseen, model.ID(), took.Seconds(), (time.Since(began) - took).Seconds(), report.Markdown())
 	if !c.Serve {
 		return nil
 	}
@@ -147,7 +150,7 @@ func (c *demoCommand) ready() error {
 // anecdote shows, of the corrupted steps that the PRM of their round took for correct and the last one doesn't, the one with the
 // largest change; one of a problem kept out of training, if there is any.
 func (c *demoCommand) anecdote(ctx context.Context, llm adapters.LLM, folder string, std streams) error {
-	steps, err := generator.ReadLabelled(filepath.Join(folder, stepsFile))
+	steps, err := generator.ReadLabelled(filepath.Join(folder, engine.StepsFile))
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ var arrows = map[string]string{
 	"generator/tasks":  "adapters generator prm/step prm/arith",
 	"sidecar/decode":   "prm/step prm/arith",
 	"sidecar/dataset":  "prm/step",
-	"sidecar/engine":   "adapters generator prm prm/step prm/feature prm/train sidecar/decode",
+	"sidecar/engine":   "adapters generator generator/oracle prm prm/step prm/feature prm/train sidecar/dataset sidecar/decode",
 	"sidecar/eval":     "sidecar/decode prm/step prm/arith prm/metric",
 	"sidecar/server":   "sidecar/decode adapters prm/step",
 }

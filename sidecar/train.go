@@ -2,19 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 
-	"aprm/adapters"
 	"aprm/generator"
-	"aprm/generator/oracle"
 	"aprm/prm"
-	"aprm/prm/step"
 	"aprm/prm/train"
 	"aprm/sidecar/dataset"
 	"aprm/sidecar/engine"
@@ -46,13 +40,8 @@ type gameFlags struct {
 	Smooth float64 `name:"entropy" help:"How strongly the PRM is kept from being sure (c)." default:"0.01"`
 }
 
-// The files of a run's folder.
-const (
-	answersFile = "answers.jsonl"
-	stepsFile   = "steps.jsonl"
-	stateFile   = "state.json"
-	reportFile  = "report.json"
-)
+// answersFile is where a command keeps the LLM's answers in its folder.
+const answersFile = "answers.jsonl"
 
 func (c *trainCommand) Run(ctx context.Context, std streams) error {
 	problems, err := given(dataset.ReadProblems(c.Problems))
@@ -67,10 +56,17 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer func() { logClose(closeLLM()) }()
-	model, err := c.Game.play(ctx, llm, problems[c.Skip:], c.Folder, c.Upstream.Concurrency, std, func(r generator.Report) string { return r.String() })
+	training := c.Game.training(c.Folder, c.Upstream.Concurrency)
+	training.Show = func(r generator.Report) { fmt.Fprintln(std.out, r) }
+	training.Game.Progress = roundsProgress(newProgress(std.err, "train"), c.Game.Rounds)
+	trained, err := training.Run(ctx, llm, problems[c.Skip:])
+	if errors.As(err, &engine.FolderError{}) {
+		return badInput{err}
+	}
 	if err != nil {
 		return err
 	}
+	model := trained.Model
 	fmt.Fprintln(std.out, model)
 	if c.Out == "" {
 		return nil
@@ -85,74 +81,18 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 	return nil
 }
 
-// play trains a PRM of an LLM on problems and prints what show makes of each round. What it leaves in the folder is where the same
-// call goes on from.
-func (g gameFlags) play(ctx context.Context, llm adapters.LLM, problems []step.Problem, folder string, concurrency int, std streams, show func(generator.Report) string) (*prm.Model, error) {
-	caps, err := llm.Capabilities(ctx)
-	if err != nil {
-		return nil, err
-	}
-	eng, err := engine.New(engine.Config{Open: func(string) (adapters.LLM, error) { return llm, nil }, NoHidden: g.NoHidden, CachedStates: 1 << 16})
-	if err != nil {
-		return nil, err
-	}
-	learner := engine.NewLearner(eng, folder, train.Options{Seed: g.Seed, Epochs: g.Epochs, Rate: g.Rate, KL: g.KL, Entropy: g.Smooth})
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return nil, err
-	}
-	journal, err := given(generator.OpenJournal(filepath.Join(folder, stepsFile)))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { logClose(journal.Close()) }()
-
+// training is the game that the flags set.
+func (g gameFlags) training(folder string, concurrency int) engine.Training {
 	cfg := generator.DefaultConfig()
 	cfg.Seed, cfg.Rounds, cfg.Problems, cfg.Samples, cfg.Attacks = g.Seed, g.Rounds, g.PerRound, g.Samples, g.Attacks
-	cfg.Paraphrases, cfg.MaxTokens, cfg.Concurrency, cfg.Compact = g.Paraphrases, g.MaxTokens, concurrency, caps.Compact
-	bar := newProgress(std.err, "train")
-	cfg.Progress = func(p generator.Progress) {
-		bar.report(p.Done, p.Total, fmt.Sprintf("round %d of %d: %s", p.Round+1, cfg.Rounds, p.Stage))
-	}
-	game, err := generator.New(cfg, problems, generator.Players{LLM: llm, Judge: oracle.New(), Reward: learner, Journal: journal})
-	if err != nil {
-		return nil, err
-	}
-	state, err := resume(game, filepath.Join(folder, stateFile))
-	if err != nil {
-		return nil, err
-	}
-	if err := learner.Resume(state.Round); err != nil {
-		return nil, err
-	}
-	state, err = game.Run(ctx, state, func(s generator.State) error {
-		last := s.Reports[len(s.Reports)-1]
-		fmt.Fprintln(std.out, show(last))
-		if n := len(learner.Reports()); n > 0 {
-			slog.Debug("the PRM learned", "round", last.Round, "report", learner.Reports()[n-1])
-		}
-		return writeJSON(filepath.Join(folder, stateFile), s)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return learner.Model(), writeJSON(filepath.Join(folder, reportFile), struct {
-		Game []generator.Report
-		PRM  []train.Report
-	}{state.Reports, learner.Reports()})
+	cfg.Paraphrases, cfg.MaxTokens, cfg.Concurrency = g.Paraphrases, g.MaxTokens, concurrency
+	return engine.Training{Game: cfg, Folder: folder, NoHidden: g.NoHidden,
+		PRM: train.Options{Seed: g.Seed, Epochs: g.Epochs, Rate: g.Rate, KL: g.KL, Entropy: g.Smooth}}
 }
 
-// resume returns where a file says that the game stands, its start where there is no file.
-func resume(game *generator.Game, path string) (generator.State, error) {
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return game.Start(), nil
+// roundsProgress shows a game's progress on a bar.
+func roundsProgress(bar *progress, rounds int) func(generator.Progress) {
+	return func(p generator.Progress) {
+		bar.report(p.Done, p.Total, fmt.Sprintf("round %d of %d: %s", p.Round+1, rounds, p.Stage))
 	}
-	if err != nil {
-		return generator.State{}, err
-	}
-	var s generator.State
-	if err := json.Unmarshal(data, &s); err != nil {
-		return s, badInput{fmt.Errorf("%s: %w", path, err)}
-	}
-	return s, nil
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"aprm/prm/arith"
+	"aprm/prm/step"
 )
 
 // Mistake is what a wrong solution did first that the worked one doesn't.
@@ -27,36 +28,70 @@ func Mistakes() []Mistake { return []Mistake{Arithmetic, Operand, Operation, Oth
 // Judge says what went wrong first in a solution of p, by its equations. Steps that don't depend on each other may come in any
 // order.
 func (p Problem) Judge(solution string) Mistake {
-	answer, ok := arith.Extract(solution)
-	if ok && arith.Equal(strconv.Itoa(p.Answer), answer) == arith.True {
+	answer, answered := arith.Extract(solution)
+	if answered && arith.Equal(strconv.Itoa(p.Answer), answer) == arith.True {
 		return None
 	}
-	open := slices.Clone(p.Steps)
+	var lines []string
 	for line := range strings.Lines(solution) {
-		line = strings.TrimSpace(line)
-		if line == "" || strings.HasPrefix(line, "####") {
-			continue
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "####") {
+			lines = append(lines, line)
 		}
+	}
+	_, mistake, open := p.follow(lines)
+	switch {
+	case mistake != None:
+		return mistake
+	case !answered:
+		return Unread
+	case open > 0:
+		return Missed
+	default:
+		return Other
+	}
+}
+
+// FirstError returns the first of a solution's steps, from 0, that is wrong: whose equation is none of the worked solution's that
+// are still open, or false; or that states another answer, or the answer with steps left out. It is −1 when none is. This is the
+// toy world's exact truth, up to a way of solving p that the worked solution doesn't take.
+func (p Problem) FirstError(steps []string) int {
+	body := steps
+	if n := len(steps); n > 0 && step.IsAnswer(steps[n-1]) {
+		body = steps[:n-1]
+	}
+	at, mistake, open := p.follow(body)
+	if mistake != None {
+		return at
+	}
+	if len(body) == len(steps) {
+		return -1
+	}
+	answer, answered := arith.Extract(steps[len(body)])
+	if answered && open == 0 && arith.Equal(strconv.Itoa(p.Answer), answer) == arith.True {
+		return -1
+	}
+	return len(body)
+}
+
+// follow goes through steps as long as their equations are open ones of the worked solution. It returns where that ends and why, and
+// how many equations are left open.
+func (p Problem) follow(steps []string) (at int, mistake Mistake, left int) {
+	open := slices.Clone(p.Steps)
+	for at, line := range steps {
 		e, value, ok := equation(line)
 		if !ok {
-			return Unread
+			return at, Unread, len(open)
 		}
-		if i := slices.IndexFunc(open, func(s Step) bool { return s.expr.same(e) }); i >= 0 {
-			if open[i].Value != value {
-				return Arithmetic
-			}
-			open = slices.Delete(open, i, i+1)
-			continue
+		i := slices.IndexFunc(open, func(s Step) bool { return s.expr.same(e) })
+		switch {
+		case i < 0:
+			return at, compare(e, open), len(open)
+		case open[i].Value != value:
+			return at, Arithmetic, len(open)
 		}
-		return compare(e, open)
+		open = slices.Delete(open, i, i+1)
 	}
-	if !ok {
-		return Unread
-	}
-	if len(open) > 0 {
-		return Missed
-	}
-	return Other
+	return len(steps), None, len(open)
 }
 
 // compare says how an expression that is none of the open steps' differs from the one it was meant to be: one on the same

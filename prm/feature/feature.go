@@ -62,15 +62,45 @@ func Extract(t step.Trace, i int, ev Evidence) Input {
 	}
 }
 
-// WithoutHidden returns in with its hidden states masked.
-func (in Input) WithoutHidden() Input {
-	in.Last, in.Mean = nil, nil
-	return in
+// Block names a part of an Input.
+type Block string
+
+const (
+	BlockLast     Block = "last"     // Last
+	BlockMean     Block = "mean"     // Mean
+	BlockLogProbs Block = "logprobs" // LogProbs
+	BlockSymbols  Block = "symbols"  // Symbols
+	BlockWords    Block = "words"    // Words
+	BlockContext  Block = "context"  // Context
+	BlockRoles    Block = "roles"    // Roles
+)
+
+// Blocks lists all blocks.
+func Blocks() []Block {
+	return []Block{BlockLast, BlockMean, BlockLogProbs, BlockSymbols, BlockWords, BlockContext, BlockRoles}
 }
 
-// WithoutLogProbs returns in with its log-probabilities masked.
-func (in Input) WithoutLogProbs() Input {
-	in.LogProbs = nil
+// Without returns in with these blocks blank, to find out what they are worth: a PRM must be trained and served alike. Blocks
+// that are none of Blocks are passed over.
+func (in Input) Without(blocks ...Block) Input {
+	for _, b := range blocks {
+		switch b {
+		case BlockLast:
+			in.Last = nil
+		case BlockMean:
+			in.Mean = nil
+		case BlockLogProbs:
+			in.LogProbs = nil
+		case BlockSymbols:
+			in.Symbols = [NumSymbols]float32{}
+		case BlockWords:
+			in.Words = nil
+		case BlockContext:
+			in.Context = nil
+		case BlockRoles:
+			in.Roles = nil
+		}
+	}
 	return in
 }
 

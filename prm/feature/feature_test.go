@@ -131,7 +131,7 @@ func TestHiddenStates(t *testing.T) {
 			t.Errorf("%v: got %v, want it masked", bad, in.Last)
 		}
 	}
-	if in.WithoutHidden().Last != nil || in.WithoutHidden().Mean != nil || in.Last == nil {
+	if in.Without(BlockLast, BlockMean).Last != nil || in.Without(BlockLast, BlockMean).Mean != nil || in.Last == nil {
 		t.Error("WithoutHidden")
 	}
 }
@@ -154,7 +154,7 @@ func TestLogProbs(t *testing.T) {
 			t.Errorf("log-probability input %d is %v, want %v", i, in.LogProbs[i], want)
 		}
 	}
-	if in.WithoutLogProbs().LogProbs != nil || Extract(trace("x"), 0, Evidence{}).LogProbs != nil {
+	if in.Without(BlockLogProbs).LogProbs != nil || Extract(trace("x"), 0, Evidence{}).LogProbs != nil {
 		t.Error("no tokens, but not masked")
 	}
 	cut := Extract(trace("x"), 0, Evidence{Tokens: []step.Token{{LogProb: math.Inf(-1)}, {LogProb: 1e-9}}}).LogProbs

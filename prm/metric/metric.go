@@ -141,20 +141,31 @@ type Interval struct {
 // intervals. For a paired comparison let stat return the difference on the same units. Draws for which stat is NaN are
 // left out; all fields are NaN when none is left, or n is 0.
 func Bootstrap(seed uint64, n, draws int, stat func(idx []int) float64) Interval {
+	return BootstrapOver(seed, []int{n}, draws, func(idx [][]int) float64 { return stat(idx[0]) })
+}
+
+// BootstrapOver is Bootstrap over several kinds of unit at once, such as problems and seeds of training: each draw resamples all of
+// them, each on its own, and stat gets the indices of each kind.
+func BootstrapOver(seed uint64, sizes []int, draws int, stat func(idx [][]int) float64) Interval {
 	nan := math.NaN()
-	if n == 0 {
-		return Interval{nan, nan, nan}
-	}
-	idx := make([]int, n)
-	for i := range idx {
-		idx[i] = i
+	idx := make([][]int, len(sizes))
+	for k, n := range sizes {
+		if n == 0 {
+			return Interval{nan, nan, nan}
+		}
+		idx[k] = make([]int, n)
+		for i := range idx[k] {
+			idx[k][i] = i
+		}
 	}
 	iv := Interval{Mean: stat(idx), Low: nan, High: nan}
-	rng := rand.New(rand.NewPCG(seed, uint64(n)))
+	rng := rand.New(rand.NewPCG(seed, uint64(sizes[0])))
 	values := make([]float64, 0, draws)
 	for range draws {
-		for i := range idx {
-			idx[i] = rng.IntN(n)
+		for k, n := range sizes {
+			for i := range idx[k] {
+				idx[k][i] = rng.IntN(n)
+			}
 		}
 		if v := stat(idx); !math.IsNaN(v) {
 			values = append(values, v)

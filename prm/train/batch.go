@@ -35,10 +35,10 @@ func arrange(items []item, opt Options, epoch int) []item {
 		for _, i := range unit {
 			e := items[i]
 			if hidden {
-				e.Input = e.Input.WithoutHidden()
+				e.Input = e.Input.Without(feature.BlockLast, feature.BlockMean)
 			}
 			if logProbs {
-				e.Input = e.Input.WithoutLogProbs()
+				e.Input = e.Input.Without(feature.BlockLogProbs)
 			}
 			out = append(out, e)
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"aprm/prm"
+	"aprm/prm/feature"
 	"aprm/prm/metric"
 )
 
@@ -378,7 +379,7 @@ func evaluate(m *prm.Model, examples []Example) evaluation {
 func withoutHidden(examples []Example) []Example {
 	out := append([]Example(nil), examples...)
 	for i := range out {
-		out[i].Input = out[i].Input.WithoutHidden()
+		out[i].Input = out[i].Input.Without(feature.BlockLast, feature.BlockMean)
 	}
 	return out
 }

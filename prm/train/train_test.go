@@ -93,7 +93,7 @@ func TestGradientsMeetFiniteDifferences(t *testing.T) {
 	for _, width := range []int{0, 7} {
 		t.Run(fmt.Sprint("width ", width), func(t *testing.T) {
 			examples := randomExamples(1, 4, width)
-			examples[1].Input = examples[1].Input.WithoutHidden()
+			examples[1].Input = examples[1].Input.Without(feature.BlockLast, feature.BlockMean)
 			its := items(examples)
 			h := prm.Fresh("m", "last+mean", width, small)
 			w := perturbed(h, its)
@@ -157,7 +157,7 @@ func TestGradientsMeetFiniteDifferences(t *testing.T) {
 func TestForwardPassMeetsGraph(t *testing.T) {
 	for _, width := range []int{0, 24} {
 		examples := randomExamples(3, 8, width)
-		examples[2].Input = examples[2].Input.WithoutHidden()
+		examples[2].Input = examples[2].Input.Without(feature.BlockLast, feature.BlockMean)
 		examples[3].Input.Mean = nil
 		its := items(examples)
 		h := prm.Fresh("m", "last+mean", width, prm.Shape{Projected: 8, Embedded: 8, Hidden: 16})

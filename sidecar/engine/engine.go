@@ -30,6 +30,8 @@ type Config struct {
 	CachedStates int
 	// NoHidden leaves the hidden states out even where the endpoint gives them.
 	NoHidden bool
+	// Without blanks parts of what the PRM reads, for ablations.
+	Without []feature.Block
 	// NeedHidden makes an error of a trace that can't be read, which is else scored without hidden states: what is measured must
 	// not change its nature on the way.
 	NeedHidden bool
@@ -41,6 +43,7 @@ type Engine struct {
 	instruction string
 	noHidden    bool
 	needHidden  bool
+	without     []feature.Block
 	llms        *lru.Cache[string, adapters.LLM]
 	states      *lru.Cache[stateKey, adapters.State]
 	prm         atomic.Pointer[prm.Model]
@@ -62,7 +65,7 @@ func New(cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engine: known models: %w", err)
 	}
-	return &Engine{open: cfg.Open, instruction: cfg.Instruction, noHidden: cfg.NoHidden, needHidden: cfg.NeedHidden, llms: llms, states: states}, nil
+	return &Engine{open: cfg.Open, instruction: cfg.Instruction, noHidden: cfg.NoHidden, needHidden: cfg.NeedHidden, without: cfg.Without, llms: llms, states: states}, nil
 }
 
 // Use makes m the PRM of every request that starts from now on. A PRM trained on another splitter is refused.
@@ -179,7 +182,7 @@ func (e *Engine) score(ctx context.Context, llm adapters.LLM, m *prm.Model, t st
 	}
 	scores := make([]prm.Score, len(t.Steps))
 	for i := range t.Steps {
-		scores[i] = m.Score(feature.Extract(t, i, evidence(states, tokens, i)))
+		scores[i] = m.Score(feature.Extract(t, i, evidence(states, tokens, i)).Without(e.without...))
 	}
 	return scores, nil
 }

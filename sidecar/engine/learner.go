@@ -157,7 +157,7 @@ func (l *Learner) inputs(ctx context.Context, examples []generator.Labelled) ([]
 		if states != nil {
 			ev.Last, ev.Mean = states[last].Last, states[last].Mean
 		}
-		inputs[i] = feature.Extract(t, last, ev)
+		inputs[i] = feature.Extract(t, last, ev).Without(l.engine.without...)
 	}
 	return inputs, nil
 }

@@ -26,7 +26,8 @@ type Bench interface {
 
 // Config of a measurement.
 type Config struct {
-	Options    decode.Options // N is the size of the pool; Strategy and TokenBudget are set by the method
+	Options    decode.Options // N is the candidates of a search; Strategy and TokenBudget are set by the method
+	Sizes      []int          // of the votes and best-of-N beside Options.N. The pool holds as many samples as the greatest needs
 	Strategies []string       // of those that Strategies names; empty for all that the bench allows
 	Parallel   int            // problems at a time; 0 means 1
 	Draws      int            // of the bootstrap; 0 means 10,000
@@ -47,6 +48,7 @@ type Outcome struct {
 // Row is a method over all problems.
 type Row struct {
 	Method       string          `json:"method"`
+	N            int             `json:"n"` // samples that it chooses from, or searches with
 	Accuracy     metric.Interval `json:"accuracy"`
 	VsMajority   metric.Interval `json:"vs_majority"` // paired difference in accuracy
 	Tokens       float64         `json:"tokens"`      // means over problems
@@ -64,30 +66,43 @@ type Report struct {
 	Rows     []Row    `json:"rows"`
 }
 
-// method is a row in the making: a strategy over the recorded pool, or asking anew. Without a strategy it is a baseline that
-// every table has, as it has the majority vote.
+// method is a row in the making: a strategy over the first n of the recorded pool, or asking anew. Without a strategy it is a baseline
+// that every table has, as it has the majority vote.
 type method struct {
 	name     string
 	strategy string
-	run      func(ctx context.Context, c *contest) (Outcome, error)
+	n        int
+	run      func(ctx context.Context, c *contest, n int) (Outcome, error)
 }
 
-func methods(n int) []method {
-	return []method{
-		{"greedy", decode.Greedy, greedy},
-		{"pass@1 (mean of the pool)", "", single},
-		{fmt.Sprintf("majority-%d", n), decode.Majority, vote(decode.Majority)},
-		{fmt.Sprintf("best-of-%d", n), decode.BestOfN, vote(decode.BestOfN)},
-		{fmt.Sprintf("weighted-vote-%d", n), decode.WeightedVote, vote(decode.WeightedVote)},
-		{fmt.Sprintf("guided-%d", n), decode.Guided, guided},
-		{fmt.Sprintf("pass@%d (the ceiling)", n), "", ceiling},
+// methods are the rows for votes of some sizes and searches of n candidates.
+func methods(sizes []int, n int) []method {
+	out := []method{{"greedy", decode.Greedy, n, greedy}, {"pass@1 (mean of the pool)", "", n, single}}
+	for _, n := range sizes {
+		out = append(out,
+			method{fmt.Sprintf("majority-%d", n), decode.Majority, n, vote(decode.Majority)},
+			method{fmt.Sprintf("best-of-%d", n), decode.BestOfN, n, vote(decode.BestOfN)},
+			method{fmt.Sprintf("weighted-vote-%d", n), decode.WeightedVote, n, vote(decode.WeightedVote)})
 	}
+	out = append(out, method{fmt.Sprintf("guided-%d", n), decode.Guided, n, guided})
+	for _, n := range sizes {
+		out = append(out, method{fmt.Sprintf("pass@%d (the ceiling)", n), "", n, ceiling})
+	}
+	return out
 }
+
+// sizes are the votes', in ascending order; one is Options.N, against which what isn't a vote is held.
+func (c Config) sizes() []int {
+	return slices.Compact(slices.Sorted(slices.Values(append([]int{c.Options.N}, c.Sizes...))))
+}
+
+// pooled is how many samples a problem needs.
+func (c Config) pooled() int { return slices.Max(c.sizes()) }
 
 // Strategies names what can be measured.
 func Strategies() []string {
 	var names []string
-	for _, m := range methods(0) {
+	for _, m := range methods([]int{0}, 0) {
 		if m.strategy != "" {
 			names = append(names, m.strategy)
 		}
@@ -107,41 +122,108 @@ func (c Config) wanted(m method, prm bool) bool {
 	}
 }
 
-// Answers measures every method on every problem. The votes and best-of-N choose from one pool of N samples, drawn once;
-// guided decoding may generate as many tokens as that pool took, problem by problem. So all but greedy and pass@1 have spent
-// at most the same.
+// Answers measures every method on every problem. The votes and best-of-N choose from one pool of samples, drawn once;
+// guided decoding may generate as many tokens as the first N of that pool took, problem by problem. So all but greedy and pass@1
+// have spent at most the same.
 func Answers(ctx context.Context, bench Bench, problems []step.Problem, cfg Config) (Report, error) {
-	if cfg.Parallel <= 0 {
-		cfg.Parallel = 1
+	return measure(ctx, problems, cfg, func(ctx context.Context, i int) (*contest, error) {
+		c, err := draw(ctx, bench, problems[i], cfg)
+		if err != nil {
+			return nil, err
+		}
+		return c, c.judgedBy(bench)
+	})
+}
+
+// Pool is samples of some problems, drawn once: what any PRM is measured on with no further draw.
+type Pool struct{ contests []*contest }
+
+// Draw draws a pool; of cfg it takes Options, Sizes, Parallel and Progress.
+func Draw(ctx context.Context, bench Bench, problems []step.Problem, cfg Config) (*Pool, error) {
+	p := &Pool{contests: make([]*contest, len(problems))}
+	err := each(ctx, problems, cfg, func(ctx context.Context, i int) (err error) {
+		p.contests[i], err = draw(ctx, bench, problems[i], cfg)
+		return err
+	})
+	return p, err
+}
+
+// Problems returns the pool's problems.
+func (p *Pool) Problems() []step.Problem {
+	out := make([]step.Problem, len(p.contests))
+	for i, c := range p.contests {
+		out[i] = c.problem
 	}
+	return out
+}
+
+// Samples returns the samples of problem i.
+func (p *Pool) Samples(i int) []decode.Sample { return p.contests[i].pool }
+
+// Measure is Answers on a pool that is there already, of as many samples as cfg needs.
+func (p *Pool) Measure(ctx context.Context, bench Bench, cfg Config) (Report, error) {
+	return measure(ctx, p.Problems(), cfg, func(_ context.Context, i int) (*contest, error) {
+		c := *p.contests[i]
+		c.options = cfg.Options
+		if len(c.pool) < cfg.pooled() {
+			return nil, fmt.Errorf("the pool has %d samples, %d are needed", len(c.pool), cfg.pooled())
+		}
+		return &c, c.judgedBy(bench)
+	})
+}
+
+func measure(ctx context.Context, problems []step.Problem, cfg Config, open func(context.Context, int) (*contest, error)) (Report, error) {
 	if cfg.Draws <= 0 {
 		cfg.Draws = 10_000
 	}
 	report := Report{N: cfg.Options.N, Seed: cfg.Options.Seed}
+	for _, p := range problems {
+		report.Problems = append(report.Problems, p.ID)
+	}
 	outcomes := make([][]Outcome, len(problems))
-	var names []string
+	var rows []Row
+	err := each(ctx, problems, cfg, func(ctx context.Context, i int) error {
+		c, err := open(ctx, i)
+		if err != nil {
+			return err
+		}
+		for _, m := range methods(cfg.sizes(), cfg.Options.N) {
+			if !cfg.wanted(m, c.scorer != nil) {
+				continue
+			}
+			o, err := m.run(ctx, c, m.n)
+			if err != nil {
+				return fmt.Errorf("%s: %w", m.name, err)
+			}
+			outcomes[i] = append(outcomes[i], o)
+			if i == 0 {
+				rows = append(rows, Row{Method: m.name, N: m.n})
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return report, err
+	}
+	for j := range rows {
+		for i := range problems {
+			rows[j].Outcomes = append(rows[j].Outcomes, outcomes[i][j])
+		}
+	}
+	report.Rows = rows
+	summarise(rows, len(problems), uint64(cfg.Options.Seed), cfg.Draws)
+	return report, nil
+}
+
+// each does something with every problem, Config.Parallel at a time.
+func each(ctx context.Context, problems []step.Problem, cfg Config, do func(ctx context.Context, i int) error) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(cfg.Parallel)
+	group.SetLimit(max(cfg.Parallel, 1))
 	finished := make(chan string, len(problems))
 	for i, p := range problems {
-		report.Problems = append(report.Problems, p.ID)
 		group.Go(func() error {
-			c, err := newContest(ctx, bench, p, cfg)
-			if err != nil {
+			if err := do(ctx, i); err != nil {
 				return fmt.Errorf("%s: %w", p.ID, err)
-			}
-			for _, m := range methods(cfg.Options.N) {
-				if !cfg.wanted(m, c.scorer != nil) {
-					continue
-				}
-				o, err := m.run(ctx, c)
-				if err != nil {
-					return fmt.Errorf("%s, %s: %w", p.ID, m.name, err)
-				}
-				outcomes[i] = append(outcomes[i], o)
-				if i == 0 {
-					names = append(names, m.name)
-				}
 			}
 			finished <- p.ID
 			if cfg.Progress != nil {
@@ -150,25 +232,14 @@ func Answers(ctx context.Context, bench Bench, problems []step.Problem, cfg Conf
 			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return report, err
-	}
-	for j, name := range names {
-		row := Row{Method: name}
-		for i := range problems {
-			row.Outcomes = append(row.Outcomes, outcomes[i][j])
-		}
-		report.Rows = append(report.Rows, row)
-	}
-	summarise(report.Rows, len(problems), uint64(cfg.Options.Seed), cfg.Draws)
-	return report, nil
+	return group.Wait()
 }
 
-// summarise fills in the figures of rows from their outcomes.
+// summarise fills in the figures of rows from their outcomes. A row is held against the majority vote of its own N.
 func summarise(rows []Row, n int, seed uint64, draws int) {
-	majority := slices.IndexFunc(rows, func(r Row) bool { return strings.HasPrefix(r.Method, decode.Majority) })
 	for j := range rows {
 		r := &rows[j]
+		majority := slices.IndexFunc(rows, func(m Row) bool { return m.Method == fmt.Sprintf("majority-%d", r.N) })
 		mean := func(of func(Outcome) float64) float64 {
 			return meanOver(all(n), func(i int) float64 { return of(r.Outcomes[i]) })
 		}
@@ -208,30 +279,78 @@ type contest struct {
 	scorer  decode.Scorer
 	options decode.Options
 	pool    []decode.Sample
-	tokens  int // generated for the pool
 	prompt  int
 	seconds float64 // that drawing it took
 }
 
-func newContest(ctx context.Context, bench Bench, p step.Problem, cfg Config) (*contest, error) {
+func draw(ctx context.Context, bench Bench, p step.Problem, cfg Config) (*contest, error) {
 	sampler, err := bench.Sampler(p)
 	if err != nil {
 		return nil, err
 	}
-	scorer, err := bench.Scorer(p)
-	if err != nil {
-		return nil, err
-	}
-	c := &contest{problem: p, sampler: sampler, scorer: scorer, options: cfg.Options}
+	c := &contest{problem: p, sampler: sampler, options: cfg.Options}
 	keep := &keeper{from: sampler}
 	opts := c.options
-	opts.Strategy, opts.TokenBudget, opts.LogProbs, opts.TopLogProbs = decode.Majority, 0, true, 3
+	opts.Strategy, opts.N, opts.TokenBudget, opts.LogProbs, opts.TopLogProbs = decode.Majority, cfg.pooled(), 0, true, 3
 	r, err := decode.Solve(ctx, keep, nil, opts)
 	if err != nil {
 		return nil, fmt.Errorf("drawing the pool: %w", err)
 	}
-	c.pool, c.tokens, c.prompt, c.seconds = keep.samples, r.CompletionTokens, r.PromptTokens, r.Elapsed.Seconds()
+	c.pool, c.prompt, c.seconds = keep.samples, r.PromptTokens, r.Elapsed.Seconds()
 	return c, nil
+}
+
+// judgedBy puts the bench's PRM in place.
+func (c *contest) judgedBy(bench Bench) error {
+	sampler, err := bench.Sampler(c.problem)
+	if err != nil {
+		return err
+	}
+	scorer, err := bench.Scorer(c.problem)
+	if err != nil {
+		return err
+	}
+	c.sampler, c.scorer = sampler, nil
+	if scorer != nil {
+		c.scorer = &scored{by: scorer, known: map[solved][]decode.Score{}}
+	}
+	return nil
+}
+
+// scored remembers scores: the votes of all sizes ask for the same solutions.
+type scored struct {
+	by    decode.Scorer
+	known map[solved][]decode.Score
+}
+
+// solved tells solutions apart: by their text, and those of one text by where their tokens are kept.
+type solved struct {
+	text  string
+	first *step.Token
+}
+
+func (s *scored) Score(ctx context.Context, steps []string, tokens [][]step.Token) ([]decode.Score, error) {
+	key := solved{text: strings.Join(steps, "\n")}
+	if len(tokens) > 0 && len(tokens[0]) > 0 {
+		key.first = &tokens[0][0]
+	}
+	if scores, ok := s.known[key]; ok {
+		return scores, nil
+	}
+	scores, err := s.by.Score(ctx, steps, tokens)
+	if err == nil {
+		s.known[key] = scores
+	}
+	return scores, err
+}
+
+// tokens is what the first n samples of the pool took.
+func (c *contest) tokens(n int) int {
+	sum := 0
+	for _, s := range c.pool[:min(n, len(c.pool))] {
+		sum += s.CompletionTokens
+	}
+	return sum
 }
 
 // keeper passes samples on and remembers them.
@@ -271,38 +390,40 @@ func (c *contest) outcome(r decode.Result) Outcome {
 		ScoringCalls: r.ScoringCalls, Seconds: r.Elapsed.Seconds(), Stopped: string(r.Stopped)}
 }
 
-func greedy(ctx context.Context, c *contest) (Outcome, error) {
+func greedy(ctx context.Context, c *contest, _ int) (Outcome, error) {
 	opts := c.options
 	opts.Strategy = decode.Greedy
 	r, err := decode.Solve(ctx, c.sampler, nil, opts)
 	return c.outcome(r), err
 }
 
-// vote returns the method that runs a strategy over the pool.
-func vote(strategy string) func(context.Context, *contest) (Outcome, error) {
-	return func(ctx context.Context, c *contest) (Outcome, error) {
+// vote returns the method that runs a strategy over the pool's first n.
+func vote(strategy string) func(context.Context, *contest, int) (Outcome, error) {
+	return func(ctx context.Context, c *contest, n int) (Outcome, error) {
 		opts := c.options
-		opts.Strategy, opts.N = strategy, len(c.pool)
-		r, err := decode.Solve(ctx, &drawn{c.pool}, c.scorer, opts)
+		pool := c.pool[:min(n, len(c.pool))]
+		opts.Strategy, opts.N = strategy, len(pool)
+		r, err := decode.Solve(ctx, &drawn{pool}, c.scorer, opts)
 		o := c.outcome(r)
-		o.Seconds += c.seconds
+		o.Seconds += c.seconds * float64(len(pool)) / float64(len(c.pool))
 		return o, err
 	}
 }
 
-// guided decodes step by step within what the pool took.
-func guided(ctx context.Context, c *contest) (Outcome, error) {
+// guided decodes step by step within what the pool's first n took.
+func guided(ctx context.Context, c *contest, n int) (Outcome, error) {
 	opts := c.options
-	opts.Strategy, opts.TokenBudget = decode.Guided, c.tokens
+	opts.Strategy, opts.TokenBudget = decode.Guided, c.tokens(n)
 	r, err := decode.Solve(ctx, c.sampler, c.scorer, opts)
 	return c.outcome(r), err
 }
 
-// verdicts is the truth about each candidate of the pool.
-func (c *contest) verdicts(ctx context.Context) ([]float64, error) {
+// verdicts is the truth about each of the pool's first n candidates.
+func (c *contest) verdicts(ctx context.Context, n int) ([]float64, error) {
 	opts := c.options
-	opts.Strategy, opts.N = decode.Majority, len(c.pool)
-	r, err := decode.Solve(ctx, &drawn{c.pool}, nil, opts)
+	pool := c.pool[:min(n, len(c.pool))]
+	opts.Strategy, opts.N = decode.Majority, len(pool)
+	r, err := decode.Solve(ctx, &drawn{pool}, nil, opts)
 	var out []float64
 	for _, candidate := range r.Candidates {
 		out = append(out, c.right(candidate.Answer, candidate.Answered))
@@ -310,20 +431,20 @@ func (c *contest) verdicts(ctx context.Context) ([]float64, error) {
 	return out, err
 }
 
-func single(ctx context.Context, c *contest) (Outcome, error) {
-	v, err := c.verdicts(ctx)
+func single(ctx context.Context, c *contest, _ int) (Outcome, error) {
+	v, err := c.verdicts(ctx, len(c.pool))
 	if err != nil {
 		return Outcome{}, err
 	}
 	n := len(v)
-	return Outcome{Correct: meanOver(all(n), func(i int) float64 { return v[i] }), Tokens: c.tokens / n, PromptTokens: c.prompt,
+	return Outcome{Correct: meanOver(all(n), func(i int) float64 { return v[i] }), Tokens: c.tokens(n) / n, PromptTokens: c.prompt,
 		Seconds: c.seconds / float64(n)}, nil
 }
 
-func ceiling(ctx context.Context, c *contest) (Outcome, error) {
-	v, err := c.verdicts(ctx)
+func ceiling(ctx context.Context, c *contest, n int) (Outcome, error) {
+	v, err := c.verdicts(ctx, n)
 	if err != nil {
 		return Outcome{}, err
 	}
-	return Outcome{Correct: slices.Max(v), Tokens: c.tokens, PromptTokens: c.prompt, Seconds: c.seconds}, nil
+	return Outcome{Correct: slices.Max(v), Tokens: c.tokens(n), PromptTokens: c.prompt, Seconds: c.seconds * float64(len(v)) / float64(len(c.pool))}, nil
 }

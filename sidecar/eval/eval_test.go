@@ -247,3 +247,37 @@ func TestSteps(t *testing.T) {
 		t.Errorf("knowing the place alone: %v within traces, %v at the same place; want 1 and 0.5", position.WithinTrace.Mean, position.AtPosition.Mean)
 	}
 }
+
+func TestAPoolIsDrawnOnceAndMeasuredAtEverySize(t *testing.T) {
+	cfg := Config{Options: decode.Options{N: 4, Seed: 3}, Sizes: []int{1, 2}, Draws: 50, Strategies: []string{decode.BestOfN}}
+	pool, err := Draw(t.Context(), script, problems, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	offline := script
+	offline.fail = errors.New("asked again")
+	report, err := pool.Measure(t.Context(), offline, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := Answers(t.Context(), script, problems, Config{Options: cfg.Options, Draws: 50})
+	if err != nil {
+		t.Fatal(err)
+	}
+	byName := map[string]Row{}
+	for _, r := range append(whole.Rows, report.Rows...) {
+		byName[r.Method] = r
+	}
+	for name, want := range map[string]float64{"majority-1": 1, "best-of-1": 1, "best-of-2": 0.5, "best-of-4": 0.5, "pass@2 (the ceiling)": 1} {
+		r, ok := byName[name]
+		if !ok || r.Accuracy.Mean != want {
+			t.Errorf("%s: %+v, want %v", name, r.Accuracy, want)
+		}
+	}
+	if r := byName["best-of-2"]; r.Tokens != 100 || r.VsMajority.Mean != r.Accuracy.Mean-byName["majority-2"].Accuracy.Mean {
+		t.Errorf("%+v: want the tokens of two samples, and the vote of two beside it", r)
+	}
+	if _, err := pool.Measure(t.Context(), offline, Config{Options: decode.Options{N: 8}}); err == nil {
+		t.Error("a pool of 4 gave a vote of 8")
+	}
+}
