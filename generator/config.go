@@ -12,6 +12,7 @@ type Config struct {
 	Rounds      int   `json:"rounds" yaml:"rounds"`           // ≥ 1
 	Problems    int   `json:"problems" yaml:"problems"`       // problems of a round, ≥ 1
 	Samples     int   `json:"samples" yaml:"samples"`         // natural solutions of each problem, ≥ 1
+	Drawn       int   `json:"drawn,omitempty" yaml:"drawn"`   // solutions drawn for that: from round 1 on those are kept on which R errs most; 0 for Samples
 	Attacks     int   `json:"attacks" yaml:"attacks"`         // attacked steps a round, ≥ 0
 	Concurrency int   `json:"concurrency" yaml:"concurrency"` // LLM calls at a time, ≥ 1
 
@@ -20,20 +21,22 @@ type Config struct {
 	AttackTemperature float64 `json:"attack_temperature" yaml:"attack_temperature"` // of attacks and paraphrases, > 0
 	AttackMaxTokens   int     `json:"attack_max_tokens" yaml:"attack_max_tokens"`   // of an attack or a paraphrase
 
-	Turns    int     `json:"turns" yaml:"turns"`         // attacks on a step, at most: after the first, on those where R was not fooled
-	Slip     bool    `json:"slip" yaml:"slip"`           // have Slip among the strategies; needs an endpoint that continues an unfinished answer
-	Learner  Learner `json:"learner" yaml:"learner"`     // how the policy learns
-	Tau      float64 `json:"tau" yaml:"tau"`             // τ_G, weight of KL(π‖uniform), ≥ 0
-	Entropy  float64 `json:"entropy" yaml:"entropy"`     // c_G, weight of the entropy, ≥ 0
-	StepSize float64 `json:"step_size" yaml:"step_size"` // of an optimistic step, > 0
-	Floor    float64 `json:"floor" yaml:"floor"`         // least probability of a strategy, in [0, 1/strategies)
-	Shrink   float64 `json:"shrink" yaml:"shrink"`       // attacks' worth of the pooled rates in a kind's own, ≥ 0
+	Turns    int      `json:"turns" yaml:"turns"`                 // attacks on a step, at most: after the first, on those where R was not fooled
+	Slip     bool     `json:"slip" yaml:"slip"`                   // have Slip among the strategies; needs an endpoint that continues an unfinished answer
+	LeftOut  []string `json:"left_out,omitempty" yaml:"left_out"` // strategies that are never played, to be met later
+	Learner  Learner  `json:"learner" yaml:"learner"`             // how the policy learns
+	Tau      float64  `json:"tau" yaml:"tau"`                     // τ_G, weight of KL(π‖uniform), ≥ 0
+	Entropy  float64  `json:"entropy" yaml:"entropy"`             // c_G, weight of the entropy, ≥ 0
+	StepSize float64  `json:"step_size" yaml:"step_size"`         // of an optimistic step, > 0
+	Floor    float64  `json:"floor" yaml:"floor"`                 // least probability of a strategy, in [0, 1/strategies)
+	Shrink   float64  `json:"shrink" yaml:"shrink"`               // attacks' worth of the pooled rates in a kind's own, ≥ 0
 
 	Natural      NaturalLabels `json:"natural" yaml:"natural"`             // what the solver's own steps are labelled by
 	Rollouts     int           `json:"rollouts" yaml:"rollouts"`           // continuations of a prefix, for the oracle's third layer and for Natural; 0 for neither
 	RolloutLimit int           `json:"rollout_limit" yaml:"rollout_limit"` // attacks that the third layer may rule on in a round, ≥ 0
 	Consensus    bool          `json:"consensus" yaml:"consensus"`         // a corruption counts as wrong only where rollouts find it wrong too
 
+	Replay      Replay  `json:"replay,omitempty" yaml:"replay"` // which rounds R learns from; "" for the last two and round 0
 	Paraphrases float64 `json:"paraphrases" yaml:"paraphrases"` // share of pairs whose correct step is reworded, in [0,1]
 	Memory      int     `json:"memory" yaml:"memory"`           // corruptions remembered, ≥ 0
 	HeldOut     float64 `json:"held_out" yaml:"held_out"`       // share of problems kept for measuring, in [0,1)
@@ -52,6 +55,14 @@ const (
 	Plain        Learner = "plain"         // along g_t: gradient descent-ascent
 	BestResponse Learner = "best_response" // at once to the policy that is best against R as it stood
 	Uniform      Learner = "uniform"       // not at all: every strategy alike, and nothing remembered
+)
+
+// Replay says which rounds R learns from.
+type Replay string
+
+const (
+	Recent Replay = ""    // this one, the one before and round 0
+	Whole  Replay = "all" // all so far, as fictitious play has it
 )
 
 // NaturalLabels is what a natural sample's steps are labelled by.
@@ -111,6 +122,8 @@ func (c Config) Validate() error {
 	} {
 		check(f.v >= 1, f.name, "at least 1", f.v)
 	}
+	check(c.Drawn == 0 || c.Drawn >= c.Samples, "drawn", "0, or at least as many as samples", c.Drawn)
+	check(c.Replay == Recent || c.Replay == Whole, "replay", `"" or all`, c.Replay)
 	check(c.Attacks >= 0, "attacks", "at least 0", c.Attacks)
 	check(c.RolloutLimit >= 0, "rollout_limit", "at least 0", c.RolloutLimit)
 	check(c.Rollouts == 0 || c.Rollouts >= 4, "rollouts", "0, or at least 4 to tell anything", c.Rollouts)
@@ -124,6 +137,13 @@ func (c Config) Validate() error {
 	check(c.Entropy >= 0, "entropy", "at least 0", c.Entropy)
 	check(c.StepSize > 0, "step_size", "above 0", c.StepSize)
 	check(c.StepSize*(c.Tau+c.Entropy) < 0.5, "step_size", "below 0.5 / (tau + entropy), or the policy overshoots", c.StepSize)
+	for _, name := range c.LeftOut {
+		known := name == Slip || slices.ContainsFunc(Strategies(), func(s Strategy) bool { return s.Name == name })
+		check(known, "left_out", "names of strategies", name)
+	}
+	if len(c.strategies()) == 0 {
+		return errors.Join(append(errs, errors.New("left_out: leaves no strategy"))...)
+	}
 	limit := 1 / float64(len(c.strategies()))
 	check(c.Floor >= 0 && c.Floor < limit, "floor", fmt.Sprintf("in [0, %.3f)", limit), c.Floor)
 	check(c.Shrink >= 0, "shrink", "at least 0", c.Shrink)

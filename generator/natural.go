@@ -1,7 +1,10 @@
 package generator
 
 import (
+	"cmp"
+	"context"
 	"fmt"
+	"slices"
 
 	"aprm/adapters"
 	"aprm/prm/arith"
@@ -74,6 +77,69 @@ func label(by NaturalLabels, p step.Problem, c adapters.Completion, round, index
 		}
 	}
 	return s
+}
+
+// hardest keeps Config.Samples of the solutions drawn for each problem: the first in round 0 and on problems kept for measuring,
+// and else those that R errs most on, as a vote would be misled by them: wrong ones that it trusts and right ones that it doesn't,
+// in turn. Its trust in a solution is its lowest P(correct).
+func (g *Game) hardest(ctx context.Context, round int, problems []roundProblem, solutions [][]solution) error {
+	var steps []Labelled
+	for _, list := range solutions {
+		for _, s := range list {
+			steps = append(steps, s.steps...)
+		}
+	}
+	if g.cfg.Drawn <= g.cfg.Samples || len(steps) == 0 {
+		return nil
+	}
+	p, err := g.score(ctx, steps)
+	if err != nil {
+		return err
+	}
+	for i, list := range solutions {
+		var missed, trusted []solution // right ones, wrong ones
+		trust := map[string]float64{}
+		known := map[string]bool{}
+		for _, s := range list {
+			if len(s.steps) == 0 {
+				continue
+			}
+			of := p[:len(s.steps)]
+			p = p[len(s.steps):]
+			last := s.steps[len(s.steps)-1].Trace()
+			if known[last.Text()] {
+				continue // said before
+			}
+			known[last.Text()] = true
+			trust[s.steps[0].Sample] = slices.Min(of)
+			switch s.steps[0].Value {
+			case Right:
+				missed = append(missed, s)
+			case Wrong:
+				trusted = append(trusted, s)
+			}
+		}
+		if round == 0 || problems[i].heldOut {
+			solutions[i] = list[:min(len(list), g.cfg.Samples)]
+			continue
+		}
+		by := func(sign float64) func(a, b solution) int {
+			return func(a, b solution) int {
+				return cmp.Compare(sign*trust[a.steps[0].Sample], sign*trust[b.steps[0].Sample])
+			}
+		}
+		slices.SortStableFunc(missed, by(1))
+		slices.SortStableFunc(trusted, by(-1))
+		solutions[i] = nil
+		for k := 0; len(solutions[i]) < g.cfg.Samples && k < max(len(missed), len(trusted)); k++ {
+			for _, of := range [][]solution{trusted, missed} {
+				if k < len(of) && len(solutions[i]) < g.cfg.Samples {
+					solutions[i] = append(solutions[i], of[k])
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // falseEquation returns the first equation of a step that does not hold.

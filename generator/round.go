@@ -35,7 +35,9 @@ func (g *Game) Round(ctx context.Context, state State) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-
+	if err := g.hardest(ctx, round, problems, solutions); err != nil {
+		return State{}, err
+	}
 	if err := g.labelByRollouts(ctx, m, &rep, round, problems, solutions); err != nil {
 		return State{}, err
 	}
@@ -121,7 +123,7 @@ func (g *Game) solve(ctx context.Context, m *meter, rep *Report, round int, prob
 		id := key("solve", strconv.Itoa(round), p.ID, p.Question)
 		units[i] = Unit{Key: id, Do: func(ctx context.Context) error {
 			cs, err := m.generate(ctx, adapters.Request{
-				Messages: solveMessages(g.cfg.Instruction, p.Question), N: g.cfg.Samples,
+				Messages: solveMessages(g.cfg.Instruction, p.Question), N: max(g.cfg.Samples, g.cfg.Drawn),
 				Temperature: g.cfg.Temperature, MaxTokens: g.cfg.MaxTokens,
 				Seed: seedOf(g.cfg.Seed, id), LogProbs: true, TopLogProbs: 3,
 			})
@@ -336,10 +338,17 @@ func (g *Game) score(ctx context.Context, examples []Labelled) ([]float64, error
 	return p, nil
 }
 
-// lessons returns what R learns in a round: the round itself, and rounds t−1 and 0 again, balanced.
+// lessons returns what R learns in a round: the round itself, and rounds t−1 and 0 again or all before it, balanced.
 func (g *Game) lessons(round int) []Labelled {
 	rounds := []int{round}
-	for _, r := range []int{round - 1, 0} {
+	before := []int{round - 1, 0}
+	if g.cfg.Replay == Whole {
+		before = nil
+		for r := round - 1; r >= 0; r-- {
+			before = append(before, r)
+		}
+	}
+	for _, r := range before {
 		if r >= 0 && !slices.Contains(rounds, r) {
 			rounds = append(rounds, r)
 		}

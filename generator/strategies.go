@@ -1,5 +1,7 @@
 package generator
 
+import "slices"
+
 // Strategy is a way to corrupt a correct step.
 type Strategy struct {
 	Name       string // short and stable: it stands in data sets
@@ -53,8 +55,9 @@ const (
 
 // strategies are those of a game.
 func (c Config) strategies() []Strategy {
+	all := Strategies()
 	if c.Slip {
-		return append(Strategies(), Strategy{Name: Slip})
+		all = append(all, Strategy{Name: Slip})
 	}
-	return Strategies()
+	return slices.DeleteFunc(all, func(s Strategy) bool { return slices.Contains(c.LeftOut, s.Name) })
 }

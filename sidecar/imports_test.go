@@ -27,14 +27,15 @@ var arrows = map[string]string{
 	"adapters/internal/draw":        "adapters prm/step",
 	"adapters/internal/llamaserver": "adapters adapters/internal/draw",
 
-	"generator":        "adapters generator/oracle prm/step prm/arith prm/metric",
-	"generator/oracle": "prm/step prm/arith",
-	"generator/tasks":  "adapters generator prm/step prm/arith",
-	"sidecar/decode":   "prm/step prm/arith",
-	"sidecar/dataset":  "prm/step",
-	"sidecar/engine":   "adapters generator generator/oracle prm prm/step prm/feature prm/train sidecar/dataset sidecar/decode",
-	"sidecar/eval":     "sidecar/decode prm/step prm/arith prm/metric",
-	"sidecar/server":   "sidecar/decode adapters prm/step",
+	"generator":          "adapters generator/oracle prm/step prm/arith prm/metric",
+	"generator/oracle":   "prm/step prm/arith",
+	"generator/tasks":    "adapters generator prm/step prm/arith",
+	"sidecar/decode":     "prm/step prm/arith",
+	"sidecar/dataset":    "prm/step",
+	"sidecar/engine":     "adapters generator generator/oracle prm prm/step prm/feature prm/train sidecar/dataset sidecar/decode",
+	"sidecar/eval":       "sidecar/decode prm/step prm/arith prm/metric",
+	"sidecar/experiment": "adapters generator generator/tasks prm prm/feature prm/metric prm/step prm/train sidecar/dataset sidecar/decode sidecar/engine sidecar/eval",
+	"sidecar/server":     "sidecar/decode adapters prm/step",
 }
 
 // TestImportArrows holds the architecture: who may know whom, that only prm/train reaches gorgonia, and that the scorer

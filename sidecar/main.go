@@ -35,6 +35,8 @@ type commands struct {
 
 	Compare compareCommand `cmd:"" help:"Say by how much one measurement of eval's is better than another, paired by problem."`
 
+	Experiment experimentCommand `cmd:"" help:"Remake a study from a file: PRMs trained in several ways, compared with seeds and intervals."`
+
 	Toy toyCommand `cmd:"" help:"Measure the embedded model itself on the toy world: accuracy, votes, pass@N and kinds of mistakes, by family."`
 
 	PRM     prmCommand     `cmd:"" name:"prm" help:"Score steps with a PRM, measure it on labelled steps, or print what its checkpoint says."`
@@ -96,7 +98,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	if err := parsed.Run(streams{in: in, out: out, err: errs}); err != nil {
 		if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-			if name, _, _ := strings.Cut(parsed.Command(), " "); name == "train" || name == "eval" {
+			if name, _, _ := strings.Cut(parsed.Command(), " "); name == "train" || name == "eval" || name == "experiment" {
 				fmt.Fprintln(errs, "sidecar: interrupted; what was finished is kept, the same command goes on from there")
 			} else {
 				fmt.Fprintln(errs, "sidecar: interrupted")

@@ -136,6 +136,28 @@ type Interval struct {
 	High float64 `json:"high"`
 }
 
+// MarshalJSON writes what isn't there as null, as Figure does.
+func (i Interval) MarshalJSON() ([]byte, error) {
+	return json.Marshal(figures{Figure(i.Mean), Figure(i.Low), Figure(i.High)})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (i *Interval) UnmarshalJSON(b []byte) error {
+	var f figures
+	if err := json.Unmarshal(b, &f); err != nil {
+		return err
+	}
+	*i = Interval{float64(f.Mean), float64(f.Low), float64(f.High)}
+	return nil
+}
+
+// figures is an Interval for JSON.
+type figures struct {
+	Mean Figure `json:"mean"`
+	Low  Figure `json:"low"`
+	High Figure `json:"high"`
+}
+
 // Bootstrap returns stat over all n units (usually problems), with the 2.5th and 97.5th percentile of stat over draws
 // resamples of n units with replacement. stat gets indices in [0,n), with repeats. Equal arguments give equal
 // intervals. For a paired comparison let stat return the difference on the same units. Draws for which stat is NaN are

@@ -44,17 +44,17 @@ func newOptimiser(w *prm.Weights) *optimiser {
 }
 
 // step moves params (numbers of the i-th trained tensor) against gradient. All tensors of one update share a count.
-func (o *optimiser) step(i int, params, gradient []float32, rate, decay float64) {
+func (o *optimiser) step(i int, params, gradient []float32, opt Options) {
 	m, v, last := o.m[i], o.v[i], o.g[i]
-	first := o.steps == 0
+	plain := opt.Plain || o.steps == 0 // there is no gradient before the first
 	n := float64(o.steps + 1)
-	size := float32(rate / (1 - math.Pow(beta1, n)))
+	size := float32(opt.Rate / (1 - math.Pow(beta1, n)))
 	unbias := float32(1 / (1 - math.Pow(beta2, n)))
-	shrink := float32(1 - rate*decay)
+	shrink := float32(1 - opt.Rate*opt.Decay)
 	for k, g := range gradient {
 		d := 2*g - last[k]
-		if first {
-			d = g // there is no gradient before the first
+		if plain {
+			d = g
 		}
 		last[k] = g
 		m[k] = beta1*m[k] + (1-beta1)*d

@@ -59,6 +59,7 @@ type Options struct {
 	Patience int                                 // epochs without a better held-out loss before stopping; negative: never stop early [10]
 	Batch    int                                 // examples a step [128]
 	Rate     float64                             // of the optimiser [0.002]
+	Plain    bool                                // Adam along the gradient itself instead of the optimistic one
 	Decay    float64                             // L2 penalty on the weights, decoupled from Adam's scaling [0.1]
 	Dropout  float64                             // share of the dense layer's inputs dropped [0.3]
 	Mask     float64                             // chance that a pair's hidden states, and separately its log-probabilities, are masked in an epoch [0.25]

@@ -30,8 +30,6 @@ type Config struct {
 	CachedStates int
 	// NoHidden leaves the hidden states out even where the endpoint gives them.
 	NoHidden bool
-	// Without blanks parts of what the PRM reads, for ablations.
-	Without []feature.Block
 	// NeedHidden makes an error of a trace that can't be read, which is else scored without hidden states: what is measured must
 	// not change its nature on the way.
 	NeedHidden bool
@@ -65,7 +63,13 @@ func New(cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engine: known models: %w", err)
 	}
-	return &Engine{open: cfg.Open, instruction: cfg.Instruction, noHidden: cfg.NoHidden, needHidden: cfg.NeedHidden, without: cfg.Without, llms: llms, states: states}, nil
+	return &Engine{open: cfg.Open, instruction: cfg.Instruction, noHidden: cfg.NoHidden, needHidden: cfg.NeedHidden, llms: llms, states: states}, nil
+}
+
+// Blind returns an engine of its own PRM, none yet, that shares the LLMs and the hidden states known so far, and blanks these parts
+// of what its PRM reads.
+func (e *Engine) Blind(blocks ...feature.Block) *Engine {
+	return &Engine{open: e.open, instruction: e.instruction, noHidden: e.noHidden, needHidden: e.needHidden, without: blocks, llms: e.llms, states: e.states}
 }
 
 // Use makes m the PRM of every request that starts from now on. A PRM trained on another splitter is refused.

@@ -13,7 +13,6 @@ import (
 	"aprm/generator"
 	"aprm/generator/oracle"
 	"aprm/prm"
-	"aprm/prm/feature"
 	"aprm/prm/step"
 	"aprm/prm/train"
 	"aprm/sidecar/dataset"
@@ -23,9 +22,9 @@ import (
 type Training struct {
 	Game     generator.Config // Compact is set by what the LLM says of itself
 	PRM      train.Options
-	Folder   string // labelled steps, checkpoints, state and report of this run: the same training goes on from there
-	NoHidden bool   // don't ask for hidden states
-	Without  []feature.Block
+	Folder   string                 // labelled steps, checkpoints, state and report of this run: the same training goes on from there
+	Engine   *Engine                // over the same LLM, to share what is known of hidden states; nil for one of its own
+	NoHidden bool                   // don't ask for hidden states, where Engine is nil
 	Show     func(generator.Report) // called after each round; nil for none
 }
 
@@ -54,11 +53,13 @@ func (t Training) Run(ctx context.Context, llm adapters.LLM, problems []step.Pro
 	if err != nil {
 		return Trained{}, err
 	}
-	eng, err := New(Config{Open: func(string) (adapters.LLM, error) { return llm, nil }, NoHidden: t.NoHidden, Without: t.Without, CachedStates: 1 << 16})
-	if err != nil {
-		return Trained{}, err
+	if t.Engine == nil {
+		t.Engine, err = New(Config{Open: func(string) (adapters.LLM, error) { return llm, nil }, NoHidden: t.NoHidden, CachedStates: 1 << 16})
+		if err != nil {
+			return Trained{}, err
+		}
 	}
-	learner := NewLearner(eng, t.Folder, t.PRM)
+	learner := NewLearner(t.Engine, t.Folder, t.PRM)
 	if err := os.MkdirAll(t.Folder, 0o755); err != nil {
 		return Trained{}, err
 	}

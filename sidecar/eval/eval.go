@@ -157,6 +157,9 @@ func (p *Pool) Problems() []step.Problem {
 	return out
 }
 
+// First returns the pool of the first n problems.
+func (p *Pool) First(n int) *Pool { return &Pool{contests: p.contests[:n]} }
+
 // Samples returns the samples of problem i.
 func (p *Pool) Samples(i int) []decode.Sample { return p.contests[i].pool }
 

@@ -1,0 +1,121 @@
+package experiment
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"aprm/prm/metric"
+)
+
+// markdown is the report for people, with the plots of these names.
+func (r Report) markdown(plots []string) string {
+	var b strings.Builder
+	p := func(format string, args ...any) { fmt.Fprintf(&b, format, args...) }
+	p("# %s\n\nModel: %s (%s). Seeds of training: %s. Intervals are 95 %%, by bootstrap over problems and seeds at once; differences are paired.\n",
+		r.Title, r.Model, r.Server, strings.Trim(fmt.Sprint(r.Seeds), "[]"))
+	if r.Strongest != "" {
+		p("Of the PRMs on fixed data, **%s** did best on the development problems; gains in the last column are of **%s** over it, by the same method.\n", r.Strongest, r.Game)
+	}
+	for _, s := range r.Sets {
+		if len(s.Rows) == 0 {
+			p("\n## %s\n", s.Name)
+		} else {
+			p("\n## %s, %d problems\n\n| PRM | method | correct | against a majority of as many | against %s | tokens |\n|---|---|---|---|---|---:|\n", s.Name, s.Problems, or(r.Strongest, "the strongest fixed PRM"))
+		}
+		for _, row := range s.Rows {
+			p("| %s | %s | %s | %s | %s | %.0f |\n", or(row.PRM, "–"), row.Method, share(&row.Accuracy), gain(&row.VsMajority), gain(row.VsStrongest), row.Tokens)
+		}
+		if len(s.Steps) == 0 {
+			continue
+		}
+		p("\nFirst wrong steps (%d solutions; AUC of the wrong step against the right ones before it):\n\n", s.Steps[0].Solutions)
+		p("| PRM | AUC within a trace | AUC at the same position | against %s |\n|---|---|---|---|\n", or(r.Strongest, "the strongest fixed PRM"))
+		for _, row := range s.Steps {
+			diff := "–"
+			if d := row.VsStrongest; d != nil {
+				diff = fmt.Sprintf("%+.3f [%+.3f, %+.3f]", d.Mean, d.Low, d.High)
+			}
+			p("| %s | %.3f [%.3f, %.3f] | %.3f [%.3f, %.3f] | %s |\n", row.PRM, row.InTrace.Mean, row.InTrace.Low, row.InTrace.High,
+				row.AtPosition.Mean, row.AtPosition.Low, row.AtPosition.High, diff)
+		}
+	}
+	for _, a := range r.Attacks {
+		p("\n## %s\n\n%d pairs of a correct step and a truly wrong attack on it.\n\n| PRM | wrong one scores lower | wrong ones below 1/2 | correct ones not below 1/2 |\n|---|---|---|---|\n", a.Name, a.Pairs)
+		for _, row := range a.Rows {
+			p("| %s | %s | %s | %s |\n", row.PRM, share(&row.Ranked), share(&row.Caught), share(&row.Passed))
+		}
+	}
+	for _, name := range plots {
+		p("\n![%s](%s)\n", strings.TrimSuffix(name, ".svg"), name)
+	}
+	p("\n## What training took (means over seeds)\n\nRight, wrong and outcome labels are those of the last round's lessons.\n\n")
+	p("| PRM | | right | wrong | outcomes | LLM calls | tokens read | tokens generated | minutes | of these the LLM's | the rest, beside the LLM's |\n|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
+	for _, t := range r.PRMs {
+		p("| %s | %s | %.0f | %.0f | %.0f | %.0f | %.0f | %.0f | %.1f | %.1f | %s |\n", t.PRM, t.About, t.Right, t.Wrong, t.Values, t.Calls, t.Prompt, t.Tokens, t.Minutes, t.LLM,
+			percent((t.Minutes-t.LLM)/t.LLM))
+	}
+	for _, t := range r.PRMs {
+		if len(t.Rounds) < 2 {
+			continue
+		}
+		p("\n## The game of %s, round by round\n\nFooling is the mean P(correct) that R gave truly wrong attacks before it learned from them; what R finds is on problems kept out of training.\n\n", t.PRM)
+		p("| round | fooling | policy entropy | wrong | still correct | unknown | finds natural errors | finds attacks | false alarms | ECE | AUC within a problem |\n|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
+		for i, round := range t.Rounds {
+			p("| %d | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", i+1, number(round.Fooling), number(round.Entropy), percent(round.Wrong), percent(round.StillCorrect),
+				percent(round.Unknown), percent(round.DetectNat), percent(round.DetectSyn), percent(round.FalseAlarm), number(round.ECE), number(round.AUC))
+		}
+		if len(t.Caught) == 0 {
+			continue
+		}
+		p("\nShare of a round's attacks, on problems kept out of training, that R of a round calls wrong (seed %d):\n\n| R after round |", r.Seeds[0])
+		for i := range t.Caught {
+			p(" attacks of round %d |", i+1)
+		}
+		p("\n|---|%s\n", strings.Repeat("---:|", len(t.Caught)))
+		for i, row := range t.Caught {
+			p("| %d |", i+1)
+			for _, v := range row {
+				p(" %.0f %% |", 100*v)
+			}
+			p("\n")
+		}
+	}
+	p("\n## Trials, on the development problems\n\nEach by a weighted vote, with the first seed.\n\n| PRM | trial | scores aggregated by | correct | against majority | |\n|---|---:|---|---|---|---|\n")
+	for _, t := range r.Trials {
+		p("| %s | %d | %s | %s | %s | %s |\n", t.PRM, t.Trial+1, t.Aggregate, share(&t.Accuracy), gain(&t.Gain), map[bool]string{true: "chosen"}[t.Chosen])
+	}
+	return b.String()
+}
+
+func or(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+func share(i *metric.Interval) string {
+	return fmt.Sprintf("%.1f %% [%.1f, %.1f]", 100*i.Mean, 100*i.Low, 100*i.High)
+}
+
+func gain(i *metric.Interval) string {
+	if i == nil {
+		return ""
+	}
+	return fmt.Sprintf("%+.1f [%+.1f, %+.1f]", 100*i.Mean, 100*i.Low, 100*i.High)
+}
+
+func number(f metric.Figure) string {
+	if math.IsNaN(float64(f)) {
+		return "–"
+	}
+	return fmt.Sprintf("%.2f", f)
+}
+
+func percent(f metric.Figure) string {
+	if math.IsNaN(float64(f)) || math.IsInf(float64(f), 0) {
+		return "–"
+	}
+	return fmt.Sprintf("%.0f %%", 100*f)
+}

@@ -1,0 +1,133 @@
+package experiment
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/plotutil"
+	"gonum.org/v1/plot/vg"
+
+	"aprm/sidecar/dataset"
+)
+
+// plots draws what looking at beats reading, and returns the names of the files.
+func (r Report) plots(folder string) ([]string, error) {
+	var names []string
+	save := func(name string, p *plot.Plot) error {
+		w, err := p.WriterTo(16*vg.Centimeter, 10*vg.Centimeter, "svg")
+		if err != nil {
+			return err
+		}
+		var b bytes.Buffer
+		if _, err := w.WriteTo(&b); err != nil {
+			return err
+		}
+		names = append(names, name)
+		return dataset.WriteFile(filepath.Join(folder, name), b.Bytes())
+	}
+	for _, s := range r.Sets {
+		p, err := s.plot()
+		if err != nil {
+			return nil, err
+		}
+		if err := save("accuracy-"+strings.ReplaceAll(s.Name, " ", "-")+".svg", p); err != nil {
+			return nil, err
+		}
+	}
+	p, any, err := r.fooling()
+	if err != nil || !any {
+		return names, err
+	}
+	return names, save("fooling.svg", p)
+}
+
+// plot draws accuracy over tokens: a line a PRM by weighted vote, and the majority vote.
+func (s Set) plot() (*plot.Plot, error) {
+	p := plot.New()
+	p.Title.Text = fmt.Sprintf("%s, %d problems: weighted votes", s.Name, s.Problems)
+	p.X.Label.Text, p.Y.Label.Text = "tokens generated a problem", "correct, %"
+	p.Legend.Top, p.Legend.Left = true, true
+	lines := map[string]*points{}
+	var order []string
+	for _, row := range s.Rows {
+		name := row.PRM
+		switch {
+		case strings.HasPrefix(row.Method, "majority"):
+			name = "majority"
+		case strings.HasPrefix(row.Method, "pass@") && row.PRM == "" && !strings.HasPrefix(row.Method, "pass@1 "):
+			name = "any right (the ceiling)"
+		case !strings.HasPrefix(row.Method, "weighted"):
+			continue
+		}
+		if lines[name] == nil {
+			lines[name] = &points{}
+			order = append(order, name)
+		}
+		l := lines[name]
+		l.XYs = append(l.XYs, plotter.XY{X: row.Tokens, Y: 100 * row.Accuracy.Mean})
+		l.YErrors = append(l.YErrors, struct{ Low, High float64 }{100 * (row.Accuracy.Mean - row.Accuracy.Low), 100 * (row.Accuracy.High - row.Accuracy.Mean)})
+	}
+	for i, name := range order {
+		if err := draw(p, i, name, lines[name]); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// points are a line's, with their intervals.
+type points struct {
+	plotter.XYs
+	plotter.YErrors
+}
+
+func draw(p *plot.Plot, i int, name string, l *points) error {
+	line, dots, err := plotter.NewLinePoints(l.XYs)
+	if err != nil {
+		return err
+	}
+	line.Color, dots.Color = plotutil.Color(i), plotutil.Color(i)
+	line.Dashes, dots.Shape = plotutil.Dashes(i/7), plotutil.Shape(i)
+	p.Add(line, dots)
+	p.Legend.Add(name, line, dots)
+	if l.YErrors == nil {
+		return nil
+	}
+	bars, err := plotter.NewYErrorBars(l)
+	if err != nil {
+		return err
+	}
+	bars.Color = plotutil.Color(i)
+	p.Add(bars)
+	return nil
+}
+
+// fooling draws how far each game's attacks fooled R, round by round; any is false when there was no game of several rounds.
+func (r Report) fooling() (p *plot.Plot, any bool, err error) {
+	p = plot.New()
+	p.Title.Text = "How far truly wrong attacks fool R, before it learns from them"
+	p.X.Label.Text, p.Y.Label.Text = "round", "mean P(correct)"
+	p.Legend.Top = true
+	p.Y.Min, p.Y.Max = 0, 1
+	i := 0
+	for _, t := range r.PRMs {
+		if len(t.Rounds) < 2 {
+			continue
+		}
+		l := &points{}
+		for k, round := range t.Rounds {
+			if k > 0 { // in the first R knows nothing yet
+				l.XYs = append(l.XYs, plotter.XY{X: float64(k + 1), Y: float64(round.Fooling)})
+			}
+		}
+		if err := draw(p, i, t.PRM, l); err != nil {
+			return nil, false, err
+		}
+		i++
+	}
+	return p, i > 0, nil
+}

@@ -1,0 +1,383 @@
+package experiment
+
+import (
+	"context"
+	"encoding/csv"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"aprm/generator"
+	"aprm/prm"
+	"aprm/prm/metric"
+	"aprm/sidecar/dataset"
+	"aprm/sidecar/engine"
+	"aprm/sidecar/eval"
+)
+
+// Report is what an experiment found. Intervals are 95 %, by bootstrap over problems and seeds at once; differences are paired.
+type Report struct {
+	Title     string      `json:"title"`
+	Model     string      `json:"model"`
+	Server    string      `json:"server"`
+	Seeds     []int64     `json:"seeds"`
+	Sizes     []int       `json:"sizes"`
+	Game      string      `json:"game,omitempty"`      // the PRM that is compared with the strongest
+	Strongest string      `json:"strongest,omitempty"` // of the fixed ones, on the development problems
+	Trials    []Trial     `json:"trials"`
+	Sets      []Set       `json:"sets"`
+	Attacks   []AttackSet `json:"attacks,omitempty"`
+	PRMs      []Training  `json:"prms"`
+
+	strongest float64
+}
+
+// Trial is a setting tried on the development problems, by a weighted vote.
+type Trial struct {
+	PRM       string          `json:"prm"`
+	Trial     int             `json:"trial"`
+	Aggregate string          `json:"aggregate"`
+	Accuracy  metric.Interval `json:"accuracy"`
+	Gain      metric.Interval `json:"gain"` // over a majority of as many
+	Chosen    bool            `json:"chosen"`
+}
+
+// Set is what was found on a set of test problems.
+type Set struct {
+	Name     string    `json:"name"`
+	Problems int       `json:"problems"`
+	Rows     []Row     `json:"rows"`
+	Steps    []StepRow `json:"steps,omitempty"`
+
+	baselines eval.Report
+	measured  []measured
+	truth     []eval.Solution
+}
+
+// measured is a PRM's results on a set, by seed.
+type measured struct {
+	prm    PRM
+	votes  []eval.Report
+	guided []eval.Report
+	scores [][][]float64 // by seed, solution and step
+}
+
+// Row is a method with a PRM, or a baseline without one.
+type Row struct {
+	PRM         string           `json:"prm,omitempty"`
+	Method      string           `json:"method"`
+	N           int              `json:"n"`
+	Accuracy    metric.Interval  `json:"accuracy"`
+	VsMajority  metric.Interval  `json:"vs_majority"`            // of as many candidates
+	VsStrongest *metric.Interval `json:"vs_strongest,omitempty"` // the same method with the strongest fixed PRM
+	Tokens      float64          `json:"tokens"`                 // generated, mean over problems
+}
+
+// StepRow is how a PRM finds the first wrong steps of natural solutions.
+type StepRow struct {
+	PRM         string           `json:"prm"`
+	Solutions   int              `json:"solutions"`
+	InTrace     metric.Interval  `json:"auc_within_trace"`
+	AtPosition  metric.Interval  `json:"auc_at_position"`
+	VsStrongest *metric.Interval `json:"vs_strongest,omitempty"` // AUC within a trace
+}
+
+// Training is what training a PRM took, and what the game came to.
+type Training struct {
+	PRM      string        `json:"prm"`
+	About    string        `json:"about"`
+	Trial    int           `json:"trial"`
+	Settings Settings      `json:"-"`
+	Right    metric.Figure `json:"right"` // steps learned from in the last round, and prefixes labelled by outcome: means over seeds
+	Wrong    metric.Figure `json:"wrong"`
+	Values   metric.Figure `json:"values"`
+	Calls    metric.Figure `json:"llm_calls"`
+	Prompt   metric.Figure `json:"prompt_tokens"`
+	Tokens   metric.Figure `json:"completion_tokens"`
+	Minutes  metric.Figure `json:"minutes"`
+	LLM      metric.Figure `json:"llm_minutes"`
+
+	Rounds []Round     `json:"rounds"`           // means over seeds
+	Caught [][]float64 `json:"caught,omitempty"` // [r][t]: share of round t's held-out attacks that R of round r calls wrong; first seed
+}
+
+// Round is a round of a game.
+type Round struct {
+	Fooling      metric.Figure `json:"fooling"` // mean P(correct) of truly wrong attacks, before R learned from them
+	Entropy      metric.Figure `json:"entropy"` // of the policy, nats, mean over kinds of step
+	Wrong        metric.Figure `json:"wrong"`   // shares of the usable attacks
+	StillCorrect metric.Figure `json:"still_correct"`
+	Unknown      metric.Figure `json:"unknown"`
+	DetectNat    metric.Figure `json:"detect_natural"`
+	DetectSyn    metric.Figure `json:"detect_synthetic"`
+	FalseAlarm   metric.Figure `json:"false_alarms"`
+	ECE          metric.Figure `json:"ece"`
+	AUC          metric.Figure `json:"auc_within_problem"`
+}
+
+const draws = 2000
+
+// compare works out the rows of every set.
+func (r *Report) compare() {
+	for k := range r.Sets {
+		s := &r.Sets[k]
+		at := func(name string) *measured {
+			if i := slices.IndexFunc(s.measured, func(m measured) bool { return m.prm.Name == name }); i >= 0 {
+				return &s.measured[i]
+			}
+			return nil
+		}
+		for _, row := range s.baselines.Rows {
+			s.Rows = append(s.Rows, Row{Method: row.Method, N: row.N, Accuracy: row.Accuracy, VsMajority: row.VsMajority, Tokens: row.Tokens})
+		}
+		strongest := at(r.Strongest)
+		for _, m := range s.measured {
+			var rival *measured
+			if m.prm.Name == r.Game {
+				rival = strongest
+			}
+			for _, reports := range [][]eval.Report{m.votes, m.guided} {
+				if len(reports) == 0 {
+					continue
+				}
+				for _, row := range reports[0].Rows {
+					if !strings.HasPrefix(row.Method, "best-of") && !strings.HasPrefix(row.Method, "weighted") && !strings.HasPrefix(row.Method, "guided") {
+						continue
+					}
+					s.Rows = append(s.Rows, r.row(m.prm.Name, row.Method, reports, rival))
+				}
+			}
+			if len(m.scores) > 0 {
+				s.Steps = append(s.Steps, r.stepRow(m, s.truth, rival))
+			}
+		}
+	}
+}
+
+// outcomes returns what a method made of each problem, by seed; nil when it wasn't measured.
+func outcomes(reports []eval.Report, method string) [][]float64 {
+	var out [][]float64
+	for _, r := range reports {
+		i := slices.IndexFunc(r.Rows, func(row eval.Row) bool { return row.Method == method })
+		if i < 0 {
+			return nil
+		}
+		var of []float64
+		for _, o := range r.Rows[i].Outcomes {
+			of = append(of, o.Correct)
+		}
+		out = append(out, of)
+	}
+	return out
+}
+
+func (r *Report) row(name, method string, reports []eval.Report, rival *measured) Row {
+	first := reports[0].Rows[slices.IndexFunc(reports[0].Rows, func(row eval.Row) bool { return row.Method == method })]
+	ours := outcomes(reports, method)
+	majority := outcomes(reports, fmt.Sprintf("majority-%d", first.N))
+	row := Row{PRM: name, Method: method, N: first.N,
+		Accuracy:   overBoth(ours, func(seed, i int) float64 { return ours[seed][i] }),
+		VsMajority: overBoth(ours, func(seed, i int) float64 { return ours[seed][i] - majority[seed][i] })}
+	for _, report := range reports {
+		row.Tokens += report.Rows[slices.IndexFunc(report.Rows, func(row eval.Row) bool { return row.Method == method })].Tokens / float64(len(reports))
+	}
+	if rival != nil {
+		theirs := outcomes(rival.votes, method)
+		if theirs == nil {
+			theirs = outcomes(rival.guided, method)
+		}
+		if theirs != nil {
+			d := overBoth(ours, func(seed, i int) float64 { return ours[seed][i] - theirs[seed][i] })
+			row.VsStrongest = &d
+		}
+	}
+	return row
+}
+
+// overBoth is a mean over seeds and problems, with an interval by resampling both.
+func overBoth(like [][]float64, of func(seed, i int) float64) metric.Interval {
+	return metric.BootstrapOver(1, []int{len(like[0]), len(like)}, draws, func(idx [][]int) float64 {
+		sum := 0.0
+		for _, seed := range idx[1] {
+			for _, i := range idx[0] {
+				sum += of(seed, i)
+			}
+		}
+		return sum / float64(len(idx[0])*len(idx[1]))
+	})
+}
+
+// stepRow has intervals over solutions and seeds. A solution's AUC is that of its wrong step against the right ones before it.
+func (r *Report) stepRow(m measured, solutions []eval.Solution, rival *measured) StepRow {
+	within := func(scores [][][]float64) [][]float64 { // by seed and solution; NaN without a pair
+		out := make([][]float64, len(scores))
+		for seed, of := range scores {
+			for i, s := range solutions {
+				won, pairs := 0.0, 0.0
+				for j := range max(s.FirstWrong, 0) {
+					pairs++
+					switch a, b := of[i][j], of[i][s.FirstWrong]; {
+					case a > b:
+						won++
+					case a == b:
+						won += 0.5
+					}
+				}
+				out[seed] = append(out[seed], won/pairs)
+			}
+		}
+		return out
+	}
+	ours := within(m.scores)
+	mean := func(of func(seed, i int) float64) metric.Interval {
+		return metric.BootstrapOver(1, []int{len(solutions), len(ours)}, draws, func(idx [][]int) float64 {
+			sum, n := 0.0, 0.0
+			for _, seed := range idx[1] {
+				for _, i := range idx[0] {
+					if v := of(seed, i); !math.IsNaN(v) {
+						sum, n = sum+v, n+1
+					}
+				}
+			}
+			return sum / n
+		})
+	}
+	row := StepRow{PRM: m.prm.Name, Solutions: len(solutions), InTrace: mean(func(seed, i int) float64 { return ours[seed][i] }),
+		AtPosition: eval.CompareSteps("", solutions, m.scores[0], 1, 200).AtPosition}
+	if rival != nil {
+		theirs := within(rival.scores)
+		d := mean(func(seed, i int) float64 { return ours[seed][i] - theirs[seed][i] })
+		row.VsStrongest = &d
+	}
+	return row
+}
+
+// rounds tells what training a choice's PRMs took and how the game went.
+func (s *study) rounds(ctx context.Context, c choice) (Training, error) {
+	out := Training{PRM: c.prm.Name, About: c.prm.About, Trial: c.trial, Settings: c.prm.Trials[c.trial]}
+	n := metric.Figure(len(s.plan.Seeds))
+	for _, seed := range s.plan.Seeds {
+		m, cost, err := s.model(ctx, unit{c.prm, c.trial, seed})
+		if err != nil {
+			return out, err
+		}
+		learned := m.Header().Trained
+		out.Right += metric.Figure(learned.Right) / n
+		out.Wrong += metric.Figure(learned.Wrong) / n
+		out.Values += metric.Figure(learned.Values) / n
+		out.Minutes += metric.Figure(cost.Minutes) / n
+		out.LLM += metric.Figure(cost.LLM) / n
+		for k, g := range cost.Game {
+			out.Calls += metric.Figure(g.Calls) / n
+			out.Prompt += metric.Figure(g.PromptTokens) / n
+			out.Tokens += metric.Figure(g.CompletionTokens) / n
+			if k == len(out.Rounds) {
+				out.Rounds = append(out.Rounds, Round{})
+			}
+			out.Rounds[k].add(g, n)
+		}
+	}
+	if len(out.Rounds) > 1 {
+		var err error
+		out.Caught, err = s.caught(ctx, unit{c.prm, c.trial, s.plan.Seeds[0]}, len(out.Rounds))
+		return out, err
+	}
+	return out, nil
+}
+
+func (r *Round) add(g generator.Report, n metric.Figure) {
+	usable := metric.Figure(g.Total.Usable)
+	var entropy metric.Figure
+	for _, k := range generator.Kinds() {
+		entropy += metric.Figure(g.Entropy[k]) / metric.Figure(len(generator.Kinds()))
+	}
+	for _, f := range []struct {
+		to *metric.Figure
+		v  metric.Figure
+	}{
+		{&r.Fooling, g.Total.Fooling}, {&r.Entropy, entropy}, {&r.Wrong, metric.Figure(g.Total.Wrong) / usable},
+		{&r.StillCorrect, metric.Figure(g.Total.Right) / usable}, {&r.Unknown, metric.Figure(g.Total.Unknown) / usable},
+		{&r.DetectNat, g.HeldOut.DetectNat}, {&r.DetectSyn, g.HeldOut.DetectSyn}, {&r.FalseAlarm, g.HeldOut.FalseAlarm},
+		{&r.ECE, g.HeldOut.ECE}, {&r.AUC, g.HeldOut.AUC},
+	} {
+		*f.to += f.v / n
+	}
+}
+
+// caught holds R of each round against the attacks of each round on problems that none of them learned from.
+func (s *study) caught(ctx context.Context, u unit, rounds int) ([][]float64, error) {
+	folder := s.folder(u)
+	steps, err := generator.ReadLabelled(filepath.Join(folder, engine.StepsFile))
+	if err != nil {
+		return nil, err
+	}
+	e := s.engine.Blind(u.prm.Trials[u.trial].Network.Without...)
+	out := make([][]float64, rounds)
+	for r := range rounds {
+		m, err := prm.Load(engine.RoundPath(folder, r))
+		if err != nil {
+			return nil, err
+		}
+		if err := e.Use(m); err != nil {
+			return nil, err
+		}
+		found, all := make([]float64, rounds), make([]float64, rounds)
+		for _, l := range steps {
+			if l.Source != generator.Attack || l.Step != generator.Wrong || !l.HeldOut {
+				continue
+			}
+			scores, err := e.Score(ctx, l.Trace(), nil)
+			if err != nil {
+				return nil, err
+			}
+			all[l.Round]++
+			if scores[len(scores)-1].Step < 0.5 {
+				found[l.Round]++
+			}
+		}
+		for t := range rounds {
+			if all[t] == 0 {
+				return nil, nil // a round without attacks on held-out problems: there is no table
+			}
+			out[r] = append(out[r], found[t]/all[t])
+		}
+	}
+	return out, nil
+}
+
+// write writes results.json, results.csv, report.md and the plots.
+func (r Report) write(folder string) error {
+	if err := dataset.WriteJSON(filepath.Join(folder, "results.json"), r); err != nil {
+		return err
+	}
+	var b strings.Builder
+	w := csv.NewWriter(&b)
+	lines := [][]string{{"set", "prm", "method", "n", "accuracy", "low", "high", "vs_majority", "low", "high", "vs_strongest", "low", "high", "tokens"}}
+	for _, s := range r.Sets {
+		for _, row := range s.Rows {
+			line := []string{s.Name, row.PRM, row.Method, fmt.Sprint(row.N)}
+			line = append(append(line, cells(&row.Accuracy)...), cells(&row.VsMajority)...)
+			lines = append(lines, append(append(line, cells(row.VsStrongest)...), fmt.Sprintf("%.1f", row.Tokens)))
+		}
+	}
+	if err := w.WriteAll(lines); err != nil {
+		return err
+	}
+	if err := dataset.WriteFile(filepath.Join(folder, "results.csv"), []byte(b.String())); err != nil {
+		return err
+	}
+	plots, err := r.plots(folder)
+	if err != nil {
+		return err
+	}
+	return dataset.WriteFile(filepath.Join(folder, "report.md"), []byte(r.markdown(plots)))
+}
+
+func cells(i *metric.Interval) []string {
+	if i == nil {
+		return []string{"", "", ""}
+	}
+	return []string{fmt.Sprintf("%.4f", i.Mean), fmt.Sprintf("%.4f", i.Low), fmt.Sprintf("%.4f", i.High)}
+}

@@ -1,0 +1,431 @@
+package experiment
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"aprm/adapters"
+	"aprm/generator"
+	"aprm/generator/tasks"
+	"aprm/prm"
+	"aprm/prm/step"
+	"aprm/prm/train"
+	"aprm/sidecar/dataset"
+	"aprm/sidecar/decode"
+	"aprm/sidecar/engine"
+	"aprm/sidecar/eval"
+)
+
+// Lab is where plans are carried out.
+type Lab struct {
+	LLM         adapters.LLM
+	Folder      string // of results; what is there already isn't done again
+	Concurrency int    // LLM calls at a time while a game is played
+	// Progress shows how far a piece of work is; it is asked for a new one for each.
+	Progress func(what string) func(done, total int, detail string)
+}
+
+// study is a plan being carried out.
+type study struct {
+	Lab
+	plan   Plan
+	desk   *desk
+	engine *engine.Engine
+	train  []step.Problem
+	dev    *eval.Pool
+	pools  []*eval.Pool      // of plan.Test
+	truth  [][]eval.Solution // of plan.Test: labelled solutions, nil where there are none
+	caps   adapters.Capabilities
+}
+
+// unit is one PRM, trained: by which trial, with which seed.
+type unit struct {
+	prm   PRM
+	trial int
+	seed  int64
+}
+
+// Run carries a plan out and writes its report into the folder.
+func (l Lab) Run(ctx context.Context, plan Plan) (Report, error) {
+	s := &study{Lab: l, plan: plan, desk: newDesk(l.LLM)}
+	var err error
+	if s.caps, err = s.desk.Capabilities(ctx); err != nil {
+		return Report{}, err
+	}
+	s.engine, err = engine.New(engine.Config{Open: func(string) (adapters.LLM, error) { return s.desk, nil },
+		Instruction: generator.Instruction, CachedStates: 1 << 19})
+	if err != nil {
+		return Report{}, err
+	}
+	if err := s.open(ctx); err != nil {
+		return Report{}, err
+	}
+	report := Report{Title: plan.Title, Model: s.caps.Model, Server: s.caps.Server, Seeds: plan.Seeds, Sizes: plan.Sizes, Game: plan.Game}
+	chosen, err := s.tune(ctx, &report)
+	if err != nil {
+		return Report{}, err
+	}
+	for t, source := range plan.Test {
+		set, err := s.measureSet(ctx, t, chosen)
+		if err != nil {
+			return Report{}, fmt.Errorf("%s: %w", source.Name, err)
+		}
+		report.Sets = append(report.Sets, set)
+	}
+	if plan.Labels != "" {
+		set, err := s.labelled(ctx, chosen)
+		if err != nil {
+			return Report{}, err
+		}
+		report.Sets = append(report.Sets, set)
+	}
+	for _, a := range plan.Attacks {
+		set, err := s.attackSet(ctx, a, chosen)
+		if err != nil {
+			return Report{}, fmt.Errorf("%s: %w", a.Name, err)
+		}
+		report.Attacks = append(report.Attacks, set)
+	}
+	for _, c := range chosen {
+		of, err := s.rounds(ctx, c)
+		if err != nil {
+			return Report{}, err
+		}
+		report.PRMs = append(report.PRMs, of)
+	}
+	report.compare()
+	return report, report.write(l.Folder)
+}
+
+// open reads the problems and draws the pools.
+func (s *study) open(ctx context.Context) error {
+	var err error
+	if s.train, _, err = s.plan.Train.read(); err != nil {
+		return err
+	}
+	if s.dev, _, err = s.pool(ctx, s.plan.Dev, []int{s.votes()}); err != nil {
+		return err
+	}
+	for _, source := range s.plan.Test {
+		pool, toys, err := s.pool(ctx, source, s.plan.Sizes)
+		if err != nil {
+			return err
+		}
+		s.pools = append(s.pools, pool)
+		s.truth = append(s.truth, truth(pool, toys))
+	}
+	return nil
+}
+
+func (s *study) pool(ctx context.Context, source Source, sizes []int) (*eval.Pool, []tasks.Problem, error) {
+	problems, toys, err := source.read()
+	if err != nil {
+		return nil, nil, err
+	}
+	pool, err := eval.Draw(ctx, s.engine, problems, eval.Config{Options: s.plan.Sampling.options(sizes[0]), Sizes: sizes,
+		Parallel: s.plan.Sampling.Parallel, Progress: s.Progress("answers to " + source.title())})
+	return pool, toys, err
+}
+
+// read returns a source's problems; toys where they are of the toy world.
+func (s Source) read() (problems []step.Problem, toys []tasks.Problem, err error) {
+	if s.Split != "" {
+		for i := range s.Problems {
+			p := tasks.Generate(tasks.Split(s.Split), s.Seed, i)
+			toys = append(toys, p)
+			problems = append(problems, step.Problem{ID: p.ID, Question: p.Question, Answer: fmt.Sprint(p.Answer), Worked: p.Worked()})
+		}
+		return problems, toys, nil
+	}
+	if problems, err = dataset.ReadProblems(s.File); err != nil {
+		return nil, nil, err
+	}
+	if s.Skip >= len(problems) {
+		return nil, nil, fmt.Errorf("%s: skip %d leaves nothing of %d problems", s.File, s.Skip, len(problems))
+	}
+	problems = problems[s.Skip:]
+	if s.Problems > 0 && s.Problems < len(problems) {
+		problems = problems[:s.Problems]
+	}
+	return problems, nil, nil
+}
+
+// truth labels the first solution of each toy problem exactly.
+func truth(pool *eval.Pool, toys []tasks.Problem) []eval.Solution {
+	var out []eval.Solution
+	for i, p := range toys {
+		var steps []string
+		for _, raw := range step.Split(pool.Samples(i)[0].Text) {
+			if text := step.Normalize(raw); text != "" {
+				steps = append(steps, text)
+			}
+		}
+		if len(steps) > 0 {
+			out = append(out, eval.Solution{Trace: step.Trace{Problem: pool.Problems()[i], Steps: steps}, FirstWrong: p.FirstError(steps)})
+		}
+	}
+	return out
+}
+
+// votes is the number of candidates by which trials are chosen.
+func (s *study) votes() int {
+	if s.plan.Guided.N > 0 {
+		return s.plan.Guided.N
+	}
+	return slices.Max(s.plan.Sizes)
+}
+
+// choice is a PRM with the trial and the aggregation that did best on the development problems.
+type choice struct {
+	prm       PRM
+	trial     int
+	aggregate string
+}
+
+// tune tries each PRM's trials, with the first seed, and every way to aggregate. What decides is a weighted vote on the development
+// problems.
+func (s *study) tune(ctx context.Context, report *Report) ([]choice, error) {
+	var chosen []choice
+	for _, m := range s.plan.PRMs {
+		best := choice{prm: m}
+		top := -1.0
+		for trial := range m.Trials {
+			u := unit{m, trial, s.plan.Seeds[0]}
+			for _, how := range []prm.Aggregation{prm.Min, prm.Product, prm.Last} {
+				r, err := s.measure(ctx, u, s.dev, "dev", string(how), []int{s.votes()}, []string{decode.WeightedVote})
+				if err != nil {
+					return nil, err
+				}
+				row := r.Rows[slices.IndexFunc(r.Rows, func(r eval.Row) bool { return r.Method == fmt.Sprintf("weighted-vote-%d", s.votes()) })]
+				t := Trial{PRM: m.Name, Trial: trial, Aggregate: string(how), Accuracy: row.Accuracy, Gain: row.VsMajority}
+				report.Trials = append(report.Trials, t)
+				if row.Accuracy.Mean > top {
+					top, best.trial, best.aggregate = row.Accuracy.Mean, trial, string(how)
+				}
+			}
+		}
+		chosen = append(chosen, best)
+		if m.Fixed && top > report.strongest {
+			report.Strongest, report.strongest = m.Name, top
+		}
+	}
+	for i, t := range report.Trials {
+		report.Trials[i].Chosen = slices.ContainsFunc(chosen, func(c choice) bool {
+			return c.prm.Name == t.PRM && c.trial == t.Trial && c.aggregate == t.Aggregate
+		})
+	}
+	return chosen, nil
+}
+
+// folder is where a unit's game is kept: another when its settings are others.
+func (s *study) folder(u unit) string {
+	t := u.prm.Trials[u.trial]
+	t.Seed = 0
+	text, _ := json.Marshal(struct { // plain values always marshal
+		Model    string
+		Settings Settings
+		Train    Source
+	}{s.caps.Identity(), t, s.plan.Train})
+	sum := sha256.Sum256(text)
+	return filepath.Join(s.Folder, "prms", u.prm.Name, hex.EncodeToString(sum[:4]), fmt.Sprintf("seed-%d", u.seed))
+}
+
+// costs is what training a PRM took.
+type costs struct {
+	LLM     float64            `json:"llm_minutes"` // the LLM at work
+	Minutes float64            `json:"minutes"`     // in all
+	Game    []generator.Report `json:"game"`
+	PRM     []train.Report     `json:"prm"`
+}
+
+const (
+	doneFile  = "done.json"
+	modelFile = "model.prm"
+)
+
+// model returns the unit's PRM, trained now unless it is there.
+func (s *study) model(ctx context.Context, u unit) (*prm.Model, costs, error) {
+	folder := s.folder(u)
+	var c costs
+	if found, err := kept(filepath.Join(folder, doneFile), &c); err != nil || found {
+		if err != nil {
+			return nil, c, err
+		}
+		m, err := prm.Load(filepath.Join(folder, modelFile))
+		return m, c, err
+	}
+	t := u.prm.Trials[u.trial]
+	t.Seed, t.Concurrency = u.seed, s.Concurrency
+	bar := s.Progress(fmt.Sprintf("train %s, trial %d, seed %d", u.prm.Name, u.trial+1, u.seed))
+	t.Progress = func(p generator.Progress) {
+		bar(p.Done, p.Total, fmt.Sprintf("round %d of %d: %s", p.Round+1, t.Rounds, p.Stage))
+	}
+	n := t.Network
+	began, busy := time.Now(), s.desk.worked()
+	trained, err := engine.Training{Game: t.Config, Folder: folder, Engine: s.engine.Blind(n.Without...),
+		PRM: train.Options{Seed: u.seed, Epochs: n.Epochs, Patience: n.Patience, Rate: n.Rate, Decay: n.Decay, Dropout: n.Dropout,
+			KL: n.KL, Entropy: n.Entropy, Plain: n.Plain, Shape: prm.Shape{Hidden: n.Units}}}.Run(ctx, s.desk, s.train)
+	if err != nil {
+		return nil, c, fmt.Errorf("%s, seed %d: %w", u.prm.Name, u.seed, err)
+	}
+	c = costs{LLM: (s.desk.worked() - busy).Minutes(), Minutes: time.Since(began).Minutes(), Game: trained.Game, PRM: trained.Reports}
+	if err := prm.Save(filepath.Join(folder, modelFile), trained.Model); err != nil {
+		return nil, c, err
+	}
+	return trained.Model, c, dataset.WriteJSON(filepath.Join(folder, doneFile), c)
+}
+
+// kept reads what an earlier run wrote, if it did.
+func kept(path string, into any) (bool, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return false, fmt.Errorf("%s: %w (delete it to have it made again)", path, err)
+	}
+	return true, nil
+}
+
+// bench returns an engine with the unit's PRM in place.
+func (s *study) bench(ctx context.Context, u unit) (*engine.Engine, error) {
+	m, _, err := s.model(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	e := s.engine.Blind(u.prm.Trials[u.trial].Network.Without...)
+	return e, e.Use(m)
+}
+
+// measure measures a unit's PRM on a pool by some strategies, unless that is done already.
+func (s *study) measure(ctx context.Context, u unit, pool *eval.Pool, set, aggregate string, sizes []int, strategies []string) (eval.Report, error) {
+	e, err := s.bench(ctx, u)
+	if err != nil {
+		return eval.Report{}, err
+	}
+	id, _ := e.Checkpoint()
+	cfg := eval.Config{Options: s.plan.Sampling.options(sizes[0]), Sizes: sizes, Strategies: strategies, Parallel: s.plan.Sampling.Parallel, Draws: 2000}
+	cfg.Options.Aggregate = aggregate
+	what := fmt.Sprintf("%s on %s, seed %d, %s", u.prm.Name, set, u.seed, aggregate)
+	return s.once(id, set, pool, cfg, func() (eval.Report, error) {
+		cfg.Progress = s.Progress(what)
+		return pool.Measure(ctx, e, cfg)
+	})
+}
+
+// once does a measurement of the checkpoint of that id, unless its result is kept.
+func (s *study) once(id, set string, pool *eval.Pool, cfg eval.Config, do func() (eval.Report, error)) (eval.Report, error) {
+	problems := pool.Problems()
+	text, _ := json.Marshal([]any{s.caps.Identity(), id, cfg.Options, cfg.Sizes, cfg.Strategies, len(problems), problems[0].ID}) // plain values always marshal
+	sum := sha256.Sum256(text)
+	path := filepath.Join(s.Folder, "measured", set, hex.EncodeToString(sum[:8])+".json")
+	var r eval.Report
+	if found, err := kept(path, &r); err != nil || found {
+		return r, err
+	}
+	r, err := do()
+	if err != nil {
+		return r, err
+	}
+	return r, dataset.WriteJSON(path, r)
+}
+
+// measureSet measures every chosen PRM, of every seed, on a set of test problems.
+func (s *study) measureSet(ctx context.Context, t int, chosen []choice) (Set, error) {
+	source, pool := s.plan.Test[t], s.pools[t]
+	out := Set{Name: source.Name, Problems: len(pool.Problems())}
+	cfg := eval.Config{Options: s.plan.Sampling.options(s.votes()), Sizes: s.plan.Sizes, Strategies: []string{decode.Greedy},
+		Parallel: s.plan.Sampling.Parallel, Draws: 2000}
+	blind := s.engine.Blind()
+	var err error
+	out.baselines, err = s.once("none", source.Name, pool, cfg, func() (eval.Report, error) {
+		cfg.Progress = s.Progress("baselines on " + source.Name)
+		return pool.Measure(ctx, blind, cfg)
+	})
+	if err != nil {
+		return out, err
+	}
+	for _, c := range chosen {
+		of := measured{prm: c.prm}
+		for _, seed := range s.plan.Seeds {
+			u := unit{c.prm, c.trial, seed}
+			r, err := s.measure(ctx, u, pool, source.Name, c.aggregate, s.plan.Sizes, []string{decode.BestOfN, decode.WeightedVote})
+			if err != nil {
+				return out, err
+			}
+			of.votes = append(of.votes, r)
+			if slices.Contains(s.plan.Guided.PRMs, c.prm.Name) {
+				n := s.plan.Guided.Problems
+				if n == 0 || n > len(pool.Problems()) {
+					n = len(pool.Problems())
+				}
+				r, err := s.measure(ctx, u, pool.First(n), source.Name+" guided", c.aggregate, []int{s.plan.Guided.N}, []string{decode.Guided})
+				if err != nil {
+					return out, err
+				}
+				of.guided = append(of.guided, r)
+			}
+			if len(s.truth[t]) > 0 {
+				scores, err := s.steps(ctx, u, s.truth[t])
+				if err != nil {
+					return out, err
+				}
+				of.scores = append(of.scores, scores)
+			}
+		}
+		out.measured = append(out.measured, of)
+	}
+	out.truth = s.truth[t]
+	return out, nil
+}
+
+// labelled has every chosen PRM find the first wrong steps of the plan's labelled solutions.
+func (s *study) labelled(ctx context.Context, chosen []choice) (Set, error) {
+	solutions, err := dataset.ReadSolutions(s.plan.Labels, dataset.ProcessBench)
+	if err != nil {
+		return Set{}, err
+	}
+	out := Set{Name: filepath.Base(s.plan.Labels)}
+	for _, solution := range solutions {
+		if first, known := solution.FirstWrong(); known {
+			out.truth = append(out.truth, eval.Solution{Trace: solution.Trace, FirstWrong: first})
+		}
+	}
+	if len(out.truth) == 0 {
+		return out, fmt.Errorf("%s: no labelled solution", s.plan.Labels)
+	}
+	for _, c := range chosen {
+		of := measured{prm: c.prm}
+		for _, seed := range s.plan.Seeds {
+			scores, err := s.steps(ctx, unit{c.prm, c.trial, seed}, out.truth)
+			if err != nil {
+				return out, err
+			}
+			of.scores = append(of.scores, scores)
+		}
+		out.measured = append(out.measured, of)
+	}
+	return out, nil
+}
+
+// steps scores labelled solutions.
+func (s *study) steps(ctx context.Context, u unit, solutions []eval.Solution) ([][]float64, error) {
+	e, err := s.bench(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	bar := s.Progress(fmt.Sprintf("steps by %s, seed %d", u.prm.Name, u.seed))
+	return eval.ScoreSteps(ctx, e.ScoreSteps, solutions, func(done, total int) { bar(done, total, "") })
+}
