@@ -34,6 +34,7 @@ type Config struct {
 	Natural      NaturalLabels `json:"natural" yaml:"natural"`             // what the solver's own steps are labelled by
 	Rollouts     int           `json:"rollouts" yaml:"rollouts"`           // continuations of a prefix, for the oracle's third layer and for Natural; 0 for neither
 	RolloutLimit int           `json:"rollout_limit" yaml:"rollout_limit"` // attacks that the third layer may rule on in a round, ≥ 0
+	Jury         int           `json:"jury,omitempty" yaml:"jury"`         // times the LLM is asked about a step that rollouts ruled on: layer 4, which must agree; 0 for never
 	Consensus    bool          `json:"consensus" yaml:"consensus"`         // a corruption counts as wrong only where rollouts find it wrong too
 
 	Replay      Replay  `json:"replay,omitempty" yaml:"replay"` // which rounds R learns from; "" for the last two and round 0
@@ -130,6 +131,9 @@ func (c Config) Validate() error {
 	check(slices.Contains([]Learner{Optimistic, Plain, BestResponse, Uniform}, c.Learner), "learner", "optimistic, plain, best_response or uniform", c.Learner)
 	check(slices.Contains([]NaturalLabels{Sure, FirstErrors, MonteCarlo, Outcomes}, c.Natural), "natural", "sure, search, rollouts or outcome", c.Natural)
 	check(c.Rollouts > 0 || c.Natural == Sure || c.Natural == Outcomes, "rollouts", "at least 4 for natural: "+string(c.Natural), c.Rollouts)
+	check(c.Jury >= 0, "jury", "at least 0", c.Jury)
+	check(c.Jury == 0 || c.Rollouts > 0, "rollouts", "at least 4 for a jury", c.Rollouts)
+	check(c.Jury == 0 || !c.Compact, "jury", "0 for a model that knows no instructions", c.Jury)
 	check(c.Rollouts > 0 || !c.Consensus, "rollouts", "at least 4 for consensus", c.Rollouts)
 	check(c.Temperature > 0 && c.Temperature <= 2, "temperature", "in (0,2]: at 0 all samples are alike", c.Temperature)
 	check(c.AttackTemperature > 0 && c.AttackTemperature <= 2, "attack_temperature", "in (0,2]", c.AttackTemperature)

@@ -2,7 +2,10 @@ package generator
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
+	"aprm/adapters"
 	"aprm/generator/oracle"
 )
 
@@ -21,4 +24,67 @@ func verdict(v oracle.Verdict) Label {
 	default:
 		return Unknown
 	}
+}
+
+// jury is the oracle's fourth layer: the LLM itself is asked several times whether a step is right, and must always say the
+// same. What a small model says of steps is worth little, so it only ever confirms the third.
+type jury struct {
+	meter *meter
+	cfg   Config
+}
+
+// Name implements oracle.Layer.
+func (jury) Name() string { return "jury" }
+
+// Rule implements oracle.Layer.
+func (j jury) Rule(ctx context.Context, c oracle.Case) (oracle.Ruling, error) {
+	cs, err := j.meter.generate(ctx, adapters.Request{
+		Messages: juryMessages(c.Prefix, c.Step), N: j.cfg.Jury, Temperature: j.cfg.Temperature, MaxTokens: 8,
+		Seed: seedOf(j.cfg.Seed, "jury", c.Prefix.Problem.ID, c.Prefix.Text(), c.Step),
+	})
+	if err != nil {
+		return oracle.Ruling{}, fmt.Errorf("jury: %w", err)
+	}
+	votes := map[oracle.Verdict]int{}
+	for _, c := range cs {
+		if c.Err != nil {
+			return oracle.Ruling{}, fmt.Errorf("jury: %w", c.Err)
+		}
+		votes[vote(c.Text)]++
+	}
+	r := oracle.Ruling{Reason: fmt.Sprintf("%d of %d say right, %d wrong", votes[oracle.Correct], j.cfg.Jury, votes[oracle.Wrong])}
+	for _, v := range []oracle.Verdict{oracle.Correct, oracle.Wrong} {
+		if votes[v] == j.cfg.Jury {
+			r.Verdict = v
+		}
+	}
+	return r, nil
+}
+
+// vote reads a juror's answer by its first word.
+func vote(text string) oracle.Verdict {
+	first, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(text)), " ")
+	switch strings.Trim(first, ".,:;!*\"'\n") {
+	case "right", "correct", "yes":
+		return oracle.Correct
+	case "wrong", "incorrect", "no":
+		return oracle.Wrong
+	default:
+		return oracle.Unknown
+	}
+}
+
+// Layers returns the oracle's layers that ask an LLM, by cfg: rollouts, and a jury that has to agree with them where Config.Jury
+// says so; nil without rollouts.
+func Layers(llm LLM, cfg Config) oracle.Layer { return llmLayers(&meter{llm: llm}, cfg) }
+
+func llmLayers(m *meter, cfg Config) oracle.Layer {
+	if cfg.Rollouts == 0 {
+		return nil
+	}
+	rollouts := oracle.Rollouts{Roller: roller{m, cfg}, N: cfg.Rollouts}
+	if cfg.Jury == 0 {
+		return rollouts
+	}
+	return oracle.Agreement{rollouts, jury{m, cfg}}
 }

@@ -70,6 +70,18 @@ func rewordMessages(t Target) []adapters.Message {
 		adapters.Message{Role: adapters.User, Content: "Step: " + t.Text})
 }
 
+// juryMessages asks whether a step is right, in one word.
+func juryMessages(prefix step.Trace, text string) []adapters.Message {
+	soFar := prefix.Text()
+	if soFar == "" {
+		soFar = "(nothing yet)"
+	}
+	return []adapters.Message{
+		{Role: adapters.System, Content: "You check one step of a solution: its numbers, its arithmetic, and whether it follows from the question. Answer with one word: Right or Wrong."},
+		{Role: adapters.User, Content: "Question: " + prefix.Problem.Question + "\nCorrect so far:\n" + soFar + "\nStep: " + text},
+	}
+}
+
 // Reword is the word by which Compact asks for a step in other words.
 const Reword = "reword"
 

@@ -58,13 +58,13 @@ func (g *Game) rollouts(m *meter) oracle.Rollouts {
 	return oracle.Rollouts{Roller: roller{m, g.cfg}, N: g.cfg.Rollouts}
 }
 
-// judgeByRollouts has the third layer rule on the attacks that the Judge left open, the first Config.RolloutLimit of them. With
+// judgeByRollouts has the third layer, and the fourth where there is one, rule on the attacks that the Judge left open, the first Config.RolloutLimit of them. With
 // Config.Consensus it rules on those that the Judge called wrong instead: they stay so only if both agree.
 func (g *Game) judgeByRollouts(ctx context.Context, m *meter, rep *Report, round int, attacks []*attack) error {
 	if g.cfg.Rollouts == 0 {
 		return nil
 	}
-	layer, open := g.rollouts(m), Unknown
+	layer, open := llmLayers(m, g.cfg), Unknown
 	if g.cfg.Consensus {
 		open = Wrong
 	}

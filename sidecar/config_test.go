@@ -218,6 +218,12 @@ func TestRun(t *testing.T) {
 		{args: "compare " + measured + " " + good, code: 2, errs: "same problems"},
 		{args: "compare " + measured + " " + broken, code: 2, errs: "eval --json"},
 		{args: "oracle audit --problems " + good, out: "| as they stand | 1 |"},
+		{args: "oracle audit --layers arithmetic --problems " + good, out: "| as they stand | 1 |"},
+		{args: "oracle audit --layers rollouts --rollouts 4 --upstream builtin --problems " + good, out: "| as they stand | 1 |"},
+		{args: "oracle audit --layers rollouts --rollouts 2 --upstream builtin --problems " + good, code: 2, errs: "--rollouts must be at least 4"},
+		{args: "oracle audit --layers guesses --problems " + good, code: 2, errs: `"guesses" is none of`},
+		{args: "experiment run " + good, code: 2, errs: "experiment:"},
+		{args: "experiment run " + broken + "x", code: 2, errs: "no such file"},
 	} {
 		var out, errs bytes.Buffer
 		code := run(t.Context(), strings.Fields(test.args), strings.NewReader(test.in), &out, &errs)

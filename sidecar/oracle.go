@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"aprm/generator"
 	"aprm/generator/oracle"
 	"aprm/prm/arith"
 	"aprm/prm/arith/formula"
@@ -111,10 +112,55 @@ func (c *oracleEqualCommand) Run(std streams) error {
 }
 
 type oracleAuditCommand struct {
-	Problems string `help:"Problems with worked solutions." required:"" type:"existingfile" placeholder:"FILE"`
-	Limit    int    `help:"So many of them, from the beginning; 0 for all." default:"2000"`
-	Seed     uint64 `help:"Of the rewordings and corruptions." default:"1"`
-	JSON     bool   `name:"json" help:"Write the report as JSON."`
+	Upstream upstreamFlags `embed:""`
+	Answers  recordFlags   `embed:""`
+	Problems string        `help:"Problems with worked solutions." required:"" type:"existingfile" placeholder:"FILE"`
+	Limit    int           `help:"So many of them, from the beginning; 0 for all." default:"2000"`
+	Layers   []string      `help:"Which layers judge, in this order: arithmetic, equivalence, rollouts (--upstream continues each solution with the step and with the right one), jury (rollouts, and the LLM asked of the step must agree)." default:"arithmetic,equivalence" placeholder:"NAME,…"`
+	Rollouts int           `help:"Continuations of each solution." default:"8"`
+	Jury     int           `help:"Times that the LLM is asked." default:"3"`
+	Seed     uint64        `help:"Of the rewordings, corruptions and rollouts." default:"1"`
+	JSON     bool          `name:"json" help:"Write the report as JSON."`
+}
+
+func (c *oracleAuditCommand) Help() string {
+	return `A layer by itself, to see what it is worth:
+
+  sidecar oracle audit --problems gsm8k_train.jsonl --layers equivalence
+  sidecar tasks --split test --n 100 > toy.jsonl
+  sidecar oracle audit --problems toy.jsonl --layers rollouts --upstream builtin`
+}
+
+// judge is the oracle of the layers asked for. Call close when done.
+func (c *oracleAuditCommand) judge(ctx context.Context) (judge *oracle.Oracle, close func() error, err error) {
+	close = func() error { return nil }
+	var layers []oracle.Layer
+	for _, name := range c.Layers {
+		switch name {
+		case oracle.Arithmetic{}.Name():
+			layers = append(layers, oracle.Arithmetic{})
+		case oracle.Equivalence{}.Name():
+			layers = append(layers, oracle.Equivalence{})
+		case oracle.Rollouts{}.Name(), "jury":
+			cfg := generator.DefaultConfig()
+			cfg.Seed, cfg.Rollouts, cfg.Jury = int64(c.Seed), c.Rollouts, 0
+			if name == "jury" {
+				cfg.Jury = c.Jury
+			}
+			if err := errors.Join(atLeast(4, "--rollouts", c.Rollouts), atLeast(1, "--jury", c.Jury)); err != nil {
+				return nil, close, badInput{err}
+			}
+			llm, closeLLM, err := c.Upstream.llm(ctx, c.Answers)
+			if err != nil {
+				return nil, close, err
+			}
+			close = closeLLM
+			layers = append(layers, generator.Layers(llm, cfg))
+		default:
+			return nil, close, badInput{fmt.Errorf("--layers: %q is none of arithmetic, equivalence, rollouts, jury", name)}
+		}
+	}
+	return oracle.New(layers...), close, nil
 }
 
 func (c *oracleAuditCommand) Run(ctx context.Context, std streams) error {
@@ -125,7 +171,12 @@ func (c *oracleAuditCommand) Run(ctx context.Context, std streams) error {
 	if c.Limit > 0 && c.Limit < len(problems) {
 		problems = problems[:c.Limit]
 	}
-	report, err := oracle.Audit(ctx, oracle.New(), problems, c.Seed)
+	judge, closeLLM, err := c.judge(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { logClose(closeLLM()) }()
+	report, err := oracle.Audit(ctx, judge, problems, c.Seed)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"aprm/generator"
 	"aprm/prm"
 	"aprm/prm/feature"
@@ -146,11 +148,11 @@ func (l *Learner) inputs(ctx context.Context, examples []generator.Labelled) ([]
 		return cmp.Compare(len(examples[b].Prefix.Steps), len(examples[a].Prefix.Steps))
 	})
 	inputs := make([]feature.Input, len(examples))
-	for _, i := range order {
+	read := func(ctx context.Context, i int) error {
 		t := examples[i].Trace()
 		states, err := l.engine.hidden(ctx, llm, t, func(string, int) bool { return true })
 		if err != nil {
-			return nil, err
+			return err
 		}
 		last := len(t.Steps) - 1
 		ev := feature.Evidence{Tokens: examples[i].Tokens}
@@ -158,6 +160,25 @@ func (l *Learner) inputs(ctx context.Context, examples []generator.Labelled) ([]
 			ev.Last, ev.Mean = states[last].Last, states[last].Mean
 		}
 		inputs[i] = feature.Extract(t, last, ev).Without(l.engine.without...)
+		return nil
+	}
+	for len(order) > 0 { // those of one length side by side
+		n := 1
+		for n < len(order) && len(examples[order[n]].Prefix.Steps) == len(examples[order[0]].Prefix.Steps) {
+			n++
+		}
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(readers)
+		for _, i := range order[:n] {
+			group.Go(func() error { return read(ctx, i) })
+		}
+		if err := group.Wait(); err != nil {
+			return nil, err
+		}
+		order = order[n:]
 	}
 	return inputs, nil
 }
+
+// readers is how many traces are read at a time; the endpoint's adapter may allow fewer calls.
+const readers = 8

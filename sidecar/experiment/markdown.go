@@ -81,6 +81,13 @@ func (r Report) markdown(plots []string) string {
 			p("\n")
 		}
 	}
+	if len(r.Labels) > 0 {
+		p("\n## Labels, against the toy world's exact truth (seed %d)\n\n| PRM | of | ground | called right | of these right | called wrong | of these wrong | left open | of these wrong |\n|---|---|---|---:|---:|---:|---:|---:|---:|\n", r.Seeds[0])
+		of := func(part, all int) string { return percent(metric.Figure(part) / metric.Figure(all)) }
+		for _, l := range r.Labels {
+			p("| %s | %s | %s | %d | %s | %d | %s | %d | %s |\n", l.PRM, l.Source, l.Ground, l.Right, of(l.TrulyRight, l.Right), l.Wrong, of(l.TrulyWrong, l.Wrong), l.Open, of(l.OpenWrong, l.Open))
+		}
+	}
 	p("\n## Trials, on the development problems\n\nEach by a weighted vote, with the first seed.\n\n| PRM | trial | scores aggregated by | correct | against majority | |\n|---|---:|---|---|---|---|\n")
 	for _, t := range r.Trials {
 		p("| %s | %d | %s | %s | %s | %s |\n", t.PRM, t.Trial+1, t.Aggregate, share(&t.Accuracy), gain(&t.Gain), map[bool]string{true: "chosen"}[t.Chosen])

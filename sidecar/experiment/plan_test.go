@@ -9,15 +9,15 @@ import (
 	"aprm/sidecar/experiment"
 )
 
-// small is a whole experiment of a minute's work for no one.
+// small is a whole experiment of seconds.
 const small = `
 title: small
 upstream: builtin
 seeds: [1, 2]
 train: {split: train, seed: 11, problems: 40}
-dev: {split: dev, seed: 12, problems: 12}
+dev: {split: dev, seed: 12, problems: 8}
 test:
-  - {name: in distribution, split: test, seed: 13, problems: 16}
+  - {name: in distribution, split: test, seed: 13, problems: 12}
 sampling: {temperature: 0.8, max_tokens: 160, parallel: 4}
 sizes: [2, 4]
 guided: {n: 4, prms: [game], problems: 4}
@@ -49,7 +49,7 @@ func TestReadSaysWhatIsWrong(t *testing.T) {
 		{"seeds: [1, 2]", "seeds: []", "seeds"},
 		{"sizes: [2, 4]", "sizes: [0]", "sizes"},
 		{"split: dev", "split: tomorrow", "no such split"},
-		{"split: dev, seed: 12, problems: 12", "split: dev, file: x.jsonl, problems: 12", "either a file or a split"},
+		{"split: dev, seed: 12, problems: 8", "split: dev, file: x.jsonl, problems: 8", "either a file or a split"},
 		{"game: game", "game: chess", `no PRM "chess"`},
 		{"fixed: true, ", "", "no PRM is fixed"},
 		{"name: static,", "name: game,", "a name of its own"},

@@ -29,6 +29,7 @@ type Report struct {
 	Trials    []Trial     `json:"trials"`
 	Sets      []Set       `json:"sets"`
 	Attacks   []AttackSet `json:"attacks,omitempty"`
+	Labels    []LabelRow  `json:"labels,omitempty"` // of each PRM's first seed
 	PRMs      []Training  `json:"prms"`
 
 	strongest float64

@@ -41,9 +41,7 @@ type study struct {
 	desk   *desk
 	engine *engine.Engine
 	train  []step.Problem
-	dev    *eval.Pool
-	pools  []*eval.Pool      // of plan.Test
-	truth  [][]eval.Solution // of plan.Test: labelled solutions, nil where there are none
+	toys   []tasks.Problem // train, where it is of the toy world
 	caps   adapters.Capabilities
 }
 
@@ -66,7 +64,7 @@ func (l Lab) Run(ctx context.Context, plan Plan) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	if err := s.open(ctx); err != nil {
+	if s.train, s.toys, err = plan.Train.read(); err != nil {
 		return Report{}, err
 	}
 	report := Report{Title: plan.Title, Model: s.caps.Model, Server: s.caps.Server, Seeds: plan.Seeds, Sizes: plan.Sizes, Game: plan.Game}
@@ -74,8 +72,8 @@ func (l Lab) Run(ctx context.Context, plan Plan) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	for t, source := range plan.Test {
-		set, err := s.measureSet(ctx, t, chosen)
+	for _, source := range plan.Test {
+		set, err := s.measureSet(ctx, source, chosen)
 		if err != nil {
 			return Report{}, fmt.Errorf("%s: %w", source.Name, err)
 		}
@@ -101,31 +99,17 @@ func (l Lab) Run(ctx context.Context, plan Plan) (Report, error) {
 			return Report{}, err
 		}
 		report.PRMs = append(report.PRMs, of)
+		rows, err := s.labels(ctx, c)
+		if err != nil {
+			return Report{}, err
+		}
+		report.Labels = append(report.Labels, rows...)
 	}
 	report.compare()
 	return report, report.write(l.Folder)
 }
 
-// open reads the problems and draws the pools.
-func (s *study) open(ctx context.Context) error {
-	var err error
-	if s.train, _, err = s.plan.Train.read(); err != nil {
-		return err
-	}
-	if s.dev, _, err = s.pool(ctx, s.plan.Dev, []int{s.votes()}); err != nil {
-		return err
-	}
-	for _, source := range s.plan.Test {
-		pool, toys, err := s.pool(ctx, source, s.plan.Sizes)
-		if err != nil {
-			return err
-		}
-		s.pools = append(s.pools, pool)
-		s.truth = append(s.truth, truth(pool, toys))
-	}
-	return nil
-}
-
+// pool draws the answers to a source's problems, as many as the greatest of sizes; toys where they are of the toy world.
 func (s *study) pool(ctx context.Context, source Source, sizes []int) (*eval.Pool, []tasks.Problem, error) {
 	problems, toys, err := source.read()
 	if err != nil {
@@ -194,6 +178,10 @@ type choice struct {
 // tune tries each PRM's trials, with the first seed, and every way to aggregate. What decides is a weighted vote on the development
 // problems.
 func (s *study) tune(ctx context.Context, report *Report) ([]choice, error) {
+	dev, _, err := s.pool(ctx, s.plan.Dev, []int{s.votes()})
+	if err != nil {
+		return nil, err
+	}
 	var chosen []choice
 	for _, m := range s.plan.PRMs {
 		best := choice{prm: m}
@@ -201,7 +189,7 @@ func (s *study) tune(ctx context.Context, report *Report) ([]choice, error) {
 		for trial := range m.Trials {
 			u := unit{m, trial, s.plan.Seeds[0]}
 			for _, how := range []prm.Aggregation{prm.Min, prm.Product, prm.Last} {
-				r, err := s.measure(ctx, u, s.dev, "dev", string(how), []int{s.votes()}, []string{decode.WeightedVote})
+				r, err := s.measure(ctx, u, dev, "dev", string(how), []int{s.votes()}, []string{decode.WeightedVote})
 				if err != nil {
 					return nil, err
 				}
@@ -343,13 +331,15 @@ func (s *study) once(id, set string, pool *eval.Pool, cfg eval.Config, do func()
 }
 
 // measureSet measures every chosen PRM, of every seed, on a set of test problems.
-func (s *study) measureSet(ctx context.Context, t int, chosen []choice) (Set, error) {
-	source, pool := s.plan.Test[t], s.pools[t]
-	out := Set{Name: source.Name, Problems: len(pool.Problems())}
+func (s *study) measureSet(ctx context.Context, source Source, chosen []choice) (Set, error) {
+	pool, toys, err := s.pool(ctx, source, s.plan.Sizes)
+	if err != nil {
+		return Set{}, err
+	}
+	out := Set{Name: source.Name, Problems: len(pool.Problems()), truth: truth(pool, toys)}
 	cfg := eval.Config{Options: s.plan.Sampling.options(s.votes()), Sizes: s.plan.Sizes, Strategies: []string{decode.Greedy},
 		Parallel: s.plan.Sampling.Parallel, Draws: 2000}
 	blind := s.engine.Blind()
-	var err error
 	out.baselines, err = s.once("none", source.Name, pool, cfg, func() (eval.Report, error) {
 		cfg.Progress = s.Progress("baselines on " + source.Name)
 		return pool.Measure(ctx, blind, cfg)
@@ -377,8 +367,8 @@ func (s *study) measureSet(ctx context.Context, t int, chosen []choice) (Set, er
 				}
 				of.guided = append(of.guided, r)
 			}
-			if len(s.truth[t]) > 0 {
-				scores, err := s.steps(ctx, u, s.truth[t])
+			if len(out.truth) > 0 {
+				scores, err := s.steps(ctx, u, out.truth)
 				if err != nil {
 					return out, err
 				}
@@ -387,7 +377,6 @@ func (s *study) measureSet(ctx context.Context, t int, chosen []choice) (Set, er
 		}
 		out.measured = append(out.measured, of)
 	}
-	out.truth = s.truth[t]
 	return out, nil
 }
 

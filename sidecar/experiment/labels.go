@@ -1,0 +1,102 @@
+package experiment
+
+import (
+	"cmp"
+	"context"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"aprm/generator"
+	"aprm/generator/tasks"
+	"aprm/sidecar/engine"
+)
+
+// falseEquation is a ground that holds wherever the step stands, after another mistake too.
+const falseEquation = "false equation"
+
+// LabelRow holds a run's labels against the toy world's exact truth: those of one source that rest on one ground.
+type LabelRow struct {
+	PRM        string `json:"prm"`
+	Source     string `json:"source"`
+	Ground     string `json:"ground"` // the oracle's layer, or what a natural step is labelled by
+	Right      int    `json:"right"`  // labelled so
+	TrulyRight int    `json:"truly_right"`
+	Wrong      int    `json:"wrong"`
+	TrulyWrong int    `json:"truly_wrong"`
+	Open       int    `json:"open"` // without a label, though no step before is wrong
+	OpenWrong  int    `json:"open_truly_wrong"`
+}
+
+// labels audits what a choice's first seed was trained on; nil outside the toy world, where the truth isn't known.
+func (s *study) labels(ctx context.Context, c choice) ([]LabelRow, error) {
+	if len(s.toys) == 0 {
+		return nil, nil
+	}
+	u := unit{c.prm, c.trial, s.plan.Seeds[0]}
+	if _, _, err := s.model(ctx, u); err != nil {
+		return nil, err
+	}
+	steps, err := generator.ReadLabelled(filepath.Join(s.folder(u), engine.StepsFile))
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]tasks.Problem{}
+	for _, p := range s.toys {
+		known[p.ID] = p
+	}
+	rows := map[[2]string]*LabelRow{}
+	for _, l := range steps {
+		p, ok := known[l.Prefix.Problem.ID]
+		first := -1
+		if ok {
+			first = p.FirstError(l.Trace().Steps)
+		}
+		if !ok || l.Step == generator.Unknown && first >= 0 && first < len(l.Prefix.Steps) {
+			continue // what follows an error is neither right nor wrong
+		}
+		source := string(l.Source)
+		if l.Source == generator.Worked || l.Source == generator.Own {
+			source = "pair's right half"
+		}
+		key := [2]string{source, ground(l)}
+		row := rows[key]
+		if row == nil {
+			row = &LabelRow{PRM: c.prm.Name, Source: key[0], Ground: key[1]}
+			rows[key] = row
+		}
+		switch l.Step {
+		case generator.Right:
+			row.Right++
+			row.TrulyRight += int(indicator(first < 0))
+		case generator.Wrong:
+			row.Wrong++
+			row.TrulyWrong += int(indicator(first == len(l.Prefix.Steps) || first >= 0 && l.Source == generator.Natural && ground(l) == falseEquation))
+		default:
+			row.Open++
+			row.OpenWrong += int(indicator(first >= 0))
+		}
+	}
+	var out []LabelRow
+	for _, row := range rows {
+		out = append(out, *row)
+	}
+	slices.SortFunc(out, func(a, b LabelRow) int {
+		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Ground, b.Ground))
+	})
+	return out, nil
+}
+
+// ground is what a label rests on, without the case's own figures.
+func ground(l generator.Labelled) string {
+	before, _, found := strings.Cut(l.Reason, ":")
+	switch {
+	case l.Step == generator.Unknown:
+		return "none"
+	case found:
+		return before
+	case l.Source == generator.Natural:
+		return "the final answer"
+	}
+	return l.Reason
+}
