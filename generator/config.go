@@ -33,7 +33,7 @@ type Config struct {
 
 	Natural      NaturalLabels `json:"natural" yaml:"natural"`             // what the solver's own steps are labelled by
 	Rollouts     int           `json:"rollouts" yaml:"rollouts"`           // continuations of a prefix, for the oracle's third layer and for Natural; 0 for neither
-	RolloutLimit int           `json:"rollout_limit" yaml:"rollout_limit"` // attacks that the third layer may rule on in a round, ≥ 0
+	RolloutLimit int           `json:"rollout_limit" yaml:"rollout_limit"` // attacks that the third layer is asked about in a round, ≥ 0; with Consensus the rest stay unknown
 	Jury         int           `json:"jury,omitempty" yaml:"jury"`         // times the LLM is asked about a step that rollouts ruled on: layer 4, which must agree; 0 for never
 	Consensus    bool          `json:"consensus" yaml:"consensus"`         // a corruption counts as wrong only where rollouts find it wrong too
 
@@ -73,6 +73,7 @@ const (
 	Sure        NaturalLabels = "sure"     // all right where the answer is and no equation is false; the first false equation wrong; else unknown
 	FirstErrors NaturalLabels = "search"   // Sure, and in other wrong solutions the first wrong step found by rollouts (OmegaPRM, arXiv 2406.06592)
 	MonteCarlo  NaturalLabels = "rollouts" // a step is right if any rollout from it ends right (Math-Shepherd, arXiv 2312.08935, hard estimation)
+	Exact       NaturalLabels = "exact"    // the truth, where problems are made up: a control that no real problem allows (Players.Truth)
 	Outcomes    NaturalLabels = "outcome"  // steps unknown; only whether the solution ends right
 )
 
@@ -129,8 +130,8 @@ func (c Config) Validate() error {
 	check(c.RolloutLimit >= 0, "rollout_limit", "at least 0", c.RolloutLimit)
 	check(c.Rollouts == 0 || c.Rollouts >= 4, "rollouts", "0, or at least 4 to tell anything", c.Rollouts)
 	check(slices.Contains([]Learner{Optimistic, Plain, BestResponse, Uniform}, c.Learner), "learner", "optimistic, plain, best_response or uniform", c.Learner)
-	check(slices.Contains([]NaturalLabels{Sure, FirstErrors, MonteCarlo, Outcomes}, c.Natural), "natural", "sure, search, rollouts or outcome", c.Natural)
-	check(c.Rollouts > 0 || c.Natural == Sure || c.Natural == Outcomes, "rollouts", "at least 4 for natural: "+string(c.Natural), c.Rollouts)
+	check(slices.Contains([]NaturalLabels{Sure, FirstErrors, MonteCarlo, Exact, Outcomes}, c.Natural), "natural", "sure, search, rollouts, exact or outcome", c.Natural)
+	check(c.Rollouts > 0 || c.Natural != FirstErrors && c.Natural != MonteCarlo, "rollouts", "at least 4 for natural: "+string(c.Natural), c.Rollouts)
 	check(c.Jury >= 0, "jury", "at least 0", c.Jury)
 	check(c.Jury == 0 || c.Rollouts > 0, "rollouts", "at least 4 for a jury", c.Rollouts)
 	check(c.Jury == 0 || !c.Compact, "jury", "0 for a model that knows no instructions", c.Jury)

@@ -15,6 +15,10 @@ type Players struct {
 	Reward  RewardModel
 	Journal *Journal // belongs to one run: rounds are replayed from it
 	Queue   Queue    // nil for a Pool of Config.Concurrency
+
+	// Truth returns the index of a solution's first wrong step, −1 where none is; ok is false where that isn't known. It is for Exact
+	// alone: made-up problems whose solutions can be followed.
+	Truth func(step.Trace) (first int, ok bool)
 }
 
 // Game plays rounds. Build it with New.
@@ -45,6 +49,9 @@ func New(cfg Config, problems []step.Problem, p Players) (*Game, error) {
 			errs = append(errs, fmt.Errorf("problem %d: id %q is there twice", i, q.ID))
 		}
 		seen[q.ID] = true
+	}
+	if cfg.Natural == Exact && p.Truth == nil {
+		errs = append(errs, errors.New("natural: exact truth is known of made-up problems only"))
 	}
 	if len(problems) == 0 {
 		errs = append(errs, errors.New("no problems to learn from"))

@@ -14,6 +14,7 @@ import (
 	"fmt"
 
 	"aprm/adapters"
+	"aprm/prm/metric"
 	"aprm/prm/step"
 )
 
@@ -35,10 +36,10 @@ type RewardModel interface {
 
 // LearnReport says what a Learn did.
 type LearnReport struct {
-	Checkpoint string  `json:"checkpoint,omitempty"` // id of the model that came out
-	Examples   int     `json:"examples"`             // examples with at least one label
-	Loss       float64 `json:"loss"`                 // mean training loss at the end, nats an example
-	Seconds    float64 `json:"seconds"`
+	Checkpoint string        `json:"checkpoint,omitempty"` // id of the model that came out
+	Examples   int           `json:"examples"`             // examples with at least one label
+	Loss       metric.Figure `json:"loss"`                 // mean training loss of the step head at the end, nats an example
+	Seconds    float64       `json:"seconds"`
 }
 
 // Label says what is known about a step, or about the chance that its prefix ends right.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"aprm/adapters"
 	"aprm/generator/oracle"
@@ -63,8 +64,11 @@ func (j jury) Rule(ctx context.Context, c oracle.Case) (oracle.Ruling, error) {
 
 // vote reads a juror's answer by its first word.
 func vote(text string) oracle.Verdict {
-	first, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(text)), " ")
-	switch strings.Trim(first, ".,:;!*\"'\n") {
+	words := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) })
+	if len(words) == 0 {
+		return oracle.Unknown
+	}
+	switch words[0] {
 	case "right", "correct", "yes":
 		return oracle.Correct
 	case "wrong", "incorrect", "no":

@@ -39,8 +39,8 @@ func TestJuryRulesOnlyWhenAllSayTheSame(t *testing.T) {
 		want oracle.Verdict
 		fail bool
 	}{
-		{[]string{"Wrong", "wrong.", " Incorrect, because"}, oracle.Wrong, false},
-		{[]string{"Right", "**Right**", "Correct."}, oracle.Correct, false},
+		{[]string{"Wrong\n\nBecause", "wrong.", " Incorrect, because"}, oracle.Wrong, false},
+		{[]string{"Right\nThe step", "**Right**", "Correct."}, oracle.Correct, false},
 		{[]string{"Right", "Right", "Wrong"}, oracle.Unknown, false},
 		{[]string{"Wrong", "Wrong", "I think so"}, oracle.Unknown, false},
 		{[]string{"Wrong", "Wrong"}, oracle.Unknown, false}, // one is missing

@@ -141,3 +141,31 @@ func TestStrategiesLeftOut(t *testing.T) {
 		}
 	}
 }
+
+func TestExactTruthLabelsUpToTheFirstWrongStep(t *testing.T) {
+	p := testProblems(1)[0]
+	c := adapters.Completion{Text: "One.\nTwo.\nThree.\n#### 7", Finish: adapters.FinishEnd}
+	for _, tt := range []struct {
+		first int
+		known bool
+		want  []Label
+	}{
+		{-1, true, []Label{Right, Right, Right, Right}},
+		{1, true, []Label{Right, Wrong, Unknown, Unknown}},
+		{0, true, []Label{Wrong, Unknown, Unknown, Unknown}},
+		{-1, false, []Label{Unknown, Unknown, Unknown, Unknown}},
+	} {
+		s := label(Exact, p, c, 0, 0, false)
+		s.follow(func(step.Trace) (int, bool) { return tt.first, tt.known })
+		for i, l := range s.steps {
+			if l.Step != tt.want[i] {
+				t.Errorf("first wrong %d, known %v: step %d is %v, want %v", tt.first, tt.known, i, l.Step, tt.want[i])
+			}
+		}
+	}
+	cfg := testConfig()
+	cfg.Natural = Exact
+	if _, err := New(cfg, testProblems(3), Players{}); err == nil || !strings.Contains(err.Error(), "made-up") {
+		t.Errorf("exact truth without Truth: %v", err)
+	}
+}

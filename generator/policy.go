@@ -74,7 +74,7 @@ func (p *Policy) Probabilities(kind Kind) []float64 {
 	return pi
 }
 
-// vain reports whether the corruptions of strategy i are still correct more often than an alarm allows.
+// vain reports whether too many of what strategy i gives is still correct, copies of the step among it.
 func (p *Policy) vain(i int) bool {
 	return p.By != Uniform && i < len(p.Still) && p.Still[i].N >= few && p.Still[i].Sum > tooManyRight*p.Still[i].N
 }
@@ -88,6 +88,14 @@ func (p *Policy) Draw(rng *rand.Rand, kind Kind, not ...string) string {
 			pi[i] = 0
 		}
 		total += pi[i]
+	}
+	if total == 0 { // a floor of 0 may leave none of those that are left any chance
+		for i, name := range p.Names {
+			if !slices.Contains(not, name) {
+				pi[i] = 1
+				total++
+			}
+		}
 	}
 	x := rng.Float64() * total
 	last := 0

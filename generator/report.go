@@ -22,6 +22,7 @@ type Report struct {
 	Samples      int `json:"samples"`       // natural solutions
 	SamplesRight int `json:"samples_right"` // of these, with the right answer
 	FalseEqs     int `json:"false_equations"`
+	Rolled       int `json:"rolled,omitempty"` // attacks that the third layer was asked about
 
 	Learn   LearnReport `json:"learn"`
 	Probes  Probes      `json:"probes"`   // over the pairs of all rounds so far

@@ -70,21 +70,30 @@ func (g *Game) judgeByRollouts(ctx context.Context, m *meter, rep *Report, round
 	}
 	var units []Unit
 	for _, a := range attacks {
-		if !a.done || a.why != nil || a.label != open || len(units) == g.cfg.RolloutLimit {
+		if !a.done || a.why != nil || a.label != open {
 			continue
 		}
+		before := a.ground
+		if g.cfg.Consensus {
+			a.label, a.ground = Unknown, "rollouts: not asked"
+		}
+		if rep.Rolled == g.cfg.RolloutLimit {
+			continue
+		}
+		rep.Rolled++
 		units = append(units, Unit{Key: "judge " + a.key(round), Do: func(ctx context.Context) error {
 			ruling, err := layer.Rule(ctx, a.inQuestion(a.reply))
 			if err != nil {
 				return fmt.Errorf("judge an attack on %s: %w", a.target.Prefix.Problem.ID, err)
 			}
 			found := verdict(ruling.Verdict)
-			if found == open {
-				return nil
-			}
-			a.label, a.ground = found, layer.Name()+": "+ruling.Reason
-			if g.cfg.Consensus {
-				a.label = Unknown
+			switch {
+			case !g.cfg.Consensus && found != Unknown:
+				a.label, a.ground = found, layer.Name()+": "+ruling.Reason
+			case g.cfg.Consensus && found == Wrong:
+				a.label, a.ground = Wrong, before
+			case g.cfg.Consensus:
+				a.ground = layer.Name() + ": " + ruling.Reason
 			}
 			return nil
 		}})
@@ -92,9 +101,18 @@ func (g *Game) judgeByRollouts(ctx context.Context, m *meter, rep *Report, round
 	return g.run(ctx, rep, round, StageJudge, units)
 }
 
-// labelByRollouts labels the steps of natural solutions as Config.Natural says, where that takes rollouts.
-func (g *Game) labelByRollouts(ctx context.Context, m *meter, rep *Report, round int, problems []roundProblem, solutions [][]solution) error {
-	if g.cfg.Natural != FirstErrors && g.cfg.Natural != MonteCarlo {
+// labelFurther labels the steps of natural solutions as Config.Natural says, where that takes more than the solution itself.
+func (g *Game) labelFurther(ctx context.Context, m *meter, rep *Report, round int, problems []roundProblem, solutions [][]solution) error {
+	switch g.cfg.Natural {
+	case FirstErrors, MonteCarlo:
+	case Exact:
+		for i := range solutions {
+			for k := range solutions[i] {
+				solutions[i][k].follow(g.Truth)
+			}
+		}
+		return nil
+	default:
 		return nil
 	}
 	layer := g.rollouts(m)
@@ -122,6 +140,25 @@ func (g *Game) labelByRollouts(ctx context.Context, m *meter, rep *Report, round
 	return g.run(ctx, rep, round, StageJudge, units)
 }
 
+// follow labels the steps by the truth: those before the first wrong one, and that one.
+func (s *solution) follow(truth func(step.Trace) (int, bool)) {
+	if len(s.steps) == 0 {
+		return
+	}
+	first, ok := truth(s.steps[len(s.steps)-1].Trace())
+	for i := range s.steps {
+		s.steps[i].Step, s.steps[i].Reason = Unknown, "follows a wrong step"
+		switch {
+		case !ok:
+			s.steps[i].Reason = "the truth is not known"
+		case first < 0 || i < first:
+			s.steps[i].Step, s.steps[i].Reason = Right, "truth: as the problem has it"
+		case i == first:
+			s.steps[i].Step, s.steps[i].Reason = Wrong, "truth: not as the problem has it"
+		}
+	}
+}
+
 // prefix is the solution's beginning, n steps long, with the problem's answer.
 func (s *solution) prefix(p step.Problem, n int) step.Trace {
 	t := step.Trace{Problem: p}
@@ -133,6 +170,9 @@ func (s *solution) prefix(p step.Problem, n int) step.Trace {
 
 // estimate is Math-Shepherd's hard estimation: a step is right if any rollout from it ends right.
 func (s *solution) estimate(ctx context.Context, layer oracle.Rollouts, p step.Problem) error {
+	for i := range s.steps {
+		s.steps[i].Step, s.steps[i].Reason = Unknown, "rollouts: not asked"
+	}
 	for i := range s.steps {
 		right, err := layer.Right(ctx, s.prefix(p, i+1))
 		if err != nil {

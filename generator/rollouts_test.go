@@ -255,3 +255,18 @@ func TestLearners(t *testing.T) {
 		t.Errorf("the second is not: %v, %v", a, b)
 	}
 }
+
+func TestConsensusLeavesOpenWhatItDoesNotAsk(t *testing.T) {
+	// The script's rollouts end right after every corruption that its judge is sure of, so nothing is wrong by both; what the limit
+	// leaves unasked must not count as wrong either.
+	for _, limit := range []int{0, 1, 1000} {
+		r := vagueRound(t, func(c *Config) { c.Consensus, c.RolloutLimit = true, limit })
+		if r.Total.Wrong != 0 || r.Rolled > limit {
+			t.Errorf("limit %d: %d wrong, %d asked", limit, r.Total.Wrong, r.Rolled)
+		}
+	}
+	twice := vagueRound(t, func(c *Config) { c.RolloutLimit, c.Turns = 1, 2 })
+	if twice.Rolled != 1 {
+		t.Errorf("%d asked in a round of two turns, want 1", twice.Rolled)
+	}
+}

@@ -35,10 +35,15 @@ func (g *Game) Round(ctx context.Context, state State) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
+	for _, list := range solutions {
+		for _, s := range list {
+			rep.count(s)
+		}
+	}
 	if err := g.hardest(ctx, round, problems, solutions); err != nil {
 		return State{}, err
 	}
-	if err := g.labelByRollouts(ctx, m, &rep, round, problems, solutions); err != nil {
+	if err := g.labelFurther(ctx, m, &rep, round, problems, solutions); err != nil {
 		return State{}, err
 	}
 
@@ -71,7 +76,6 @@ func (g *Game) Round(ctx context.Context, state State) (State, error) {
 	for _, list := range solutions {
 		for _, s := range list {
 			entries = append(entries, s.steps...)
-			rep.count(s)
 		}
 	}
 	pairs := pairUp(attacks, round)

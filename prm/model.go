@@ -109,6 +109,7 @@ func (m *Model) Accepts(model string, width int) bool {
 // Sees reports whether the network reads hidden states in this input; those of another width than the model's are masked.
 func (m *Model) Sees(in feature.Input) bool {
 	w := m.header.Width
+	in = in.Without(m.header.Without...)
 	return w > 0 && (len(in.Last) == w || len(in.Mean) == w)
 }
 
@@ -129,6 +130,7 @@ func (m *Model) Score(in feature.Input) Score {
 
 // Logits returns the heads' raw outputs, before calibration.
 func (m *Model) Logits(in feature.Input) (step, value float64) {
+	in = in.Without(m.header.Without...)
 	w, s := m.weights, m.header.Shape
 	var z [NumBlocks][]float32
 	for b := range NumBlocks {

@@ -29,6 +29,8 @@ type Header struct {
 	Width      int    `json:"width"`      // of the hidden states; 0 when it reads none
 	Normalised bool   `json:"normalised"` // whether the endpoint gave them at unit length (they are read so in any case)
 
+	Without []feature.Block `json:"without,omitempty"` // inputs that it doesn't read: blank in training, and here
+
 	Splitter int `json:"splitter"` // step.Version it was trained with
 	Features int `json:"features"` // feature.Version it was trained with
 

@@ -222,6 +222,8 @@ func TestRun(t *testing.T) {
 		{args: "oracle audit --layers rollouts --rollouts 4 --upstream builtin --problems " + good, out: "| as they stand | 1 |"},
 		{args: "oracle audit --layers rollouts --rollouts 2 --upstream builtin --problems " + good, code: 2, errs: "--rollouts must be at least 4"},
 		{args: "oracle audit --layers guesses --problems " + good, code: 2, errs: `"guesses" is none of`},
+		{args: "oracle audit --layers jury --upstream builtin --problems " + good, code: 2, errs: "can't be on a jury"},
+		{args: "experiment run --upstream http://127.0.0.1:1 ../configs/experiments/toy.yaml", code: 2, errs: "is an experiment with builtin"},
 		{args: "experiment run " + good, code: 2, errs: "experiment:"},
 		{args: "experiment run " + broken + "x", code: 2, errs: "no such file"},
 	} {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -41,9 +42,10 @@ func (c *experimentRunCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	if c.Upstream.URL == "" {
-		c.Upstream.URL = plan.Upstream
+	if c.Upstream.URL != "" && plan.Upstream != "" && c.Upstream.URL != plan.Upstream {
+		return badInput{fmt.Errorf("%s is an experiment with %s, but --upstream or SIDECAR_UPSTREAM names %s: leave that out, or change the file", c.File, plan.Upstream, c.Upstream.URL)}
 	}
+	c.Upstream.URL = cmp.Or(c.Upstream.URL, plan.Upstream)
 	answers := recordFlags{Replay: c.Replay}
 	if c.Upstream.URL != builtinURL && c.Replay == "" { // builtin answers faster than a file is read
 		answers.Record = filepath.Join(c.Out, answersFile)

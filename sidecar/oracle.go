@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"aprm/adapters"
 	"aprm/generator"
 	"aprm/generator/oracle"
 	"aprm/prm/arith"
@@ -131,33 +132,50 @@ func (c *oracleAuditCommand) Help() string {
   sidecar oracle audit --problems toy.jsonl --layers rollouts --upstream builtin`
 }
 
+// jury is the name of the layer that asks the LLM of a step.
+const jury = "jury"
+
 // judge is the oracle of the layers asked for. Call close when done.
 func (c *oracleAuditCommand) judge(ctx context.Context) (judge *oracle.Oracle, close func() error, err error) {
 	close = func() error { return nil }
+	if err := errors.Join(atLeast(4, "--rollouts", c.Rollouts), atLeast(1, "--jury", c.Jury)); err != nil {
+		return nil, close, badInput{err}
+	}
+	arithmetic, equivalence, rollouts := oracle.Arithmetic{}, oracle.Equivalence{}, oracle.Rollouts{}.Name()
+	known := []string{arithmetic.Name(), equivalence.Name(), rollouts, jury}
+	for _, name := range c.Layers {
+		if !slices.Contains(known, name) {
+			return nil, close, badInput{fmt.Errorf("--layers: %q is none of %s", name, strings.Join(known, ", "))}
+		}
+	}
+	cfg := generator.DefaultConfig()
+	cfg.Seed, cfg.Rollouts = int64(c.Seed), c.Rollouts
+	var llm adapters.LLM
+	if slices.Contains(c.Layers, rollouts) || slices.Contains(c.Layers, jury) {
+		if llm, close, err = c.Upstream.llm(ctx, c.Answers); err != nil {
+			return nil, close, err
+		}
+		caps, err := llm.Capabilities(ctx)
+		if err == nil && caps.Compact && slices.Contains(c.Layers, jury) {
+			err = badInput{fmt.Errorf("--layers: %s knows no instructions, so it can't be on a jury", titled(caps))}
+		}
+		if err != nil {
+			return nil, close, errors.Join(err, close())
+		}
+	}
 	var layers []oracle.Layer
 	for _, name := range c.Layers {
 		switch name {
-		case oracle.Arithmetic{}.Name():
-			layers = append(layers, oracle.Arithmetic{})
-		case oracle.Equivalence{}.Name():
-			layers = append(layers, oracle.Equivalence{})
-		case oracle.Rollouts{}.Name(), "jury":
-			cfg := generator.DefaultConfig()
-			cfg.Seed, cfg.Rollouts, cfg.Jury = int64(c.Seed), c.Rollouts, 0
-			if name == "jury" {
-				cfg.Jury = c.Jury
-			}
-			if err := errors.Join(atLeast(4, "--rollouts", c.Rollouts), atLeast(1, "--jury", c.Jury)); err != nil {
-				return nil, close, badInput{err}
-			}
-			llm, closeLLM, err := c.Upstream.llm(ctx, c.Answers)
-			if err != nil {
-				return nil, close, err
-			}
-			close = closeLLM
+		case arithmetic.Name():
+			layers = append(layers, arithmetic)
+		case equivalence.Name():
+			layers = append(layers, equivalence)
+		case rollouts:
 			layers = append(layers, generator.Layers(llm, cfg))
-		default:
-			return nil, close, badInput{fmt.Errorf("--layers: %q is none of arithmetic, equivalence, rollouts, jury", name)}
+		case jury:
+			both := cfg
+			both.Jury = c.Jury
+			layers = append(layers, generator.Layers(llm, both))
 		}
 	}
 	return oracle.New(layers...), close, nil

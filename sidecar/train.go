@@ -31,13 +31,13 @@ type gameFlags struct {
 	Attacks     int     `help:"Attacked steps a round." default:"50"`
 	Paraphrases float64 `help:"Share of the correct steps that are reworded by the LLM." default:"0.5"`
 	MaxTokens   int     `help:"Tokens of a natural solution." default:"320"`
-	Turns       int     `help:"Attacks on a step, at most: after the first the adversary sees the score by which it was caught." default:"1"`
+	Turns       int     `help:"Attacks on a step, at most: from the second on, where the first didn't fool the PRM, an instructed model is shown what it wrote and the score." default:"1"`
 	Slip        bool    `help:"Let the adversary also take the model's own slips: its next step, drawn hot, where it comes to another number. Needs an endpoint that continues an unfinished answer."`
 	Rollouts    int     `help:"Continuations of a solution by which the oracle rules where arithmetic and the worked solution can't, and finds the first wrong step of the model's own solutions (--natural search); 0 for none." default:"0"`
 	Jury        int     `help:"Times the model is asked about a step that rollouts ruled on; all must agree. 0 for never." default:"0"`
 	Natural     string  `help:"What the model's own steps are labelled by: sure (right answers and false equations), search (first wrong steps by rollouts too), rollouts (every step) or outcome." enum:"sure,search,rollouts,outcome" default:"sure"`
 	Drawn       int     `help:"Natural solutions drawn of each problem, of which the --samples are kept that the PRM errs most on; 0 for --samples."`
-	Replay      string  `help:"Rounds that the PRM learns from: recent (the last two and the first) or all." enum:"recent,all" default:"recent"`
+	Lessons     string  `help:"Rounds that the PRM learns from: recent (the last two and the first) or all." enum:"recent,all" default:"recent"`
 	Seed        int64   `help:"Everything drawn follows from it." default:"1"`
 	NoHidden    bool    `help:"Don't ask for hidden states, even where the endpoint gives them."`
 
@@ -94,7 +94,7 @@ func (g gameFlags) training(folder string, concurrency int) engine.Training {
 	cfg.Seed, cfg.Rounds, cfg.Problems, cfg.Samples, cfg.Attacks = g.Seed, g.Rounds, g.PerRound, g.Samples, g.Attacks
 	cfg.Turns, cfg.Slip, cfg.Rollouts, cfg.Jury, cfg.Drawn = g.Turns, g.Slip, g.Rollouts, g.Jury, g.Drawn
 	cfg.Natural = generator.NaturalLabels(g.Natural)
-	if g.Replay == string(generator.Whole) {
+	if g.Lessons == string(generator.Whole) {
 		cfg.Replay = generator.Whole
 	}
 	cfg.Paraphrases, cfg.MaxTokens, cfg.Concurrency = g.Paraphrases, g.MaxTokens, concurrency

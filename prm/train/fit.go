@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"aprm/prm"
@@ -32,6 +33,18 @@ func Fit(ctx context.Context, start, ref *prm.Model, examples []Example, opt Opt
 	m, report, err := r.finish(start)
 	report.Elapsed = time.Since(began)
 	return m, report, err
+}
+
+// without blanks inputs of examples.
+func without(examples []Example, blocks []feature.Block) []Example {
+	if len(blocks) == 0 {
+		return examples
+	}
+	out := slices.Clone(examples)
+	for i := range out {
+		out[i].Input = out[i].Input.Without(blocks...)
+	}
+	return out
 }
 
 func (o Options) withDefaults() Options {
@@ -115,11 +128,13 @@ func prepare(start, ref *prm.Model, examples []Example, opt Options) (*run, erro
 			return nil, fmt.Errorf("the start model reads hidden states of %s, not of %s: start a fresh one", h.Model, opt.Model)
 		}
 	} else {
-		last, mean := widths(examples)
+		last, mean := widths(without(examples, opt.Without))
 		r.header = prm.Fresh(opt.Model, pooling(last, mean), max(last, mean), opt.Shape)
+		r.header.Without = opt.Without
 		r.header.Normalised = opt.Normalised
 		r.header.Seed = opt.Seed
 	}
+	examples = without(examples, r.header.Without)
 	if err := check(examples, r.header.Width); err != nil {
 		return nil, err
 	}

@@ -47,9 +47,10 @@ func AfterFirstError(labels []Target) []Target {
 // Options are the knobs of Fit. The zero value of a field means its default, given in brackets; a negative share or decay means 0.
 type Options struct {
 	// What a fresh model is; unused when a start model is given.
-	Model      string    // the LLM whose hidden states the examples hold
-	Normalised bool      // whether its endpoint gave them at unit length
-	Shape      prm.Shape // sizes of the network
+	Model      string          // the LLM whose hidden states the examples hold
+	Normalised bool            // whether its endpoint gave them at unit length
+	Shape      prm.Shape       // sizes of the network
+	Without    []feature.Block // inputs that it is not to read
 
 	Seed    int64     // of initial weights, split, order, dropout
 	Round   int       // of the game. A start model with an optimiser state of the same round goes on where it stopped

@@ -41,7 +41,6 @@ type Engine struct {
 	instruction string
 	noHidden    bool
 	needHidden  bool
-	without     []feature.Block
 	llms        *lru.Cache[string, adapters.LLM]
 	states      *lru.Cache[stateKey, adapters.State]
 	prm         atomic.Pointer[prm.Model]
@@ -66,10 +65,9 @@ func New(cfg Config) (*Engine, error) {
 	return &Engine{open: cfg.Open, instruction: cfg.Instruction, noHidden: cfg.NoHidden, needHidden: cfg.NeedHidden, llms: llms, states: states}, nil
 }
 
-// Blind returns an engine of its own PRM, none yet, that shares the LLMs and the hidden states known so far, and blanks these parts
-// of what its PRM reads.
-func (e *Engine) Blind(blocks ...feature.Block) *Engine {
-	return &Engine{open: e.open, instruction: e.instruction, noHidden: e.noHidden, needHidden: e.needHidden, without: blocks, llms: e.llms, states: e.states}
+// Bare returns an engine without a PRM that shares the LLMs and the hidden states known so far.
+func (e *Engine) Bare() *Engine {
+	return &Engine{open: e.open, instruction: e.instruction, noHidden: e.noHidden, needHidden: e.needHidden, llms: e.llms, states: e.states}
 }
 
 // Use makes m the PRM of every request that starts from now on. A PRM trained on another splitter is refused.
@@ -186,7 +184,7 @@ func (e *Engine) score(ctx context.Context, llm adapters.LLM, m *prm.Model, t st
 	}
 	scores := make([]prm.Score, len(t.Steps))
 	for i := range t.Steps {
-		scores[i] = m.Score(feature.Extract(t, i, evidence(states, tokens, i)).Without(e.without...))
+		scores[i] = m.Score(feature.Extract(t, i, evidence(states, tokens, i)))
 	}
 	return scores, nil
 }

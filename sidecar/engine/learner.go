@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -119,7 +120,7 @@ func (l *Learner) Learn(ctx context.Context, round int, examples []generator.Lab
 		l.reference = model
 	}
 	l.reports = append(l.reports, report)
-	return generator.LearnReport{Checkpoint: model.ID(), Examples: len(examples), Loss: float64(report.TrainLoss), Seconds: time.Since(began).Seconds()}, nil
+	return generator.LearnReport{Checkpoint: model.ID(), Examples: len(examples), Loss: report.TrainLoss, Seconds: time.Since(began).Seconds()}, nil
 }
 
 func target(label generator.Label) train.Target {
@@ -133,20 +134,18 @@ func target(label generator.Label) train.Target {
 	}
 }
 
-// inputs returns what the PRM reads of each example. The longest traces come first: their hidden states serve the shorter
-// ones that they begin with.
+// inputs returns what the PRM reads of each example. Problems are read side by side; of one problem the longest traces come
+// first, one after the other: their hidden states serve the shorter ones that they begin with, and what the LLM is asked doesn't
+// depend on who was faster.
 func (l *Learner) inputs(ctx context.Context, examples []generator.Labelled) ([]feature.Input, error) {
 	llm, err := l.engine.llm("")
 	if err != nil {
 		return nil, err
 	}
-	order := make([]int, len(examples))
-	for i := range order {
-		order[i] = i
+	byQuestion := map[string][]int{}
+	for i, ex := range examples {
+		byQuestion[ex.Prefix.Problem.Question] = append(byQuestion[ex.Prefix.Problem.Question], i)
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		return cmp.Compare(len(examples[b].Prefix.Steps), len(examples[a].Prefix.Steps))
-	})
 	inputs := make([]feature.Input, len(examples))
 	read := func(ctx context.Context, i int) error {
 		t := examples[i].Trace()
@@ -159,26 +158,30 @@ func (l *Learner) inputs(ctx context.Context, examples []generator.Labelled) ([]
 		if states != nil {
 			ev.Last, ev.Mean = states[last].Last, states[last].Mean
 		}
-		inputs[i] = feature.Extract(t, last, ev).Without(l.engine.without...)
+		inputs[i] = feature.Extract(t, last, ev)
 		return nil
 	}
-	for len(order) > 0 { // those of one length side by side
-		n := 1
-		for n < len(order) && len(examples[order[n]].Prefix.Steps) == len(examples[order[0]].Prefix.Steps) {
-			n++
-		}
-		group, ctx := errgroup.WithContext(ctx)
-		group.SetLimit(readers)
-		for _, i := range order[:n] {
-			group.Go(func() error { return read(ctx, i) })
-		}
-		if err := group.Wait(); err != nil {
-			return nil, err
-		}
-		order = order[n:]
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(readers)
+	for _, question := range slices.Sorted(maps.Keys(byQuestion)) {
+		order := byQuestion[question]
+		slices.SortStableFunc(order, func(a, b int) int {
+			return cmp.Compare(len(examples[b].Prefix.Steps), len(examples[a].Prefix.Steps))
+		})
+		group.Go(func() error {
+			for _, i := range order {
+				if err := read(ctx, i); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
 	}
 	return inputs, nil
 }
 
-// readers is how many traces are read at a time; the endpoint's adapter may allow fewer calls.
+// readers is how many problems are read at a time; the endpoint's adapter may allow fewer calls.
 const readers = 8

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"aprm/adapters"
 	"aprm/generator"
@@ -22,10 +23,11 @@ import (
 type Training struct {
 	Game     generator.Config // Compact is set by what the LLM says of itself
 	PRM      train.Options
-	Folder   string                 // labelled steps, checkpoints, state and report of this run: the same training goes on from there
-	Engine   *Engine                // over the same LLM, to share what is known of hidden states; nil for one of its own
-	NoHidden bool                   // don't ask for hidden states, where Engine is nil
-	Show     func(generator.Report) // called after each round; nil for none
+	Folder   string                                // labelled steps, checkpoints, state and report of this run: the same training goes on from there
+	Engine   *Engine                               // over the same LLM, to share what is known of hidden states; nil for one of its own
+	NoHidden bool                                  // don't ask for hidden states, where Engine is nil
+	Truth    func(step.Trace) (first int, ok bool) // for generator.Exact; see generator.Players
+	Show     func(generator.Report)                // called after each round; nil for none
 }
 
 // Trained is what came of a Training.
@@ -74,7 +76,7 @@ func (t Training) Run(ctx context.Context, llm adapters.LLM, problems []step.Pro
 	if cfg.Slip && caps.Prefill == adapters.PrefillNone {
 		return Trained{}, errors.New("slip: the endpoint doesn't continue an unfinished answer, so its next step can't be drawn")
 	}
-	game, err := generator.New(cfg, problems, generator.Players{LLM: llm, Judge: oracle.New(), Reward: learner, Journal: journal})
+	game, err := generator.New(cfg, problems, generator.Players{LLM: llm, Judge: oracle.New(), Reward: learner, Journal: journal, Truth: t.Truth})
 	if err != nil {
 		return Trained{}, err
 	}
@@ -110,6 +112,10 @@ func resume(game *generator.Game, path string) (generator.State, error) {
 	var s generator.State
 	if err := json.Unmarshal(data, &s); err != nil {
 		return s, FolderError{fmt.Errorf("%s: %w", path, err)}
+	}
+	start := game.Start()
+	if s.Policy == nil || !slices.Equal(s.Policy.Names, start.Policy.Names) {
+		return s, FolderError{fmt.Errorf("%s: this run was begun with other strategies: take another folder, or the settings that it was begun with", path)}
 	}
 	return s, nil
 }

@@ -13,21 +13,20 @@ import (
 	"aprm/sidecar/engine"
 )
 
-// Attacks is a set of truly wrong attacks, each beside the correct step that it came from, that PRMs are held against: those that a
-// PRM's own training met on problems kept out of it, or those of another run, another LLM's among them.
+// Attacks is a set of truly wrong attacks, each beside the correct step that it came from, that PRMs are held against: those that
+// training one of them made on problems kept out of the training of all, or those of another run, another LLM's among them.
 type Attacks struct {
 	Name       string   `yaml:"name"`
-	Of         string   `yaml:"of"`         // a PRM of this plan, its first seed
-	Steps      string   `yaml:"steps"`      // or labelled steps that a train run wrote
+	Of         string   `yaml:"of"`         // a PRM of this plan: each seed is held against the attacks of the same seed
+	Steps      string   `yaml:"steps"`      // or labelled steps that a train run wrote, on problems that no PRM here has learned from
 	Strategies []string `yaml:"strategies"` // these only; all where there are none
-	HeldOut    bool     `yaml:"held_out"`   // only problems kept for measuring
 	PRMs       []string `yaml:"prms"`       // who is held against them
 }
 
 // AttackSet is how PRMs did against a set of attacks.
 type AttackSet struct {
 	Name  string      `json:"name"`
-	Pairs int         `json:"pairs"`
+	Pairs int         `json:"pairs"` // of the first seed
 	Rows  []AttackRow `json:"rows"`
 }
 
@@ -42,12 +41,13 @@ type AttackRow struct {
 // pair is a correct step and what an attack made of it.
 type pair struct{ right, wrong step.Trace }
 
-// pairs reads a set's, in an order of its own, grouped by problem.
-func (s *study) pairs(ctx context.Context, a Attacks, chosen []choice) ([][]pair, error) {
+// pairs reads a set's for PRMs of a seed, in an order of its own, grouped by problem. PRMs of one seed keep the same problems out of
+// training, those of others don't.
+func (s *study) pairs(ctx context.Context, a Attacks, chosen []choice, seed int64) ([][]pair, error) {
 	path := a.Steps
 	if a.Of != "" {
 		c := chosen[slices.IndexFunc(chosen, func(c choice) bool { return c.prm.Name == a.Of })]
-		u := unit{c.prm, c.trial, s.plan.Seeds[0]}
+		u := unit{c.prm, c.trial, seed}
 		if _, _, err := s.model(ctx, u); err != nil { // it may have to be trained first
 			return nil, err
 		}
@@ -59,7 +59,7 @@ func (s *study) pairs(ctx context.Context, a Attacks, chosen []choice) ([][]pair
 	}
 	halves := map[string]*pair{}
 	for _, l := range steps {
-		if l.Pair == "" || a.HeldOut && !l.HeldOut {
+		if l.Pair == "" || a.Of != "" && !l.HeldOut {
 			continue
 		}
 		of := halves[l.Pair]
@@ -94,12 +94,16 @@ func (s *study) pairs(ctx context.Context, a Attacks, chosen []choice) ([][]pair
 
 // attackSet holds the plan's PRMs against a set of attacks.
 func (s *study) attackSet(ctx context.Context, a Attacks, chosen []choice) (AttackSet, error) {
-	problems, err := s.pairs(ctx, a, chosen)
-	if err != nil {
-		return AttackSet{}, err
-	}
 	out := AttackSet{Name: a.Name}
-	for _, g := range problems {
+	var pairs [][][]pair // by seed and problem
+	for _, seed := range s.plan.Seeds {
+		problems, err := s.pairs(ctx, a, chosen, seed)
+		if err != nil {
+			return out, err
+		}
+		pairs = append(pairs, problems)
+	}
+	for _, g := range pairs[0] {
 		out.Pairs += len(g)
 	}
 	for _, c := range chosen {
@@ -113,8 +117,8 @@ func (s *study) attackSet(ctx context.Context, a Attacks, chosen []choice) (Atta
 			if err != nil {
 				return out, err
 			}
-			of := make([][][2]float64, len(problems))
-			for i, g := range problems {
+			of := make([][][2]float64, len(pairs[n]))
+			for i, g := range pairs[n] {
 				for _, p := range g {
 					var both [2]float64
 					for k, t := range []step.Trace{p.right, p.wrong} {
@@ -126,15 +130,19 @@ func (s *study) attackSet(ctx context.Context, a Attacks, chosen []choice) (Atta
 					}
 					of[i] = append(of[i], both)
 				}
-				bar(n*len(problems)+i+1, len(s.plan.Seeds)*len(problems), "")
+				bar(i+1, len(pairs[n]), fmt.Sprintf("seed %d", seed))
 			}
 			scores = append(scores, of)
 		}
 		mean := func(of func(right, wrong float64) float64) metric.Interval {
-			return metric.BootstrapOver(1, []int{len(problems), len(scores)}, draws, func(idx [][]int) float64 {
+			sizes := []int{len(scores)}
+			for _, problems := range scores {
+				sizes = append(sizes, len(problems))
+			}
+			return metric.BootstrapOver(1, sizes, draws, func(idx [][]int) float64 {
 				sum, n := 0.0, 0.0
-				for _, seed := range idx[1] {
-					for _, i := range idx[0] {
+				for _, seed := range idx[0] {
+					for _, i := range idx[1+seed] { // each seed has problems of its own
 						for _, both := range scores[seed][i] {
 							sum, n = sum+of(both[0], both[1]), n+1
 						}

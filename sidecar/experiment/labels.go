@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"aprm/generator"
-	"aprm/generator/tasks"
+	"aprm/prm/step"
 	"aprm/sidecar/engine"
 )
 
@@ -28,7 +28,7 @@ type LabelRow struct {
 	OpenWrong  int    `json:"open_truly_wrong"`
 }
 
-// labels audits what a choice's first seed was trained on; nil outside the toy world, where the truth isn't known.
+// labels audits the steps that a choice's first seed labelled, those kept for measuring among them; nil outside the toy world, where the truth isn't known.
 func (s *study) labels(ctx context.Context, c choice) ([]LabelRow, error) {
 	if len(s.toys) == 0 {
 		return nil, nil
@@ -41,17 +41,9 @@ func (s *study) labels(ctx context.Context, c choice) ([]LabelRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := map[string]tasks.Problem{}
-	for _, p := range s.toys {
-		known[p.ID] = p
-	}
 	rows := map[[2]string]*LabelRow{}
 	for _, l := range steps {
-		p, ok := known[l.Prefix.Problem.ID]
-		first := -1
-		if ok {
-			first = p.FirstError(l.Trace().Steps)
-		}
+		first, ok := s.firstError(l.Trace())
 		if !ok || l.Step == generator.Unknown && first >= 0 && first < len(l.Prefix.Steps) {
 			continue // what follows an error is neither right nor wrong
 		}
@@ -85,6 +77,15 @@ func (s *study) labels(ctx context.Context, c choice) ([]LabelRow, error) {
 		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Ground, b.Ground))
 	})
 	return out, nil
+}
+
+// firstError is the toy world's exact truth of a solution of a training problem.
+func (s *study) firstError(t step.Trace) (first int, ok bool) {
+	p, ok := s.toys[t.Problem.ID]
+	if !ok {
+		return 0, false
+	}
+	return p.FirstError(t.Steps), true
 }
 
 // ground is what a label rests on, without the case's own figures.

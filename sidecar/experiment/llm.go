@@ -11,20 +11,33 @@ import (
 	"aprm/adapters"
 )
 
-// desk is the experiment's LLM: it answers what was asked before from memory, as PRMs trained on the same problems do ask, and it
-// keeps the time in which the LLM behind it was at work.
+// desk is the experiment's LLM. While PRMs are trained it answers what was asked before from memory, as PRMs trained on the same
+// problems do ask, and charges what the answer took when it was made: its share of the time in which the LLM was at work.
 type desk struct {
 	adapters.LLM
 
 	mu     sync.Mutex
-	known  map[[sha256.Size]byte][]adapters.Completion
+	keep   bool
+	known  map[[sha256.Size]byte]known
 	active int // calls that the LLM is working on
 	since  time.Time
-	busy   time.Duration
+	share  time.Duration // of one call that began at the very start: each moment is shared by the calls active in it
+	spent  time.Duration // by all calls
+	saved  time.Duration // by what was answered from memory
 }
 
-func newDesk(llm adapters.LLM) *desk {
-	return &desk{LLM: llm, known: map[[sha256.Size]byte][]adapters.Completion{}}
+type known struct {
+	cs   []adapters.Completion
+	took time.Duration
+}
+
+func newDesk(llm adapters.LLM) *desk { return &desk{LLM: llm, known: map[[sha256.Size]byte]known{}} }
+
+// remember says whether answers are to be kept.
+func (d *desk) remember(on bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.keep = on
 }
 
 // Generate implements adapters.LLM.
@@ -35,51 +48,64 @@ func (d *desk) Generate(ctx context.Context, req adapters.Request) ([]adapters.C
 	}
 	key := sha256.Sum256(text)
 	d.mu.Lock()
-	cs, ok := d.known[key]
-	d.mu.Unlock()
-	if ok {
-		return cs, nil
+	if was, ok := d.known[key]; ok {
+		d.saved += was.took
+		d.mu.Unlock()
+		return was.cs, nil
 	}
-	defer d.work()()
-	cs, err = d.LLM.Generate(ctx, req)
+	d.mu.Unlock()
+	end := d.begin()
+	cs, err := d.LLM.Generate(ctx, req)
+	took := end()
 	for _, c := range cs {
 		if c.Err != nil {
 			return cs, err
 		}
 	}
-	if err == nil {
-		d.mu.Lock()
-		d.known[key] = cs
-		d.mu.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err == nil && d.keep {
+		d.known[key] = known{cs, took}
 	}
 	return cs, err
 }
 
 // Hidden implements adapters.LLM.
 func (d *desk) Hidden(ctx context.Context, text string, spans []adapters.Span) ([]adapters.State, error) {
-	defer d.work()()
+	defer d.begin()()
 	return d.LLM.Hidden(ctx, text, spans)
 }
 
-// work notes that a call begins, and returns what notes its end.
-func (d *desk) work() func() {
+// begin notes that a call begins, and returns what notes its end and says what share of the time was its own.
+func (d *desk) begin() func() time.Duration {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.active++; d.active == 1 {
-		d.since = time.Now()
-	}
-	return func() {
+	d.tick()
+	d.active++
+	from := d.share
+	return func() time.Duration {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		if d.active--; d.active == 0 {
-			d.busy += time.Since(d.since)
-		}
+		d.tick()
+		d.active--
+		took := d.share - from
+		d.spent += took
+		return took
 	}
 }
 
-// worked is how long the LLM has been at work.
-func (d *desk) worked() time.Duration {
+// tick shares the time since the last change among the active calls.
+func (d *desk) tick() {
+	now := time.Now()
+	if d.active > 0 {
+		d.share += now.Sub(d.since) / time.Duration(d.active)
+	}
+	d.since = now
+}
+
+// worked is how long the LLM has been at work, and how long it would have been on what was answered from memory.
+func (d *desk) worked() (spent, saved time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.busy
+	return d.spent, d.saved
 }

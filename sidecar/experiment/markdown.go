@@ -12,24 +12,24 @@ import (
 func (r Report) markdown(plots []string) string {
 	var b strings.Builder
 	p := func(format string, args ...any) { fmt.Fprintf(&b, format, args...) }
-	p("# %s\n\nModel: %s (%s). Seeds of training: %s. Intervals are 95 %%, by bootstrap over problems and seeds at once; differences are paired.\n",
+	p("# %s\n\nModel: %s (%s). Seeds of training: %s. Intervals are 95 %%, by bootstrap over problems, and over seeds at once where a PRM has several; differences are paired.\n",
 		r.Title, r.Model, r.Server, strings.Trim(fmt.Sprint(r.Seeds), "[]"))
-	if r.Strongest != "" {
-		p("Of the PRMs on fixed data, **%s** did best on the development problems; gains in the last column are of **%s** over it, by the same method.\n", r.Strongest, r.Game)
+	if r.Strongest != "" && r.Game != "" {
+		p("Of the PRMs on fixed data, **%s** did best on the development problems; the column \"against %s\" has the gains of **%s** over it, by the same method.\n", r.Strongest, r.Strongest, r.Game)
 	}
 	for _, s := range r.Sets {
 		if len(s.Rows) == 0 {
 			p("\n## %s\n", s.Name)
 		} else {
-			p("\n## %s, %d problems\n\n| PRM | method | correct | against a majority of as many | against %s | tokens |\n|---|---|---|---|---|---:|\n", s.Name, s.Problems, or(r.Strongest, "the strongest fixed PRM"))
+			p("\n## %s, %d problems\n\n| PRM | method | problems | correct | against a majority of as many | against %s | tokens |\n|---|---|---:|---|---|---|---:|\n", s.Name, s.Problems, or(r.Strongest, "the strongest fixed PRM"))
 		}
 		for _, row := range s.Rows {
-			p("| %s | %s | %s | %s | %s | %.0f |\n", or(row.PRM, "–"), row.Method, share(&row.Accuracy), gain(&row.VsMajority), gain(row.VsStrongest), row.Tokens)
+			p("| %s | %s | %d | %s | %s | %s | %.0f |\n", or(row.PRM, "–"), row.Method, row.Problems, share(&row.Accuracy), gain(&row.VsMajority), gain(row.VsStrongest), row.Tokens)
 		}
-		if len(s.Steps) == 0 {
+		if len(s.Steps) == 0 || s.Steps[0].Solutions == 0 {
 			continue
 		}
-		p("\nFirst wrong steps (%d solutions; AUC of the wrong step against the right ones before it):\n\n", s.Steps[0].Solutions)
+		p("\nFirst wrong steps, of %d solutions with right steps before them (AUC of the wrong one against those; at the same position: the first seed alone, against right steps of other solutions):\n\n", s.Steps[0].Solutions)
 		p("| PRM | AUC within a trace | AUC at the same position | against %s |\n|---|---|---|---|\n", or(r.Strongest, "the strongest fixed PRM"))
 		for _, row := range s.Steps {
 			diff := "–"
@@ -49,11 +49,10 @@ func (r Report) markdown(plots []string) string {
 	for _, name := range plots {
 		p("\n![%s](%s)\n", strings.TrimSuffix(name, ".svg"), name)
 	}
-	p("\n## What training took (means over seeds)\n\nRight, wrong and outcome labels are those of the last round's lessons.\n\n")
-	p("| PRM | | right | wrong | outcomes | LLM calls | tokens read | tokens generated | minutes | of these the LLM's | the rest, beside the LLM's |\n|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
+	p("\n## What training took (means over seeds)\n\nRight, wrong and outcome labels are those that the last round's fit was made to, four in five of all. The LLM's minutes count what was answered from memory, because another PRM had asked it, as if it had been asked again.\n\n")
+	p("| PRM | | right | wrong | outcomes | LLM calls | tokens read | tokens generated | minutes of the LLM | of all else | which is |\n|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
 	for _, t := range r.PRMs {
-		p("| %s | %s | %.0f | %.0f | %.0f | %.0f | %.0f | %.0f | %.1f | %.1f | %s |\n", t.PRM, t.About, t.Right, t.Wrong, t.Values, t.Calls, t.Prompt, t.Tokens, t.Minutes, t.LLM,
-			percent((t.Minutes-t.LLM)/t.LLM))
+		p("| %s | %s | %.0f | %.0f | %.0f | %.0f | %.0f | %.0f | %.1f | %.1f | %s |\n", t.PRM, t.About, t.Right, t.Wrong, t.Values, t.Calls, t.Prompt, t.Tokens, t.LLM, t.Own, percent(t.Own/t.LLM))
 	}
 	for _, t := range r.PRMs {
 		if len(t.Rounds) < 2 {

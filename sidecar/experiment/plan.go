@@ -22,7 +22,7 @@ import (
 // Plan is what an experiment's file holds.
 type Plan struct {
 	Title    string    `yaml:"title"`
-	Upstream string    `yaml:"upstream"` // as --upstream takes it; the flag wins
+	Upstream string    `yaml:"upstream"` // as --upstream takes it; "" for what the flag says
 	Seeds    []int64   `yaml:"seeds"`    // of training: each PRM is trained once with each
 	Train    Source    `yaml:"train"`
 	Dev      Source    `yaml:"dev"`      // on which trials, aggregation and the strongest fixed PRM are chosen
@@ -68,11 +68,10 @@ type PRM struct {
 	Name   string
 	About  string
 	Fixed  bool // trained on fixed data: it may be the strongest static one
-	Side   bool // a side study: never compared for the strongest
 	Trials []Settings
 }
 
-// Settings are those of a game and of the network that learns by it.
+// Settings are those of a game and of the network that learns by it. Seed and concurrency are the run's.
 type Settings struct {
 	generator.Config `yaml:",inline"`
 
@@ -102,7 +101,6 @@ type file struct {
 		Name     string      `yaml:"name"`
 		About    string      `yaml:"about"`
 		Fixed    bool        `yaml:"fixed"`
-		Side     bool        `yaml:"side"`
 		Settings yaml.Node   `yaml:"settings"`
 		Trials   []yaml.Node `yaml:"trials"`
 	} `yaml:"prms"`
@@ -122,7 +120,7 @@ func Read(r io.Reader) (Plan, error) {
 	for _, p := range f.PRMs {
 		of := base
 		errs = append(errs, over(&of, p.Settings, p.Name+": settings"))
-		out := PRM{Name: p.Name, About: p.About, Fixed: p.Fixed, Side: p.Side}
+		out := PRM{Name: p.Name, About: p.About, Fixed: p.Fixed}
 		if len(p.Trials) == 0 {
 			out.Trials = []Settings{of}
 		}
@@ -168,6 +166,10 @@ func (p Plan) check() error {
 	}
 	wrong(len(p.Seeds) == 0, "seeds: want at least one")
 	wrong(len(p.Test) == 0, "test: want at least one set of problems")
+	wrong(len(slices.Compact(slices.Sorted(slices.Values(p.Seeds)))) < len(p.Seeds), "seeds: one is there twice")
+	wrong(!(p.Sampling.TopP > 0 && p.Sampling.TopP <= 1), "sampling: top_p must be in (0,1]")
+	wrong(p.Guided.Problems < 0, "guided: problems must not be negative")
+	wrong(len(p.Guided.PRMs) > 0 && len(p.Sizes) > 0 && p.Guided.N > slices.Max(p.Sizes), "guided: n must not exceed the greatest of sizes, whose tokens it may take")
 	wrong(len(p.Sizes) == 0 || slices.Contains(p.Sizes, 0) || slices.Min(append(p.Sizes, 1)) < 1, "sizes: want numbers of candidates")
 	wrong(p.Sampling.MaxTokens < 1 || p.Sampling.MaxSteps < 1 || p.Sampling.Parallel < 1, "sampling: max_tokens, max_steps and parallel must be at least 1")
 	wrong(!(p.Sampling.Temperature > 0), "sampling: temperature must be above 0, or all samples are alike")
@@ -177,6 +179,7 @@ func (p Plan) check() error {
 		wrong(toy == (s.File != ""), "%s: want either a file or a split of the toy world", s.title())
 		wrong(toy && !slices.Contains(tasks.Splits(), tasks.Split(s.Split)), "%s: no such split", s.title())
 		wrong(toy && s.Problems < 1, "%s: say how many problems", s.title())
+		wrong(toy && s.Skip != 0, "%s: skip is of files", s.title())
 		wrong(s.Skip < 0 || s.Problems < 0, "%s: skip and problems must not be negative", s.title())
 	}
 	for _, s := range p.Test {
@@ -192,7 +195,8 @@ func (p Plan) check() error {
 			fixed++
 		}
 		for i, t := range m.Trials {
-			t.Seed = 1 // set by the run
+			wrong(t.Network.Epochs < 0 || t.Network.Units < 0, "%s, trial %d: network: epochs and units must not be negative", m.Name, i+1)
+			t.Seed, t.Concurrency = 1, 1 // set by the run
 			if err := t.Validate(); err != nil {
 				errs = append(errs, fmt.Errorf("%s, trial %d: %w", m.Name, i+1, err))
 			}
@@ -207,7 +211,7 @@ func (p Plan) check() error {
 		wrong(!prms[name], "guided: there is no PRM %q", name)
 	}
 	for _, a := range p.Attacks {
-		wrong(a.Name == "", "attacks: each set needs a name")
+		wrong(a.Name == "" || len(a.PRMs) == 0, "attacks: each set needs a name and prms")
 		wrong((a.Of == "") == (a.Steps == ""), "attacks %s: want either a PRM (of) or a file of labelled steps", a.Name)
 		for _, name := range slices.Concat(a.PRMs, []string{or(a.Of, p.PRMs[0].Name)}) {
 			wrong(!prms[name], "attacks %s: there is no PRM %q", a.Name, name)

@@ -47,7 +47,14 @@ func TestReadLaysSettingsOverEachOther(t *testing.T) {
 func TestReadSaysWhatIsWrong(t *testing.T) {
 	for _, tt := range []struct{ old, new, want string }{
 		{"seeds: [1, 2]", "seeds: []", "seeds"},
+		{"seeds: [1, 2]", "seeds: [1, 1]", "there twice"},
 		{"sizes: [2, 4]", "sizes: [0]", "sizes"},
+		{"sizes: [2, 4]", "sizes: [2, 3]", "guided: n must not exceed"},
+		{"problems: 4}", "problems: -4}", "guided: problems"},
+		{"units: 8", "units: -8", "units must not be negative"},
+		{"split: dev, seed: 12", "split: dev, skip: 3, seed: 12", "skip is of files"},
+		{", prms: [game, static]", "", "a name and prms"},
+		{"max_tokens: 160, parallel", "top_p: 2, max_tokens: 160, parallel", "top_p"},
 		{"split: dev", "split: tomorrow", "no such split"},
 		{"split: dev, seed: 12, problems: 8", "split: dev, file: x.jsonl, problems: 8", "either a file or a split"},
 		{"game: game", "game: chess", `no PRM "chess"`},

@@ -30,6 +30,9 @@ func (r Report) plots(folder string) ([]string, error) {
 		return dataset.WriteFile(filepath.Join(folder, name), b.Bytes())
 	}
 	for _, s := range r.Sets {
+		if len(s.Rows) == 0 {
+			continue // labelled solutions only
+		}
 		p, err := s.plot()
 		if err != nil {
 			return nil, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/csv"
 	"fmt"
-	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -70,6 +69,7 @@ type Row struct {
 	PRM         string           `json:"prm,omitempty"`
 	Method      string           `json:"method"`
 	N           int              `json:"n"`
+	Problems    int              `json:"problems"`
 	Accuracy    metric.Interval  `json:"accuracy"`
 	VsMajority  metric.Interval  `json:"vs_majority"`            // of as many candidates
 	VsStrongest *metric.Interval `json:"vs_strongest,omitempty"` // the same method with the strongest fixed PRM
@@ -79,26 +79,25 @@ type Row struct {
 // StepRow is how a PRM finds the first wrong steps of natural solutions.
 type StepRow struct {
 	PRM         string           `json:"prm"`
-	Solutions   int              `json:"solutions"`
+	Solutions   int              `json:"solutions"` // with a right step before the wrong one
 	InTrace     metric.Interval  `json:"auc_within_trace"`
-	AtPosition  metric.Interval  `json:"auc_at_position"`
+	AtPosition  metric.Interval  `json:"auc_at_position"`        // first seed
 	VsStrongest *metric.Interval `json:"vs_strongest,omitempty"` // AUC within a trace
 }
 
 // Training is what training a PRM took, and what the game came to.
 type Training struct {
-	PRM      string        `json:"prm"`
-	About    string        `json:"about"`
-	Trial    int           `json:"trial"`
-	Settings Settings      `json:"-"`
-	Right    metric.Figure `json:"right"` // steps learned from in the last round, and prefixes labelled by outcome: means over seeds
-	Wrong    metric.Figure `json:"wrong"`
-	Values   metric.Figure `json:"values"`
-	Calls    metric.Figure `json:"llm_calls"`
-	Prompt   metric.Figure `json:"prompt_tokens"`
-	Tokens   metric.Figure `json:"completion_tokens"`
-	Minutes  metric.Figure `json:"minutes"`
-	LLM      metric.Figure `json:"llm_minutes"`
+	PRM    string        `json:"prm"`
+	About  string        `json:"about"`
+	Trial  int           `json:"trial"`
+	Right  metric.Figure `json:"right"` // steps fitted to in the last round, and prefixes labelled by outcome: means over seeds
+	Wrong  metric.Figure `json:"wrong"`
+	Values metric.Figure `json:"values"`
+	Calls  metric.Figure `json:"llm_calls"`
+	Prompt metric.Figure `json:"prompt_tokens"`
+	Tokens metric.Figure `json:"completion_tokens"`
+	LLM    metric.Figure `json:"llm_minutes"` // of the runs that were not cut off, whose time is known; NaN without any
+	Own    metric.Figure `json:"own_minutes"` // all that is not the LLM's
 
 	Rounds []Round     `json:"rounds"`           // means over seeds
 	Caught [][]float64 `json:"caught,omitempty"` // [r][t]: share of round t's held-out attacks that R of round r calls wrong; first seed
@@ -131,7 +130,7 @@ func (r *Report) compare() {
 			return nil
 		}
 		for _, row := range s.baselines.Rows {
-			s.Rows = append(s.Rows, Row{Method: row.Method, N: row.N, Accuracy: row.Accuracy, VsMajority: row.VsMajority, Tokens: row.Tokens})
+			s.Rows = append(s.Rows, Row{Method: row.Method, N: row.N, Problems: len(row.Outcomes), Accuracy: row.Accuracy, VsMajority: row.VsMajority, Tokens: row.Tokens})
 		}
 		strongest := at(r.Strongest)
 		for _, m := range s.measured {
@@ -178,7 +177,7 @@ func (r *Report) row(name, method string, reports []eval.Report, rival *measured
 	first := reports[0].Rows[slices.IndexFunc(reports[0].Rows, func(row eval.Row) bool { return row.Method == method })]
 	ours := outcomes(reports, method)
 	majority := outcomes(reports, fmt.Sprintf("majority-%d", first.N))
-	row := Row{PRM: name, Method: method, N: first.N,
+	row := Row{PRM: name, Method: method, N: first.N, Problems: len(ours[0]),
 		Accuracy:   overBoth(ours, func(seed, i int) float64 { return ours[seed][i] }),
 		VsMajority: overBoth(ours, func(seed, i int) float64 { return ours[seed][i] - majority[seed][i] })}
 	for _, report := range reports {
@@ -210,46 +209,51 @@ func overBoth(like [][]float64, of func(seed, i int) float64) metric.Interval {
 	})
 }
 
-// stepRow has intervals over solutions and seeds. A solution's AUC is that of its wrong step against the right ones before it.
+// stepRow has intervals over solutions and seeds: pairs of a solution's first wrong step and a right one before it, as
+// metric.GroupAUC counts them.
 func (r *Report) stepRow(m measured, solutions []eval.Solution, rival *measured) StepRow {
-	within := func(scores [][][]float64) [][]float64 { // by seed and solution; NaN without a pair
-		out := make([][]float64, len(scores))
+	type tally struct{ won, pairs float64 }
+	within := func(scores [][][]float64) [][]tally { // by seed and solution
+		out := make([][]tally, len(scores))
 		for seed, of := range scores {
 			for i, s := range solutions {
-				won, pairs := 0.0, 0.0
+				var t tally
 				for j := range max(s.FirstWrong, 0) {
-					pairs++
+					t.pairs++
 					switch a, b := of[i][j], of[i][s.FirstWrong]; {
 					case a > b:
-						won++
+						t.won++
 					case a == b:
-						won += 0.5
+						t.won += 0.5
 					}
 				}
-				out[seed] = append(out[seed], won/pairs)
+				out[seed] = append(out[seed], t)
 			}
 		}
 		return out
 	}
 	ours := within(m.scores)
-	mean := func(of func(seed, i int) float64) metric.Interval {
+	mean := func(won func(seed, i int) float64) metric.Interval {
 		return metric.BootstrapOver(1, []int{len(solutions), len(ours)}, draws, func(idx [][]int) float64 {
 			sum, n := 0.0, 0.0
 			for _, seed := range idx[1] {
 				for _, i := range idx[0] {
-					if v := of(seed, i); !math.IsNaN(v) {
-						sum, n = sum+v, n+1
-					}
+					sum, n = sum+won(seed, i), n+ours[seed][i].pairs
 				}
 			}
 			return sum / n
 		})
 	}
-	row := StepRow{PRM: m.prm.Name, Solutions: len(solutions), InTrace: mean(func(seed, i int) float64 { return ours[seed][i] }),
+	row := StepRow{PRM: m.prm.Name, InTrace: mean(func(seed, i int) float64 { return ours[seed][i].won }),
 		AtPosition: eval.CompareSteps("", solutions, m.scores[0], 1, 200).AtPosition}
+	for _, t := range ours[0] {
+		if t.pairs > 0 {
+			row.Solutions++
+		}
+	}
 	if rival != nil {
 		theirs := within(rival.scores)
-		d := mean(func(seed, i int) float64 { return ours[seed][i] - theirs[seed][i] })
+		d := mean(func(seed, i int) float64 { return ours[seed][i].won - theirs[seed][i].won })
 		row.VsStrongest = &d
 	}
 	return row
@@ -257,8 +261,8 @@ func (r *Report) stepRow(m measured, solutions []eval.Solution, rival *measured)
 
 // rounds tells what training a choice's PRMs took and how the game went.
 func (s *study) rounds(ctx context.Context, c choice) (Training, error) {
-	out := Training{PRM: c.prm.Name, About: c.prm.About, Trial: c.trial, Settings: c.prm.Trials[c.trial]}
-	n := metric.Figure(len(s.plan.Seeds))
+	out := Training{PRM: c.prm.Name, About: c.prm.About, Trial: c.trial}
+	n, timed := metric.Figure(len(s.plan.Seeds)), metric.Figure(0)
 	for _, seed := range s.plan.Seeds {
 		m, cost, err := s.model(ctx, unit{c.prm, c.trial, seed})
 		if err != nil {
@@ -268,8 +272,11 @@ func (s *study) rounds(ctx context.Context, c choice) (Training, error) {
 		out.Right += metric.Figure(learned.Right) / n
 		out.Wrong += metric.Figure(learned.Wrong) / n
 		out.Values += metric.Figure(learned.Values) / n
-		out.Minutes += metric.Figure(cost.Minutes) / n
-		out.LLM += metric.Figure(cost.LLM) / n
+		if !cost.Resumed {
+			timed++
+			out.LLM += metric.Figure(cost.LLM.Minutes())
+			out.Own += metric.Figure(cost.Own.Minutes())
+		}
 		for k, g := range cost.Game {
 			out.Calls += metric.Figure(g.Calls) / n
 			out.Prompt += metric.Figure(g.PromptTokens) / n
@@ -280,6 +287,7 @@ func (s *study) rounds(ctx context.Context, c choice) (Training, error) {
 			out.Rounds[k].add(g, n)
 		}
 	}
+	out.LLM, out.Own = out.LLM/timed, out.Own/timed
 	if len(out.Rounds) > 1 {
 		var err error
 		out.Caught, err = s.caught(ctx, unit{c.prm, c.trial, s.plan.Seeds[0]}, len(out.Rounds))
@@ -314,7 +322,7 @@ func (s *study) caught(ctx context.Context, u unit, rounds int) ([][]float64, er
 	if err != nil {
 		return nil, err
 	}
-	e := s.engine.Blind(u.prm.Trials[u.trial].Network.Without...)
+	e := s.engine.Bare()
 	out := make([][]float64, rounds)
 	for r := range rounds {
 		m, err := prm.Load(engine.RoundPath(folder, r))
@@ -355,10 +363,10 @@ func (r Report) write(folder string) error {
 	}
 	var b strings.Builder
 	w := csv.NewWriter(&b)
-	lines := [][]string{{"set", "prm", "method", "n", "accuracy", "low", "high", "vs_majority", "low", "high", "vs_strongest", "low", "high", "tokens"}}
+	lines := [][]string{{"set", "prm", "method", "n", "problems", "accuracy", "low", "high", "vs_majority", "low", "high", "vs_strongest", "low", "high", "tokens"}}
 	for _, s := range r.Sets {
 		for _, row := range s.Rows {
-			line := []string{s.Name, row.PRM, row.Method, fmt.Sprint(row.N)}
+			line := []string{s.Name, row.PRM, row.Method, fmt.Sprint(row.N), fmt.Sprint(row.Problems)}
 			line = append(append(line, cells(&row.Accuracy)...), cells(&row.VsMajority)...)
 			lines = append(lines, append(append(line, cells(row.VsStrongest)...), fmt.Sprintf("%.1f", row.Tokens)))
 		}

@@ -41,7 +41,7 @@ type study struct {
 	desk   *desk
 	engine *engine.Engine
 	train  []step.Problem
-	toys   []tasks.Problem // train, where it is of the toy world
+	toys   map[string]tasks.Problem // train by ID, where it is of the toy world
 	caps   adapters.Capabilities
 }
 
@@ -60,14 +60,19 @@ func (l Lab) Run(ctx context.Context, plan Plan) (Report, error) {
 		return Report{}, err
 	}
 	s.engine, err = engine.New(engine.Config{Open: func(string) (adapters.LLM, error) { return s.desk, nil },
-		Instruction: generator.Instruction, CachedStates: 1 << 19})
+		Instruction: generator.Instruction, NeedHidden: s.caps.Hidden.Kind == adapters.HiddenTokens || s.caps.Hidden.Kind == adapters.HiddenLast, CachedStates: 1 << 19})
 	if err != nil {
 		return Report{}, err
 	}
-	if s.train, s.toys, err = plan.Train.read(); err != nil {
+	var toys []tasks.Problem
+	if s.train, toys, err = plan.Train.read(); err != nil {
 		return Report{}, err
 	}
-	report := Report{Title: plan.Title, Model: s.caps.Model, Server: s.caps.Server, Seeds: plan.Seeds, Sizes: plan.Sizes, Game: plan.Game}
+	s.toys = map[string]tasks.Problem{}
+	for _, p := range toys {
+		s.toys[p.ID] = p
+	}
+	report := Report{strongest: -1, Title: plan.Title, Model: s.caps.Model, Server: s.caps.Server, Seeds: plan.Seeds, Sizes: plan.Sizes, Game: plan.Game}
 	chosen, err := s.tune(ctx, &report)
 	if err != nil {
 		return Report{}, err
@@ -147,8 +152,12 @@ func (s Source) read() (problems []step.Problem, toys []tasks.Problem, err error
 func truth(pool *eval.Pool, toys []tasks.Problem) []eval.Solution {
 	var out []eval.Solution
 	for i, p := range toys {
+		sample := pool.Samples(i)[0]
+		if sample.Err != nil || sample.Finish == decode.FinishLength {
+			continue // what was cut off is not the LLM's own error
+		}
 		var steps []string
-		for _, raw := range step.Split(pool.Samples(i)[0].Text) {
+		for _, raw := range step.Split(sample.Text) {
 			if text := step.Normalize(raw); text != "" {
 				steps = append(steps, text)
 			}
@@ -217,20 +226,22 @@ func (s *study) tune(ctx context.Context, report *Report) ([]choice, error) {
 // folder is where a unit's game is kept: another when its settings are others.
 func (s *study) folder(u unit) string {
 	t := u.prm.Trials[u.trial]
-	t.Seed = 0
-	text, _ := json.Marshal(struct { // plain values always marshal
-		Model    string
-		Settings Settings
-		Train    Source
-	}{s.caps.Identity(), t, s.plan.Train})
+	t.Seed, t.Concurrency = 0, 0
+	return filepath.Join(s.Folder, "prms", u.prm.Name, digest(s.caps.Identity(), t, s.train), fmt.Sprintf("seed-%d", u.seed))
+}
+
+// digest names what depends on these values and on nothing else.
+func digest(of ...any) string {
+	text, _ := json.Marshal(of) // plain values always marshal
 	sum := sha256.Sum256(text)
-	return filepath.Join(s.Folder, "prms", u.prm.Name, hex.EncodeToString(sum[:4]), fmt.Sprintf("seed-%d", u.seed))
+	return hex.EncodeToString(sum[:8])
 }
 
 // costs is what training a PRM took.
 type costs struct {
-	LLM     float64            `json:"llm_minutes"` // the LLM at work
-	Minutes float64            `json:"minutes"`     // in all
+	LLM     time.Duration      `json:"llm_ns"`            // the LLM at work
+	Own     time.Duration      `json:"own_ns"`            // all else
+	Resumed bool               `json:"resumed,omitempty"` // cut off and gone on with: what both are is not known
 	Game    []generator.Report `json:"game"`
 	PRM     []train.Report     `json:"prm"`
 }
@@ -258,14 +269,20 @@ func (s *study) model(ctx context.Context, u unit) (*prm.Model, costs, error) {
 		bar(p.Done, p.Total, fmt.Sprintf("round %d of %d: %s", p.Round+1, t.Rounds, p.Stage))
 	}
 	n := t.Network
-	began, busy := time.Now(), s.desk.worked()
-	trained, err := engine.Training{Game: t.Config, Folder: folder, Engine: s.engine.Blind(n.Without...),
+	_, err := os.Stat(folder)
+	resumed := err == nil
+	s.desk.remember(true)
+	defer s.desk.remember(false)
+	began := time.Now()
+	spent, saved := s.desk.worked()
+	trained, err := engine.Training{Game: t.Config, Folder: folder, Engine: s.engine.Bare(), Truth: s.firstError,
 		PRM: train.Options{Seed: u.seed, Epochs: n.Epochs, Patience: n.Patience, Rate: n.Rate, Decay: n.Decay, Dropout: n.Dropout,
-			KL: n.KL, Entropy: n.Entropy, Plain: n.Plain, Shape: prm.Shape{Hidden: n.Units}}}.Run(ctx, s.desk, s.train)
+			KL: n.KL, Entropy: n.Entropy, Plain: n.Plain, Without: n.Without, Shape: prm.Shape{Hidden: n.Units}}}.Run(ctx, s.desk, s.train)
 	if err != nil {
 		return nil, c, fmt.Errorf("%s, seed %d: %w", u.prm.Name, u.seed, err)
 	}
-	c = costs{LLM: (s.desk.worked() - busy).Minutes(), Minutes: time.Since(began).Minutes(), Game: trained.Game, PRM: trained.Reports}
+	nowSpent, nowSaved := s.desk.worked()
+	c = costs{LLM: nowSpent - spent + nowSaved - saved, Own: time.Since(began) - (nowSpent - spent), Resumed: resumed, Game: trained.Game, PRM: trained.Reports}
 	if err := prm.Save(filepath.Join(folder, modelFile), trained.Model); err != nil {
 		return nil, c, err
 	}
@@ -293,7 +310,7 @@ func (s *study) bench(ctx context.Context, u unit) (*engine.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := s.engine.Blind(u.prm.Trials[u.trial].Network.Without...)
+	e := s.engine.Bare()
 	return e, e.Use(m)
 }
 
@@ -316,9 +333,13 @@ func (s *study) measure(ctx context.Context, u unit, pool *eval.Pool, set, aggre
 // once does a measurement of the checkpoint of that id, unless its result is kept.
 func (s *study) once(id, set string, pool *eval.Pool, cfg eval.Config, do func() (eval.Report, error)) (eval.Report, error) {
 	problems := pool.Problems()
-	text, _ := json.Marshal([]any{s.caps.Identity(), id, cfg.Options, cfg.Sizes, cfg.Strategies, len(problems), problems[0].ID}) // plain values always marshal
-	sum := sha256.Sum256(text)
-	path := filepath.Join(s.Folder, "measured", set, hex.EncodeToString(sum[:8])+".json")
+	var drawn []string
+	for i := range problems {
+		for _, sample := range pool.Samples(i) {
+			drawn = append(drawn, sample.Text)
+		}
+	}
+	path := filepath.Join(s.Folder, "measured", set, digest(s.caps.Identity(), id, cfg.Options, cfg.Sizes, cfg.Strategies, problems, drawn)+".json")
 	var r eval.Report
 	if found, err := kept(path, &r); err != nil || found {
 		return r, err
@@ -339,10 +360,10 @@ func (s *study) measureSet(ctx context.Context, source Source, chosen []choice) 
 	out := Set{Name: source.Name, Problems: len(pool.Problems()), truth: truth(pool, toys)}
 	cfg := eval.Config{Options: s.plan.Sampling.options(s.votes()), Sizes: s.plan.Sizes, Strategies: []string{decode.Greedy},
 		Parallel: s.plan.Sampling.Parallel, Draws: 2000}
-	blind := s.engine.Blind()
+	bare := s.engine.Bare()
 	out.baselines, err = s.once("none", source.Name, pool, cfg, func() (eval.Report, error) {
 		cfg.Progress = s.Progress("baselines on " + source.Name)
-		return pool.Measure(ctx, blind, cfg)
+		return pool.Measure(ctx, bare, cfg)
 	})
 	if err != nil {
 		return out, err

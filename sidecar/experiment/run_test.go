@@ -108,7 +108,22 @@ func TestRun(t *testing.T) {
 	if len(report.Attacks) != 1 || report.Attacks[0].Pairs == 0 || len(report.Attacks[0].Rows) != 2 {
 		t.Errorf("attacks: %+v", report.Attacks)
 	}
-	if game := report.PRMs[1]; len(game.Rounds) != 2 || game.Wrong == 0 || game.Calls == 0 || game.Minutes <= 0 || game.LLM <= 0 {
+	arithmetic := 0
+	for _, l := range report.Labels {
+		if l.TrulyRight > l.Right || l.TrulyWrong > l.Wrong || l.OpenWrong > l.Open {
+			t.Errorf("%+v", l)
+		}
+		if l.Ground == "arithmetic" || l.Ground == "false equation" {
+			arithmetic += l.Wrong
+			if l.TrulyWrong != l.Wrong {
+				t.Errorf("a false equation is no guess: %+v", l)
+			}
+		}
+	}
+	if arithmetic == 0 {
+		t.Error("no label rests on arithmetic, so nothing was tested")
+	}
+	if game := report.PRMs[1]; len(game.Rounds) != 2 || game.Wrong == 0 || game.Calls == 0 || game.Own <= 0 || game.LLM <= 0 {
 		t.Errorf("the game's training: %+v", game)
 	}
 
@@ -155,7 +170,7 @@ func TestCutOffRunGoesOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan.Seeds, plan.Guided.PRMs, plan.Attacks = plan.Seeds[:1], nil, nil
+	plan.Seeds, plan.PRMs, plan.Game, plan.Guided.PRMs, plan.Attacks = plan.Seeds[:1], plan.PRMs[1:], "", nil, nil
 	figures := func(folder string) string { // without what the clock decides
 		return string(files(t, folder)["results.csv"])
 	}
