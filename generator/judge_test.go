@@ -13,7 +13,6 @@ import (
 
 // jurors answer in turn.
 type jurors struct {
-	scripted
 	say   []string
 	asked adapters.Request
 }
