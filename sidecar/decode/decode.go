@@ -95,13 +95,24 @@ type ScoredStep struct {
 
 // Candidate is one of those the answer was chosen from: a whole answer, or in guided decoding one of the next steps.
 type Candidate struct {
-	Text     string
+	ID       int     // 1, 2, … in the order in which they were drawn
+	Parent   int     // ID of the candidate that it continues; 0 for none
+	Text     string  // of its own, without what it continues
 	Answer   string  // "" when Answered is false
 	Answered bool    //
 	At       int     // in guided decoding the 0-based step it was for; else 0
 	Score    float64 // aggregated, in [0,1]; 0 when Scored is false
 	Scored   bool
-	Tokens   int  // generated for it
-	Chosen   bool // it is the answer, or a part of it
-	Dropped  string
+	Tokens   int           // generated for it
+	Chosen   bool          // it is the answer, or a part of it
+	Kept     string        // why it was gone on with or is the answer; "" when it was not
+	Dropped  string        // why it was not gone on with; "" when it was
+	Began    time.Duration // when it was asked for, since the search began
+	Ended    time.Duration // when it was there
+}
+
+// Event is news of a search that runs: Options.Watch is told of each, in order, from one goroutine at a time.
+type Event struct {
+	Candidate *Candidate // drawn and scored, or its fate (Kept, Dropped, Chosen) decided: the same ID again. Don't keep or change it
+	Settled   string     // text that every survivor shares: what the answer begins with, behind what was settled before
 }

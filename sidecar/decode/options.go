@@ -22,6 +22,8 @@ type Options struct {
 	LogProbs    bool    // return the log-probabilities of the answer
 	TopLogProbs int     // with so many alternatives
 	TopWanted   bool    // by a client, so that they are had at any cost
+
+	Watch func(Event) `json:"-"` // told what the search does as it does it; nil for nobody
 }
 
 // Aggregations of the scores of a candidate's steps.
