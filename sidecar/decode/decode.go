@@ -111,8 +111,9 @@ type Candidate struct {
 	Ended    time.Duration // when it was there
 }
 
-// Event is news of a search that runs: Options.Watch is told of each, in order, from one goroutine at a time.
+// Event is news of a search that runs: Options.Watch is told of each, in order, from one goroutine at a time. One of the two
+// fields is set. All that was Settled, put together, is at any time what Result.Text begins with, and at the end Result.Text.
 type Event struct {
-	Candidate *Candidate // drawn and scored, or its fate (Kept, Dropped, Chosen) decided: the same ID again. Don't keep or change it
-	Settled   string     // text that every survivor shares: what the answer begins with, behind what was settled before
+	Candidate *Candidate // a copy, as it is drawn, scored, and when its fate (Kept, Dropped, Chosen) is decided: the same ID again
+	Settled   string     // text that every survivor shares: what the answer goes on with, behind what was settled before
 }

@@ -27,11 +27,11 @@ type path struct {
 	all    []step.Token   // of the text, line breaks included
 	scores []Score
 	length int // tokens
+	id     int // of the candidate that is the last step
 }
 
 func (guided) Search(ctx context.Context, s *Search) (Result, error) {
 	var p path
-	var seen []Candidate
 	dearest := s.Options.N * firstStep // tokens of the dearest choice so far
 	finish := FinishLength
 	for len(p.steps) < s.Options.MaxSteps && p.length < s.Options.MaxTokens {
@@ -45,8 +45,7 @@ func (guided) Search(ctx context.Context, s *Search) (Result, error) {
 			break
 		}
 		before := s.completionTokens
-		next, considered, err := s.nextStep(ctx, p)
-		seen = append(seen, considered...)
+		next, err := s.nextStep(ctx, p)
 		if err != nil {
 			if len(p.steps) > 0 && (s.late(ctx, err) || ctx.Err() == nil) {
 				break // what is in hand is the answer
@@ -58,6 +57,7 @@ func (guided) Search(ctx context.Context, s *Search) (Result, error) {
 		}
 		if next.text != "" {
 			p.add(next)
+			s.settle(strings.Join(p.steps, "\n"))
 		}
 		if next.ends {
 			finish = FinishEnd
@@ -66,7 +66,7 @@ func (guided) Search(ctx context.Context, s *Search) (Result, error) {
 	}
 	text := strings.Join(p.steps, "\n")
 	found, ok := answer(text, p.steps, finish)
-	return Result{Text: text, Answer: found, Answered: ok, Finish: finish, Steps: scoredSteps(p.steps, p.scores), Candidates: seen, Tokens: p.all}, nil
+	return Result{Text: text, Answer: found, Answered: ok, Finish: finish, Steps: scoredSteps(p.steps, p.scores), Tokens: p.all}, nil
 }
 
 // next is a candidate for the next step.
@@ -77,6 +77,7 @@ type next struct {
 	length int
 	score  Score
 	ends   bool // the answer ends with it
+	id     int  // of the candidate
 }
 
 func (p *path) add(n next) {
@@ -85,90 +86,91 @@ func (p *path) add(n next) {
 	p.all = append(p.all, n.all...)
 	p.scores = append(p.scores, n.score)
 	p.length += n.length
+	p.id = n.id
 }
 
 // nextStep samples, scores and chooses the next step.
-func (s *Search) nextStep(ctx context.Context, p path) (next, []Candidate, error) {
-	var considered []Candidate
+func (s *Search) nextStep(ctx context.Context, p path) (next, error) {
 	var chosen next
-	chosenAt := -1
-	scored := map[string]next{}
+	var scored []next
+	known := map[string]Score{}
 	at := len(p.steps)
+	others := 0 // than empty ones
 	for round := range 1 + resamples {
 		limit := min(stepCap, s.Options.MaxTokens-p.length, max(1, s.left()/s.Options.N))
 		samples, err := s.sample(ctx, SampleRequest{Prefix: p.steps, N: s.Options.N, MaxTokens: limit, Temperature: s.Options.Temperature,
-			TopP: s.Options.TopP, Seed: s.seed(at, round*s.Options.N), OneStep: true}, at)
+			TopP: s.Options.TopP, Seed: s.seed(at, round*s.Options.N), OneStep: true}, at, p.id)
 		if err != nil {
-			if chosenAt >= 0 {
+			if len(scored) > 0 {
 				break
 			}
-			return next{}, considered, err
+			return next{}, err
 		}
 		for _, sample := range samples {
-			n := next{text: strings.TrimSpace(sample.Text), all: sample.Tokens, length: sample.CompletionTokens}
+			n := next{text: strings.TrimSpace(sample.Text), all: sample.Tokens, length: sample.CompletionTokens, id: sample.id}
 			n.tokens = step.SplitTokens(sample.Text, []string{n.text}, sample.Tokens)[0]
 			n.ends = sample.Finish == FinishEnd || endsAnswer(n.text)
-			c := Candidate{Text: n.text, At: at, Tokens: sample.CompletionTokens}
-			if c.Answered = n.ends; c.Answered {
+			c := s.candidate(n.id)
+			c.Text = n.text
+			if n.ends {
 				c.Answer, c.Answered = arith.Extract(n.text)
 			}
-			twin, twice := scored[n.text]
-			switch {
-			case n.text == "":
+			if n.text == "" {
 				// The LLM says that there is nothing to add: that ends the answer, if nobody has anything to add.
-				c.Dropped = "empty"
-				considered = append(considered, c)
+				s.drop(n.id, "empty")
 				continue
-			case sample.Finish == FinishLength:
-				c.Dropped = "cut off before the step ended"
-				considered = append(considered, c)
+			}
+			others++
+			if sample.Finish == FinishLength {
+				s.drop(n.id, "cut off before the step ended")
 				continue
-			case twice:
-				n.score = twin.score
+			}
+			twin, twice := known[n.text]
+			if twice {
+				n.score = twin
 				c.Dropped = "the same as another"
-			default:
+			} else {
 				scores, err := s.score(ctx, append(p.steps[:at:at], n.text), append(p.tokens[:at:at], n.tokens))
 				if err != nil {
+					s.drop(n.id, "not scored: "+err.Error())
 					if ctx.Err() != nil {
-						return next{}, considered, err
+						return next{}, err
 					}
-					c.Dropped = "not scored: " + err.Error()
-					considered = append(considered, c)
 					continue
 				}
 				n.score = scores[at]
-				scored[n.text] = n
+				known[n.text] = n.score
 			}
 			c.Score, c.Scored = n.score.Step, true
-			considered = append(considered, c)
-			if chosenAt < 0 || n.score.Step > chosen.score.Step {
-				chosen, chosenAt = n, len(considered)-1
+			s.tell(n.id)
+			if twice {
+				continue
+			}
+			if scored = append(scored, n); len(scored) == 1 || n.score.Step > chosen.score.Step {
+				chosen = n
 			}
 		}
-		if chosenAt >= 0 && chosen.score.Step >= s.Options.Threshold {
+		if len(scored) > 0 && chosen.score.Step >= s.Options.Threshold {
 			break
 		}
 		if s.left() < s.Options.N*max(1, chosen.length) {
 			break
 		}
-		if chosenAt < 0 && allEmpty(considered) {
-			return next{ends: true}, considered, nil
+		if others == 0 {
+			return next{ends: true}, nil
 		}
 	}
-	if chosenAt < 0 {
-		return next{}, considered, ErrNoCandidate
+	if len(scored) == 0 {
+		return next{}, ErrNoCandidate
 	}
-	considered[chosenAt].Chosen = true
-	return chosen, considered, nil
-}
-
-func allEmpty(considered []Candidate) bool {
-	for _, c := range considered {
-		if c.Dropped != "empty" {
-			return false
+	for _, n := range scored {
+		if n.id == chosen.id {
+			s.choose(n.id, "the best next step")
+		} else {
+			s.drop(n.id, "a lower score")
 		}
 	}
-	return true
+	return chosen, nil
 }
 
 // endsAnswer reports whether a step is the one that states the final answer.
@@ -188,7 +190,7 @@ func (s *Search) finishAlone(ctx context.Context, p *path) (Finish, error) {
 	}
 	at := len(p.steps)
 	samples, err := s.sample(ctx, SampleRequest{Prefix: p.steps, N: 1, MaxTokens: limit, Temperature: s.Options.Temperature,
-		TopP: s.Options.TopP, Seed: s.seed(at, 0)}, at)
+		TopP: s.Options.TopP, Seed: s.seed(at, 0)}, at, p.id)
 	if err != nil {
 		return FinishLength, err
 	}
@@ -198,6 +200,8 @@ func (s *Search) finishAlone(ctx context.Context, p *path) (Finish, error) {
 	p.all = append(p.all, samples[0].Tokens...)
 	p.length += samples[0].CompletionTokens
 	p.steps, p.tokens = steps, tokens
+	s.candidate(samples[0].id).Text = strings.TrimSpace(samples[0].Text)
+	s.choose(samples[0].id, "the end, drawn whole for want of tokens")
 	scores, err := s.score(ctx, steps, tokens)
 	if err != nil {
 		scores = append(p.scores, make([]Score, len(rest))...)

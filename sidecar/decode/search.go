@@ -21,7 +21,8 @@ type Search struct {
 
 	promptTokens, completionTokens, scoringCalls int
 	stopped                                      Stopped
-	dead                                         []Candidate
+	candidates                                   []Candidate // all there were; the one with ID i stands at i-1
+	settled                                      string      // what Options.Watch knows of the answer
 }
 
 func newSearch(sampler Sampler, scorer Scorer, opts Options) *Search {
@@ -30,7 +31,7 @@ func newSearch(sampler Sampler, scorer Scorer, opts Options) *Search {
 
 // bill completes a result with what the search took.
 func (s *Search) bill(r Result) Result {
-	r.Candidates = append(r.Candidates, s.dead...)
+	r.Candidates = s.candidates
 	r.PromptTokens, r.CompletionTokens, r.ScoringCalls = s.promptTokens, s.completionTokens, s.scoringCalls
 	r.Elapsed = time.Since(s.began)
 	if r.Stopped == "" {
@@ -56,27 +57,37 @@ func (s *Search) seed(at, n int) *int64 {
 	return &seed
 }
 
-// sample draws, charges, and drops what failed. The error is that of the first failure when nothing is left.
-func (s *Search) sample(ctx context.Context, req SampleRequest, at int) ([]Sample, error) {
+// draw is a sample that came back alive, and the candidate that was entered for it.
+type draw struct {
+	Sample
+	id int
+}
+
+// sample draws, charges, enters a candidate for each sample, and drops those that failed. at is the step they are for, parent
+// the candidate they continue. The error is that of the first failure when nothing is left.
+func (s *Search) sample(ctx context.Context, req SampleRequest, at, parent int) ([]draw, error) {
 	req.LogProbs = s.Options.LogProbs || s.scorer != nil
 	req.TopLogProbs, req.TopWanted = s.Options.TopLogProbs, s.Options.TopWanted
 	if s.scorer != nil {
 		req.TopLogProbs = max(req.TopLogProbs, scoredTop)
 	}
+	began := time.Since(s.began)
 	samples, err := s.sampler.Sample(ctx, req)
-	var alive []Sample
+	ended := time.Since(s.began)
+	var alive []draw
 	var first error
 	for _, sample := range samples {
 		s.promptTokens += sample.PromptTokens
 		s.completionTokens += sample.CompletionTokens
+		id := s.enter(Candidate{Text: sample.Text, At: at, Parent: parent, Tokens: sample.CompletionTokens, Began: began, Ended: ended})
 		if sample.Err != nil {
 			if first == nil {
 				first = sample.Err
 			}
-			s.dead = append(s.dead, Candidate{Text: sample.Text, At: at, Tokens: sample.CompletionTokens, Dropped: "failed: " + sample.Err.Error()})
+			s.drop(id, "failed: "+sample.Err.Error())
 			continue
 		}
-		alive = append(alive, sample)
+		alive = append(alive, draw{sample, id})
 	}
 	switch {
 	case len(alive) > 0:
@@ -90,6 +101,44 @@ func (s *Search) sample(ctx context.Context, req SampleRequest, at int) ([]Sampl
 		return nil, ErrNoCandidate
 	}
 	return nil, fmt.Errorf("%w: %w", ErrNoCandidate, first)
+}
+
+// enter gives a candidate the next ID.
+func (s *Search) enter(c Candidate) int {
+	c.ID = len(s.candidates) + 1
+	s.candidates = append(s.candidates, c)
+	return c.ID
+}
+
+// candidate is the one of that ID, to be completed. It is not to be held while others are entered.
+func (s *Search) candidate(id int) *Candidate { return &s.candidates[id-1] }
+
+// tell lets Options.Watch know of a candidate.
+func (s *Search) tell(id int) {
+	if s.Options.Watch != nil {
+		c := *s.candidate(id)
+		s.Options.Watch(Event{Candidate: &c})
+	}
+}
+
+// keep, drop and choose decide a candidate's fate.
+func (s *Search) keep(id int, why string) { s.candidate(id).Kept = why; s.tell(id) }
+func (s *Search) drop(id int, why string) { s.candidate(id).Dropped = why; s.tell(id) }
+func (s *Search) choose(id int, why string) {
+	s.candidate(id).Chosen = true
+	s.keep(id, why)
+}
+
+// settle says that the answer begins with text, or is it; it goes on from what was settled before.
+func (s *Search) settle(text string) {
+	news := text[len(s.settled):]
+	if news == "" {
+		return
+	}
+	s.settled = text
+	if s.Options.Watch != nil {
+		s.Options.Watch(Event{Settled: news})
+	}
 }
 
 // scoredTop is how many alternatives a token the PRM's features look at.

@@ -14,6 +14,11 @@ const (
 	BestOfN      = "best_of_n"
 	WeightedVote = "weighted_vote"
 	Guided       = "guided"
+	Beam         = "beam"
+	DVTS         = "dvts"
+	Particle     = "particle"
+	Rebase       = "rebase"
+	Auto         = "auto"
 )
 
 // Strategy is a way of finding an answer.
@@ -85,5 +90,6 @@ func Solve(ctx context.Context, sampler Sampler, scorer Scorer, opts Options) (R
 	if err != nil {
 		return s.bill(Result{}), err
 	}
+	s.settle(result.Text)
 	return s.bill(result), nil
 }

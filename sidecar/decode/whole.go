@@ -9,7 +9,7 @@ import (
 
 // solution is a candidate for the whole answer.
 type solution struct {
-	Sample
+	draw
 	steps    []string
 	answer   string
 	answered bool
@@ -21,8 +21,8 @@ type solution struct {
 // pass it; the last candidate gets what is left.
 func (s *Search) whole(ctx context.Context, n int, temperature float64) ([]solution, error) {
 	var out []solution
-	for len(out)+len(s.dead) < n {
-		wave, maxTokens := n-len(out)-len(s.dead), s.Options.MaxTokens
+	for len(s.candidates) < n {
+		wave, maxTokens := n-len(s.candidates), s.Options.MaxTokens
 		if left := s.left(); left/wave < maxTokens {
 			wave = max(1, left/maxTokens)
 			maxTokens = min(maxTokens, left)
@@ -32,7 +32,7 @@ func (s *Search) whole(ctx context.Context, n int, temperature float64) ([]solut
 			break
 		}
 		samples, err := s.sample(ctx, SampleRequest{N: wave, MaxTokens: maxTokens, Temperature: temperature, TopP: s.Options.TopP,
-			Seed: s.seed(0, len(out)+len(s.dead))}, 0)
+			Seed: s.seed(0, len(s.candidates))}, 0, 0)
 		if err != nil {
 			if len(out) > 0 && (s.late(ctx, err) || ctx.Err() == nil) {
 				break
@@ -42,7 +42,10 @@ func (s *Search) whole(ctx context.Context, n int, temperature float64) ([]solut
 		for _, sample := range samples {
 			steps := step.Split(sample.Text)
 			found, ok := answer(sample.Text, steps, sample.Finish)
-			out = append(out, solution{Sample: sample, steps: steps, answer: found, answered: ok})
+			c := s.candidate(sample.id)
+			c.Answer, c.Answered = found, ok
+			s.tell(sample.id)
+			out = append(out, solution{draw: sample, steps: steps, answer: found, answered: ok})
 		}
 	}
 	return out, nil
@@ -68,6 +71,9 @@ func (s *Search) scoreAll(ctx context.Context, solutions []solution) error {
 			continue
 		}
 		c.scores, c.score = scores, aggregate(s.Options.Aggregate, scores)
+		of := s.candidate(c.id)
+		of.Score, of.Scored = c.score, true
+		s.tell(c.id)
 		scored++
 	}
 	if scored == 0 && !s.late(ctx, first) {
@@ -76,15 +82,16 @@ func (s *Search) scoreAll(ctx context.Context, solutions []solution) error {
 	return nil
 }
 
-// choose makes the result out of the solution of that index.
-func (s *Search) choose(solutions []solution, chosen int) Result {
-	c := solutions[chosen]
-	r := Result{Text: c.Text, Answer: c.answer, Answered: c.answered, Finish: c.Finish, Steps: scoredSteps(c.steps, c.scores), Tokens: c.Tokens}
+// result makes the result out of the solution of that index, which has won because of why; beaten says why another has not.
+func (s *Search) result(solutions []solution, chosen int, why string, beaten func(solution) string) Result {
 	for i, c := range solutions {
-		r.Candidates = append(r.Candidates, Candidate{Text: c.Text, Answer: c.answer, Answered: c.answered, Score: c.score,
-			Scored: c.scores != nil, Tokens: c.CompletionTokens, Chosen: i == chosen})
+		if i != chosen {
+			s.drop(c.id, beaten(c))
+		}
 	}
-	return r
+	c := solutions[chosen]
+	s.choose(c.id, why)
+	return Result{Text: c.Text, Answer: c.answer, Answered: c.answered, Finish: c.Finish, Steps: scoredSteps(c.steps, c.scores), Tokens: c.Tokens}
 }
 
 // greedy is one answer at temperature 0.
@@ -98,7 +105,7 @@ func (greedy) Search(ctx context.Context, s *Search) (Result, error) {
 	if len(solutions) == 0 {
 		return Result{}, ErrNoCandidate
 	}
-	return s.choose(solutions, 0), nil
+	return s.result(solutions, 0, "the only one", nil), nil
 }
 
 // best takes the candidate that the PRM scores best among those with an answer; among all when none has one.
@@ -121,7 +128,15 @@ func (best) Search(ctx context.Context, s *Search) (Result, error) {
 			chosen = i
 		}
 	}
-	return s.choose(solutions, chosen), nil
+	return s.result(solutions, chosen, "the best score", func(c solution) string {
+		switch {
+		case !c.answered && solutions[chosen].answered:
+			return "no answer"
+		case c.scores == nil:
+			return "not scored"
+		}
+		return "a lower score"
+	}), nil
 }
 
 func better(a, b solution) bool {
@@ -132,8 +147,7 @@ func better(a, b solution) bool {
 }
 
 // vote takes the final answer with the most votes, each weighing one or, weighted, the candidate's score. A candidate without
-// an answer has no vote; when none has one, the first candidate is the answer. The answers 1/2 and 0.5 are one; answers that
-// can't be compared are two. Ties go to the answer that came first, so that a plain vote owes nothing to the PRM.
+// an answer has no vote; when none has one, the first candidate is the answer.
 // The text returned is the answer's best scored candidate or, unscored, its first.
 type vote struct{ weighted bool }
 
@@ -150,38 +164,72 @@ func (v vote) Search(ctx context.Context, s *Search) (Result, error) {
 			return Result{}, err
 		}
 	}
+	ballots := make([]ballot, len(solutions))
+	for i, c := range solutions {
+		ballots[i] = ballot{answer: c.answer, answered: c.answered, weight: 1, score: c.score}
+		if v.weighted {
+			ballots[i].weight = c.score
+		}
+	}
+	chosen := elect(ballots)
+	why := "its answer has the most votes"
+	if chosen < 0 {
+		chosen, why = 0, "the first, as none has an answer"
+	}
+	return s.result(solutions, chosen, why, func(c solution) string { return outvoted(c.answer, c.answered, solutions[chosen].answer) }), nil
+}
+
+// outvoted says why a voter isn't the answer, though its answer may be.
+func outvoted(answer string, answered bool, winner string) string {
+	switch {
+	case !answered:
+		return "no answer"
+	case arith.Equal(winner, answer) == arith.True:
+		return "gives the same answer as the one chosen"
+	}
+	return "outvoted"
+}
+
+// ballot is a vote for a final answer.
+type ballot struct {
+	answer   string
+	answered bool // else it is not counted
+	weight   float64
+	score    float64 // among those that give the same answer, the best is returned
+}
+
+// elect returns the index of the winning answer's best scored ballot, the first of several; -1 when nobody votes. The answers
+// 1/2 and 0.5 are one; answers that can't be compared are two. Ties go to the answer that came first, so that a plain vote owes
+// nothing to the PRM.
+func elect(ballots []ballot) int {
 	type party struct {
 		votes  float64
 		leader int
 	}
 	var parties []party
-	for i, c := range solutions {
-		if !c.answered {
+	for i, b := range ballots {
+		if !b.answered {
 			continue
-		}
-		weight := 1.0
-		if v.weighted {
-			weight = c.score
 		}
 		joined := false
 		for j := range parties {
 			p := &parties[j]
-			if arith.Equal(solutions[p.leader].answer, c.answer) != arith.True {
+			if arith.Equal(ballots[p.leader].answer, b.answer) != arith.True {
 				continue
 			}
-			p.votes += weight
-			if c.score > solutions[p.leader].score {
+			p.votes += b.weight
+			if b.score > ballots[p.leader].score {
 				p.leader = i
 			}
 			joined = true
 			break
 		}
 		if !joined {
-			parties = append(parties, party{votes: weight, leader: i})
+			parties = append(parties, party{votes: b.weight, leader: i})
 		}
 	}
 	if len(parties) == 0 {
-		return s.choose(solutions, 0), nil
+		return -1
 	}
 	winner := parties[0]
 	for _, p := range parties[1:] {
@@ -189,5 +237,5 @@ func (v vote) Search(ctx context.Context, s *Search) (Result, error) {
 			winner = p
 		}
 	}
-	return s.choose(solutions, winner.leader), nil
+	return winner.leader
 }
