@@ -9,7 +9,8 @@ import (
 	"aprm/prm/step"
 )
 
-// Sampler draws from the LLM; the conversation to be answered is bound inside.
+// Sampler draws from the LLM; the conversation to be answered is bound inside. It is safe for concurrent use: a search draws the
+// next steps of different prefixes at once, and leaves it to the sampler how many of them the endpoint bears.
 type Sampler interface {
 	// Sample draws req.N continuations of req.Prefix. One that failed carries its own Err; the error returned is for a
 	// request of which nothing came back.
@@ -49,7 +50,7 @@ const (
 	FinishLength Finish = "length" // it was cut off by a number of tokens or steps
 )
 
-// Scorer scores steps with the PRM; the problem is bound inside.
+// Scorer scores steps with the PRM; the problem is bound inside. It is safe for concurrent use.
 type Scorer interface {
 	// Score returns one Score a step, in order. tokens are the steps' log-probabilities, nil where there are none.
 	Score(ctx context.Context, steps []string, tokens [][]step.Token) ([]Score, error)
@@ -82,8 +83,9 @@ type Result struct {
 type Stopped string
 
 const (
-	StoppedBudget   Stopped = "budget"   // Options.TokenBudget
-	StoppedDeadline Stopped = "deadline" // the context's
+	StoppedBudget   Stopped = "budget"    // Options.TokenBudget
+	StoppedDeadline Stopped = "deadline"  // the context's
+	StoppedSteps    Stopped = "max_steps" // Options.MaxSteps
 )
 
 // ScoredStep is a step of the answer. Without a PRM its score is zero and Result.Scored says so.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,9 +18,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // tree is a scripted LLM: what may follow each prefix. The score of a step is written at its end, in braces.
 type tree struct {
-	next     map[string][]string // prefix joined by "|" → continuations, dealt in turn
-	whole    []string            // whole solutions, dealt in turn
-	fail     map[string]bool     // continuations that fail
+	next  map[string][]string // prefix joined by "|" → continuations, dealt in turn
+	whole []string            // whole solutions, dealt in turn
+	fail  map[string]bool     // continuations that fail
+
+	mu       sync.Mutex
 	requests []SampleRequest
 	dealt    map[string]int
 }
@@ -28,6 +31,8 @@ func (t *tree) Sample(ctx context.Context, req SampleRequest) ([]Sample, error) 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.requests = append(t.requests, req)
 	if t.dealt == nil {
 		t.dealt = map[string]int{}
@@ -36,7 +41,7 @@ func (t *tree) Sample(ctx context.Context, req SampleRequest) ([]Sample, error) 
 	options := t.next[key]
 	if !req.OneStep {
 		options = t.whole
-		key = "whole"
+		key = "whole behind " + key
 	}
 	if len(options) == 0 {
 		return nil, errors.New("no continuation is scripted for " + key)
@@ -66,12 +71,16 @@ func (t *tree) Sample(ctx context.Context, req SampleRequest) ([]Sample, error) 
 // table scores steps by their text; 0.5 for those it doesn't know.
 type table struct {
 	scores map[string]float64
-	calls  int
 	fail   error
+
+	mu    sync.Mutex
+	calls int
 }
 
 func (t *table) Score(_ context.Context, steps []string, _ [][]step.Token) ([]Score, error) {
+	t.mu.Lock()
 	t.calls++
+	t.mu.Unlock()
 	if t.fail != nil {
 		return nil, t.fail
 	}
@@ -259,7 +268,7 @@ func TestTokenBudgetIsNeverPassed(t *testing.T) {
 		prefix = strings.TrimPrefix(prefix+"|"+text, "|")
 	}
 	for budget := 10; budget < 200; budget += 7 {
-		sampler := &capped{tree{next: next, whole: []string{"some words and then the end of it"}}}
+		sampler := &capped{tree: tree{next: next, whole: []string{"some words and then the end of it"}}}
 		for _, strategy := range []string{Guided, Majority, WeightedVote} {
 			r, err := Solve(t.Context(), sampler, &table{}, Options{Strategy: strategy, N: 3, MaxTokens: 30, TokenBudget: budget})
 			if err != nil {
@@ -303,7 +312,7 @@ func (s *stalling) Sample(ctx context.Context, req SampleRequest) ([]Sample, err
 func TestDeadlineReturnsWhatIsInHand(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	sampler := &stalling{tree{next: map[string][]string{"": {"3 + 4 = 7"}}}, 1}
+	sampler := &stalling{tree: tree{next: map[string][]string{"": {"3 + 4 = 7"}}}, after: 1}
 	r, err := Solve(ctx, sampler, &table{}, Options{Strategy: Guided, N: 2})
 	if err != nil || r.Text != "3 + 4 = 7" || r.Stopped != StoppedDeadline {
 		t.Errorf("got %q, stopped %q, %v", r.Text, r.Stopped, err)
@@ -316,7 +325,7 @@ func TestDeadlineReturnsWhatIsInHand(t *testing.T) {
 func TestCancelledClientGetsItsError(t *testing.T) {
 	for _, strategy := range []string{Guided, Majority, WeightedVote, BestOfN} {
 		ctx, cancel := context.WithCancel(t.Context())
-		sampler := &stalling{tree{next: map[string][]string{"": {"3 + 4 = 7"}}}, 1}
+		sampler := &stalling{tree: tree{next: map[string][]string{"": {"3 + 4 = 7"}}}, after: 1}
 		if strategy != Guided {
 			sampler.after = 0
 		}
@@ -385,9 +394,14 @@ func TestOptions(t *testing.T) {
 }
 
 // reads keeps the tokens that each step was scored with.
-type reads struct{ got map[string]string }
+type reads struct {
+	mu  sync.Mutex
+	got map[string]string
+}
 
 func (r *reads) Score(_ context.Context, steps []string, tokens [][]step.Token) ([]Score, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for i, s := range steps {
 		var text []string
 		for _, t := range tokens[i] {

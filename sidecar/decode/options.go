@@ -14,7 +14,7 @@ type Options struct {
 	Temperature float64 // of sampling, in [0,2] [0.7]; Greedy takes none
 	TopP        float64 // in (0,1] [0.95]
 	MaxTokens   int     // of the answer, not of the search [1024]
-	MaxSteps    int     // of a guided answer [32]
+	MaxSteps    int     // of an answer that is built step by step [32]
 	TokenBudget int     // generated tokens of the whole search; 0 means no bound but those of N, MaxTokens and MaxSteps
 	Threshold   float64 // guided samples again when no next step scores at least this, in [0,1] [0: never]
 	Aggregate   string  // how the scores of a candidate's steps become one: "min", "product" or "last" [min]
@@ -22,6 +22,11 @@ type Options struct {
 	LogProbs    bool    // return the log-probabilities of the answer
 	TopLogProbs int     // with so many alternatives
 	TopWanted   bool    // by a client, so that they are had at any cost
+
+	Expansion         int     // beam, dvts: next steps drawn of each kept path; N/Expansion are kept; N where that is less [4]
+	ESSThreshold      float64 // particle: resample when the effective sample size is below this share of N, in (0,1] [0.5]
+	Entropic          bool    // particle: resample the more evenly, the earlier
+	RebaseTemperature float64 // rebase: of the softmax of scores in [0,1]; low trusts the PRM more; in (0,100] [0.2]
 
 	Watch func(Event) `json:"-"` // told what the search does as it does it; nil for nobody
 }
@@ -45,11 +50,18 @@ func (o Options) withDefaults() Options {
 	set(&o.N, 8)
 	set(&o.MaxTokens, 1024)
 	set(&o.MaxSteps, 32)
+	set(&o.Expansion, 4)
 	if o.Temperature == 0 {
 		o.Temperature = 0.7 // at 0 all candidates would be alike
 	}
 	if o.TopP == 0 {
 		o.TopP = 0.95
+	}
+	if o.ESSThreshold == 0 {
+		o.ESSThreshold = 0.5
+	}
+	if o.RebaseTemperature == 0 {
+		o.RebaseTemperature = 0.2
 	}
 	if o.Aggregate == "" {
 		o.Aggregate = Min
@@ -76,6 +88,9 @@ func (o Options) Validate() error {
 	bad(o.MaxSteps < 0, "max_steps: %d", o.MaxSteps)
 	bad(o.TokenBudget < 0, "token_budget: %d", o.TokenBudget)
 	bad(!(o.Threshold >= 0 && o.Threshold <= 1), "threshold: %g is not in [0,1]", o.Threshold)
+	bad(o.Expansion < 0, "expansion: %d next steps", o.Expansion)
+	bad(!(o.ESSThreshold >= 0 && o.ESSThreshold <= 1), "ess_threshold: %g is not in (0,1]", o.ESSThreshold)
+	bad(!(o.RebaseTemperature >= 0 && o.RebaseTemperature <= 100), "rebase_temperature: %g is not in (0,100]", o.RebaseTemperature)
 	switch o.Aggregate {
 	case "", Min, Product, Last:
 	default:

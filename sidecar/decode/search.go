@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime/debug"
+	"sync"
 	"time"
 
 	"aprm/prm/arith"
@@ -21,12 +23,15 @@ type Search struct {
 
 	promptTokens, completionTokens, scoringCalls int
 	stopped                                      Stopped
-	candidates                                   []Candidate // all there were; the one with ID i stands at i-1
-	settled                                      string      // what Options.Watch knows of the answer
+	candidates                                   []Candidate           // all there were; the one with ID i stands at i-1
+	known                                        map[twin]Score        // of next steps
+	rate                                         func([]Score) float64 // makes a path's scores one
+	settled                                      string                // what Options.Watch knows of the answer
 }
 
 func newSearch(sampler Sampler, scorer Scorer, opts Options) *Search {
-	return &Search{Options: opts, sampler: sampler, scorer: scorer, began: time.Now()}
+	return &Search{Options: opts, sampler: sampler, scorer: scorer, began: time.Now(), known: map[twin]Score{},
+		rate: func(scores []Score) float64 { return aggregate(opts.Aggregate, scores) }}
 }
 
 // bill completes a result with what the search took.
@@ -57,50 +62,108 @@ func (s *Search) seed(at, n int) *int64 {
 	return &seed
 }
 
+// request is one to the LLM, for the step at, behind the candidate parent.
+type request struct {
+	SampleRequest
+	parent, at int
+}
+
 // draw is a sample that came back alive, and the candidate that was entered for it.
 type draw struct {
 	Sample
 	id int
 }
 
-// sample draws, charges, enters a candidate for each sample, and drops those that failed. at is the step they are for, parent
-// the candidate they continue. The error is that of the first failure when nothing is left.
-func (s *Search) sample(ctx context.Context, req SampleRequest, at, parent int) ([]draw, error) {
-	req.LogProbs = s.Options.LogProbs || s.scorer != nil
-	req.TopLogProbs, req.TopWanted = s.Options.TopLogProbs, s.Options.TopWanted
-	if s.scorer != nil {
-		req.TopLogProbs = max(req.TopLogProbs, scoredTop)
+// reply is what came of a request; without a draw there is an error.
+type reply struct {
+	draws []draw
+	err   error
+}
+
+// sample is sampleAll for one request.
+func (s *Search) sample(ctx context.Context, req SampleRequest) ([]draw, error) {
+	r := s.sampleAll(ctx, []request{{SampleRequest: req}})[0]
+	return r.draws, r.err
+}
+
+// sampleAll sends requests at once, charges, enters a candidate for each sample, and drops those that failed. Replies stand as
+// their requests do; candidates are entered in that order, whichever came first. A request's error is its first failure.
+func (s *Search) sampleAll(ctx context.Context, requests []request) []reply {
+	type answer struct {
+		samples      []Sample
+		err          error
+		began, ended time.Duration
 	}
-	began := time.Since(s.began)
-	samples, err := s.sampler.Sample(ctx, req)
-	ended := time.Since(s.began)
-	var alive []draw
-	var first error
-	for _, sample := range samples {
-		s.promptTokens += sample.PromptTokens
-		s.completionTokens += sample.CompletionTokens
-		id := s.enter(Candidate{Text: sample.Text, At: at, Parent: parent, Tokens: sample.CompletionTokens, Began: began, Ended: ended})
-		if sample.Err != nil {
-			if first == nil {
-				first = sample.Err
+	answers := make([]answer, len(requests))
+	concurrently(len(requests), func(i int) {
+		req, a := requests[i].SampleRequest, &answers[i]
+		req.LogProbs = s.Options.LogProbs || s.scorer != nil
+		req.TopLogProbs, req.TopWanted = s.Options.TopLogProbs, s.Options.TopWanted
+		if s.scorer != nil {
+			req.TopLogProbs = max(req.TopLogProbs, scoredTop)
+		}
+		a.began = time.Since(s.began)
+		a.samples, a.err = s.sampler.Sample(ctx, req)
+		a.ended = time.Since(s.began)
+	})
+	replies := make([]reply, len(requests))
+	for i, a := range answers {
+		var first error
+		for _, sample := range a.samples {
+			s.promptTokens += sample.PromptTokens
+			s.completionTokens += sample.CompletionTokens
+			id := s.enter(Candidate{Text: sample.Text, At: requests[i].at, Parent: requests[i].parent, Tokens: sample.CompletionTokens, Began: a.began, Ended: a.ended})
+			if sample.Err != nil {
+				if first == nil {
+					first = sample.Err
+				}
+				s.drop(id, "failed: "+sample.Err.Error())
+				continue
 			}
-			s.drop(id, "failed: "+sample.Err.Error())
+			replies[i].draws = append(replies[i].draws, draw{sample, id})
+		}
+		if len(replies[i].draws) > 0 {
 			continue
 		}
-		alive = append(alive, draw{sample, id})
+		if first == nil {
+			first = a.err
+		}
+		switch {
+		case ctx.Err() != nil:
+			replies[i].err = ctx.Err()
+		case first == nil:
+			replies[i].err = ErrNoCandidate
+		default:
+			replies[i].err = fmt.Errorf("%w: %w", ErrNoCandidate, first)
+		}
 	}
-	switch {
-	case len(alive) > 0:
-		return alive, nil
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
-	case first == nil:
-		first = err
+	return replies
+}
+
+// concurrently calls do with 0 to n-1, each in a goroutine, and waits for all. A panic in one of them is the caller's.
+func concurrently(n int, do func(i int)) {
+	if n == 1 {
+		do(0)
+		return
 	}
-	if first == nil {
-		return nil, ErrNoCandidate
+	var wg sync.WaitGroup
+	panics := make([]string, n)
+	for i := range n {
+		wg.Go(func() {
+			defer func() {
+				if r := recover(); r != nil {
+					panics[i] = fmt.Sprintf("%v\n%s", r, debug.Stack())
+				}
+			}()
+			do(i)
+		})
 	}
-	return nil, fmt.Errorf("%w: %w", ErrNoCandidate, first)
+	wg.Wait()
+	for _, p := range panics {
+		if p != "" {
+			panic(p)
+		}
+	}
 }
 
 // enter gives a candidate the next ID.
@@ -144,13 +207,30 @@ func (s *Search) settle(text string) {
 // scoredTop is how many alternatives a token the PRM's features look at.
 const scoredTop = 3
 
-func (s *Search) score(ctx context.Context, steps []string, tokens [][]step.Token) ([]Score, error) {
-	s.scoringCalls++
-	scores, err := s.scorer.Score(ctx, steps, tokens)
-	if err == nil && len(scores) != len(steps) {
-		err = fmt.Errorf("the PRM gave %d scores for %d steps", len(scores), len(steps))
+// job is steps to be scored, with their tokens; verdict is what the PRM said of them.
+type (
+	job struct {
+		steps  []string
+		tokens [][]step.Token
 	}
-	return scores, err
+	verdict struct {
+		scores []Score // one a step
+		err    error
+	}
+)
+
+// score has the PRM score jobs, at once.
+func (s *Search) score(ctx context.Context, jobs []job) []verdict {
+	s.scoringCalls += len(jobs)
+	out := make([]verdict, len(jobs))
+	concurrently(len(jobs), func(i int) {
+		scores, err := s.scorer.Score(ctx, jobs[i].steps, jobs[i].tokens)
+		if err == nil && len(scores) != len(jobs[i].steps) {
+			err = fmt.Errorf("the PRM gave %d scores for %d steps", len(scores), len(jobs[i].steps))
+		}
+		out[i] = verdict{scores, err}
+	})
+	return out
 }
 
 // late reports whether err is the deadline's doing, and notes it: then what is in hand is the answer.
@@ -174,7 +254,7 @@ func scoredSteps(steps []string, scores []Score) []ScoredStep {
 	out := make([]ScoredStep, len(steps))
 	for i, text := range steps {
 		out[i].Text = text
-		if scores != nil {
+		if i < len(scores) {
 			out[i].Score, out[i].Scored = scores[i], true
 		}
 	}

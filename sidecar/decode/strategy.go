@@ -43,6 +43,10 @@ func Strategies() []Description {
 		{BestOfN, true, "N answers, the one the PRM scores best (arXiv 2110.14168)", best{}},
 		{WeightedVote, true, "N answers, each final answer weighs the PRM's scores of those that give it (arXiv 2206.02336)", vote{weighted: true}},
 		{Guided, true, "step by step: N next steps, the one the PRM scores best is kept (arXiv 2305.10601's greedy form)", guided{}},
+		{Beam, true, "step by step: N next steps over N/expansion kept paths (arXiv 2408.03314)", stepwise{newBeam}},
+		{DVTS, true, "N/expansion trees, each keeps its best next step (diverse verifier tree search)", stepwise{newDVTS}},
+		{Particle, true, "N particles, good ones multiplied when too few of them count (arXiv 2502.01618)", stepwise{newParticle}},
+		{Rebase, true, "N next steps a round, dealt out to the paths by their scores (REBASE, arXiv 2408.00724)", stepwise{newRebase}},
 	}
 }
 

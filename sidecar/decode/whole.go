@@ -32,7 +32,7 @@ func (s *Search) whole(ctx context.Context, n int, temperature float64) ([]solut
 			break
 		}
 		samples, err := s.sample(ctx, SampleRequest{N: wave, MaxTokens: maxTokens, Temperature: temperature, TopP: s.Options.TopP,
-			Seed: s.seed(0, len(s.candidates))}, 0, 0)
+			Seed: s.seed(0, len(s.candidates))})
 		if err != nil {
 			if len(out) > 0 && (s.late(ctx, err) || ctx.Err() == nil) {
 				break
@@ -53,26 +53,26 @@ func (s *Search) whole(ctx context.Context, n int, temperature float64) ([]solut
 
 // scoreAll scores every solution. One that can't be scored keeps no score; the error is returned when none could be.
 func (s *Search) scoreAll(ctx context.Context, solutions []solution) error {
+	var jobs []job
+	var of []int
+	for i, c := range solutions {
+		if len(c.steps) > 0 {
+			jobs, of = append(jobs, job{c.steps, step.SplitTokens(c.Text, c.steps, c.Tokens)}), append(of, i)
+		}
+	}
 	var first error
 	scored := 0
-	for i := range solutions {
-		c := &solutions[i]
-		if len(c.steps) == 0 {
-			continue
-		}
-		scores, err := s.score(ctx, c.steps, step.SplitTokens(c.Text, c.steps, c.Tokens))
-		if err != nil {
+	for i, v := range s.score(ctx, jobs) {
+		if v.err != nil {
 			if first == nil {
-				first = err
-			}
-			if ctx.Err() != nil {
-				break
+				first = v.err
 			}
 			continue
 		}
-		c.scores, c.score = scores, aggregate(s.Options.Aggregate, scores)
-		of := s.candidate(c.id)
-		of.Score, of.Scored = c.score, true
+		c := &solutions[of[i]]
+		c.scores, c.score = v.scores, aggregate(s.Options.Aggregate, v.scores)
+		entry := s.candidate(c.id)
+		entry.Score, entry.Scored = c.score, true
 		s.tell(c.id)
 		scored++
 	}
