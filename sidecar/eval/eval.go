@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -84,7 +85,9 @@ func methods(sizes []int, n int) []method {
 			method{fmt.Sprintf("best-of-%d", n), decode.BestOfN, n, vote(decode.BestOfN)},
 			method{fmt.Sprintf("weighted-vote-%d", n), decode.WeightedVote, n, vote(decode.WeightedVote)})
 	}
-	out = append(out, method{fmt.Sprintf("guided-%d", n), decode.Guided, n, guided})
+	for _, strategy := range []string{decode.Guided, decode.Beam, decode.DVTS, decode.Particle, decode.Rebase} {
+		out = append(out, method{fmt.Sprintf("%s-%d", strategy, n), strategy, n, search(strategy)})
+	}
 	for _, n := range sizes {
 		out = append(out, method{fmt.Sprintf("pass@%d (the ceiling)", n), "", n, ceiling})
 	}
@@ -123,7 +126,7 @@ func (c Config) wanted(m method, prm bool) bool {
 }
 
 // Answers measures every method on every problem. The votes and best-of-N choose from one pool of samples, drawn once;
-// guided decoding may generate as many tokens as the first N of that pool took, problem by problem. So all but greedy and pass@1
+// the searches step by step may generate as many tokens as the first N of that pool took, problem by problem. So all but greedy and pass@1
 // have spent at most the same.
 func Answers(ctx context.Context, bench Bench, problems []step.Problem, cfg Config) (Report, error) {
 	return measure(ctx, problems, cfg, func(ctx context.Context, i int) (*contest, error) {
@@ -323,6 +326,7 @@ func (c *contest) judgedBy(bench Bench) error {
 // scored remembers scores: the votes of all sizes ask for the same solutions.
 type scored struct {
 	by    decode.Scorer
+	mu    sync.Mutex
 	known map[solved][]decode.Score
 }
 
@@ -337,12 +341,17 @@ func (s *scored) Score(ctx context.Context, steps []string, tokens [][]step.Toke
 	if len(tokens) > 0 && len(tokens[0]) > 0 {
 		key.first = &tokens[0][0]
 	}
-	if scores, ok := s.known[key]; ok {
+	s.mu.Lock()
+	scores, ok := s.known[key]
+	s.mu.Unlock()
+	if ok {
 		return scores, nil
 	}
 	scores, err := s.by.Score(ctx, steps, tokens)
 	if err == nil {
+		s.mu.Lock()
 		s.known[key] = scores
+		s.mu.Unlock()
 	}
 	return scores, err
 }
@@ -413,12 +422,14 @@ func vote(strategy string) func(context.Context, *contest, int) (Outcome, error)
 	}
 }
 
-// guided decodes step by step within what the pool's first n took.
-func guided(ctx context.Context, c *contest, n int) (Outcome, error) {
-	opts := c.options
-	opts.Strategy, opts.TokenBudget = decode.Guided, c.tokens(n)
-	r, err := decode.Solve(ctx, c.sampler, c.scorer, opts)
-	return c.outcome(r), err
+// search returns the method that asks anew, step by step, within what the pool's first n took.
+func search(strategy string) func(context.Context, *contest, int) (Outcome, error) {
+	return func(ctx context.Context, c *contest, n int) (Outcome, error) {
+		opts := c.options
+		opts.Strategy, opts.N, opts.TokenBudget = strategy, n, c.tokens(n)
+		r, err := decode.Solve(ctx, c.sampler, c.scorer, opts)
+		return c.outcome(r), err
+	}
 }
 
 // verdicts is the truth about each of the pool's first n candidates.

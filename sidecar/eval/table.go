@@ -17,7 +17,7 @@ func (r Report) Markdown() string {
 			row.Tokens, row.PromptTokens, row.ScoringCalls, row.Seconds)
 	}
 	fmt.Fprintf(&b, "\n%d problems, N = %d, seed %d. Tokens, calls and seconds are means over problems. The intervals are by bootstrap over problems, "+
-		"the differences paired. Guided decoding may generate what the pool of the votes took, problem by problem.\n", len(r.Problems), r.N, r.Seed)
+		"the differences paired. The searches step by step may generate what the pool of the votes took, problem by problem.\n", len(r.Problems), r.N, r.Seed)
 	return b.String()
 }
 
