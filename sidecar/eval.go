@@ -41,15 +41,21 @@ type decodeFlags struct {
 	Temperature float64 `help:"Of sampling." default:"0.7"`
 	TopP        float64 `help:"Of sampling." default:"0.95"`
 	MaxTokens   int     `help:"Tokens of an answer." default:"1024"`
-	MaxSteps    int     `help:"Steps of a guided answer." default:"32"`
+	MaxSteps    int     `help:"Steps of an answer that is built step by step." default:"32"`
 	TokenBudget int     `help:"Generated tokens of a whole search; 0 for none but those above." default:"0"`
 	Threshold   float64 `help:"Guided: sample a step again when no candidate scores at least this." default:"0"`
 	Aggregate   string  `help:"How step scores become one: min, product or last." enum:"min,product,last" default:"min"`
+
+	Expansion         int     `help:"beam, dvts: next steps of each path that is kept; n/expansion are kept." default:"4"`
+	ESSThreshold      float64 `name:"ess-threshold" help:"particle: resample when the effective sample size is below this share of n." default:"0.5"`
+	Entropic          bool    `help:"particle: resample the more evenly, the earlier."`
+	RebaseTemperature float64 `help:"rebase: of the softmax of scores by which next steps are dealt out." default:"0.2"`
 }
 
 func (d decodeFlags) options() decode.Options {
 	return decode.Options{N: d.N, Temperature: d.Temperature, TopP: d.TopP, MaxTokens: d.MaxTokens, MaxSteps: d.MaxSteps,
-		TokenBudget: d.TokenBudget, Threshold: d.Threshold, Aggregate: d.Aggregate}
+		TokenBudget: d.TokenBudget, Threshold: d.Threshold, Aggregate: d.Aggregate,
+		Expansion: d.Expansion, ESSThreshold: d.ESSThreshold, Entropic: d.Entropic, RebaseTemperature: d.RebaseTemperature}
 }
 
 type evalCommand struct {
@@ -59,18 +65,18 @@ type evalCommand struct {
 	Decode     decodeFlags   `embed:""`
 	Problems   string        `help:"Problems with final answers, never trained on." required:"" type:"existingfile" placeholder:"FILE"`
 	Limit      int           `help:"So many of them, from the beginning of the file; 0 for all." default:"0"`
-	Strategies []string      `help:"What to compare with a majority vote: greedy, best_of_n, weighted_vote, guided. Without a name here: all that the checkpoint allows." placeholder:"NAME,…"`
+	Strategies []string      `help:"What to compare with a majority vote: ${measured}. Without a name here: all that the checkpoint allows." placeholder:"NAME,…"`
 	Seed       int64         `help:"Of the draws and of the bootstrap." default:"1"`
 	Parallel   int           `help:"Problems at a time." default:"1"`
 	JSON       bool          `name:"json" help:"Write the table and every outcome as JSON."`
 }
 
 func (c *evalCommand) Help() string {
-	return `Draws N answers to each problem, once; the votes and best-of-N choose from them, and guided decoding may generate as many tokens as they took,
+	return `Draws N answers to each problem, once; the votes and best-of-N choose from them, and the searches step by step may generate as many tokens as they took,
 problem by problem. The table has pass@1, a majority vote and pass@N (the ceiling) in any case; differences are paired, intervals are by
 bootstrap over problems.
 
-  sidecar eval --problems dev.jsonl --n 8 --checkpoint my.prm --strategies greedy,weighted_vote,guided
+  sidecar eval --problems dev.jsonl --n 8 --checkpoint my.prm --strategies greedy,weighted_vote,particle
 
 Every answer is kept (--record, by default under runs/eval), so the same command goes on where it was cut off, and another checkpoint or
 strategy asks the endpoint only what wasn't asked before. --replay FILE needs no endpoint.`

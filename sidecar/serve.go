@@ -10,6 +10,7 @@ import (
 
 	"aprm/generator"
 	"aprm/sidecar/decode"
+	"aprm/sidecar/eval"
 	"aprm/sidecar/server"
 )
 
@@ -20,7 +21,7 @@ type serveCommand struct {
 
 	Listen        string        `help:"Address to serve at." default:"127.0.0.1:8484"`
 	APIKey        string        `help:"Bearer token that clients must present; none lets everyone in." env:"SIDECAR_API_KEY"`
-	Strategy      string        `help:"What a bare model name gets: raw, majority, best_of_n, weighted_vote or guided; auto is weighted_vote with a checkpoint and raw without." default:"auto" enum:"auto,raw,greedy,majority,best_of_n,weighted_vote,guided"`
+	Strategy      string        `help:"What a bare model name gets: ${enum}; auto is weighted_vote with a checkpoint and raw without." default:"auto" enum:"auto,raw,${strategies}"`
 	Instruction   string        `help:"Sentence added to the system message of guided requests; 'none' adds nothing." default:"${instruction}"`
 	MaxSearches   int           `help:"Searches at a time; more wait." default:"4"`
 	SearchTimeout time.Duration `help:"Of one search; what is best by then is the answer." default:"10m"`
@@ -92,7 +93,7 @@ func (c *serveCommand) welcome(addr, strategy, id string, trained bool) string {
 	example := "majority-4"
 	if trained {
 		example = "vote-8"
-		fmt.Fprintf(&b, "  PRM %s: %s answers by %s; %s@raw, @guided, @vote-8, @best-of-8, @majority-8 pick another way\n", id, c.Upstream.Model, strategy, c.Upstream.Model)
+		fmt.Fprintf(&b, "  PRM %s: %s answers by %s; %s@%s pick another way\n", id, c.Upstream.Model, strategy, c.Upstream.Model, strings.Join(append(server.DefaultNames(), "beam-8", "dvts-8", "particle-8", "rebase-8"), ", @"))
 	} else {
 		fmt.Fprintf(&b, "  no PRM is loaded, so requests go to the endpoint as they are; %s@majority-8 takes a vote.\n"+
 			"  To train one: sidecar train --upstream %s --upstream-model %s --problems FILE --out my.prm\n"+
@@ -103,5 +104,11 @@ func (c *serveCommand) welcome(addr, strategy, id string, trained bool) string {
 	return b.String()
 }
 
-// defaults are values that the flags' defaults name.
-func defaults() map[string]string { return map[string]string{"instruction": generator.Instruction} }
+// defaults are values that the flags' help, defaults and ranges name.
+func defaults() map[string]string {
+	var names []string
+	for _, d := range decode.Strategies() {
+		names = append(names, d.Name)
+	}
+	return map[string]string{"instruction": generator.Instruction, "strategies": strings.Join(names, ","), "measured": strings.Join(eval.Strategies(), ", ")}
+}

@@ -95,14 +95,14 @@ type ScoredStep struct {
 	Score
 }
 
-// Candidate is one of those the answer was chosen from: a whole answer, or in guided decoding one of the next steps.
+// Candidate is one of those the answer was chosen from: a whole answer or, in a search step by step, one of the next steps.
 type Candidate struct {
 	ID       int     // 1, 2, … in the order in which they were drawn
 	Parent   int     // ID of the candidate that it continues; 0 for none
 	Text     string  // of its own, without what it continues
 	Answer   string  // "" when Answered is false
 	Answered bool    //
-	At       int     // in guided decoding the 0-based step it was for; else 0
+	At       int     // in a search step by step the 0-based step it was for; else 0
 	Score    float64 // aggregated, in [0,1]; 0 when Scored is false
 	Scored   bool
 	Tokens   int           // generated for it

@@ -67,6 +67,19 @@ func NeedsPRM(name string) bool {
 	return err == nil && d.NeedsPRM
 }
 
+// Stepwise reports whether the candidates of the strategy of that name are steps, not whole answers.
+func Stepwise(name string) bool {
+	d, err := find(name)
+	if err != nil {
+		return false
+	}
+	switch d.strategy.(type) {
+	case guided, stepwise:
+		return true
+	}
+	return false
+}
+
 // ErrNeedsPRM is returned when a strategy that scores steps is asked for and there is no Scorer.
 var ErrNeedsPRM = errors.New("this strategy needs a PRM and there is none")
 

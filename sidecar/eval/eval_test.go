@@ -99,6 +99,10 @@ func TestAnswers(t *testing.T) {
 		{"best-of-4", [2]float64{0, 1}, 200},
 		{"weighted-vote-4", [2]float64{0, 1}, 200},
 		{"guided-4", [2]float64{1, 1}, 40},
+		{"beam-4", [2]float64{1, 1}, 40},
+		{"dvts-4", [2]float64{1, 1}, 40},
+		{"particle-4", [2]float64{1, 1}, 40},
+		{"rebase-4", [2]float64{1, 1}, 40},
 		{"pass@4 (the ceiling)", [2]float64{1, 1}, 200},
 	}
 	if len(report.Rows) != len(want) {
@@ -174,7 +178,7 @@ func TestWithoutPRM(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, row := range report.Rows {
-		for _, needs := range []string{"best", "weighted", "guided"} {
+		for _, needs := range []string{"best", "weighted", "guided", "beam", "dvts", "particle", "rebase"} {
 			if strings.HasPrefix(row.Method, needs) {
 				t.Errorf("%s was measured without a PRM", row.Method)
 			}

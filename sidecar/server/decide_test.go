@@ -192,8 +192,8 @@ func TestMessages(t *testing.T) {
 }
 
 func TestConfigErrorsComeTogether(t *testing.T) {
-	_, err := New(Config{Dialect: "x", Names: []string{"beam-1"}, MaxBody: -1}, &reasoner{})
-	for _, want := range []string{"no upstream", `dialect "x"`, `"beam-1"`, "negative"} {
+	_, err := New(Config{Dialect: "x", Names: []string{"tree-1"}, MaxBody: -1}, &reasoner{})
+	for _, want := range []string{"no upstream", `dialect "x"`, `"tree-1"`, "negative"} {
 		if !strings.Contains(fmt.Sprint(err), want) {
 			t.Errorf("%v says nothing of %s", err, want)
 		}

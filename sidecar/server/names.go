@@ -32,12 +32,18 @@ var short = []struct {
 	{"majority", decode.Majority, true},
 	{"vote", decode.WeightedVote, true},
 	{"best-of", decode.BestOfN, true},
+	{"beam", decode.Beam, true},
+	{"dvts", decode.DVTS, true},
+	{"particle", decode.Particle, true},
+	{"rebase", decode.Rebase, true},
 }
 
-// DefaultNames are the suffixes listed where a checkpoint is loaded; without one those that need it are left out.
+// DefaultNames are the suffixes listed where a checkpoint is loaded; without one those that need it are left out. All others are
+// taken too, but would make a menu of models too long.
 func DefaultNames() []string { return []string{"raw", "guided", "vote-8", "best-of-8", "majority-8"} }
 
-// parseChoice reads the suffix of a virtual model name: raw, guided, guided-4, majority-8, vote-8, best-of-8.
+// parseChoice reads the suffix of a virtual model name: raw, guided, guided-4, majority-8, vote-8, best-of-8, beam-8, dvts-8,
+// particle-8, rebase-8.
 func parseChoice(suffix string) (choice, bool) {
 	for _, s := range short {
 		if suffix == s.name {

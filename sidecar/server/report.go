@@ -31,10 +31,10 @@ type reportStep struct {
 	Value *float64 `json:"value,omitempty"` // chance that a solution that begins like this ends right
 }
 
-// reportCandidate is one of those the answer was chosen from: a whole answer or, in guided decoding, a next step.
+// reportCandidate is one of those the answer was chosen from: a whole answer or, in a search step by step, a next step.
 type reportCandidate struct {
 	Text    string   `json:"text"`
-	At      *int     `json:"at,omitempty"` // guided: the 0-based step it was for
+	At      *int     `json:"at,omitempty"` // where it is a step: the 0-based one it was for
 	Answer  string   `json:"answer,omitempty"`
 	Score   *float64 `json:"score,omitempty"` // aggregated over its steps
 	Tokens  int      `json:"tokens"`
@@ -70,7 +70,7 @@ func (s *Server) report(c *call, r decode.Result) *report {
 	}
 	for _, candidate := range r.Candidates {
 		out := reportCandidate{Text: candidate.Text, Answer: candidate.Answer, Tokens: candidate.Tokens, Chosen: candidate.Chosen, Dropped: candidate.Dropped}
-		if c.opts.Strategy == decode.Guided {
+		if decode.Stepwise(c.opts.Strategy) {
 			out.At = &candidate.At
 		}
 		if candidate.Scored {

@@ -89,7 +89,11 @@ type overrides struct {
 	Threshold   *float64 `json:"threshold"`
 	Aggregate   *string  `json:"aggregate"`
 	TokenBudget *int     `json:"token_budget"` // generated tokens over all candidates
-	Steps       *bool    `json:"steps"`        // false leaves steps and candidates out of the answer's prm object
+	Expansion   *int     `json:"expansion"`
+	ESS         *float64 `json:"ess_threshold"`
+	Entropic    *bool    `json:"entropic"`
+	Rebase      *float64 `json:"rebase_temperature"`
+	Steps       *bool    `json:"steps"` // false leaves steps and candidates out of the answer's prm object
 }
 
 // readOverrides reads and checks the prm object of a request.
@@ -106,17 +110,21 @@ func readOverrides(o object) (ov overrides, err error) {
 		into any
 		want string
 	}{
-		"strategy":     {&ov.Strategy, "one of " + strings.Join(strategies(), ", ")},
-		"n":            {&ov.N, "a whole number"},
-		"threshold":    {&ov.Threshold, "a number from 0 to 1"},
-		"aggregate":    {&ov.Aggregate, "min, product or last"},
-		"token_budget": {&ov.TokenBudget, "a whole number above 0"},
-		"steps":        {&ov.Steps, "true or false"},
+		"strategy":           {&ov.Strategy, "one of " + strings.Join(strategies(), ", ")},
+		"n":                  {&ov.N, "a whole number"},
+		"threshold":          {&ov.Threshold, "a number from 0 to 1"},
+		"aggregate":          {&ov.Aggregate, "min, product or last"},
+		"token_budget":       {&ov.TokenBudget, "a whole number above 0"},
+		"expansion":          {&ov.Expansion, "a whole number above 0"},
+		"ess_threshold":      {&ov.ESS, "a number above 0, at most 1"},
+		"entropic":           {&ov.Entropic, "true or false"},
+		"rebase_temperature": {&ov.Rebase, "a number above 0, at most 100"},
+		"steps":              {&ov.Steps, "true or false"},
 	}
 	for _, m := range prm.members {
 		field, known := fields[m.key]
 		if !known {
-			return ov, badRequest("prm."+m.key, "prm.%s is no setting: there are strategy, n, threshold, aggregate, token_budget and steps", m.key)
+			return ov, badRequest("prm."+m.key, "prm.%s is no setting: there are strategy, n, threshold, aggregate, token_budget, expansion, ess_threshold, entropic, rebase_temperature and steps", m.key)
 		}
 		if json.Unmarshal(prm.raw[m.start:m.end], field.into) != nil {
 			return ov, badRequest("prm."+m.key, "prm.%s must be %s", m.key, field.want)
@@ -143,6 +151,15 @@ func (ov overrides) check() error {
 	if b := ov.TokenBudget; b != nil && *b < 1 {
 		return badRequest("prm.token_budget", "prm.token_budget must be a whole number above 0")
 	}
+	if e := ov.Expansion; e != nil && *e < 1 {
+		return badRequest("prm.expansion", "prm.expansion must be a whole number above 0")
+	}
+	if e := ov.ESS; e != nil && !(*e > 0 && *e <= 1) {
+		return badRequest("prm.ess_threshold", "prm.ess_threshold must be a number above 0, at most 1")
+	}
+	if t := ov.Rebase; t != nil && !(*t > 0 && *t <= 100) {
+		return badRequest("prm.rebase_temperature", "prm.rebase_temperature must be a number above 0, at most 100")
+	}
 	return nil
 }
 
@@ -161,6 +178,18 @@ func (a ask) options(defaults decode.Options, c choice, ov overrides, seed int64
 	}
 	if ov.TokenBudget != nil {
 		opts.TokenBudget = *ov.TokenBudget
+	}
+	if ov.Expansion != nil {
+		opts.Expansion = *ov.Expansion
+	}
+	if ov.ESS != nil {
+		opts.ESSThreshold = *ov.ESS
+	}
+	if ov.Entropic != nil {
+		opts.Entropic = *ov.Entropic
+	}
+	if ov.Rebase != nil {
+		opts.RebaseTemperature = *ov.Rebase
 	}
 	if a.temperature > 0 { // at 0 all candidates would be alike
 		opts.Temperature = a.temperature
