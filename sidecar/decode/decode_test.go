@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"testing"
@@ -269,7 +270,7 @@ func TestTokenBudgetIsNeverPassed(t *testing.T) {
 	}
 	for budget := 10; budget < 200; budget += 7 {
 		sampler := &capped{tree: tree{next: next, whole: []string{"some words and then the end of it"}}}
-		for _, strategy := range []string{Guided, Majority, WeightedVote} {
+		for _, strategy := range append(stepwiseNames(), Majority, WeightedVote) {
 			r, err := Solve(t.Context(), sampler, &table{}, Options{Strategy: strategy, N: 3, MaxTokens: 30, TokenBudget: budget})
 			if err != nil {
 				t.Errorf("%s, budget %d: %v", strategy, budget, err)
@@ -379,6 +380,7 @@ func TestGreedyReallyIsGreedy(t *testing.T) {
 func TestOptions(t *testing.T) {
 	for field, opts := range map[string]Options{
 		"strategy": {Strategy: "magic"}, "n:": {N: -1}, "temperature": {Temperature: 3}, "top_p": {TopP: 2}, "max_tokens": {MaxTokens: -1},
+		"expansion": {Expansion: -1}, "ess_threshold": {ESSThreshold: 1.5}, "rebase_temperature": {RebaseTemperature: math.NaN()},
 		"max_steps": {MaxSteps: -1}, "token_budget": {TokenBudget: -1}, "threshold": {Threshold: 1.5}, "aggregate": {Aggregate: "sum"},
 	} {
 		if err := opts.Validate(); err == nil || !strings.Contains(err.Error(), field) {

@@ -78,7 +78,7 @@ func without(paths, these []*path) []*path {
 }
 
 // dvts is diverse verifier tree search (Hugging Face's search-and-learn): N/Expansion trees, each of which keeps the best of its
-// Expansion next steps and ends when that one ends. So one mistaken score misleads one tree, not all. All finished answers are
+// Expansion next steps, one that ends without an answer aside, and ends when that one ends. So one mistaken score misleads one tree, not all. All finished answers are
 // voted on. A tree of which nothing came is dropped.
 type dvts struct {
 	n, expansion int
@@ -100,11 +100,11 @@ func (d *dvts) finished() []*path { return d.done }
 func (d *dvts) next(s *Search, _ []draft, children [][]*path) []draft {
 	var best []draft
 	for _, siblings := range children {
-		siblings = byScore(s.distinct(siblings))
-		ended, open := split(siblings)
+		ended, open := split(s.distinct(siblings))
 		d.done = append(d.done, ended...)
+		first := byScore(append(answered(ended), open...))
 		for _, p := range open {
-			if p == siblings[0] {
+			if p == first[0] {
 				s.keep(p.id, "the best of its tree")
 				best = append(best, draft{p, d.expansion})
 			} else {
@@ -123,7 +123,7 @@ func (d *dvts) next(s *Search, _ []draft, children [][]*path) []draft {
 //
 // Entropic (after arXiv 2510.05825): early scores are sure of too much, and a filter that believes them is left with copies of one
 // beginning. When particles are drawn anew, the softmax has the least temperature, at least 1, at which the effective sample
-// size is 0.9·(1-progress)·N. progress is the greatest of: steps of MaxSteps, tokens of TokenBudget, finished particles of N.
+// size is 0.6·(1-progress)·N. progress is the greatest of: steps of MaxSteps, tokens of TokenBudget, finished particles of N.
 type particle struct {
 	options Options
 	rounds  int
@@ -131,7 +131,7 @@ type particle struct {
 }
 
 // evenly is what share of the particles an entropic filter would keep effective at the very beginning.
-const evenly = 0.9
+const evenly = 0.6
 
 func newParticle(o Options) rule { return &particle{options: o} }
 
