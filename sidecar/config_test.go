@@ -187,6 +187,8 @@ func TestRun(t *testing.T) {
 		{args: "demo --listen nowhere:x", code: 2, errs: "--listen"},
 		{args: "--help", out: "eval"},
 		{args: "serve --help", out: "--listen"},
+		{args: "serve --help", out: "particle,rebase"},
+		{args: "serve --strategy magic", code: 2, errs: "particle"},
 		{args: "version", out: "step splitter"},
 		{args: "serve --n many", code: 2, errs: "--n"},
 		{args: "dance", code: 2, errs: "dance"},

@@ -142,6 +142,10 @@ func TestOptions(t *testing.T) {
 		{"/v1/chat/completions", `{"model":"m@guided-2","seed":7,"prm":{"n":3,"threshold":0,"aggregate":"last","token_budget":99},` + ask + `}`, "m", with(func(o *decode.Options) {
 			o.N, o.Threshold, o.Aggregate, o.TokenBudget = 3, 0, "last", 99
 		})},
+		{"/v1/chat/completions", `{"model":"m@particle-8","seed":7,"prm":{"expansion":2,"ess_threshold":0.4,"entropic":true,"rebase_temperature":0.1},` + ask + `}`, "m", with(func(o *decode.Options) {
+			o.Strategy, o.N, o.Expansion, o.ESSThreshold, o.Entropic, o.RebaseTemperature = decode.Particle, 8, 2, 0.4, true, 0.1
+		})},
+		{"/v1/chat/completions", `{"model":"m","seed":7,"prm":{"strategy":"beam"},` + ask + `}`, "m", with(func(o *decode.Options) { o.Strategy = decode.Beam })},
 		{"/api/chat", `{"model":"m","options":{"seed":7,"temperature":0.4,"top_p":0.8,"num_predict":50},` + ask + `}`, "m", with(func(o *decode.Options) {
 			o.Temperature, o.TopP, o.MaxTokens = .4, .8, 50
 		})},
