@@ -26,19 +26,18 @@ func (guided) Search(ctx context.Context, s *Search) (Result, error) {
 		if s.left() < dearest+dearest/2 { // not enough for another choice and an end
 			s.stopped = StoppedBudget
 			ends, err := s.finish(ctx, []draft{{p, 1}})
-			if err != nil && len(p.steps) == 0 {
-				return Result{}, err
-			}
 			if err == nil {
 				p = ends[0]
+			} else if !s.suffices(ctx, err, len(p.steps) > 0) {
+				return Result{}, err
 			}
 			break
 		}
 		before := s.completionTokens
 		next, err := s.nextStep(ctx, p)
 		if err != nil {
-			if len(p.steps) > 0 && (s.late(ctx, err) || ctx.Err() == nil) {
-				break // what is in hand is the answer
+			if s.suffices(ctx, err, len(p.steps) > 0) {
+				break
 			}
 			return Result{}, err
 		}

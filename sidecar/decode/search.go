@@ -242,6 +242,11 @@ func (s *Search) late(ctx context.Context, err error) bool {
 	return false
 }
 
+// suffices reports whether, after err, what is in hand is the answer; a client that has left gets its error.
+func (s *Search) suffices(ctx context.Context, err error, inHand bool) bool {
+	return inHand && (s.late(ctx, err) || ctx.Err() == nil)
+}
+
 // answer extracts the final answer of a solution. One that was cut off has an answer only if it got as far as stating it.
 func answer(text string, steps []string, finish Finish) (string, bool) {
 	if len(steps) == 0 || finish == FinishLength && !step.IsAnswer(steps[len(steps)-1]) {

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// stepwise is what the searches that build several answers step by step share: it draws the next steps of all of them at once, has them scored,
-// and lets a rule say which go on. An answer that is finished is never continued. When nothing is left to go on with, the final
-// answer is voted on by all finished ones, each with the weight of its score, as in weighted_vote; without an answer the best
-// scored path is the result, a finished one before others.
+// stepwise is what the searches share that build several answers step by step: it draws the next steps of all of them at once, has
+// them scored, and lets a rule say which go on. An answer that is finished is never continued. When nothing is left to go on with,
+// the final answer is voted on by all finished ones, each with the weight of its score, as in weighted_vote; without an answer the
+// best scored path is the result, a finished one before others.
 //
-// A next step that failed, was cut off or couldn't be scored is dropped, and the rule fills its place or not. Near the end of the
-// budget, when another step of all could leave every answer unfinished, as many ends as can be paid are drawn whole, of the best
+// A next step that failed, was cut off or couldn't be scored is dropped, and the rule fills its place or not; a path of which
+// nothing came is asked again, at most resamples times. Near the end of the budget, when another step of all could leave every answer unfinished, as many ends as can be paid are drawn whole, of the best
 // paths first. When nothing comes at all, when the deadline passes and after Options.MaxSteps, what is in hand is the result.
 type stepwise struct {
 	rule func(Options) rule // a new one for each search
@@ -43,16 +43,16 @@ func (w stepwise) Search(ctx context.Context, s *Search) (Result, error) {
 		if s.left() < max(dearest+dearest/2, width(drafts)) {
 			s.stopped = StoppedBudget
 			var err error
-			if ended, err = s.finish(ctx, s.affordable(drafts, r.finished())); err != nil && at == 0 {
+			if ended, err = s.finish(ctx, s.affordable(drafts, r.finished())); err != nil && !s.suffices(ctx, err, at > 0) {
 				return Result{}, err
 			}
 			break
 		}
 		before := s.completionTokens
-		children, err := s.expand(ctx, 0, drafts)
+		children, err := s.insist(ctx, drafts)
 		if err != nil {
-			if at > 0 && (s.late(ctx, err) || ctx.Err() == nil) {
-				break // what is in hand
+			if s.suffices(ctx, err, at > 0) {
+				break
 			}
 			return Result{}, err
 		}
@@ -63,6 +63,38 @@ func (w stepwise) Search(ctx context.Context, s *Search) (Result, error) {
 		s.settle(common(drafts, r.finished()))
 	}
 	return s.conclude(append(slices.Clone(r.finished()), ended...), drafts), nil
+}
+
+// insist expands drafts, and those of which nothing came again.
+func (s *Search) insist(ctx context.Context, drafts []draft) ([][]*path, error) {
+	children := make([][]*path, len(drafts))
+	var failure error
+	came := false
+	for round := range 1 + resamples {
+		var missing []draft
+		var of []int
+		for i, d := range drafts {
+			if len(children[i]) == 0 {
+				missing, of = append(missing, d), append(of, i)
+			}
+		}
+		if len(missing) == 0 || ctx.Err() != nil && round > 0 || s.left() < width(missing) {
+			break
+		}
+		more, err := s.expand(ctx, round, missing)
+		if err != nil {
+			failure = err
+			continue
+		}
+		came = true
+		for j, i := range of {
+			children[i] = more[j]
+		}
+	}
+	if !came {
+		return nil, cmp.Or(failure, ErrNoCandidate)
+	}
+	return children, nil
 }
 
 // affordable is how many ends of which paths can be paid with what is left: one of each path, the best first, then a second.

@@ -192,6 +192,38 @@ func TestNothingToAddEndsAnAnswer(t *testing.T) {
 	}
 }
 
+// flaky fails the first request for each prefix.
+type flaky struct {
+	world
+
+	mu    sync.Mutex
+	seen  map[string]int
+	asked int
+}
+
+func (f *flaky) Sample(ctx context.Context, req SampleRequest) ([]Sample, error) {
+	f.mu.Lock()
+	f.asked++
+	key := strings.Join(req.Prefix, "|")
+	f.seen[key]++
+	first := f.seen[key] == 1
+	f.mu.Unlock()
+	if first {
+		return nil, errors.New("the upstream answered 500")
+	}
+	return f.world.Sample(ctx, req)
+}
+
+func TestAFailedRequestIsMadeAgain(t *testing.T) {
+	for _, strategy := range stepwiseNames() {
+		f := &flaky{world: world{4}, seen: map[string]int{}}
+		r := solve(t, f, noise{1}, Options{Strategy: strategy, N: 8, Expansion: 2})
+		if !r.Answered || len(r.Steps) != 4 {
+			t.Errorf("%s: %q after %d requests", strategy, r.Text, f.asked)
+		}
+	}
+}
+
 // held answers the first step and holds all other requests until their context ends.
 type held struct {
 	tree

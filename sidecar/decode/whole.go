@@ -34,7 +34,7 @@ func (s *Search) whole(ctx context.Context, n int, temperature float64) ([]solut
 		samples, err := s.sample(ctx, SampleRequest{N: wave, MaxTokens: maxTokens, Temperature: temperature, TopP: s.Options.TopP,
 			Seed: s.seed(0, len(s.candidates))})
 		if err != nil {
-			if len(out) > 0 && (s.late(ctx, err) || ctx.Err() == nil) {
+			if s.suffices(ctx, err, len(out) > 0) {
 				break
 			}
 			return nil, err
