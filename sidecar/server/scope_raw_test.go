@@ -69,7 +69,13 @@ func TestEverydayIsRawByteForByte(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d of %d were searched", len(searched), len(all))
+	of := map[string]int{}
+	for i, c := range all {
+		if searched[fmt.Sprint(i)] {
+			of[c.Split]++
+		}
+	}
+	t.Logf("%d of %d were searched: %v", len(searched), len(all), of)
 	if len(searched)*100 > len(all) {
 		t.Errorf("%d of %d everyday conversations were searched", len(searched), len(all))
 	}
