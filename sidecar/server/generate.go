@@ -11,7 +11,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"aprm/adapters"
 	"aprm/sidecar/decode"
 )
 
@@ -107,8 +106,7 @@ func (s *Server) understand(e endpoint, body []byte) (*call, error) {
 	}
 	c.why = "asked"
 	if !asked {
-		if !worthSearching(lastQuestion(c.ask.messages)) {
-			c.why = "nothing to work out"
+		if c.why = outOfScope(c.ask.messages); c.why != "" {
 			return c, nil
 		}
 		c.why = "question"
@@ -118,16 +116,6 @@ func (s *Server) understand(e endpoint, body []byte) (*call, error) {
 		return nil, badRequest("prm", "%v", err)
 	}
 	return c, nil
-}
-
-// lastQuestion is the user's last message.
-func lastQuestion(messages []adapters.Message) string {
-	for i := len(messages) - 1; i >= 0; i-- {
-		if messages[i].Role == adapters.User {
-			return messages[i].Content
-		}
-	}
-	return ""
 }
 
 // seed is the client's, or one drawn so that asking again gives another answer. It stays below 2³¹: some servers' seeds

@@ -1,0 +1,153 @@
+package server
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"aprm/adapters"
+	"aprm/generator/tasks"
+)
+
+// conversation is a line of testdata/everyday.jsonl or testdata/problems.jsonl. Everyday conversations are none that a search
+// should touch. They were written before the rule was made; a third of each category was drawn by hash and kept from its
+// making (split "held-out").
+type conversation struct {
+	Split    string                     `json:"split"`
+	Category string                     `json:"category"`
+	Messages json.RawMessage            `json:"messages"`
+	Fields   map[string]json.RawMessage `json:"fields"` // of the OpenAI request beside messages
+
+	plain []adapters.Message // roles and texts only
+}
+
+func conversations(t testing.TB, file string) []conversation {
+	t.Helper()
+	var all []conversation
+	eachLine(t, filepath.Join("testdata", file), func(line []byte) {
+		var c conversation
+		if err := json.Unmarshal(line, &c); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		if err := json.Unmarshal(c.Messages, &c.plain); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		all = append(all, c)
+	})
+	return all
+}
+
+func eachLine(t testing.TB, path string, do func(line []byte)) {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		do(lines.Bytes())
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestScopeRates measures both errors of outOfScope: everyday conversations that would be searched, by their text alone (tools and
+// response formats would keep some out anyway), and problems that would not. What it prints is the figure to quote:
+//
+//	go test ./sidecar/server -run ScopeRates -v
+func TestScopeRates(t *testing.T) {
+	total, guidedOnes := map[string]int{}, map[string]int{}
+	for _, c := range conversations(t, "everyday.jsonl") {
+		total[c.Split]++
+		if outOfScope(c.plain) == "" {
+			guidedOnes[c.Split]++
+			if c.Split == "tune" { // the others are not for looking at
+				t.Logf("searched, %s: %s", c.Category, c.plain[len(c.plain)-1].Content)
+			}
+		}
+	}
+	for split, n := range total {
+		t.Logf("everyday, %s: %d of %d would be searched", split, guidedOnes[split], n)
+	}
+	if total["tune"] != 200 || total["held-out"] != 100 || guidedOnes["tune"]+guidedOnes["held-out"] > 6 {
+		t.Error("more than 2 % of 300 everyday conversations would be searched by their text; with their fields it may be 1 %")
+	}
+
+	rate := func(what string, least float64, problems [][]adapters.Message) {
+		missed := 0
+		for _, p := range problems {
+			if why := outOfScope(p); why != "" {
+				if missed++; missed <= 20 {
+					t.Logf("missed (%s): %s", why, p[len(p)-1].Content)
+				}
+			}
+		}
+		n := len(problems)
+		recall := float64(n-missed) / float64(n)
+		t.Logf("%s: %d of %d problems found, %.1f %%", what, n-missed, n, 100*recall)
+		if recall < least {
+			t.Errorf("%s: found %.3f, want %g", what, recall, least)
+		}
+	}
+	var chats [][]adapters.Message
+	for _, c := range conversations(t, "problems.jsonl") {
+		chats = append(chats, c.plain)
+	}
+	rate("chat style", .9, chats)
+	for _, split := range tasks.Splits() {
+		var questions [][]adapters.Message
+		for i := range 500 {
+			questions = append(questions, asked(tasks.Generate(split, 1, i).Question))
+		}
+		rate("toy world, "+string(split), .98, questions)
+	}
+	for _, set := range []string{"gsm8k_dev", "svamp_dev"} {
+		path := filepath.Join("/work/shared/data", set+".jsonl")
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			t.Logf("%s: not on this machine", set)
+			continue
+		}
+		var questions [][]adapters.Message
+		eachLine(t, path, func(line []byte) {
+			var p struct {
+				Question string `json:"question"`
+			}
+			if err := json.Unmarshal(line, &p); err != nil {
+				t.Fatal(err)
+			}
+			questions = append(questions, asked(strings.TrimSpace(p.Question)))
+		})
+		rate(set, .9, questions)
+	}
+}
+
+func asked(question string) []adapters.Message {
+	return []adapters.Message{{Role: adapters.User, Content: question}}
+}
+
+// BenchmarkOutOfScope is what the rule adds to every request that names no way of answering.
+//
+//	go test ./sidecar/server -run '^$' -bench OutOfScope
+func BenchmarkOutOfScope(b *testing.B) {
+	for name, text := range map[string]string{
+		"greeting": "Hello!",
+		"problem":  "Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in May. How many clips did Natalia sell altogether in April and May?",
+		"2kB":      strings.Repeat("The chair reported that the fence had been repaired by 3 volunteers. ", 30)[:longestQuestion],
+	} {
+		b.Run(name, func(b *testing.B) {
+			messages := asked(text)
+			b.ReportAllocs()
+			for b.Loop() {
+				outOfScope(messages)
+			}
+		})
+	}
+}
