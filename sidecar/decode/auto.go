@@ -188,7 +188,7 @@ func Replay(ballots []Ballot, g *Gate, early bool) (chosen, drawn int) {
 
 func (auto) Search(ctx context.Context, s *Search) (Result, error) {
 	g := s.Options.Gate
-	report := &AutoReport{Vote: "plain", Reason: g.String(), Of: s.Options.N}
+	report := AutoReport{Vote: "plain", Reason: g.String(), Of: s.Options.N}
 	var r stopping
 	switch {
 	case s.scorer == nil:

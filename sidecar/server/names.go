@@ -41,7 +41,9 @@ var short = []struct {
 
 // DefaultNames are the suffixes listed where a checkpoint is loaded; without one those that need it are left out. All others are
 // taken too, but would make a menu of models too long.
-func DefaultNames() []string { return []string{"raw", "auto", "guided", "vote-8", "best-of-8", "majority-8"} }
+func DefaultNames() []string {
+	return []string{"raw", "auto", "guided", "vote-8", "best-of-8", "majority-8"}
+}
 
 // parseChoice reads the suffix of a virtual model name: raw, auto, auto-4, guided, guided-4, majority-8, vote-8, best-of-8, beam-8, dvts-8,
 // particle-8, rebase-8.

@@ -4,20 +4,20 @@ import "aprm/sidecar/decode"
 
 // report is the prm object of an answer.
 type report struct {
-	Strategy     string             `json:"strategy"`
-	Applied      string             `json:"applied"` // what was decided and why, as in the header X-Sidecar-Applied
-	Checkpoint   string             `json:"checkpoint,omitempty"`
-	Instruction  string             `json:"instruction,omitempty"` // what was added to the system message
-	Seed         int64              `json:"seed"`                  // the candidates' seeds derive from it
-	Answer       string             `json:"answer,omitempty"`      // the final answer found in the text
-	Stopped      decode.Stopped     `json:"stopped,omitempty"`     // what ended the search before its time
-	Auto         *decode.AutoReport `json:"auto,omitempty"`        // what auto decided, and why it trusts the PRM or doesn't
-	Steps        []reportStep       `json:"steps,omitempty"`
-	Candidates   []reportCandidate  `json:"candidates,omitempty"`
-	Tokens       reportTokens       `json:"tokens"` // really spent, over all candidates
-	ScoringCalls int                `json:"scoring_calls"`
-	Seconds      float64            `json:"seconds"`
-	Ignored      []string           `json:"ignored,omitempty"` // fields of the request that the search doesn't carry
+	Strategy     string            `json:"strategy"`
+	Applied      string            `json:"applied"` // what was decided and why, as in the header X-Sidecar-Applied
+	Checkpoint   string            `json:"checkpoint,omitempty"`
+	Instruction  string            `json:"instruction,omitempty"` // what was added to the system message
+	Seed         int64             `json:"seed"`                  // the candidates' seeds derive from it
+	Answer       string            `json:"answer,omitempty"`      // the final answer found in the text
+	Stopped      decode.Stopped    `json:"stopped,omitempty"`     // what ended the search before its time
+	Auto         decode.AutoReport `json:"auto,omitzero"`         // what auto decided, and why it trusts the PRM or doesn't
+	Steps        []reportStep      `json:"steps,omitempty"`
+	Candidates   []reportCandidate `json:"candidates,omitempty"`
+	Tokens       reportTokens      `json:"tokens"` // really spent, over all candidates
+	ScoringCalls int               `json:"scoring_calls"`
+	Seconds      float64           `json:"seconds"`
+	Ignored      []string          `json:"ignored,omitempty"` // fields of the request that the search doesn't carry
 }
 
 type reportTokens struct {
