@@ -128,7 +128,7 @@ func overturn(all []party, drawn, left int) float64 {
 // overtakes is the chance that a rival ends with more votes than the leader, or as many where it wins ties, by Pólya's urn with the
 // votes of the leader, the rival (to which extra is added, as if it had so many) and the rest.
 func overtakes(leader, rival, extra, rest, left int, winsTies bool) float64 {
-	lg := func(n int) float64 { v, _ := math.Lgamma(float64(n)); return v }
+	lg := logGamma(leader + rival + extra + rest + left + 1)
 	a, b, c := leader, rival+extra, rest
 	base := lg(left+1) + lg(a+b+c) - lg(a+b+c+left) - lg(a) - lg(b)
 	if c > 0 {
@@ -152,6 +152,15 @@ func overtakes(leader, rival, extra, rest, left int, winsTies bool) float64 {
 		}
 	}
 	return p
+}
+
+// logGamma returns ln Γ of 1 to n. It is looked up: bounds of large votes ask for it millions of times.
+func logGamma(n int) func(int) float64 {
+	table := make([]float64, n+1)
+	for i := 2; i <= n; i++ {
+		table[i] = table[i-1] + math.Log(float64(max(i-1, 1)))
+	}
+	return func(i int) float64 { return table[i] }
 }
 
 // Ballot is a recorded candidate, for Replay.
