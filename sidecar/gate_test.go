@@ -12,7 +12,6 @@ import (
 	"aprm/generator"
 	"aprm/prm"
 	"aprm/sidecar/decode"
-	"aprm/sidecar/engine"
 )
 
 // logged returns what do writes to the log.
@@ -159,16 +158,6 @@ func TestTrainAndEvalWriteTheGate(t *testing.T) {
 	if g == nil || g.Checkpoint != m.ID() || g.Trust || g.N != 2 || g.Problems < 1 || g.Source != "training's own hold-out" || len(g.Measured) != 2 {
 		t.Fatalf("%+v", g)
 	}
-	steps, err := generator.ReadLabelled(filepath.Join(folder, "run", engine.StepsFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, l := range steps {
-		if l.HeldOut && l.Source == generator.Natural && l.Value == generator.Unknown {
-			t.Logf("cut off: %s", l.Reason)
-		}
-	}
-
 	dev, test := problems("dev.jsonl", "dev", "4"), problems("test.jsonl", "test", "3")
 	eval := []string{"eval", "--upstream", "builtin", "--checkpoint", checkpoint, "--problems", test, "--n", "3", "--max-tokens", "120", "--record", filepath.Join(folder, "answers.jsonl"), "--strategies", "auto,weighted_vote"}
 	command(2, append(eval, "--distort", "noise")...)
