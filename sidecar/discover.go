@@ -89,6 +89,11 @@ func engineOf(llm adapters.LLM, instruction string) (*engine.Engine, error) {
 //go:embed builtin.prm
 var shipped []byte
 
+// shippedGate says how far auto may trust it: what eval wrote beside it.
+//
+//go:embed builtin.prm.gate.json
+var shippedGate []byte
+
 // useShipped puts it in place.
 func useShipped(e *engine.Engine) error {
 	model, err := prm.Parse(shipped)

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -10,6 +12,7 @@ import (
 	"aprm/adapters"
 	"aprm/generator"
 	"aprm/prm"
+	"aprm/prm/step"
 	"aprm/sidecar/dataset"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/engine"
@@ -68,6 +71,9 @@ type evalCommand struct {
 	Strategies []string      `help:"What to compare with a majority vote: ${measured}. Without a name here: all that the checkpoint allows." placeholder:"NAME,…"`
 	Seed       int64         `help:"Of the draws and of the bootstrap." default:"1"`
 	Parallel   int           `help:"Problems at a time." default:"1"`
+	Holdout    string        `help:"Other problems, from which the gate of auto is made first; without them auto has the one beside the checkpoint." type:"existingfile" placeholder:"FILE"`
+	Gate       bool          `help:"Write what was measured of the PRM beside the checkpoint, as FILE.gate.json, for strategy auto: by --holdout, else by --problems." default:"true" negatable:""`
+	Distort    string        `help:"Spoil the PRM, to see that auto does no harm with a bad one: noise (random scores) or inverted (1 - score). Needs --holdout; writes no gate." enum:",noise,inverted" default:""`
 	JSON       bool          `name:"json" help:"Write the table and every outcome as JSON."`
 }
 
@@ -79,7 +85,12 @@ bootstrap over problems.
   sidecar eval --problems dev.jsonl --n 8 --checkpoint my.prm --strategies greedy,weighted_vote,particle
 
 Every answer is kept (--record, by default under runs/eval), so the same command goes on where it was cut off, and another checkpoint or
-strategy asks the endpoint only what wasn't asked before. --replay FILE needs no endpoint.`
+strategy asks the endpoint only what wasn't asked before. --replay FILE needs no endpoint.
+
+What is measured of a checkpoint is written beside it, as FILE.gate.json: how far strategy auto may trust the PRM, and which search step by step it
+may go on with. auto's own row goes by the gate that was there before, or by one made from --holdout:
+
+  sidecar eval --problems test.jsonl --holdout dev.jsonl --checkpoint my.prm --distort inverted`
 }
 
 func (c *evalCommand) Run(ctx context.Context, std streams) error {
@@ -90,6 +101,12 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 		case c.PRM.Checkpoint == "" && decode.NeedsPRM(name):
 			return badInput{fmt.Errorf("--strategies: %s needs a PRM; name one with --checkpoint", name)}
 		}
+	}
+	switch {
+	case c.Distort != "" && c.Holdout == "":
+		return badInput{errors.New("--distort needs --holdout: whether auto trusts a spoilt PRM is decided by a gate of that PRM, on other problems")}
+	case (c.Distort != "" || c.Holdout != "") && c.PRM.Checkpoint == "":
+		return badInput{errors.New("--holdout and --distort are about a PRM; name one with --checkpoint")}
 	}
 	problems, err := given(dataset.ReadProblems(c.Problems))
 	if err != nil {
@@ -115,19 +132,44 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 	}
 	options := c.Decode.options()
 	options.Seed = c.Seed
-	bar := newProgress(std.err, "eval")
-	report, err := eval.Answers(ctx, e, problems, eval.Config{Options: options, Strategies: c.Strategies, Parallel: c.Parallel,
-		Progress: func(done, total int, problem string) { bar.report(done, total, problem) }})
+	measurement := eval.Config{Options: options, Strategies: c.Strategies, Parallel: c.Parallel}
+	gate, made, err := c.gate(ctx, std, e, llm, measurement)
 	if err != nil {
 		return err
+	}
+	if err := useGate(ctx, e, gate, gatePath(c.PRM.Checkpoint)); err != nil {
+		return err
+	}
+	if measurement.Options.Gate, err = e.Gate(ctx); err != nil {
+		return err
+	}
+	report, err := c.measure(ctx, std, "eval", e, problems, measurement)
+	if err != nil {
+		return err
+	}
+	if digest := eval.Digest(problems); gate != nil && gate.Digest == digest {
+		slog.Warn("auto's gate was made from these very problems: its row promises too much", "instead", "--holdout FILE")
+	}
+	if made == nil && c.Distort == "" && c.PRM.Checkpoint != "" {
+		if made, err = c.gateFrom(ctx, e, llm, report, c.Problems, problems); err != nil {
+			return err
+		}
+	}
+	if made != nil && c.Gate && c.Distort == "" {
+		if err := writeGate(c.PRM.Checkpoint, made); err != nil {
+			return err
+		}
 	}
 	caps, err := llm.Capabilities(ctx)
 	if err != nil {
 		return err
 	}
 	id, ok := e.Checkpoint()
-	if !ok {
+	switch {
+	case !ok:
 		id = "none"
+	case c.Distort != "":
+		id += ", its scores " + map[string]string{eval.Noise: "replaced by noise", eval.Inverted: "inverted"}[c.Distort]
 	}
 	if c.JSON {
 		return writeLine(std.out, struct {
@@ -140,4 +182,47 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 	}
 	_, err = fmt.Fprintf(std.out, "%s on %s, checkpoint %s, scores aggregated by %s\n\n%s", titled(caps), filepath.Base(c.Problems), id, c.Decode.Aggregate, report.Markdown())
 	return err
+}
+
+// gate is what auto goes by, and the gate that was made for it from --holdout, if there is one.
+func (c *evalCommand) gate(ctx context.Context, std streams, e *engine.Engine, llm adapters.LLM, cfg eval.Config) (gate, made *decode.Gate, err error) {
+	if c.PRM.Checkpoint == "" {
+		return nil, nil, nil
+	}
+	if c.Holdout == "" {
+		gate, err = readGate(c.PRM.Checkpoint)
+		return gate, nil, err
+	}
+	others, err := given(dataset.ReadProblems(c.Holdout))
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(cfg.Strategies) > 0 {
+		cfg.Strategies = append([]string{decode.WeightedVote}, cfg.Strategies...)
+	}
+	report, err := c.measure(ctx, std, "hold-out", e, others, cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	made, err = c.gateFrom(ctx, e, llm, report, c.Holdout, others)
+	return made, made, err
+}
+
+func (c *evalCommand) gateFrom(ctx context.Context, e *engine.Engine, llm adapters.LLM, report eval.Report, file string, problems []step.Problem) (*decode.Gate, error) {
+	g, err := gateAbout(ctx, e, llm)
+	if err != nil {
+		return nil, err
+	}
+	g.Aggregate, g.Source, g.Digest = c.Decode.Aggregate, filepath.Base(file), eval.Digest(problems)
+	return report.Gate(g, 0), nil
+}
+
+func (c *evalCommand) measure(ctx context.Context, std streams, what string, e *engine.Engine, problems []step.Problem, cfg eval.Config) (eval.Report, error) {
+	bar := newProgress(std.err, what)
+	cfg.Progress = bar.report
+	var bench eval.Bench = e
+	if c.Distort != "" {
+		bench = eval.Distort(e, c.Distort, c.Seed)
+	}
+	return eval.Answers(ctx, bench, problems, cfg)
 }

@@ -21,7 +21,7 @@ type serveCommand struct {
 
 	Listen        string        `help:"Address to serve at." default:"127.0.0.1:8484"`
 	APIKey        string        `help:"Bearer token that clients must present; none lets everyone in." env:"SIDECAR_API_KEY"`
-	Strategy      string        `help:"What a bare model name gets: ${enum}; auto is weighted_vote with a checkpoint and raw without." default:"auto" enum:"auto,raw,${strategies}"`
+	Strategy      string        `help:"What a bare model name gets: ${enum}; without a checkpoint auto is raw, and NAME@auto a plain vote that stops early. auto weighs votes by the PRM only where CHECKPOINT.gate.json, which train and eval write, says that this helps." default:"auto" enum:"raw,${strategies}"`
 	Instruction   string        `help:"Sentence added to the system message of guided requests; 'none' adds nothing." default:"${instruction}"`
 	MaxSearches   int           `help:"Searches at a time; more wait." default:"4"`
 	SearchTimeout time.Duration `help:"Of one search; what is best by then is the answer." default:"10m"`
@@ -42,8 +42,19 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 		instruction = ""
 	}
 	e, err := c.PRM.engine(c.Upstream.open, instruction)
-	if err == nil && c.Upstream.URL == builtinURL && c.PRM.Checkpoint == "" {
-		err = useShipped(e)
+	if err != nil {
+		return err
+	}
+	var gate *decode.Gate
+	where := gatePath(c.PRM.Checkpoint)
+	switch {
+	case c.PRM.Checkpoint != "":
+		gate, err = readGate(c.PRM.Checkpoint)
+	case c.Upstream.URL == builtinURL:
+		if err = useShipped(e); err == nil {
+			where = "in the program"
+			gate, err = decode.ParseGate(shippedGate)
+		}
 	}
 	if err != nil {
 		return err
@@ -58,14 +69,15 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 	}
 	slog.Info("upstream", "url", c.Upstream.URL, "dialect", c.Upstream.Dialect, "capabilities", caps)
 
+	if err := useGate(ctx, e, gate, where); err != nil {
+		return err
+	}
+
 	options := c.Decode.options()
 	options.Strategy = c.Strategy
 	id, trained := e.Checkpoint()
-	if c.Strategy == "auto" {
+	if c.Strategy == decode.Auto && !trained { // a person who only looks in is not to pay for votes
 		options.Strategy = "raw"
-		if trained {
-			options.Strategy = decode.WeightedVote
-		}
 	}
 	if !trained && decode.NeedsPRM(options.Strategy) {
 		return badInput{fmt.Errorf("--strategy %s needs a PRM: train one with `sidecar train --problems FILE --out my.prm` and serve it with --checkpoint my.prm", options.Strategy)}

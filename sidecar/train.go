@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"aprm/adapters"
 	"aprm/generator"
 	"aprm/prm"
 	"aprm/prm/train"
@@ -20,7 +21,7 @@ type trainCommand struct {
 	Problems string        `help:"Problems with answers and worked solutions, as GSM8K has them." required:"" type:"existingfile" placeholder:"FILE"`
 	Skip     int           `help:"Leave out so many problems at the beginning of the file."`
 	Folder   string        `name:"run" help:"Folder of this run: answers, labelled steps, checkpoints, report. The same command goes on from there." default:"runs/train" type:"path"`
-	Out      string        `help:"Write the finished checkpoint here too." placeholder:"FILE" type:"path"`
+	Out      string        `help:"Write the finished checkpoint here too, and its gate beside it (FILE.gate.json): what strategy auto may trust it with, by the solutions of problems kept out of training." placeholder:"FILE" type:"path"`
 }
 
 // gameFlags are the settings of a game and of the PRM that learns by it.
@@ -64,6 +65,11 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 	}
 	defer func() { logClose(closeLLM()) }()
 	training := c.Game.training(c.Folder, c.Upstream.Concurrency)
+	e, err := engine.New(engine.Config{Open: func(string) (adapters.LLM, error) { return llm, nil }, NoHidden: c.Game.NoHidden, CachedStates: 1 << 16})
+	if err != nil {
+		return err
+	}
+	training.Engine = e
 	training.Show = func(r generator.Report) { fmt.Fprintln(std.out, r) }
 	training.Game.Progress = roundsProgress(newProgress(std.err, "train"), c.Game.Rounds)
 	trained, err := training.Run(ctx, llm, problems[c.Skip:])
@@ -83,6 +89,18 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 	}
 	if err := prm.Save(c.Out, model); err != nil {
 		return err
+	}
+	if err := e.Use(model); err != nil {
+		return err
+	}
+	gate, err := gateOfRun(ctx, e, llm, c.Folder, c.Game.Samples, c.Game.Seed)
+	if err != nil {
+		return err
+	}
+	if gate != nil {
+		if err := writeGate(c.Out, gate); err != nil {
+			return err
+		}
 	}
 	fmt.Fprintf(std.out, "wrote %s; see whether it helps: sidecar eval --checkpoint %s --problems DEV.jsonl\n", c.Out, c.Out)
 	return nil

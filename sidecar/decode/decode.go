@@ -72,6 +72,7 @@ type Result struct {
 	Candidates []Candidate
 	Tokens     []step.Token // log-probabilities of Text, when Options.LogProbs asked for them
 	Stopped    Stopped      // "" when the search ended by itself
+	Auto       AutoReport   // what auto decided; zero for other strategies
 
 	PromptTokens     int // read by the LLM over the whole search
 	CompletionTokens int // generated over the whole search, what was thrown away included

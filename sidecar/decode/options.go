@@ -28,6 +28,7 @@ type Options struct {
 	Entropic          bool    // particle: resample the more evenly, the earlier
 	RebaseTemperature float64 // rebase: of the softmax of scores in [0,1]; low trusts the PRM more; in (0,100] [0.2]
 
+	Gate  *Gate       `json:"-"` // auto: what was measured of this PRM and this LLM; nil for nothing
 	Watch func(Event) `json:"-"` // told what the search does as it does it; nil for nobody
 }
 

@@ -47,6 +47,7 @@ func Strategies() []Description {
 		{DVTS, true, "N/expansion trees, each keeps its best next step (diverse verifier tree search)", stepwise{newDVTS}},
 		{Particle, true, "N particles, good ones multiplied when too few of them count (arXiv 2502.01618)", stepwise{newParticle}},
 		{Rebase, true, "N next steps a round, dealt out to the paths by their scores (REBASE, arXiv 2408.00724)", stepwise{newRebase}},
+		{Auto, false, "as few answers as settle the vote (after arXiv 2305.11860), weighed by the PRM where a hold-out says that this helps", auto{}},
 	}
 }
 

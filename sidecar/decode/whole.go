@@ -198,26 +198,28 @@ type ballot struct {
 	score    float64 // among those that give the same answer, the best is returned
 }
 
-// elect returns the index of the winning answer's best scored ballot, the first of several; -1 when nobody votes. The answers
-// 1/2 and 0.5 are one; answers that can't be compared are two. Ties go to the answer that came first, so that a plain vote owes
-// nothing to the PRM.
-func elect(ballots []ballot) int {
-	type party struct {
-		votes  float64
-		leader int
-	}
-	var parties []party
+// party is those who vote for one answer.
+type party struct {
+	votes   float64
+	members int
+	leader  int // index of its best scored ballot, the first of several
+}
+
+// parties counts votes, in the order in which the answers came. The answers 1/2 and 0.5 are one; answers that can't be compared are two.
+func parties(ballots []ballot) []party {
+	var out []party
 	for i, b := range ballots {
 		if !b.answered {
 			continue
 		}
 		joined := false
-		for j := range parties {
-			p := &parties[j]
+		for j := range out {
+			p := &out[j]
 			if arith.Equal(ballots[p.leader].answer, b.answer) != arith.True {
 				continue
 			}
 			p.votes += b.weight
+			p.members++
 			if b.score > ballots[p.leader].score {
 				p.leader = i
 			}
@@ -225,17 +227,29 @@ func elect(ballots []ballot) int {
 			break
 		}
 		if !joined {
-			parties = append(parties, party{votes: b.weight, leader: i})
+			out = append(out, party{votes: b.weight, members: 1, leader: i})
 		}
 	}
-	if len(parties) == 0 {
+	return out
+}
+
+// winner is the index of the party with the most votes. Ties go to the answer that came first, so that a plain vote owes nothing
+// to the PRM.
+func winner(all []party) int {
+	first := 0
+	for i, p := range all {
+		if p.votes > all[first].votes {
+			first = i
+		}
+	}
+	return first
+}
+
+// elect returns the index of the winning answer's best scored ballot, the first of several; -1 when nobody votes.
+func elect(ballots []ballot) int {
+	all := parties(ballots)
+	if len(all) == 0 {
 		return -1
 	}
-	winner := parties[0]
-	for _, p := range parties[1:] {
-		if p.votes > winner.votes {
-			winner = p
-		}
-	}
-	return winner.leader
+	return all[winner(all)].leader
 }

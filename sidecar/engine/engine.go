@@ -44,6 +44,7 @@ type Engine struct {
 	llms        *lru.Cache[string, adapters.LLM]
 	states      *lru.Cache[stateKey, adapters.State]
 	prm         atomic.Pointer[prm.Model]
+	gate        atomic.Pointer[decode.Gate]
 }
 
 // knownLLMs bounds how many names of models are remembered: clients may send any.
@@ -79,6 +80,37 @@ func (e *Engine) Use(m *prm.Model) error {
 	return nil
 }
 
+// Trust makes g what auto knows of its own PRM and LLM from now on: it counts for no others. Nil for nothing.
+func (e *Engine) Trust(g *decode.Gate) { e.gate.Store(g) }
+
+// Gate is what Trust gave for the PRM in use and the configured LLM; nil where that is of others, or nothing.
+func (e *Engine) Gate(ctx context.Context) (*decode.Gate, error) {
+	m := e.prm.Load()
+	if m == nil {
+		return nil, nil
+	}
+	llm, err := e.llm("")
+	if err != nil {
+		return nil, err
+	}
+	return e.gateOf(ctx, m, llm)
+}
+
+func (e *Engine) gateOf(ctx context.Context, m *prm.Model, llm adapters.LLM) (*decode.Gate, error) {
+	g := e.gate.Load()
+	if g == nil {
+		return nil, nil
+	}
+	caps, err := llm.Capabilities(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !g.Of(m.ID(), caps.Identity()) {
+		return nil, nil
+	}
+	return g, nil
+}
+
 // Checkpoint names the PRM in use; ok is false when there is none.
 func (e *Engine) Checkpoint() (id string, ok bool) {
 	if m := e.prm.Load(); m != nil {
@@ -112,6 +144,11 @@ func (e *Engine) Solve(ctx context.Context, model string, messages []adapters.Me
 	scorer, err := e.scorer(model, step.Problem{Question: question(messages)})
 	if err != nil {
 		return decode.Result{}, err
+	}
+	if bound, ok := scorer.(stepScorer); ok && opts.Strategy == decode.Auto {
+		if opts.Gate, err = e.gateOf(ctx, bound.prm, bound.llm); err != nil {
+			return decode.Result{}, err
+		}
 	}
 	return decode.Solve(ctx, sampler, scorer, opts)
 }

@@ -44,6 +44,10 @@ type Outcome struct {
 	ScoringCalls int     `json:"scoring_calls"`
 	Seconds      float64 `json:"seconds"`
 	Stopped      string  `json:"stopped,omitempty"`
+
+	Drawn     int    `json:"drawn,omitempty"`     // auto: candidates
+	Changed   bool   `json:"changed,omitempty"`   // auto: the same vote of all N comes to another answer
+	Escalated string `json:"escalated,omitempty"` // auto: the strategy that decided in the end
 }
 
 // Row is a method over all problems.
@@ -65,6 +69,8 @@ type Report struct {
 	Seed     int64    `json:"seed"`
 	Problems []string `json:"problems"`
 	Rows     []Row    `json:"rows"`
+
+	votes []Votes // of the pool's first N, problem by problem, for a gate
 }
 
 // method is a row in the making: a strategy over the first n of the recorded pool, or asking anew. Without a strategy it is a baseline
@@ -85,6 +91,7 @@ func methods(sizes []int, n int) []method {
 			method{fmt.Sprintf("best-of-%d", n), decode.BestOfN, n, vote(decode.BestOfN)},
 			method{fmt.Sprintf("weighted-vote-%d", n), decode.WeightedVote, n, vote(decode.WeightedVote)})
 	}
+	out = append(out, method{fmt.Sprintf("auto-%d", n), decode.Auto, n, auto})
 	for _, strategy := range []string{decode.Guided, decode.Beam, decode.DVTS, decode.Particle, decode.Rebase} {
 		out = append(out, method{fmt.Sprintf("%s-%d", strategy, n), strategy, n, search(strategy)})
 	}
@@ -134,7 +141,7 @@ func Answers(ctx context.Context, bench Bench, problems []step.Problem, cfg Conf
 		if err != nil {
 			return nil, err
 		}
-		return c, c.judgedBy(bench)
+		return c, c.judgedBy(ctx, bench)
 	})
 }
 
@@ -168,13 +175,13 @@ func (p *Pool) Samples(i int) []decode.Sample { return p.contests[i].pool }
 
 // Measure is Answers on a pool that is there already, of as many samples as cfg needs.
 func (p *Pool) Measure(ctx context.Context, bench Bench, cfg Config) (Report, error) {
-	return measure(ctx, p.Problems(), cfg, func(_ context.Context, i int) (*contest, error) {
+	return measure(ctx, p.Problems(), cfg, func(ctx context.Context, i int) (*contest, error) {
 		c := *p.contests[i]
 		c.options = cfg.Options
 		if len(c.pool) < cfg.pooled() {
 			return nil, fmt.Errorf("the pool has %d samples, %d are needed", len(c.pool), cfg.pooled())
 		}
-		return &c, c.judgedBy(bench)
+		return &c, c.judgedBy(ctx, bench)
 	})
 }
 
@@ -187,6 +194,7 @@ func measure(ctx context.Context, problems []step.Problem, cfg Config, open func
 		report.Problems = append(report.Problems, p.ID)
 	}
 	outcomes := make([][]Outcome, len(problems))
+	votes := make([]Votes, len(problems))
 	var rows []Row
 	err := each(ctx, problems, cfg, func(ctx context.Context, i int) error {
 		c, err := open(ctx, i)
@@ -206,6 +214,7 @@ func measure(ctx context.Context, problems []step.Problem, cfg Config, open func
 				rows = append(rows, Row{Method: m.name, N: m.n})
 			}
 		}
+		votes[i] = c.votes
 		return nil
 	})
 	if err != nil {
@@ -216,7 +225,7 @@ func measure(ctx context.Context, problems []step.Problem, cfg Config, open func
 			rows[j].Outcomes = append(rows[j].Outcomes, outcomes[i][j])
 		}
 	}
-	report.Rows = rows
+	report.Rows, report.votes = rows, votes
 	summarise(rows, len(problems), uint64(cfg.Options.Seed), cfg.Draws)
 	return report, nil
 }
@@ -285,6 +294,7 @@ type contest struct {
 	scorer  decode.Scorer
 	options decode.Options
 	pool    []decode.Sample
+	votes   Votes // of the pool's first N
 	prompt  int
 	seconds float64 // that drawing it took
 }
@@ -307,7 +317,7 @@ func draw(ctx context.Context, bench Bench, p step.Problem, cfg Config) (*contes
 }
 
 // judgedBy puts the bench's PRM in place.
-func (c *contest) judgedBy(bench Bench) error {
+func (c *contest) judgedBy(ctx context.Context, bench Bench) error {
 	sampler, err := bench.Sampler(c.problem)
 	if err != nil {
 		return err
@@ -320,7 +330,25 @@ func (c *contest) judgedBy(bench Bench) error {
 	if scorer != nil {
 		c.scorer = &scored{by: scorer, known: map[solved][]decode.Score{}}
 	}
-	return nil
+	c.votes, err = c.ballots(ctx)
+	return err
+}
+
+// ballots are the pool's first N with their scores, if there is a PRM.
+func (c *contest) ballots(ctx context.Context) (Votes, error) {
+	opts := c.options
+	pool := c.pool[:min(opts.N, len(c.pool))]
+	opts.Strategy, opts.N = decode.Majority, len(pool)
+	if c.scorer != nil {
+		opts.Strategy = decode.WeightedVote
+	}
+	r, err := decode.Solve(ctx, &drawn{pool}, c.scorer, opts)
+	var v Votes
+	for _, b := range r.Candidates {
+		v.Ballots = append(v.Ballots, decode.Ballot{Answer: b.Answer, Answered: b.Answered, Score: b.Score, Tokens: b.Tokens})
+		v.Right = append(v.Right, c.right(b.Answer, b.Answered) == 1)
+	}
+	return v, err
 }
 
 // scored remembers scores: the votes of all sizes ask for the same solutions.
@@ -420,6 +448,42 @@ func vote(strategy string) func(context.Context, *contest, int) (Outcome, error)
 		o.Seconds += c.seconds * float64(len(pool)) / float64(len(c.pool))
 		return o, err
 	}
+}
+
+// auto runs over the pool's first n; a step-wise strategy that it escalates to asks anew.
+func auto(ctx context.Context, c *contest, n int) (Outcome, error) {
+	opts := c.options
+	pool := c.pool[:min(n, len(c.pool))]
+	opts.Strategy, opts.N = decode.Auto, len(pool)
+	r, err := decode.Solve(ctx, &pooled{drawn{pool}, c.sampler}, c.scorer, opts)
+	if err != nil {
+		return Outcome{}, err
+	}
+	o := c.outcome(r)
+	o.Drawn, o.Escalated = r.Auto.Drawn, r.Auto.Escalated
+	o.Seconds += c.seconds * float64(o.Drawn) / float64(len(c.pool))
+	if chosen, _ := decode.Replay(c.votes.Ballots, opts.Gate, false); chosen >= 0 && o.Escalated == "" && o.Drawn < len(pool) {
+		o.Changed = !same(c.votes.Ballots[chosen].Answer, r.Answer)
+	}
+	return o, nil
+}
+
+// same tells whether two answers are one; none is only the same as none.
+func same(a, b string) bool {
+	return a == b || a != "" && b != "" && arith.Equal(a, b) == arith.True
+}
+
+// pooled serves whole answers from a pool, and steps from the LLM.
+type pooled struct {
+	drawn
+	llm decode.Sampler
+}
+
+func (p *pooled) Sample(ctx context.Context, req decode.SampleRequest) ([]decode.Sample, error) {
+	if req.OneStep || len(req.Prefix) > 0 {
+		return p.llm.Sample(ctx, req)
+	}
+	return p.drawn.Sample(ctx, req)
 }
 
 // search returns the method that asks anew, step by step, within what the pool's first n took.

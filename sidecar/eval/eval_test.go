@@ -98,6 +98,7 @@ func TestAnswers(t *testing.T) {
 		{"majority-4", [2]float64{1, 0}, 200},
 		{"best-of-4", [2]float64{0, 1}, 200},
 		{"weighted-vote-4", [2]float64{0, 1}, 200},
+		{"auto-4", [2]float64{1, 0}, 175}, // of the first three, two agree; in the second one is to come yet that could change it
 		{"guided-4", [2]float64{1, 1}, 40},
 		{"beam-4", [2]float64{1, 1}, 40},
 		{"dvts-4", [2]float64{1, 1}, 40},

@@ -2,6 +2,8 @@ package eval
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 
 	"aprm/prm/metric"
@@ -18,7 +20,50 @@ func (r Report) Markdown() string {
 	}
 	fmt.Fprintf(&b, "\n%d problems, N = %d, seed %d. Tokens, calls and seconds are means over problems. The intervals are by bootstrap over problems, "+
 		"the differences paired. The searches step by step may generate what the pool of the votes took, problem by problem.\n", len(r.Problems), r.N, r.Seed)
+	b.WriteString(r.stopping())
 	return b.String()
+}
+
+// stopping says how auto stopped, and how often that changed the vote.
+func (r Report) stopping() string {
+	at := slices.IndexFunc(r.Rows, func(row Row) bool { return strings.HasPrefix(row.Method, "auto-") })
+	if at < 0 || len(r.Problems) == 0 {
+		return ""
+	}
+	row := r.Rows[at]
+	n := float64(len(r.Problems))
+	var early, changed, escalated, tokens float64
+	var differences []float64
+	majority := slices.IndexFunc(r.Rows, func(m Row) bool { return m.Method == fmt.Sprintf("majority-%d", r.N) })
+	for i, o := range row.Outcomes {
+		switch {
+		case o.Escalated != "":
+			escalated++
+		case o.Drawn < r.N:
+			early++
+		}
+		if o.Changed {
+			changed++
+		}
+		tokens += float64(r.Rows[majority].Outcomes[i].Tokens)
+		differences = append(differences, o.Correct-r.Rows[majority].Outcomes[i].Correct)
+	}
+	return fmt.Sprintf("\nauto: %.0f %% of the majority's tokens; %.1f %% of the problems ended before N candidates and %.1f %% step by step; on %.1f %% the same vote of all N "+
+		"would have come to another answer (the stopping rule's error rate). auto - majority: %+.1f points, one-sided 95 %% bound %+.1f.\n",
+		100*row.Tokens*n/max(tokens, 1), 100*early/n, 100*escalated/n, 100*changed/n, 100*row.VsMajority.Mean, 100*oneSided(differences))
+}
+
+// oneSided is the lower end of the one-sided 95 % interval of a mean, by the normal approximation.
+func oneSided(x []float64) float64 {
+	n := float64(len(x))
+	mean, square := 0.0, 0.0
+	for _, v := range x {
+		mean += v / n
+	}
+	for _, v := range x {
+		square += (v - mean) * (v - mean)
+	}
+	return mean - 1.645*math.Sqrt(square/max(n-1, 1)/n)
 }
 
 func share(i metric.Interval) string {

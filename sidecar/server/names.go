@@ -29,6 +29,7 @@ var short = []struct {
 	{"raw", strategyRaw, false},
 	{"greedy", decode.Greedy, false},
 	{"guided", decode.Guided, true},
+	{"auto", decode.Auto, true},
 	{"majority", decode.Majority, true},
 	{"vote", decode.WeightedVote, true},
 	{"best-of", decode.BestOfN, true},
@@ -40,9 +41,11 @@ var short = []struct {
 
 // DefaultNames are the suffixes listed where a checkpoint is loaded; without one those that need it are left out. All others are
 // taken too, but would make a menu of models too long.
-func DefaultNames() []string { return []string{"raw", "guided", "vote-8", "best-of-8", "majority-8"} }
+func DefaultNames() []string {
+	return []string{"raw", "auto", "guided", "vote-8", "best-of-8", "majority-8"}
+}
 
-// parseChoice reads the suffix of a virtual model name: raw, guided, guided-4, majority-8, vote-8, best-of-8, beam-8, dvts-8,
+// parseChoice reads the suffix of a virtual model name: raw, auto, auto-4, guided, guided-4, majority-8, vote-8, best-of-8, beam-8, dvts-8,
 // particle-8, rebase-8.
 func parseChoice(suffix string) (choice, bool) {
 	for _, s := range short {

@@ -11,6 +11,7 @@ type report struct {
 	Seed         int64             `json:"seed"`                  // the candidates' seeds derive from it
 	Answer       string            `json:"answer,omitempty"`      // the final answer found in the text
 	Stopped      decode.Stopped    `json:"stopped,omitempty"`     // what ended the search before its time
+	Auto         decode.AutoReport `json:"auto,omitzero"`         // what auto decided, and why it trusts the PRM or doesn't
 	Steps        []reportStep      `json:"steps,omitempty"`
 	Candidates   []reportCandidate `json:"candidates,omitempty"`
 	Tokens       reportTokens      `json:"tokens"` // really spent, over all candidates
@@ -53,6 +54,7 @@ func (s *Server) report(c *call, r decode.Result) *report {
 		Seed:         c.opts.Seed,
 		Answer:       r.Answer,
 		Stopped:      r.Stopped,
+		Auto:         r.Auto,
 		Tokens:       reportTokens{Prompt: r.PromptTokens, Completion: r.CompletionTokens},
 		ScoringCalls: r.ScoringCalls,
 		Seconds:      r.Elapsed.Seconds(),

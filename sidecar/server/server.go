@@ -146,7 +146,7 @@ func (c *Config) complete() error {
 	}
 	for _, name := range c.Names {
 		if _, ok := parseChoice(name); !ok {
-			errs = append(errs, fmt.Errorf("server: virtual name %q: want raw, or guided, majority, vote, best-of, beam, dvts, particle or rebase, each with or without -N", name))
+			errs = append(errs, fmt.Errorf("server: virtual name %q: want raw, or auto, guided, majority, vote, best-of, beam, dvts, particle or rebase, each with or without -N", name))
 		}
 	}
 	for _, n := range []int64{c.MaxBody, int64(c.MaxSearches), int64(c.MaxQueued), int64(c.SearchTimeout), int64(c.KeepAlive), int64(c.Grace)} {

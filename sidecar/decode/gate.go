@@ -1,0 +1,117 @@
+package decode
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+)
+
+// Gate says how far auto may trust a PRM: what it was measured to gain over a plain vote on problems that it did not learn from.
+// It is of one checkpoint and one LLM.
+type Gate struct {
+	Format     int    `json:"format"`     // GateFormat
+	Checkpoint string `json:"checkpoint"` // ID of the PRM
+	Model      string `json:"model"`      // identity of the LLM
+	Aggregate  string `json:"aggregate"`  // of the scores, as they were measured
+	N          int    `json:"n"`          // candidates of a vote
+	Problems   int    `json:"problems"`   // of the hold-out
+	Source     string `json:"source"`     // of the hold-out, for people
+	Digest     string `json:"digest"`     // of the hold-out's problems, "" where it isn't known
+
+	Measured []Measured `json:"measured"` // strategies against a plain majority vote at equal tokens
+
+	Trust    bool    `json:"trust"`              // the 95 % interval of the weighted vote's gain lies above 0
+	Exponent float64 `json:"exponent,omitempty"` // a vote weighs score^Exponent, in (0,16]
+	Lead     float64 `json:"lead,omitempty"`     // stop when the leader is ahead by so much weight; a vote weighs at most 1. Above 0
+	Hopeless int     `json:"hopeless,omitempty"` // stop when after so many draws nothing weighs anything; 0 for never
+	Escalate string  `json:"escalate,omitempty"` // the step-wise strategy for questions that stay open; "" for none
+	Auto     Stops   `json:"auto"`               // what stopping so came to on the hold-out
+}
+
+// GateFormat is the version of the file.
+const GateFormat = 1
+
+// Measured is a strategy's gain in accuracy over a plain majority vote at equal tokens, paired by problem, with its 95 % interval.
+type Measured struct {
+	Strategy string  `json:"strategy"`
+	Problems int     `json:"problems"`
+	Gain     float64 `json:"gain"` // in [-1,1]
+	Low      float64 `json:"low"`
+	High     float64 `json:"high"`
+	Replayed bool    `json:"replayed"` // from recorded samples, with no fresh tokens
+}
+
+// Stops is what an early stop costs, measured.
+type Stops struct {
+	Gain   float64 `json:"gain"` // of auto over a plain majority vote of N, with its 95 % interval
+	Low    float64 `json:"low"`
+	High   float64 `json:"high"`
+	Tokens float64 `json:"tokens"` // share of those that a vote of N takes
+	// Changed is the share of problems on which the same vote of all N comes to another answer: the stopping rule's error rate.
+	Changed float64 `json:"changed"`
+}
+
+// ParseGate reads a gate. Errors say what is wrong with the file; what is out of range is an error, too.
+func ParseGate(data []byte) (*Gate, error) {
+	var g Gate
+	if err := json.Unmarshal(data, &g); err != nil {
+		return nil, fmt.Errorf("it is no gate: %w", err)
+	}
+	if g.Format != GateFormat {
+		return nil, fmt.Errorf("its format is %d, this build reads %d", g.Format, GateFormat)
+	}
+	var errs []error
+	bad := func(is bool, format string, args ...any) {
+		if is {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	bad(g.Checkpoint == "", "checkpoint: it names none")
+	bad(g.Model == "", "model: it names none")
+	bad(g.N < 1, "n: %d candidates", g.N)
+	bad(g.Problems < 1, "problems: %d", g.Problems)
+	err := (Options{Aggregate: g.Aggregate}).Validate()
+	bad(err != nil || g.Aggregate == "", "aggregate: %q is none of min, product, last", g.Aggregate)
+	if g.Trust {
+		bad(!(g.Exponent > 0 && g.Exponent <= 16), "exponent: %g is not in (0,16]", g.Exponent)
+		bad(!(g.Lead > 0) || math.IsInf(g.Lead, 0), "lead: %g is not above 0", g.Lead)
+		bad(g.Hopeless < 0, "hopeless: %d draws", g.Hopeless)
+		bad(g.Escalate != "" && !Stepwise(g.Escalate), "escalate: %q is no step-wise strategy", g.Escalate)
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return &g, nil
+}
+
+// Of reports whether the gate is of a PRM and an LLM.
+func (g *Gate) Of(checkpoint, model string) bool {
+	return g != nil && g.Checkpoint == checkpoint && g.Model == model
+}
+
+// measured is what the gate has of a strategy.
+func (g *Gate) measured(strategy string) (Measured, bool) {
+	for _, m := range g.Measured {
+		if m.Strategy == strategy {
+			return m, true
+		}
+	}
+	return Measured{}, false
+}
+
+// String is the gate in a sentence.
+func (g *Gate) String() string {
+	if g == nil {
+		return "nothing was measured of this PRM with this LLM"
+	}
+	m, ok := g.measured(WeightedVote)
+	if !ok {
+		return fmt.Sprintf("the weighted vote wasn't measured (%d problems of %s)", g.Problems, g.Source)
+	}
+	verdict := "not shown to beat"
+	if g.Trust {
+		verdict = "beats"
+	}
+	return fmt.Sprintf("the PRM's vote %s a plain one: %+.1f points [%+.1f, %+.1f] on %d problems of %s", verdict, 100*m.Gain, 100*m.Low, 100*m.High, m.Problems, g.Source)
+}

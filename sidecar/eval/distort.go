@@ -1,0 +1,69 @@
+package eval
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"strings"
+
+	"aprm/prm/step"
+	"aprm/sidecar/decode"
+)
+
+// Distortions of a PRM, to see what harm a bad one does.
+const (
+	Noise    = "noise"    // scores are drawn at random, by problem and steps
+	Inverted = "inverted" // a score p becomes 1-p
+)
+
+// Distort returns a bench whose PRM is made bad: kind is Noise or Inverted. Equal seeds give equal noise.
+func Distort(bench Bench, kind string, seed int64) Bench { return distorted{bench, kind, seed} }
+
+type distorted struct {
+	Bench
+	kind string
+	seed int64
+}
+
+func (d distorted) Scorer(p step.Problem) (decode.Scorer, error) {
+	scorer, err := d.Bench.Scorer(p)
+	if err != nil || scorer == nil {
+		return nil, err
+	}
+	return badScorer{scorer, d, p.Question}, nil
+}
+
+type badScorer struct {
+	decode.Scorer
+	distorted
+	question string
+}
+
+func (b badScorer) Score(ctx context.Context, steps []string, tokens [][]step.Token) ([]decode.Score, error) {
+	if b.kind == Inverted {
+		scores, err := b.Scorer.Score(ctx, steps, tokens)
+		out := make([]decode.Score, len(scores))
+		for i, s := range scores {
+			out[i] = decode.Score{Step: 1 - s.Step, Value: 1 - s.Value}
+		}
+		return out, err
+	}
+	out := make([]decode.Score, len(steps))
+	for i := range steps {
+		out[i] = decode.Score{Step: b.draw("step", steps[:i+1]), Value: b.draw("value", steps[:i+1])}
+	}
+	return out, nil
+}
+
+// draw is even in [0,1).
+func (b badScorer) draw(what string, steps []string) float64 {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%d\x00%s\x00%s\x00%s", b.seed, what, b.question, strings.Join(steps, "\x00"))
+	x := h.Sum64()
+	x ^= x >> 33 // FNV's upper bits know little of the last bytes
+	x *= 0xff51afd7ed558ccd
+	x ^= x >> 33
+	x *= 0xc4ceb9fe1a85ec53
+	x ^= x >> 33
+	return float64(x>>11) / (1 << 53)
+}

@@ -1,0 +1,196 @@
+package eval
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"aprm/prm/step"
+	"aprm/sidecar/decode"
+)
+
+// world makes up n problems with eight candidates each: a share of them is right, wrong ones scatter over four answers. score draws a
+// candidate's score.
+func world(rng *rand.Rand, n int, score func(right bool) float64) []Votes {
+	out := make([]Votes, n)
+	for i := range out {
+		easy := rng.Float64()
+		for range 8 {
+			right := rng.Float64() < easy
+			answer := "1"
+			if !right {
+				answer = fmt.Sprint(2 + rng.IntN(4))
+			}
+			out[i].Ballots = append(out[i].Ballots, decode.Ballot{Answer: answer, Answered: true, Score: score(right), Tokens: 10})
+			out[i].Right = append(out[i].Right, right)
+		}
+	}
+	return out
+}
+
+func gain(votes []Votes, g *decode.Gate) (gain, drawn float64) {
+	right := func(v Votes, at int) float64 {
+		if at >= 0 && v.Right[at] {
+			return 1
+		}
+		return 0
+	}
+	for _, v := range votes {
+		by, n := decode.Replay(v.Ballots, g, true)
+		plain, _ := decode.Replay(v.Ballots, nil, false)
+		gain += (right(v, by) - right(v, plain)) / float64(len(votes))
+		drawn += float64(n) / float64(len(votes))
+	}
+	return gain, drawn
+}
+
+func TestGateTrustsAGoodPRMAndNoOther(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	noise := func(bool) float64 { return rng.Float64() }
+	scores := map[string]func(bool) float64{
+		"good": func(right bool) float64 {
+			if right {
+				return 0.4 + 0.6*rng.Float64()
+			}
+			return 0.6 * rng.Float64()
+		},
+		"inverted": func(right bool) float64 {
+			if right {
+				return 0.6 * rng.Float64()
+			}
+			return 0.4 + 0.6*rng.Float64()
+		},
+		"noise":    noise,
+		"constant": func(bool) float64 { return 0.5 },
+		"zero":     func(bool) float64 { return 0 },
+	}
+	for name, score := range scores {
+		g := NewGate(decode.Gate{N: 8}, world(rng, 400, score), nil, 1, 1000)
+		if g.Trust != (name == "good") {
+			t.Errorf("%s: trusted %v; %s", name, g.Trust, g.String())
+		}
+		change, drawn := gain(world(rng, 1000, score), &g)
+		switch {
+		case name == "good" && (change < 0.01 || drawn > 4):
+			t.Errorf("a good PRM gains %+.3f with %.1f draws", change, drawn)
+		case name != "good" && change < -0.01:
+			t.Errorf("%s: auto loses %+.3f", name, change)
+		}
+	}
+
+	trusted := 0
+	const holdouts = 40
+	for i := range holdouts {
+		if NewGate(decode.Gate{N: 8}, world(rng, 60, noise), nil, uint64(i), 200).Trust {
+			trusted++
+		}
+	}
+	if trusted > 4 { // one in forty is to be expected at most; noise in the weights mostly costs
+		t.Errorf("noise was trusted in %d of %d hold-outs", trusted, holdouts)
+	}
+
+	few := NewGate(decode.Gate{N: 8}, world(rng, 10, scores["good"]), nil, 1, 300)
+	if few.Trust {
+		t.Error("ten problems are no hold-out")
+	}
+	if none := NewGate(decode.Gate{N: 8}, nil, nil, 1, 300); none.Trust || none.Problems != 0 {
+		t.Errorf("of nothing: %+v", none)
+	}
+}
+
+func TestGateOfAReport(t *testing.T) {
+	report, err := Answers(t.Context(), script, problems, Config{Options: decode.Options{N: 4, Seed: 3}, Draws: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := report.Gate(decode.Gate{Checkpoint: "c", Model: "m", Aggregate: decode.Min, Source: "x", Digest: Digest(problems)}, 100)
+	replayed := map[string]bool{}
+	for _, m := range g.Measured {
+		replayed[m.Strategy] = m.Replayed
+	}
+	want := map[string]bool{decode.BestOfN: true, decode.WeightedVote: true, decode.Guided: false, decode.Beam: false, decode.DVTS: false, decode.Particle: false, decode.Rebase: false}
+	if len(replayed) != len(want) || g.N != 4 || g.Problems != 2 || g.Trust {
+		t.Errorf("%+v", g)
+	}
+	for strategy, w := range want {
+		if got, ok := replayed[strategy]; !ok || got != w {
+			t.Errorf("%s: measured %v, replayed %v", strategy, ok, got)
+		}
+	}
+	without := script
+	without.scores = nil
+	if report, err = Answers(t.Context(), without, problems, Config{Options: decode.Options{N: 4}, Draws: 10}); err != nil || report.Gate(decode.Gate{}, 10) != nil {
+		t.Errorf("a gate without a PRM: %v", err)
+	}
+	if Digest(problems) == Digest(problems[:1]) {
+		t.Error("other problems, the same digest")
+	}
+}
+
+// A step-wise strategy is escalated to only where it was measured to beat the plain vote, and the PRM's vote.
+func TestGateEscalates(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	votes := world(rng, 200, func(right bool) float64 {
+		if right {
+			return 0.3 + 0.7*rng.Float64()
+		}
+		return 0.7 * rng.Float64()
+	})
+	row := func(method string, correct func(i int) float64) Row {
+		r := Row{Method: method, N: 8, Outcomes: make([]Outcome, len(votes))}
+		for i := range r.Outcomes {
+			r.Outcomes[i].Correct = correct(i)
+		}
+		return r
+	}
+	plain := func(i int) float64 {
+		at, _ := decode.Replay(votes[i].Ballots, nil, false)
+		if votes[i].Right[at] {
+			return 1
+		}
+		return 0
+	}
+	for name, test := range map[string]struct {
+		correct func(i int) float64
+		want    string
+	}{"always right": {func(int) float64 { return 1 }, decode.Particle}, "always wrong": {func(int) float64 { return 0 }, ""}, "like the plain vote": {plain, ""}} {
+		rows := []Row{row("majority-8", plain), row("particle-8", test.correct)}
+		summarise(rows, len(votes), 1, 200)
+		if g := NewGate(decode.Gate{N: 8}, votes, rows, 1, 200); !g.Trust || g.Escalate != test.want {
+			t.Errorf("%s: trusted %v, escalates to %q, want %q", name, g.Trust, g.Escalate, test.want)
+		}
+	}
+}
+
+func TestDistort(t *testing.T) {
+	p := step.Problem{Question: "How many?"}
+	score := func(kind string, seed int64, steps ...string) []decode.Score {
+		s, err := Distort(script, kind, seed).Scorer(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := s.Score(t.Context(), steps, nil)
+		if err != nil || len(out) != len(steps) {
+			t.Fatalf("%d scores of %d steps, %v", len(out), len(steps), err)
+		}
+		return out
+	}
+	if s := score(Inverted, 1, "3 + 4 = 7")[0].Step; s != 0.7 {
+		t.Errorf("0.3 inverted is %g", s)
+	}
+	if a, b, c := score(Noise, 1, "x")[0], score(Noise, 1, "x")[0], score(Noise, 2, "x")[0]; a != b || a == c {
+		t.Errorf("noise: %v, again %v, of another seed %v", a, b, c)
+	}
+	mean, n := 0.0, 2000
+	for i := range n {
+		mean += score(Noise, 1, fmt.Sprint(i))[0].Step / float64(n)
+	}
+	if mean < 0.47 || mean > 0.53 {
+		t.Errorf("noise has the mean %.3f", mean)
+	}
+	without := script
+	without.scores = nil
+	if s, err := Distort(without, Noise, 1).Scorer(p); s != nil || err != nil {
+		t.Errorf("there is no PRM to spoil: %v, %v", s, err)
+	}
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"aprm/generator"
+	"aprm/prm"
+	"aprm/sidecar/decode"
+)
+
+// logged returns what do writes to the log.
+func logged(t *testing.T, do func()) string {
+	t.Helper()
+	var b bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&b, nil)))
+	defer slog.SetDefault(before)
+	do()
+	return b.String()
+}
+
+func TestGateFile(t *testing.T) {
+	checkpoint := filepath.Join(t.TempDir(), "my.prm")
+	if g, err := readGate(checkpoint); g != nil || err != nil {
+		t.Fatalf("no file: %v, %v", g, err)
+	}
+	g, err := decode.ParseGate(shippedGate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := logged(t, func() { err = writeGate(checkpoint, g) })
+	if err != nil || !strings.Contains(log, gatePath(checkpoint)) {
+		t.Fatalf("%v; %s", err, log)
+	}
+	again, err := readGate(checkpoint)
+	if err != nil || again.String() != g.String() || again.Auto != g.Auto || !again.Of(g.Checkpoint, g.Model) {
+		t.Errorf("%+v, %v; want %+v", again, err, g)
+	}
+	for _, spoilt := range []string{"", "{", `{"format":99}`, `{"format":1,"trust":true}`} {
+		if err := os.WriteFile(gatePath(checkpoint), []byte(spoilt), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		_, err := readGate(checkpoint)
+		if !errors.As(err, &badInput{}) || !strings.Contains(err.Error(), gatePath(checkpoint)) || !strings.Contains(err.Error(), "sidecar eval --checkpoint "+checkpoint) {
+			t.Errorf("%q: %v, want the file and what to do", spoilt, err)
+		}
+	}
+	var out, errs bytes.Buffer
+	code := run(t.Context(), []string{"serve", "--upstream", "builtin", "--checkpoint", shippedCopy(t, `{"format":1`), "--listen", "127.0.0.1:0"}, strings.NewReader(""), &out, &errs)
+	if code != 2 || !strings.Contains(errs.String(), ".gate.json") {
+		t.Errorf("serve with a spoilt gate: %d, %s", code, errs.String())
+	}
+}
+
+// shippedCopy is a file of the PRM that comes with the program, with a gate beside it.
+func shippedCopy(t *testing.T, gate string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "copy.prm")
+	if err := os.WriteFile(path, shipped, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(gatePath(path), []byte(gate), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// The gate that comes with the program is of the PRM and the model that come with it.
+func TestWhoseGateItIs(t *testing.T) {
+	llm, err := embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := engineOf(llm, generator.Instruction)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := decode.ParseGate(shippedGate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	use := func(g *decode.Gate) (*decode.Gate, string) {
+		log := logged(t, func() { err = useGate(t.Context(), e, g, "here") })
+		if err != nil {
+			t.Fatal(err)
+		}
+		own, err := e.Gate(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return own, log
+	}
+	if own, log := use(g); own != nil || log != "" {
+		t.Errorf("without a PRM: %v, %q", own, log)
+	}
+	if err := useShipped(e); err != nil {
+		t.Fatal(err)
+	}
+	if own, log := use(g); own != g || !strings.Contains(log, "auto weighs votes by the PRM") {
+		t.Errorf("its own: %v, %q", own, log)
+	}
+	if own, log := use(nil); own != nil || !strings.Contains(log, "there is no gate") {
+		t.Errorf("none: %v, %q", own, log)
+	}
+	useless := *g
+	useless.Trust = false
+	if own, log := use(&useless); own != &useless || !strings.Contains(log, "auto takes plain votes: the PRM's vote not shown to beat a plain one") {
+		t.Errorf("useless: %v, %q", own, log)
+	}
+	for name, change := range map[string]func(*decode.Gate){"checkpoint": func(g *decode.Gate) { g.Checkpoint = "other" }, "model": func(g *decode.Gate) { g.Model = "other" }} {
+		foreign := *g
+		change(&foreign)
+		if own, log := use(&foreign); own != nil || !strings.Contains(log, "another PRM or another model") {
+			t.Errorf("of another %s: %v, %q", name, own, log)
+		}
+	}
+}
+
+// A run of training leaves a gate beside its checkpoint, from what it kept out, and eval goes by it and writes its own.
+func TestTrainAndEvalWriteTheGate(t *testing.T) {
+	folder := t.TempDir()
+	problems := func(name, split, n string) string {
+		var out, errs bytes.Buffer
+		if code := run(t.Context(), []string{"tasks", "--split", split, "--n", n, "--seed", "3"}, strings.NewReader(""), &out, &errs); code != 0 {
+			t.Fatal(errs.String())
+		}
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, out.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	command := func(want int, args ...string) string {
+		t.Helper()
+		var out, errs bytes.Buffer
+		if code := run(t.Context(), args, strings.NewReader(""), &out, &errs); code != want {
+			t.Fatalf("%v: status %d, want %d: %s", args, code, want, errs.String())
+		}
+		return out.String() + errs.String()
+	}
+	checkpoint := filepath.Join(folder, "my.prm")
+	command(0, "train", "--upstream", "builtin", "--problems", problems("train.jsonl", "train", "10"), "--run", filepath.Join(folder, "run"), "--out", checkpoint,
+		"--rounds", "1", "--per-round", "10", "--samples", "2", "--attacks", "8", "--epochs", "1", "--max-tokens", "120")
+	g, err := readGate(checkpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := prm.Load(checkpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g == nil || g.Checkpoint != m.ID() || g.Trust || g.N != 2 || g.Problems < 1 || g.Source != "training's own hold-out" || len(g.Measured) != 2 {
+		t.Fatalf("%+v", g)
+	}
+	dev, test := problems("dev.jsonl", "dev", "4"), problems("test.jsonl", "test", "3")
+	eval := []string{"eval", "--upstream", "builtin", "--checkpoint", checkpoint, "--problems", test, "--n", "3", "--max-tokens", "120", "--record", filepath.Join(folder, "answers.jsonl"), "--strategies", "auto,weighted_vote"}
+	command(2, append(eval, "--distort", "noise")...)
+	for _, distort := range []string{"noise", "inverted"} {
+		if out := command(0, append(eval, "--holdout", dev, "--distort", distort)...); !strings.Contains(out, "auto-3") || !strings.Contains(out, "one-sided 95 % bound") || !strings.Contains(out, distort) {
+			t.Errorf("%s: %s", distort, out)
+		}
+	}
+	if same, err := readGate(checkpoint); err != nil || same.Source != g.Source {
+		t.Errorf("a spoilt PRM wrote a gate: %+v, %v", same, err)
+	}
+	command(0, append(eval, "--no-gate")...)
+	if same, err := readGate(checkpoint); err != nil || same.Source != g.Source {
+		t.Errorf("--no-gate wrote one: %+v, %v", same, err)
+	}
+	command(0, append(eval, "--holdout", dev)...)
+	if g, err = readGate(checkpoint); err != nil || g.Source != "dev.jsonl" || g.Problems != 4 || g.N != 3 {
+		t.Errorf("of the hold-out: %+v, %v", g, err)
+	}
+	command(0, eval...)
+	if g, err = readGate(checkpoint); err != nil || g.Source != "test.jsonl" || g.Problems != 3 {
+		t.Errorf("of the problems: %+v, %v", g, err)
+	}
+}
