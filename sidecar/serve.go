@@ -42,7 +42,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 		instruction = ""
 	}
 	e, err := c.PRM.engine(c.Upstream.open, instruction)
-	if err == nil && c.Upstream.URL == builtinURL && c.PRM.Checkpoint == "" {
+	if err == nil && c.Upstream.URL == builtinURL && !c.PRM.named() {
 		err = useShipped(e)
 	}
 	if err != nil {
@@ -68,11 +68,12 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 		}
 	}
 	if !trained && decode.NeedsPRM(options.Strategy) {
-		return badInput{fmt.Errorf("--strategy %s needs a PRM: train one with `sidecar train --problems FILE --out my.prm` and serve it with --checkpoint my.prm", options.Strategy)}
+		return badInput{fmt.Errorf("--strategy %s needs a PRM: train one with `sidecar train --problems FILE --out my.prm` and serve it with --checkpoint my.prm, or name another server's with --prm-url", options.Strategy)}
 	}
 	srv, err := server.New(server.Config{
 		Upstream: target, Dialect: c.Upstream.Dialect, UpstreamKey: c.Upstream.Key, APIKey: c.APIKey,
 		Model: c.Upstream.Model, Tools: caps.Tools, Defaults: options, MaxSearches: c.MaxSearches, SearchTimeout: c.SearchTimeout,
+		StepToken: c.PRM.Remote.StepToken, GoodFirst: c.PRM.Remote.Column == 0,
 	}, e)
 	if err != nil {
 		return err
