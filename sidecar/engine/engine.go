@@ -123,7 +123,8 @@ func (e *Engine) llm(name string) (adapters.LLM, error) {
 	return llm, nil
 }
 
-// Solve answers the last message of a conversation with the model of that name, by the strategy that opts names.
+// Solve answers the last message of a conversation with the model of that name, by the strategy that opts names, or by a plain
+// vote when the PRM fails.
 func (e *Engine) Solve(ctx context.Context, model string, messages []adapters.Message, opts decode.Options) (decode.Result, error) {
 	sampler, err := e.sampler(model, messages)
 	if err != nil {
@@ -133,6 +134,7 @@ func (e *Engine) Solve(ctx context.Context, model string, messages []adapters.Me
 	if err != nil {
 		return decode.Result{}, err
 	}
+	opts.Fallback = true
 	return decode.Solve(ctx, sampler, scorer, opts)
 }
 
