@@ -125,7 +125,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 	if !c.Serve {
 		return nil
 	}
-	serve := serveCommand{Upstream: upstreamFlags{URL: builtinURL, Concurrency: 16, Timeout: time.Minute}, PRM: modelFlags{Checkpoint: checkpoint}, Listen: c.Listen,
+	serve := serveCommand{Upstream: upstreamFlags{URL: builtinURL, Concurrency: 16, Timeout: time.Minute}, PRM: modelFlags{Checkpoint: checkpoint, Remote: remoteFlags{Column: 1}}, Listen: c.Listen,
 		Decode:   decodeFlags{N: c.N, Temperature: 0.8, TopP: 1, MaxTokens: 160, MaxSteps: 12, Aggregate: "min"},
 		Strategy: "auto", Instruction: generator.Instruction, MaxSearches: 4, SearchTimeout: time.Minute}
 	return serve.Run(ctx, std)

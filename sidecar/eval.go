@@ -21,13 +21,21 @@ import (
 
 // modelFlags say which PRM is measured or served.
 type modelFlags struct {
-	Checkpoint string `help:"The PRM, as sidecar train wrote it." type:"existingfile"`
-	NoHidden   bool   `help:"Don't ask the endpoint for hidden states."`
+	Checkpoint string      `help:"The PRM, as sidecar train wrote it." type:"existingfile"`
+	NoHidden   bool        `help:"Don't ask the endpoint for hidden states."`
+	Remote     remoteFlags `embed:""`
 }
 
-// engine builds the engine over the LLM that open gives, with the checkpoint in place.
+// named reports whether a flag names a PRM.
+func (m modelFlags) named() bool { return m.Checkpoint != "" || m.Remote.URL != "" }
+
+// engine builds the engine over the LLM that open gives, with the PRM in place.
 func (m modelFlags) engine(open func(string) (adapters.LLM, error), instruction string) (*engine.Engine, error) {
-	e, err := engine.New(engine.Config{Open: open, Instruction: instruction, NoHidden: m.NoHidden})
+	remote, err := m.Remote.open(m.Checkpoint)
+	if err != nil {
+		return nil, err
+	}
+	e, err := engine.New(engine.Config{Open: open, Instruction: instruction, NoHidden: m.NoHidden, Remote: remote})
 	if err != nil || m.Checkpoint == "" {
 		return e, err
 	}
@@ -98,8 +106,8 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 		switch {
 		case !slices.Contains(eval.Strategies(), name):
 			return badInput{fmt.Errorf("--strategies: %q is none of %s", name, strings.Join(eval.Strategies(), ", "))}
-		case c.PRM.Checkpoint == "" && decode.NeedsPRM(name):
-			return badInput{fmt.Errorf("--strategies: %s needs a PRM; name one with --checkpoint", name)}
+		case !c.PRM.named() && decode.NeedsPRM(name):
+			return badInput{fmt.Errorf("--strategies: %s needs a PRM; name one with --checkpoint or --prm-url", name)}
 		}
 	}
 	switch {

@@ -22,6 +22,7 @@ var arrows = map[string]string{
 	"adapters/ollama":           "adapters adapters/internal/draw adapters/internal/llamaserver prm/step",
 	"adapters/recorded":         "adapters prm/step",
 	"adapters/builtin":          "adapters adapters/internal/draw prm/step",
+	"adapters/pooling":          "adapters adapters/internal/draw prm/step",
 	"adapters/adaptertest":      "adapters prm/step",
 
 	"adapters/internal/draw":        "adapters prm/step",

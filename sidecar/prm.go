@@ -24,7 +24,8 @@ type prmCommand struct {
 type judgeFlags struct {
 	Upstream   upstreamFlags `embed:""`
 	Answers    recordFlags   `embed:""`
-	Checkpoint string        `help:"The PRM, as sidecar train wrote it." required:"" type:"existingfile" placeholder:"FILE"`
+	Checkpoint string        `help:"The PRM, as sidecar train wrote it; this or --prm-url." type:"existingfile" placeholder:"FILE"`
+	Remote     remoteFlags   `embed:""`
 }
 
 const maskedUnless = `
@@ -34,13 +35,27 @@ With --upstream, the endpoint of the LLM that the PRM was trained on, the PRM re
 // judge is a PRM ready to score, with hidden states or without.
 type judge struct {
 	*engine.Engine
-	model  *prm.Model
+	model  *prm.Model // nil for one of another server
 	hidden bool
 }
 
 // open loads the PRM and, when an endpoint was named and the PRM can use it, opens that. Call close when done.
 func (f *judgeFlags) open(ctx context.Context) (j judge, close func() error, err error) {
 	none := func() error { return nil }
+	remote, err := f.Remote.open(f.Checkpoint)
+	if err != nil {
+		return j, none, err
+	}
+	if remote != nil {
+		if f.Upstream.URL != "" || f.Answers.Replay != "" {
+			slog.Warn("the PRM at --prm-url reads no hidden states: the endpoint isn't asked")
+		}
+		j.Engine, err = engine.New(engine.Config{Remote: remote})
+		return j, none, err
+	}
+	if f.Checkpoint == "" {
+		return j, none, badInput{errors.New("no PRM is named: give --checkpoint or --prm-url")}
+	}
 	if j.model, err = given(prm.Load(f.Checkpoint)); err != nil {
 		return j, none, err
 	}
@@ -57,6 +72,17 @@ func (f *judgeFlags) open(ctx context.Context) (j judge, close func() error, err
 	}
 	j.Engine, err = judging(j.model, llm)
 	return j, none, err
+}
+
+// threshold is the probability below which a step is called wrong: the checkpoint's own, one half where there is none.
+func (j judge) threshold() float64 {
+	switch {
+	case j.model == nil:
+		return 0.5
+	case j.hidden:
+		return j.model.Header().Sighted.Threshold
+	}
+	return j.model.Header().Masked.Threshold
 }
 
 // judging returns an engine that scores with model and, unless llm is nil, its hidden states.
@@ -77,7 +103,8 @@ func (c *prmScoreCommand) Help() string {
 	return `Reads ProcessBench's format, a solution a line, {"id":"…","problem":"…","steps":["…","…"]}, and writes a line for each:
 {"id":"…","scores":[0.93,0.41]}, the probability that each step is correct.
 
-  sidecar prm score --checkpoint my.prm < solutions.jsonl` + maskedUnless
+  sidecar prm score --checkpoint my.prm < solutions.jsonl
+  sidecar prm score --prm-url http://host:8000 --prm-model Qwen/Qwen2.5-Math-PRM-7B < solutions.jsonl` + maskedUnless
 }
 
 func (c *prmScoreCommand) Run(ctx context.Context, std streams) error {
@@ -118,7 +145,7 @@ type prmEvalCommand struct {
 func (c *prmEvalCommand) Help() string {
 	return `Reads ProcessBench's format, a solution a line, {"problem":"…","steps":["…"],"label":1} (label: the first wrong step, from 0; -1 for none), and
 writes one line: {"n","error_acc","correct_acc","f1","threshold","auc","auc_within_trace","ece"}. A figure without data is null.
-A step is called wrong when its probability is below the checkpoint's threshold. Steps after the first wrong one have no label.
+A step is called wrong when its probability is below the checkpoint's threshold (one half with --prm-url). Steps after the first wrong one have no label.
 
   sidecar prm eval --checkpoint my.prm < processbench.jsonl` + maskedUnless
 }
@@ -142,11 +169,7 @@ func (c *prmEvalCommand) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	if !c.Table {
-		reading := j.model.Header().Masked
-		if j.hidden {
-			reading = j.model.Header().Sighted
-		}
-		return writeLine(std.out, eval.MeasureSteps(solutions, scores, reading.Threshold))
+		return writeLine(std.out, eval.MeasureSteps(solutions, scores, j.threshold()))
 	}
 	const draws = 2000
 	var rows []eval.StepRow
@@ -163,12 +186,17 @@ func (c *prmEvalCommand) Run(ctx context.Context, std streams) error {
 			return err
 		}
 	}
-	add("PRM without hidden states", scores)
+	if j.model == nil {
+		add("PRM at --prm-url", scores)
+	} else {
+		add("PRM without hidden states", scores)
+	}
 	if scores, err = score("position", eval.Position); err != nil {
 		return err
 	}
 	add("position alone (the later, the worse)", scores)
-	_, err = fmt.Fprintf(std.out, "checkpoint %s\n\n%s", j.model.ID(), eval.StepsMarkdown(rows))
+	id, _ := j.Checkpoint()
+	_, err = fmt.Fprintf(std.out, "checkpoint %s\n\n%s", id, eval.StepsMarkdown(rows))
 	return err
 }
 

@@ -50,7 +50,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 	switch {
 	case c.PRM.Checkpoint != "":
 		gate, err = readGate(c.PRM.Checkpoint)
-	case c.Upstream.URL == builtinURL:
+	case c.Upstream.URL == builtinURL && !c.PRM.named():
 		if err = useShipped(e); err == nil {
 			where = "in the program"
 			gate, err = decode.ParseGate(shippedGate)
@@ -80,11 +80,12 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 		options.Strategy = "raw"
 	}
 	if !trained && decode.NeedsPRM(options.Strategy) {
-		return badInput{fmt.Errorf("--strategy %s needs a PRM: train one with `sidecar train --problems FILE --out my.prm` and serve it with --checkpoint my.prm", options.Strategy)}
+		return badInput{fmt.Errorf("--strategy %s needs a PRM: train one with `sidecar train --problems FILE --out my.prm` and serve it with --checkpoint my.prm, or name another server's with --prm-url", options.Strategy)}
 	}
 	srv, err := server.New(server.Config{
 		Upstream: target, Dialect: c.Upstream.Dialect, UpstreamKey: c.Upstream.Key, APIKey: c.APIKey,
 		Model: c.Upstream.Model, Tools: caps.Tools, Defaults: options, MaxSearches: c.MaxSearches, SearchTimeout: c.SearchTimeout,
+		StepToken: c.PRM.Remote.StepToken, GoodFirst: c.PRM.Remote.Column == 0,
 	}, e)
 	if err != nil {
 		return err

@@ -86,6 +86,7 @@ type Stopped string
 const (
 	StoppedBudget   Stopped = "budget"    // Options.TokenBudget
 	StoppedDeadline Stopped = "deadline"  // the context's
+	StoppedPRM      Stopped = "prm"       // the PRM failed: the answer is that of a plain vote
 	StoppedSteps    Stopped = "max_steps" // Options.MaxSteps
 )
 

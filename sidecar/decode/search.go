@@ -27,6 +27,8 @@ type Search struct {
 	known                                        map[twin]Score        // of next steps
 	rate                                         func([]Score) float64 // makes a path's scores one
 	settled                                      string                // what Options.Watch knows of the answer
+	drawn                                        []solution            // whole solutions, for fallBack
+	unscored                                     error                 // of the PRM's last failure, nil when it has none
 }
 
 func newSearch(sampler Sampler, scorer Scorer, opts Options) *Search {
@@ -230,6 +232,11 @@ func (s *Search) score(ctx context.Context, jobs []job) []verdict {
 		}
 		out[i] = verdict{scores, err}
 	})
+	for _, v := range out {
+		if v.err != nil {
+			s.unscored = v.err
+		}
+	}
 	return out
 }
 

@@ -105,6 +105,9 @@ func Solve(ctx context.Context, sampler Sampler, scorer Scorer, opts Options) (R
 	}
 	s := newSearch(sampler, scorer, opts)
 	result, err := d.strategy.Search(ctx, s)
+	if err != nil && s.unscored != nil && opts.Fallback && s.settled == "" && ctx.Err() == nil {
+		result, err = s.fallBack(ctx, err)
+	}
 	if err != nil {
 		return s.bill(Result{}), err
 	}

@@ -48,7 +48,23 @@ func (s *Search) whole(ctx context.Context, n int, temperature float64) ([]solut
 			out = append(out, solution{draw: sample, steps: steps, answer: found, answered: ok})
 		}
 	}
+	s.drawn = append(s.drawn, out...)
 	return out, nil
+}
+
+// fallBack answers by a plain vote after the PRM has failed: of the solutions drawn already or, when there are none, of as many
+// as were asked for. err is the search's own, which stands when there is nothing to vote on.
+func (s *Search) fallBack(ctx context.Context, err error) (Result, error) {
+	if len(s.drawn) == 0 {
+		if _, failed := s.whole(ctx, len(s.candidates)+s.Options.N, s.Options.Temperature); failed != nil && ctx.Err() != nil {
+			return Result{}, failed
+		}
+	}
+	if len(s.drawn) == 0 {
+		return Result{}, err
+	}
+	s.stopped = StoppedPRM
+	return vote{}.count(s, s.drawn), nil
 }
 
 // scoreAll scores every solution. One that can't be scored keeps no score; the error is returned when none could be.
@@ -164,6 +180,11 @@ func (v vote) Search(ctx context.Context, s *Search) (Result, error) {
 			return Result{}, err
 		}
 	}
+	return v.count(s, solutions), nil
+}
+
+// count elects one of the solutions.
+func (v vote) count(s *Search, solutions []solution) Result {
 	ballots := make([]ballot, len(solutions))
 	for i, c := range solutions {
 		ballots[i] = ballot{answer: c.answer, answered: c.answered, weight: 1, score: c.score}
@@ -176,7 +197,7 @@ func (v vote) Search(ctx context.Context, s *Search) (Result, error) {
 	if chosen < 0 {
 		chosen, why = 0, "the first, as none has an answer"
 	}
-	return s.result(solutions, chosen, why, func(c solution) string { return outvoted(c.answer, c.answered, solutions[chosen].answer) }), nil
+	return s.result(solutions, chosen, why, func(c solution) string { return outvoted(c.answer, c.answered, solutions[chosen].answer) })
 }
 
 // outvoted says why a voter isn't the answer, though its answer may be.

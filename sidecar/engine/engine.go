@@ -30,9 +30,20 @@ type Config struct {
 	CachedStates int
 	// NoHidden leaves the hidden states out even where the endpoint gives them.
 	NoHidden bool
+	// Remote scores in place of a checkpoint; nil for none. It reads no hidden states and no log-probabilities.
+	Remote Remote
 	// NeedHidden makes an error of a trace that can't be read, which is else scored without hidden states: what is measured must
 	// not change its nature on the way.
 	NeedHidden bool
+}
+
+// Remote is a PRM that runs elsewhere. It is safe for concurrent use.
+type Remote interface {
+	// Score returns the probability that each step of a trace is correct, in order.
+	Score(ctx context.Context, t step.Trace) ([]float64, error)
+
+	// ID names it.
+	ID() string
 }
 
 // Engine is safe for concurrent use; the PRM can be swapped while requests run.
@@ -41,6 +52,7 @@ type Engine struct {
 	instruction string
 	noHidden    bool
 	needHidden  bool
+	remote      Remote
 	llms        *lru.Cache[string, adapters.LLM]
 	states      *lru.Cache[stateKey, adapters.State]
 	prm         atomic.Pointer[prm.Model]
@@ -63,7 +75,8 @@ func New(cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engine: known models: %w", err)
 	}
-	return &Engine{open: cfg.Open, instruction: cfg.Instruction, noHidden: cfg.NoHidden, needHidden: cfg.NeedHidden, llms: llms, states: states}, nil
+	return &Engine{open: cfg.Open, instruction: cfg.Instruction, noHidden: cfg.NoHidden, needHidden: cfg.NeedHidden, remote: cfg.Remote,
+		llms: llms, states: states}, nil
 }
 
 // Bare returns an engine without a PRM that shares the LLMs and the hidden states known so far.
@@ -71,8 +84,12 @@ func (e *Engine) Bare() *Engine {
 	return &Engine{open: e.open, instruction: e.instruction, noHidden: e.noHidden, needHidden: e.needHidden, llms: e.llms, states: e.states}
 }
 
-// Use makes m the PRM of every request that starts from now on. A PRM trained on another splitter is refused.
+// Use makes m the PRM of every request that starts from now on. A PRM trained on another splitter is refused, and any where
+// a remote one is in place.
 func (e *Engine) Use(m *prm.Model) error {
+	if e.remote != nil {
+		return fmt.Errorf("%s scores already: there can be no checkpoint beside it", e.remote.ID())
+	}
 	if v := m.Header().Splitter; v != step.Version {
 		return fmt.Errorf("the checkpoint was trained with step splitter %d and this build has %d: train it again", v, step.Version)
 	}
@@ -111,8 +128,11 @@ func (e *Engine) gateOf(ctx context.Context, m *prm.Model, llm adapters.LLM) (*d
 	return g, nil
 }
 
-// Checkpoint names the PRM in use; ok is false when there is none.
+// Checkpoint names the PRM in use, a remote one by its model; ok is false when there is none.
 func (e *Engine) Checkpoint() (id string, ok bool) {
+	if e.remote != nil {
+		return e.remote.ID(), true
+	}
 	if m := e.prm.Load(); m != nil {
 		return m.ID(), true
 	}
@@ -135,7 +155,8 @@ func (e *Engine) llm(name string) (adapters.LLM, error) {
 	return llm, nil
 }
 
-// Solve answers the last message of a conversation with the model of that name, by the strategy that opts names.
+// Solve answers the last message of a conversation with the model of that name, by the strategy that opts names, or by a plain
+// vote when the PRM fails.
 func (e *Engine) Solve(ctx context.Context, model string, messages []adapters.Message, opts decode.Options) (decode.Result, error) {
 	sampler, err := e.sampler(model, messages)
 	if err != nil {
@@ -150,6 +171,7 @@ func (e *Engine) Solve(ctx context.Context, model string, messages []adapters.Me
 			return decode.Result{}, err
 		}
 	}
+	opts.Fallback = true
 	return decode.Solve(ctx, sampler, scorer, opts)
 }
 
@@ -171,6 +193,9 @@ func (e *Engine) sampler(model string, messages []adapters.Message) (decode.Samp
 
 // scorer binds the PRM in use: one search keeps it from the first step to the last, even if another is loaded meanwhile.
 func (e *Engine) scorer(model string, p step.Problem) (decode.Scorer, error) {
+	if e.remote != nil {
+		return remoteScorer{e.remote, p}, nil
+	}
 	m := e.prm.Load()
 	if m == nil {
 		return nil, nil
@@ -185,45 +210,61 @@ func (e *Engine) scorer(model string, p step.Problem) (decode.Scorer, error) {
 // Score returns the PRM's scores of every step of a trace, read by the configured model. tokens are the steps' own
 // log-probabilities where they were sampled while solving; nil otherwise.
 func (e *Engine) Score(ctx context.Context, t step.Trace, tokens [][]step.Token) ([]prm.Score, error) {
+	scores, _, err := e.score(ctx, t, tokens)
+	return scores, err
+}
+
+// ScoreSteps is Score in decode's terms.
+func (e *Engine) ScoreSteps(ctx context.Context, t step.Trace) ([]decode.Score, error) {
+	scores, _, err := e.Judge(ctx, t)
+	return scores, err
+}
+
+// Judge is ScoreSteps that also says whether the LLM's hidden states were read.
+func (e *Engine) Judge(ctx context.Context, t step.Trace) (scores []decode.Score, sighted bool, err error) {
+	found, sighted, err := e.score(ctx, t, nil)
+	return decodeScores(found), sighted, err
+}
+
+// score is Score by whichever PRM is in use.
+func (e *Engine) score(ctx context.Context, t step.Trace, tokens [][]step.Token) (scores []prm.Score, sighted bool, err error) {
+	if e.remote != nil {
+		scores, err := remoteScores(ctx, e.remote, t)
+		return scores, false, err
+	}
 	m := e.prm.Load()
 	if m == nil {
-		return nil, ErrNoCheckpoint
+		return nil, false, ErrNoCheckpoint
 	}
 	llm, err := e.llm("")
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return e.score(ctx, llm, m, t, tokens)
+	return e.scoreBy(ctx, llm, m, t, tokens)
 }
 
-// ScoreSteps is Score for the server.
-func (e *Engine) ScoreSteps(ctx context.Context, t step.Trace) ([]decode.Score, error) {
-	scores, err := e.Score(ctx, t, nil)
-	return decodeScores(scores), err
-}
-
-func (e *Engine) score(ctx context.Context, llm adapters.LLM, m *prm.Model, t step.Trace, tokens [][]step.Token) ([]prm.Score, error) {
+// scoreBy scores with a checkpoint. sighted says whether hidden states of llm were read.
+func (e *Engine) scoreBy(ctx context.Context, llm adapters.LLM, m *prm.Model, t step.Trace, tokens [][]step.Token) (scores []prm.Score, sighted bool, err error) {
 	var states []adapters.State
 	if m.Header().Width > 0 {
-		var err error
 		if states, err = e.hidden(ctx, llm, t, m.Accepts); err != nil {
 			if ctx.Err() != nil {
-				return nil, ctx.Err()
+				return nil, false, ctx.Err()
 			}
 			if e.needHidden {
-				return nil, err
+				return nil, false, err
 			}
 			slog.Warn("scoring without hidden states", "err", err) // less sure, and better than no answer
 		}
 		if states == nil && e.needHidden {
-			return nil, errors.New("the endpoint gives no hidden states that this PRM can read")
+			return nil, false, errors.New("the endpoint gives no hidden states that this PRM can read")
 		}
 	}
-	scores := make([]prm.Score, len(t.Steps))
+	scores = make([]prm.Score, len(t.Steps))
 	for i := range t.Steps {
 		scores[i] = m.Score(feature.Extract(t, i, evidence(states, tokens, i)))
 	}
-	return scores, nil
+	return scores, states != nil, nil
 }
 
 // evidence is what the endpoint said of step i; nil states and tokens are masked.

@@ -64,7 +64,7 @@ type stepScorer struct {
 }
 
 func (s stepScorer) Score(ctx context.Context, steps []string, tokens [][]step.Token) ([]decode.Score, error) {
-	scores, err := s.engine.score(ctx, s.llm, s.prm, step.Trace{Problem: s.problem, Steps: steps}, tokens)
+	scores, _, err := s.engine.scoreBy(ctx, s.llm, s.prm, step.Trace{Problem: s.problem, Steps: steps}, tokens)
 	return decodeScores(scores), err
 }
 

@@ -37,6 +37,7 @@ type reasoner struct {
 	instruction string
 	solve       func(ctx context.Context, model string, messages []adapters.Message, opts decode.Options) (decode.Result, error)
 	score       func(ctx context.Context, t step.Trace) ([]decode.Score, error)
+	sighted     bool // its scores read hidden states
 
 	mu    sync.Mutex
 	calls []solveCall
@@ -57,8 +58,9 @@ func (r *reasoner) Solve(ctx context.Context, model string, messages []adapters.
 
 func (r *reasoner) Checkpoint() (string, bool) { return r.checkpoint, r.checkpoint != "" }
 func (r *reasoner) Instruction() string        { return r.instruction }
-func (r *reasoner) ScoreSteps(ctx context.Context, t step.Trace) ([]decode.Score, error) {
-	return r.score(ctx, t)
+func (r *reasoner) Judge(ctx context.Context, t step.Trace) ([]decode.Score, bool, error) {
+	scores, err := r.score(ctx, t)
+	return scores, r.sighted, err
 }
 
 // last is the latest call; the test fails if there was none.

@@ -42,6 +42,7 @@ func (s *Server) routes() *gin.Engine {
 	open.GET("/api/tags", s.listOllama)
 	if scorer, ok := s.reasoner.(StepScorer); ok {
 		open.POST("/v1/prm/score", s.scoring(scorer))
+		open.POST("/pooling", s.pooling(scorer))
 	}
 	named := []string{"/v1/completions", "/v1/embeddings", "/v1/responses"}
 	if s.cfg.Dialect == Ollama {

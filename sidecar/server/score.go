@@ -1,22 +1,48 @@
 package server
 
 import (
+	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
+	"golang.org/x/sync/errgroup"
 
 	"aprm/prm/step"
+	"aprm/sidecar/decode"
 )
 
-// scoring serves POST /v1/prm/score: {"problem":"…","steps":["…"]} gives one score a step.
+// Bounds of one request to the PRM.
+const (
+	maxSolutions = 256  // to score
+	maxSteps     = 1024 // of each
+	scoredAtOnce = 8    // solutions
+)
+
+// scored are the PRM's scores of a solution.
+type scored struct {
+	scores  []decode.Score
+	sighted bool // the LLM's hidden states were read for them
+}
+
+// scoring serves POST /v1/prm/score. {"problem":"…","steps":["…"]} gives one score a step; {"solutions":[{"problem":"…",
+// "steps":["…"]},…]} gives that for each solution, in order.
 func (s *Server) scoring(scorer StepScorer) gin.HandlerFunc {
 	type score struct {
 		Step  float64 `json:"step"`  // chance that the step is correct
 		Value float64 `json:"value"` // chance that the solution so far ends right
 	}
-	type scores struct {
-		Checkpoint string  `json:"checkpoint"`
-		Scores     []score `json:"scores"`
+	type solution struct {
+		Hidden bool    `json:"hidden_states"`
+		Scores []score `json:"scores"`
+	}
+	shape := func(found scored) solution {
+		out := solution{Hidden: found.sighted, Scores: make([]score, len(found.scores))}
+		for i, f := range found.scores {
+			out.Scores[i] = score{Step: f.Step, Value: f.Value}
+		}
+		return out
 	}
 	return func(g *gin.Context) {
 		body, err := readBody(g.Writer, g.Request, s.cfg.MaxBody)
@@ -24,7 +50,7 @@ func (s *Server) scoring(scorer StepScorer) gin.HandlerFunc {
 			s.fail(g, OpenAI, err)
 			return
 		}
-		t, err := readTrace(body)
+		traces, batch, err := readTraces(body)
 		if err != nil {
 			s.fail(g, OpenAI, err)
 			return
@@ -34,36 +60,117 @@ func (s *Server) scoring(scorer StepScorer) gin.HandlerFunc {
 			s.fail(g, OpenAI, noCheckpoint("", "scoring needs a PRM"))
 			return
 		}
-		found, err := scorer.ScoreSteps(s.authorized(g.Request), t)
+		found, err := s.judge(g.Request, scorer, traces)
 		if err != nil {
 			s.fail(g, OpenAI, err)
 			return
 		}
-		out := scores{Checkpoint: id, Scores: make([]score, len(found))}
-		for i, f := range found {
-			out.Scores[i] = score{Step: f.Step, Value: f.Value}
+		if !batch {
+			g.Data(http.StatusOK, "application/json; charset=utf-8", compact(struct {
+				Checkpoint string `json:"checkpoint"`
+				solution
+			}{id, shape(found[0])}))
+			return
 		}
-		g.Data(http.StatusOK, "application/json; charset=utf-8", compact(out))
+		all := struct {
+			Checkpoint string     `json:"checkpoint"`
+			Solutions  []solution `json:"solutions"`
+		}{Checkpoint: id}
+		for _, f := range found {
+			all.Solutions = append(all.Solutions, shape(f))
+		}
+		g.Data(http.StatusOK, "application/json; charset=utf-8", compact(all))
 	}
 }
 
-// readTrace reads a request to score.
-func readTrace(body []byte) (t step.Trace, err error) {
+// judge scores solutions, several at a time; the first failure is that of all.
+func (s *Server) judge(r *http.Request, scorer StepScorer, traces []step.Trace) ([]scored, error) {
+	ctx := s.authorized(r)
+	if s.cfg.SearchTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.cfg.SearchTimeout)
+		defer cancel()
+	}
+	found := make([]scored, len(traces))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(scoredAtOnce)
+	for i, t := range traces {
+		group.Go(func() (err error) {
+			defer func() { // survive looks after the request's own goroutine only
+				if r := recover(); r != nil {
+					err = fmt.Errorf("panic: %v", r)
+				}
+			}()
+			if found[i].scores, found[i].sighted, err = scorer.Judge(ctx, t); err == nil && len(found[i].scores) != len(t.Steps) {
+				err = fmt.Errorf("the PRM gave %d scores for %d steps", len(found[i].scores), len(t.Steps))
+			}
+			return err
+		})
+	}
+	return found, group.Wait()
+}
+
+// readTraces reads a request to score: one solution, or a batch of them.
+func readTraces(body []byte) (traces []step.Trace, batch bool, err error) {
 	o, err := parseObject(body)
 	if err != nil {
-		return t, err
+		return nil, false, err
 	}
-	if err := o.read("problem", &t.Problem.Question, "a string"); err != nil {
-		return t, err
+	value, batch := o.get("solutions")
+	if !batch {
+		t, err := readTrace(o, "")
+		return []step.Trace{t}, false, err
 	}
-	if t.Problem.Question == "" {
-		return t, badRequest("problem", "problem is missing: send the question as a string")
+	for _, key := range []string{"problem", "steps"} {
+		if _, ok := o.get(key); ok {
+			return nil, true, badRequest(key, "%s stands beside solutions: send one or the other", key)
+		}
 	}
-	if err := o.read("steps", &t.Steps, "a list of strings"); err != nil {
-		return t, err
+	var list []json.RawMessage
+	if json.Unmarshal(value, &list) != nil {
+		return nil, true, badRequest("solutions", "solutions must be a list of objects with problem and steps")
 	}
-	if len(t.Steps) == 0 {
-		return t, badRequest("steps", "steps is missing: send a list of at least one step")
+	if len(list) == 0 || len(list) > maxSolutions {
+		return nil, true, badRequest("solutions", "solutions must be 1 to %d, not %d", maxSolutions, len(list))
+	}
+	traces = make([]step.Trace, len(list))
+	for i, raw := range list {
+		at := fmt.Sprintf("solutions[%d]", i)
+		if o, err = parseObject(raw); err != nil {
+			return nil, true, badRequest(at, "%s must be an object with problem and steps", at)
+		}
+		if traces[i], err = readTrace(o, at+"."); err != nil {
+			return nil, true, err
+		}
+	}
+	return traces, true, nil
+}
+
+// readTrace reads one solution; at is what its fields' names are told with.
+func readTrace(o object, at string) (t step.Trace, err error) {
+	var question string
+	if value, ok := o.get("problem"); ok && json.Unmarshal(value, &question) != nil {
+		return t, badRequest(at+"problem", "%sproblem must be a string", at)
+	}
+	if question == "" {
+		return t, badRequest(at+"problem", "%sproblem is missing: send the question as a string", at)
+	}
+	t.Problem.Question = question
+	var steps []*string
+	if value, ok := o.get("steps"); ok && json.Unmarshal(value, &steps) != nil {
+		return t, badRequest(at+"steps", "%ssteps must be a list of strings", at)
+	}
+	if len(steps) == 0 {
+		return t, badRequest(at+"steps", "%ssteps is missing: send a list of at least one step", at)
+	}
+	if len(steps) > maxSteps {
+		return t, badRequest(at+"steps", "%ssteps are %d, the most is %d", at, len(steps), maxSteps)
+	}
+	for i, s := range steps {
+		if s == nil {
+			return t, badRequest(fmt.Sprintf("%ssteps[%d]", at, i), "%ssteps[%d] must be a string", at, i)
+		}
+		t.Steps = append(t.Steps, *s)
 	}
 	return t, nil
 }

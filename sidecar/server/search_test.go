@@ -370,7 +370,7 @@ func TestScore(t *testing.T) {
 	}}
 	s := build(t, Config{}, r)
 	rec := post(s, "/v1/prm/score", `{"problem":"abc","steps":["x","y"]}`)
-	if want := `{"checkpoint":"ab12","scores":[{"step":0.5,"value":3},{"step":0.5,"value":3}]}`; rec.Code != 200 || rec.Body.String() != want {
+	if want := `{"checkpoint":"ab12","hidden_states":false,"scores":[{"step":0.5,"value":3},{"step":0.5,"value":3}]}`; rec.Code != 200 || rec.Body.String() != want {
 		t.Errorf("%d %s", rec.Code, rec.Body)
 	}
 	r.checkpoint = ""

@@ -47,10 +47,10 @@ type Reasoner interface {
 	Instruction() string
 }
 
-// StepScorer is what a Reasoner may be besides: then POST /v1/prm/score is served.
+// StepScorer is what a Reasoner may be besides: then POST /v1/prm/score and POST /pooling are served.
 type StepScorer interface {
-	// ScoreSteps returns one score a step.
-	ScoreSteps(ctx context.Context, t step.Trace) ([]decode.Score, error)
+	// Judge returns one score a step, and whether the LLM's hidden states were read for them.
+	Judge(ctx context.Context, t step.Trace) (scores []decode.Score, sighted bool, err error)
 }
 
 // Config of a Server. Only Upstream and Dialect are needed.
@@ -73,6 +73,11 @@ type Config struct {
 	Defaults decode.Options
 	// Names are the suffixes of the virtual model names ("raw" makes NAME@raw); nil means DefaultNames.
 	Names []string
+
+	// What POST /pooling is spoken with: what stands behind each step, "" means <extra_0>; and whether a row of scores has the
+	// probability of a good step first, as Math-Shepherd's has, or last, as Qwen2.5-Math-PRM's.
+	StepToken string
+	GoodFirst bool
 
 	MaxBody       int64         // bytes of a request that is looked into; 0 means 32 MiB
 	MaxSearches   int           // searches at a time; 0 means 4
@@ -140,6 +145,9 @@ func (c *Config) complete() error {
 		if err := c.Defaults.Validate(); err != nil {
 			errs = append(errs, fmt.Errorf("server: default options: %w", err))
 		}
+	}
+	if c.StepToken == "" {
+		c.StepToken = "<extra_0>"
 	}
 	if c.Names == nil {
 		c.Names = DefaultNames()
