@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -56,7 +57,11 @@ func (t Times) String() string {
 func options(t Trace) string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(t.Options)) {
-		out = append(out, inline(fmt.Sprintf("%s %v", name, t.Options[name])))
+		value := fmt.Sprint(t.Options[name])
+		if f, ok := t.Options[name].(float64); ok { // as every number is that has been JSON
+			value = strconv.FormatFloat(f, 'f', -1, 64)
+		}
+		out = append(out, inline(name+" "+value))
 	}
 	if t.Checkpoint != "" {
 		out = append(out, "PRM "+inline(t.Checkpoint))

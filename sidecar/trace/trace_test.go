@@ -49,7 +49,7 @@ const ms = time.Millisecond
 func beam() (Request, decode.Result) {
 	q := Request{ID: "chatcmpl-ABC", Route: "/v1/chat/completions", TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 		Model: "m@guided", Applied: "guided; reason=asked", Checkpoint: "ab12cd34", Question: "Tom has 3 boxes of 4 pens and finds one.\nHow many pens has he?",
-		Options: decode.Options{Strategy: decode.Guided, N: 3, Temperature: 0.8, TopP: 0.95, MaxTokens: 160, Aggregate: decode.Min, Seed: 7, Watch: func(decode.Event) {}},
+		Options: decode.Options{Strategy: decode.Guided, N: 3, Temperature: 0.8, TopP: 0.95, MaxTokens: 160, Aggregate: decode.Min, Seed: 1835023467, Watch: func(decode.Event) {}},
 		Began:   time.Date(2026, 11, 25, 10, 20, 1, 0, time.UTC), Total: 1010 * ms, Queued: 10 * ms}
 	r := decode.Result{
 		Text: "3*4 = 12 pens.\nWith one more 13.\n#### 13", Answer: "13", Answered: true, Finish: decode.FinishEnd, Stopped: decode.StoppedBudget,
@@ -85,6 +85,12 @@ func TestGolden(t *testing.T) {
 	golden(t, "tree_80.txt", Look{Width: 80}.Tree(whole))
 	golden(t, "tree_color.txt", Look{Color: true}.Tree(whole))
 	golden(t, "tree_textless.txt", Look{Width: 80}.Tree(whole.WithoutTexts()))
+	text, err := json.Marshal(whole)
+	var read Trace
+	if err != nil || json.Unmarshal(text, &read) != nil {
+		t.Fatal(err)
+	}
+	golden(t, "tree.txt", Look{}.Tree(read)) // as whoever asks a server has it
 	q, r := beam()
 	q.Err = errors.New("every candidate failed")
 	failed := build(q, decode.Result{Candidates: r.Candidates[2:3]})
