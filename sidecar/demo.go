@@ -127,7 +127,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 	}
 	serve := serveCommand{Upstream: upstreamFlags{URL: builtinURL, Concurrency: 16, Timeout: time.Minute}, PRM: modelFlags{Checkpoint: checkpoint, Remote: remoteFlags{Column: 1}}, Listen: c.Listen,
 		Decode:   decodeFlags{N: c.N, Temperature: 0.8, TopP: 1, MaxTokens: 160, MaxSteps: 12, Aggregate: "min"},
-		Strategy: "auto", Instruction: generator.Instruction, MaxSearches: 4, SearchTimeout: time.Minute}
+		Strategy: "auto", Instruction: generator.Instruction, MaxSearches: 4, SearchTimeout: time.Minute, Traces: 256, TraceTexts: true}
 	return serve.Run(ctx, std)
 }
 

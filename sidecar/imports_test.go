@@ -36,7 +36,9 @@ var arrows = map[string]string{
 	"sidecar/engine":     "adapters generator generator/oracle prm prm/step prm/feature prm/train sidecar/dataset sidecar/decode",
 	"sidecar/eval":       "sidecar/decode prm/step prm/arith prm/metric",
 	"sidecar/experiment": "adapters generator generator/tasks prm prm/feature prm/metric prm/step prm/train sidecar/dataset sidecar/decode sidecar/engine sidecar/eval",
-	"sidecar/server":     "sidecar/decode adapters prm/step",
+	"sidecar/server":     "sidecar/decode sidecar/trace adapters prm/step",
+	"sidecar/trace":      "sidecar/decode",
+	"sidecar/trace/span": "sidecar/trace",
 }
 
 // TestImportArrows holds the architecture: who may know whom, that only prm/train reaches gorgonia, and that the scorer

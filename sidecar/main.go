@@ -33,6 +33,8 @@ type commands struct {
 	Demo  demoCommand  `cmd:"" help:"Show it all in two minutes, with the embedded toy model: train a PRM, measure it on unseen problems, serve it."`
 	Tasks tasksCommand `cmd:"" help:"Write word problems of the toy world, with worked solutions."`
 
+	Trace traceCommand `cmd:"" help:"Show what a search did: its candidates as a tree, with scores, why each was kept or dropped, and where the time went."`
+
 	Compare compareCommand `cmd:"" help:"Say by how much one measurement of eval's is better than another, paired by problem."`
 
 	Experiment experimentCommand `cmd:"" help:"Remake a study from a file: PRMs trained in several ways, compared with seeds and intervals."`

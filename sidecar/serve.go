@@ -5,13 +5,17 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"strings"
 	"time"
+
+	"go.opentelemetry.io/otel"
 
 	"aprm/generator"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/eval"
 	"aprm/sidecar/server"
+	"aprm/sidecar/trace/span"
 )
 
 type serveCommand struct {
@@ -25,6 +29,10 @@ type serveCommand struct {
 	Instruction   string        `help:"Sentence added to the system message of guided requests; 'none' adds nothing." default:"${instruction}"`
 	MaxSearches   int           `help:"Searches at a time; more wait." default:"4"`
 	SearchTimeout time.Duration `help:"Of one search; what is best by then is the answer." default:"10m"`
+
+	Traces       int    `help:"Last searches whose traces are kept, for 'sidecar trace' and /v1/prm/traces; 0 keeps none." default:"256"`
+	TraceTexts   bool   `help:"Keep questions and texts in the traces; false leaves them out." default:"true" negatable:""`
+	OTLPEndpoint string `name:"otlp-endpoint" help:"Send the traces, without texts, as spans to the OpenTelemetry collector at this URL (OTLP by HTTP). Without it, to where OTEL_EXPORTER_OTLP_ENDPOINT says, if it is set." placeholder:"URL"`
 }
 
 func (c *serveCommand) Run(ctx context.Context, std streams) error {
@@ -82,10 +90,16 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 	if !trained && decode.NeedsPRM(options.Strategy) {
 		return badInput{fmt.Errorf("--strategy %s needs a PRM: train one with `sidecar train --problems FILE --out my.prm` and serve it with --checkpoint my.prm, or name another server's with --prm-url", options.Strategy)}
 	}
+	exporter, shutdown, err := c.exporter(ctx)
+	if err != nil {
+		return err
+	}
+	defer shutdown()
 	srv, err := server.New(server.Config{
 		Upstream: target, Dialect: c.Upstream.Dialect, UpstreamKey: c.Upstream.Key, APIKey: c.APIKey,
 		Model: c.Upstream.Model, Tools: caps.Tools, Defaults: options, MaxSearches: c.MaxSearches, SearchTimeout: c.SearchTimeout,
 		StepToken: c.PRM.Remote.StepToken, GoodFirst: c.PRM.Remote.Column == 0,
+		Traces: c.Traces, NoTraceTexts: !c.TraceTexts, TraceExporter: exporter,
 	}, e)
 	if err != nil {
 		return err
@@ -96,6 +110,23 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 	}
 	fmt.Fprint(std.out, c.welcome(ln.Addr().String(), options.Strategy, id, trained))
 	return srv.Run(ctx, ln)
+}
+
+// exporter is where traces are sent to, nil for nowhere; shutdown sends what is left.
+func (c *serveCommand) exporter(ctx context.Context) (exporter server.TraceExporter, shutdown func(), err error) {
+	if c.OTLPEndpoint == "" && os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "" {
+		return nil, func() {}, nil
+	}
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { slog.Warn("traces are not exported", "err", err) }))
+	spans, err := span.OTLP(ctx, c.OTLPEndpoint)
+	if err != nil {
+		return nil, nil, badInput{fmt.Errorf("--otlp-endpoint: %w", err)}
+	}
+	return spans, func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		logClose(spans.Shutdown(ctx))
+	}, nil
 }
 
 // welcome says how to use what has just started.

@@ -78,6 +78,8 @@ type Result struct {
 	CompletionTokens int // generated over the whole search, what was thrown away included
 	ScoringCalls     int // of the Scorer
 	Elapsed          time.Duration
+	LLMTime          time.Duration // of Elapsed, as long as at least one call of the LLM was under way; 0 where nobody measured it
+	PRMTime          time.Duration // of Elapsed, as long as the PRM was at work and the LLM was not
 }
 
 // Stopped says what ended a search before its time.

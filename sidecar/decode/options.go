@@ -28,7 +28,7 @@ type Options struct {
 	Entropic          bool    // particle: resample the more evenly, the earlier
 	RebaseTemperature float64 // rebase: of the softmax of scores in [0,1]; low trusts the PRM more; in (0,100] [0.2]
 
-	Gate  *Gate       `json:"-"` // auto: what was measured of this PRM and this LLM; nil for nothing
+	Gate *Gate `json:"-"` // auto: what was measured of this PRM and this LLM; nil for nothing
 	// Fallback makes a plain vote the answer where the search fails because the PRM does, marked StoppedPRM, rather than an error.
 	// What is measured must not change its nature so; what is served may.
 	Fallback bool `json:"-"`

@@ -172,7 +172,10 @@ func (e *Engine) Solve(ctx context.Context, model string, messages []adapters.Me
 		}
 	}
 	opts.Fallback = true
-	return decode.Solve(ctx, sampler, scorer, opts)
+	var watch stopwatch
+	result, err := decode.Solve(ctx, watch.sampler(sampler), watch.scorer(scorer), opts)
+	result.LLMTime, result.PRMTime = watch.spent()
+	return result, err
 }
 
 // Sampler draws solutions of a problem from the configured model, as Solve does for a conversation of that one question.

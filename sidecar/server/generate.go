@@ -12,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"aprm/sidecar/decode"
+	"aprm/sidecar/trace"
 )
 
 // headerApplied tells how a request was answered and why: "raw; reason=tools", "guided; reason=question". Searched
@@ -189,8 +190,11 @@ func (s *Server) search(g *gin.Context, c *call) {
 	h := head{id: "chatcmpl-" + s.newID(), created: began, model: c.name}
 	w := c.wire(c.ask)
 	out := streamer{g: g, wire: w}
+	var rec trace.Recorder
 	done := make(chan outcome, 1)
-	go func() { done <- s.solve(ctx, c) }()
+	run := *c
+	run.opts.Watch = watchers(c.opts.Watch, rec.Watch)
+	go func() { done <- s.solve(ctx, &run) }()
 
 	var tick <-chan time.Time
 	if c.ask.stream {
@@ -210,13 +214,15 @@ func (s *Server) search(g *gin.Context, c *call) {
 			}
 		}
 	}
+	total := s.now().Sub(began)
+	t := s.trace(g, c, h, o, &rec, total)
 	if o.err != nil {
 		s.failed(g, &out, problemOf(o.err))
 		return
 	}
 	s.metrics.searched(c.opts.Strategy, o.result)
-	a := answerOf(h, c.ask, o.result, s.report(c, o.result))
-	a.total = s.now().Sub(began)
+	a := answerOf(h, c.ask, o.result, s.report(c, o.result, t))
+	a.total = total
 	if !c.ask.stream {
 		g.Data(http.StatusOK, "application/json; charset=utf-8", w.whole(a))
 		return
@@ -230,6 +236,7 @@ func (s *Server) search(g *gin.Context, c *call) {
 
 type outcome struct {
 	result decode.Result
+	queued time.Duration // waited for its turn
 	err    error
 }
 
@@ -241,8 +248,12 @@ func (s *Server) solve(ctx context.Context, c *call) (o outcome) {
 			o.err = fmt.Errorf("panic in a search: %v\n%s", r, debug.Stack())
 		}
 	}()
-	if err := s.slots.Acquire(ctx, 1); err != nil {
-		return outcome{err: err}
+	came := time.Now()
+	err := s.slots.Acquire(ctx, 1)
+	o.queued = time.Since(came)
+	if err != nil {
+		o.err = err
+		return o
 	}
 	defer s.slots.Release(1)
 	model := c.model

@@ -1,6 +1,9 @@
 package server
 
-import "aprm/sidecar/decode"
+import (
+	"aprm/sidecar/decode"
+	"aprm/sidecar/trace"
+)
 
 // report is the prm object of an answer.
 type report struct {
@@ -17,7 +20,9 @@ type report struct {
 	Tokens       reportTokens      `json:"tokens"` // really spent, over all candidates
 	ScoringCalls int               `json:"scoring_calls"`
 	Seconds      float64           `json:"seconds"`
-	Ignored      []string          `json:"ignored,omitempty"` // fields of the request that the search doesn't carry
+	Ignored      []string          `json:"ignored,omitempty"`  // fields of the request that the search doesn't carry
+	TraceID      string            `json:"trace_id,omitempty"` // where the answer has no id of its own: by which its trace is found
+	Trace        *trace.Trace      `json:"trace,omitempty"`    // on request
 }
 
 type reportTokens struct {
@@ -44,7 +49,7 @@ type reportCandidate struct {
 }
 
 // report says how an answer came about.
-func (s *Server) report(c *call, r decode.Result) *report {
+func (s *Server) report(c *call, r decode.Result, t trace.Trace) *report {
 	id, _ := s.reasoner.Checkpoint()
 	rep := &report{
 		Strategy:     c.opts.Strategy,
@@ -59,6 +64,12 @@ func (s *Server) report(c *call, r decode.Result) *report {
 		ScoringCalls: r.ScoringCalls,
 		Seconds:      r.Elapsed.Seconds(),
 		Ignored:      c.ask.ignored,
+	}
+	if c.dialect == Ollama && s.cfg.Traces > 0 {
+		rep.TraceID = t.ID
+	}
+	if c.ov.Trace != nil && *c.ov.Trace {
+		rep.Trace = &t
 	}
 	if c.ov.Steps != nil && !*c.ov.Steps {
 		return rep

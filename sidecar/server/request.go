@@ -94,6 +94,7 @@ type overrides struct {
 	Entropic    *bool    `json:"entropic"`
 	Rebase      *float64 `json:"rebase_temperature"`
 	Steps       *bool    `json:"steps"` // false leaves steps and candidates out of the answer's prm object
+	Trace       *bool    `json:"trace"` // true puts the search's trace into it
 }
 
 // readOverrides reads and checks the prm object of a request.
@@ -120,11 +121,12 @@ func readOverrides(o object) (ov overrides, err error) {
 		"entropic":           {&ov.Entropic, "true or false"},
 		"rebase_temperature": {&ov.Rebase, "a number above 0, at most 100"},
 		"steps":              {&ov.Steps, "true or false"},
+		"trace":              {&ov.Trace, "true or false"},
 	}
 	for _, m := range prm.members {
 		field, known := fields[m.key]
 		if !known {
-			return ov, badRequest("prm."+m.key, "prm.%s is no setting: there are strategy, n, threshold, aggregate, token_budget, expansion, ess_threshold, entropic, rebase_temperature and steps", m.key)
+			return ov, badRequest("prm."+m.key, "prm.%s is no setting: there are strategy, n, threshold, aggregate, token_budget, expansion, ess_threshold, entropic, rebase_temperature, steps and trace", m.key)
 		}
 		if json.Unmarshal(prm.raw[m.start:m.end], field.into) != nil {
 			return ov, badRequest("prm."+m.key, "prm.%s must be %s", m.key, field.want)

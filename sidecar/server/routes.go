@@ -40,6 +40,8 @@ func (s *Server) routes() *gin.Engine {
 	open.GET("/v1/models", s.listOpenAI)
 	open.GET("/v1/models/*id", s.showOpenAI)
 	open.GET("/api/tags", s.listOllama)
+	open.GET("/v1/prm/traces", s.listTraces)
+	open.GET("/v1/prm/traces/:id", s.showTrace)
 	if scorer, ok := s.reasoner.(StepScorer); ok {
 		open.POST("/v1/prm/score", s.scoring(scorer))
 		open.POST("/pooling", s.pooling(scorer))

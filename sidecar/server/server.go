@@ -24,6 +24,7 @@ import (
 	"aprm/adapters"
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
+	"aprm/sidecar/trace"
 )
 
 // Dialect is a wire format.
@@ -86,6 +87,10 @@ type Config struct {
 	KeepAlive     time.Duration // between signs of life on a stream while the search runs; 0 means 10 s
 	Grace         time.Duration // for requests under way when Run is told to stop; 0 means 10 s
 
+	Traces        int           // last searches whose traces are kept; 0 keeps none
+	NoTraceTexts  bool          // leaves questions, answers and candidates' texts out of what is kept and exported
+	TraceExporter TraceExporter // nil exports none
+
 	Transport http.RoundTripper // to the upstream; nil means one of its own
 	Log       *slog.Logger      // nil means slog.Default()
 }
@@ -97,6 +102,7 @@ type Server struct {
 	upstream *upstream
 	metrics  *metrics
 	slots    *semaphore.Weighted
+	traces   *trace.Ring
 	queue    chan struct{} // a token for each search that runs or waits
 	handler  *gin.Engine
 	log      *slog.Logger
@@ -117,6 +123,7 @@ func New(cfg Config, reasoner Reasoner) (*Server, error) {
 		reasoner: reasoner,
 		metrics:  newMetrics(),
 		slots:    semaphore.NewWeighted(int64(cfg.MaxSearches)),
+		traces:   trace.NewRing(cfg.Traces, trace.RingBytes),
 		queue:    make(chan struct{}, cfg.MaxSearches+cfg.MaxQueued),
 		log:      cfg.Log,
 		now:      time.Now,
@@ -157,7 +164,7 @@ func (c *Config) complete() error {
 			errs = append(errs, fmt.Errorf("server: virtual name %q: want raw, or auto, guided, majority, vote, best-of, beam, dvts, particle or rebase, each with or without -N", name))
 		}
 	}
-	for _, n := range []int64{c.MaxBody, int64(c.MaxSearches), int64(c.MaxQueued), int64(c.SearchTimeout), int64(c.KeepAlive), int64(c.Grace)} {
+	for _, n := range []int64{c.MaxBody, int64(c.MaxSearches), int64(c.MaxQueued), int64(c.Traces), int64(c.SearchTimeout), int64(c.KeepAlive), int64(c.Grace)} {
 		if n < 0 {
 			errs = append(errs, errors.New("server: limits must not be negative"))
 			break

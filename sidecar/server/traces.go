@@ -1,0 +1,89 @@
+package server
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"aprm/adapters"
+	"aprm/sidecar/decode"
+	"aprm/sidecar/trace"
+)
+
+// TraceExporter is told of every search that has ended. It must not block for long: the answer waits for it.
+type TraceExporter interface {
+	Export(t trace.Trace)
+}
+
+// watchers tell several of what a search does, in turn; nil ones are passed over.
+func watchers(all ...func(decode.Event)) func(decode.Event) {
+	return func(e decode.Event) {
+		for _, watch := range all {
+			if watch != nil {
+				watch(e)
+			}
+		}
+	}
+}
+
+// trace remembers a search that has ended, for those who ask later, and returns it whole.
+func (s *Server) trace(g *gin.Context, c *call, h head, o outcome, rec *trace.Recorder, total time.Duration) trace.Trace {
+	checkpoint, _ := s.reasoner.Checkpoint()
+	t := rec.Trace(trace.Request{
+		ID: h.id, Route: g.FullPath(), TraceParent: trace.TraceParent(g.GetHeader("traceparent")), Model: c.name, Applied: c.applied(),
+		Checkpoint: checkpoint, Question: lastQuestion(c.ask.messages), Options: c.opts,
+		Began: h.created, Total: total, Queued: o.queued, Err: o.err,
+	}, o.result)
+	kept := t
+	if s.cfg.NoTraceTexts {
+		kept = t.WithoutTexts()
+	}
+	s.traces.Add(kept)
+	if s.cfg.TraceExporter != nil {
+		s.cfg.TraceExporter.Export(kept)
+	}
+	return t
+}
+
+// listTraces serves GET /v1/prm/traces: summaries of the last searches, the newest first; ?limit=N of N of them.
+func (s *Server) listTraces(g *gin.Context) {
+	limit := math.MaxInt
+	if text, given := g.GetQuery("limit"); given {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			s.fail(g, OpenAI, badRequest("limit", "limit must be a whole number above 0, not %q", text))
+			return
+		}
+		limit = n
+	}
+	g.Data(http.StatusOK, "application/json; charset=utf-8", compact(struct {
+		Object string          `json:"object"`
+		Data   []trace.Summary `json:"data"`
+	}{"list", s.traces.List(limit)}))
+}
+
+// showTrace serves GET /v1/prm/traces/{id}.
+func (s *Server) showTrace(g *gin.Context) {
+	id := g.Param("id")
+	t, ok := s.traces.Get(id)
+	if !ok {
+		s.fail(g, OpenAI, &problem{status: http.StatusNotFound, kind: kindNotFound, param: "id", code: "trace_not_found",
+			message: fmt.Sprintf("there is no trace %q: only searches leave one, and the last %d are kept", id, s.cfg.Traces)})
+		return
+	}
+	g.Data(http.StatusOK, "application/json; charset=utf-8", compact(t))
+}
+
+// lastQuestion is the user's last message.
+func lastQuestion(messages []adapters.Message) string {
+	for i := len(messages) - 1; i >= 0; i-- {
+		if messages[i].Role == adapters.User {
+			return messages[i].Content
+		}
+	}
+	return ""
+}
