@@ -113,7 +113,7 @@ func (e *Engine) Solve(ctx context.Context, model string, messages []adapters.Me
 	if err != nil {
 		return decode.Result{}, err
 	}
-	return decode.Solve(ctx, sampler, scorer, opts)
+	return decode.Solve(adapters.WithSearch(ctx), sampler, scorer, opts)
 }
 
 // Sampler draws solutions of a problem from the configured model, as Solve does for a conversation of that one question.
@@ -129,7 +129,7 @@ func (e *Engine) sampler(model string, messages []adapters.Message) (decode.Samp
 	if err != nil {
 		return nil, err
 	}
-	return conversation{llm: llm, messages: instruct(messages, e.instruction)}, nil
+	return redraw{conversation{llm: llm, messages: instruct(messages, e.instruction)}}, nil
 }
 
 // scorer binds the PRM in use: one search keeps it from the first step to the last, even if another is loaded meanwhile.
