@@ -23,8 +23,9 @@ type serveCommand struct {
 	APIKey        string        `help:"Bearer token that clients must present; none lets everyone in." env:"SIDECAR_API_KEY"`
 	Strategy      string        `help:"What a bare model name gets: ${enum}; auto is weighted_vote with a checkpoint and raw without." default:"auto" enum:"auto,raw,${strategies}"`
 	Instruction   string        `help:"Sentence added to the system message of guided requests; 'none' adds nothing." default:"${instruction}"`
-	MaxSearches   int           `help:"Searches at a time; more wait." default:"4"`
+	MaxSearches   int           `help:"Searches at a time; more wait." default:"16"`
 	SearchTimeout time.Duration `help:"Of one search; what is best by then is the answer." default:"10m"`
+	ShowSearch    bool          `help:"Tell clients of each search as thoughts before the answer (reasoning_content, thinking), unless a request's prm.show_search says no."`
 }
 
 func (c *serveCommand) Run(ctx context.Context, std streams) error {
@@ -72,7 +73,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 	}
 	srv, err := server.New(server.Config{
 		Upstream: target, Dialect: c.Upstream.Dialect, UpstreamKey: c.Upstream.Key, APIKey: c.APIKey,
-		Model: c.Upstream.Model, Tools: caps.Tools, Defaults: options, MaxSearches: c.MaxSearches, SearchTimeout: c.SearchTimeout,
+		Model: c.Upstream.Model, Tools: caps.Tools, Defaults: options, MaxSearches: c.MaxSearches, SearchTimeout: c.SearchTimeout, ShowSearch: c.ShowSearch,
 	}, e)
 	if err != nil {
 		return err
