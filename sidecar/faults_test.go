@@ -122,7 +122,7 @@ func TestServeThroughFaults(t *testing.T) {
 	}
 	close(work)
 	group.Wait()
-	t.Logf("%d requests, %d calls: %v in the mean, %v the longest, %d stopped by their deadline of %v, %d of them without a final answer; %s resident at most, fake endpoint included",
+	t.Logf("%d requests, %d calls: %v in the mean, %v the longest, %d stopped by their deadline of %v, %d without a final answer; %s resident at most, fake endpoint included",
 		requests, calls.Load(), (total / time.Duration(requests)).Round(time.Millisecond), longest.Round(time.Millisecond), stopped, deadline, half, peakMemory(t))
 	stop()
 	transport.CloseIdleConnections()
