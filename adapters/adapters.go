@@ -197,6 +197,16 @@ func PlainCause(err error) string {
 	}
 }
 
+type searchKey struct{}
+
+// WithSearch marks every call made with the context as part of one search: adapters share the endpoint out evenly among searches.
+func WithSearch(ctx context.Context) context.Context {
+	return context.WithValue(ctx, searchKey{}, new(byte)) // an address of its own is an identity
+}
+
+// Search identifies the search that a context belongs to, nil for none.
+func Search(ctx context.Context) any { return ctx.Value(searchKey{}) }
+
 type authorizationKey struct{}
 
 // WithAuthorization hands a client's own Authorization header on to the endpoint, for adapters without a key of their own.

@@ -27,8 +27,9 @@ type serveCommand struct {
 	APIKey        string        `help:"Bearer token that clients must present; none lets everyone in." env:"SIDECAR_API_KEY"`
 	Strategy      string        `help:"What a bare model name gets: ${enum}; without a checkpoint auto is raw, and NAME@auto a plain vote that stops early. auto weighs votes by the PRM only where CHECKPOINT.gate.json, which train and eval write, says that this helps." default:"auto" enum:"raw,${strategies}"`
 	Instruction   string        `help:"Sentence added to the system message of guided requests; 'none' adds nothing." default:"${instruction}"`
-	MaxSearches   int           `help:"Searches at a time; more wait." default:"4"`
+	MaxSearches   int           `help:"Searches at a time; more wait." default:"16"`
 	SearchTimeout time.Duration `help:"Of one search; what is best by then is the answer." default:"10m"`
+	ShowSearch    bool          `help:"Tell clients of each search as thoughts before the answer (reasoning_content, thinking), unless a request's prm.show_search says no."`
 
 	Traces       int    `help:"Last searches whose traces are kept, for 'sidecar trace' and /v1/prm/traces; 0 keeps none." default:"256"`
 	TraceTexts   bool   `help:"Keep questions and texts in the traces; false leaves them out." default:"true" negatable:""`
@@ -97,7 +98,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 	defer shutdown()
 	srv, err := server.New(server.Config{
 		Upstream: target, Dialect: c.Upstream.Dialect, UpstreamKey: c.Upstream.Key, APIKey: c.APIKey,
-		Model: c.Upstream.Model, Tools: caps.Tools, Defaults: options, MaxSearches: c.MaxSearches, SearchTimeout: c.SearchTimeout,
+		Model: c.Upstream.Model, Tools: caps.Tools, Defaults: options, MaxSearches: c.MaxSearches, SearchTimeout: c.SearchTimeout, ShowSearch: c.ShowSearch,
 		StepToken: c.PRM.Remote.StepToken, GoodFirst: c.PRM.Remote.Column == 0,
 		Traces: c.Traces, NoTraceTexts: !c.TraceTexts, TraceExporter: exporter,
 	}, e)

@@ -23,40 +23,12 @@ import (
 // TestServeManyRequests runs the whole `serve` before a fake endpoint: raw, voted, streamed and cancelled requests, in both
 // dialects. Nothing may be left behind. SIDECAR_TEST_REQUESTS=10000 makes it the long one, which prints the memory used.
 func TestServeManyRequests(t *testing.T) {
-	requests := 200
-	if s := os.Getenv("SIDECAR_TEST_REQUESTS"); s != "" {
-		var err error
-		if requests, err = strconv.Atoi(s); err != nil {
-			t.Fatal(err)
-		}
-	}
+	requests := soakRequests(t, 200)
 	upstream := (&adaptertest.Upstream{OwnedBy: "llamacpp", NoHidden: true}).Start(t)
 	leaks := goleak.IgnoreCurrent()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := listener.Addr().String()
-	listener.Close()
-
-	ctx, stop := context.WithCancel(t.Context())
-	var out, errs bytes.Buffer
-	ended := make(chan int)
-	go func() {
-		ended <- run(ctx, []string{"serve", "--log-level", "error", "--upstream", upstream.URL, "--upstream-model", "fake", "--listen", addr}, strings.NewReader(""), &out, &errs)
-	}()
+	addr, stop := startServe(t, "--upstream", upstream.URL, "--upstream-model", "fake")
 	transport := &http.Transport{MaxIdleConnsPerHost: 16}
 	client := &http.Client{Transport: transport}
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		resp, err := client.Get("http://" + addr + "/healthz")
-		if err == nil {
-			resp.Body.Close()
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("it doesn't start: %s%s", out.String(), errs.String())
-		}
-	}
 
 	const question = `"messages":[{"role":"user","content":"Tom has 3 boxes of 12 pens and gives 5 away. How many are left?"}]`
 	kinds := []struct{ path, body string }{
@@ -72,7 +44,7 @@ func TestServeManyRequests(t *testing.T) {
 		group.Go(func() {
 			for i := range work {
 				k := kinds[i%len(kinds)]
-				ctx, cancel := context.WithCancel(ctx)
+				ctx, cancel := context.WithCancel(t.Context())
 				if i%17 == 0 {
 					time.AfterFunc(time.Millisecond, cancel) // a client that leaves
 				}
@@ -106,12 +78,56 @@ func TestServeManyRequests(t *testing.T) {
 	runtime.GC()
 	t.Logf("after %d requests: %s resident at most, the test and the fake endpoint included, %d goroutines", requests, peakMemory(t), runtime.NumGoroutine())
 	stop()
-	if code := <-ended; code != 0 {
-		t.Errorf("it ended with status %d: %s", code, errs.String())
-	}
 	transport.CloseIdleConnections()
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	goleak.VerifyNone(t, leaks)
+}
+
+// soakRequests is how many requests a long test makes: SIDECAR_TEST_REQUESTS, or usual.
+func soakRequests(t *testing.T, usual int) int {
+	t.Helper()
+	s := os.Getenv("SIDECAR_TEST_REQUESTS")
+	if s == "" {
+		return usual
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// startServe runs the real `serve` at a free port. stop ends it, and fails the test if it doesn't end well.
+func startServe(t *testing.T, args ...string) (addr string, stop func()) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr = listener.Addr().String()
+	listener.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	var out, errs bytes.Buffer
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(ctx, append([]string{"serve", "--log-level", "error", "--listen", addr}, args...), strings.NewReader(""), &out, &errs)
+	}()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if conn, err := net.Dial("tcp", addr); err == nil {
+			conn.Close()
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("it doesn't start: %s%s", out.String(), errs.String())
+		}
+	}
+	return addr, func() {
+		t.Helper()
+		cancel()
+		if code := <-ended; code != 0 {
+			t.Errorf("it ended with status %d: %s", code, errs.String())
+		}
+	}
 }
 
 // peakMemory is the process's largest resident size so far, where the system tells.

@@ -32,7 +32,7 @@ type Upstream struct {
 	// Fault says what goes wrong with the n-th generating request, from 0; nil for nothing.
 	Fault func(n int) Fault
 
-	// Endless makes every answer go on until the client leaves; Left gets a value when one does.
+	// Endless makes every answer go on until the client leaves; Left gets a value when one does, and when one leaves a stalled answer.
 	Endless bool
 	Left    chan struct{}
 
@@ -47,6 +47,7 @@ type Fault struct {
 	CutAfter   int    // close the connection after so many tokens; -1 before the first
 	Malformed  bool   // send a chunk that is no JSON after the first token
 	InStream   string // send an error object with this message after the first token
+	Stall      bool   // send the first token, and nothing more until the client leaves
 }
 
 // Asked is a generating request as it came over the wire.
@@ -148,6 +149,9 @@ func (u *Upstream) text(a ask, i int) string {
 	last := a.messages[len(a.messages)-1]
 	if last.Role == adapters.Assistant {
 		rest := "Then 2 + 3 = 5.\n#### 5"
+		if strings.HasSuffix(last.Content, "Then 2 + 3 = 5.\n") {
+			rest = "#### 5"
+		}
 		if strings.HasSuffix(last.Content, "June,") {
 			rest = " July, August, September."
 		}
@@ -182,6 +186,14 @@ func (u *Upstream) stream(w http.ResponseWriter, r *http.Request, f Fault, token
 		}
 		send(t)
 		flush()
+		if i == 0 && f.Stall {
+			<-r.Context().Done()
+			select {
+			case u.Left <- struct{}{}:
+			default: // nobody counts them
+			}
+			return
+		}
 		if i == 0 && (f.Malformed || f.InStream != "") {
 			broken(f)
 			flush()

@@ -11,7 +11,6 @@ import (
 	"net/url"
 
 	"github.com/ollama/ollama/api"
-	"golang.org/x/sync/semaphore"
 
 	"aprm/adapters"
 	"aprm/adapters/internal/draw"
@@ -27,7 +26,7 @@ type Client struct {
 	cfg    Config
 	api    *api.Client
 	hidden *llamaserver.Server // nil without Config.HiddenURL
-	slots  *semaphore.Weighted
+	slots  *draw.Slots
 
 	probed draw.Probed
 }
@@ -45,7 +44,7 @@ func New(cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("ollama: %w", err)
 	}
 	client := &http.Client{Transport: waitReader{draw.Authorize{Next: cfg.Transport, Key: cfg.Key}}}
-	c := &Client{cfg: cfg, api: api.NewClient(root, client), slots: semaphore.NewWeighted(int64(cfg.Concurrency))}
+	c := &Client{cfg: cfg, api: api.NewClient(root, client), slots: draw.NewSlots(cfg.Concurrency)}
 	if cfg.HiddenURL != "" {
 		c.hidden = &llamaserver.Server{Root: cfg.HiddenURL, HTTP: client, Slots: c.slots, Tries: cfg.Tries}
 	}
@@ -80,7 +79,7 @@ func (c *Client) draw(ctx context.Context, req adapters.Request, caps adapters.C
 	var usage adapters.Usage
 	err := c.slots.Acquire(ctx, 1)
 	if err == nil {
-		defer c.slots.Release(1)
+		defer c.slots.Release(ctx, 1)
 		finish, usage, err = c.stream(ctx, c.request(req, caps), collector)
 	}
 	return collector.Completion(finish, usage, err)

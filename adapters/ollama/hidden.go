@@ -48,7 +48,7 @@ func (c *Client) embed(ctx context.Context, inputs []string) ([][]float32, error
 	if err := c.slots.Acquire(ctx, 1); err != nil {
 		return nil, err
 	}
-	defer c.slots.Release(1)
+	defer c.slots.Release(ctx, 1)
 	ctx = withWait(ctx)
 	var rows [][]float32
 	err := draw.Retry(ctx, c.cfg.Tries, func() error {

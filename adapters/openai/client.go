@@ -7,7 +7,6 @@ import (
 	"net/http"
 
 	openai "github.com/sashabaranov/go-openai"
-	"golang.org/x/sync/semaphore"
 
 	"aprm/adapters"
 	"aprm/adapters/internal/draw"
@@ -22,7 +21,7 @@ type Client struct {
 	cfg    Config
 	api    *openai.Client
 	hidden llamaserver.Server
-	slots  *semaphore.Weighted
+	slots  *draw.Slots
 
 	probed draw.Probed
 }
@@ -36,7 +35,7 @@ func New(cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("openai: %w", err)
 	}
 	transport := draw.Authorize{Next: cfg.Transport, Key: cfg.Key}
-	slots := semaphore.NewWeighted(int64(cfg.Concurrency))
+	slots := draw.NewSlots(cfg.Concurrency)
 	c := &Client{cfg: cfg, slots: slots}
 	c.hidden = llamaserver.Server{Root: cfg.URL, HTTP: &http.Client{Transport: transport}, Slots: slots, Tries: cfg.Tries}
 	if cfg.HiddenURL != "" {

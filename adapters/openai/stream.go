@@ -47,11 +47,11 @@ func (c *Client) draw(ctx context.Context, req adapters.Request, caps adapters.C
 func (c *Client) stream(ctx context.Context, req adapters.Request, caps adapters.Capabilities, collectors []*draw.Collector,
 	finish []adapters.FinishReason) (usage adapters.Usage, stops map[int]string, err error) {
 	// What is generated at a time counts, not the requests: a server that got more than it can do lets the rest wait in silence.
-	load := min(int64(req.N), int64(c.cfg.Concurrency))
+	load := min(req.N, c.cfg.Concurrency)
 	if err := c.slots.Acquire(ctx, load); err != nil {
 		return usage, nil, err
 	}
-	defer c.slots.Release(load)
+	defer c.slots.Release(ctx, load)
 	ctx, alive, stop := draw.Watch(ctx, c.cfg.Idle)
 	defer stop()
 

@@ -173,7 +173,7 @@ func (e *Engine) Solve(ctx context.Context, model string, messages []adapters.Me
 	}
 	opts.Fallback = true
 	var watch stopwatch
-	result, err := decode.Solve(ctx, watch.sampler(sampler), watch.scorer(scorer), opts)
+	result, err := decode.Solve(adapters.WithSearch(ctx), watch.sampler(sampler), watch.scorer(scorer), opts)
 	result.LLMTime, result.PRMTime = watch.spent()
 	return result, err
 }
@@ -191,7 +191,7 @@ func (e *Engine) sampler(model string, messages []adapters.Message) (decode.Samp
 	if err != nil {
 		return nil, err
 	}
-	return conversation{llm: llm, messages: instruct(messages, e.instruction)}, nil
+	return redraw{conversation{llm: llm, messages: instruct(messages, e.instruction)}}, nil
 }
 
 // scorer binds the PRM in use: one search keeps it from the first step to the last, even if another is loaded meanwhile.

@@ -18,11 +18,11 @@ type head struct {
 // answer is a finished search, ready to be put into a dialect's words.
 type answer struct {
 	head
+	thinking   string // what a reasoning model thought, and lines about the search
 	text       string
 	finish     string // "stop" or "length": the same in both dialects
 	tokens     []step.Token
-	logprobs   bool // the client asked for tokens
-	prompt     int  // tokens really spent, over all candidates
+	prompt     int // tokens really spent, over all candidates
 	completion int
 	total      time.Duration // since the request came, its wait included
 	searching  time.Duration
@@ -32,17 +32,20 @@ type answer struct {
 // wire puts answers into a dialect's words. Its methods are pure; they return bytes ready to be sent.
 type wire interface {
 	dialect() Dialect
-	streamType() string         // the content type of a stream
-	keepAlive(h head) []byte    // a sign of life that clients overlook
-	whole(a answer) []byte      // the answer as one body
-	stream(a answer) [][]byte   // the answer as a stream, one element a write
+	streamType() string      // the content type of a stream
+	keepAlive(h head) []byte // a sign of life that clients overlook
+	whole(a answer) []byte   // the answer as one body
+	begin(h head) [][]byte   // the beginning of a stream, one element a write
+	part(h head, p piece) []byte
+	end(a answer) [][]byte      // the end of a stream all of whose parts were sent
 	broken(p *problem) [][]byte // the end of a stream that has begun
 }
 
-// piece is a part of an answer's text with the tokens it is made of.
+// piece is a part of an answer: of its text, with the tokens that is made of, or of its thinking.
 type piece struct {
-	text   string
-	tokens []step.Token
+	text     string
+	tokens   []step.Token
+	thinking string
 }
 
 // pieces cuts an answer into lines, each with its line break. A token goes with the line in which it ends.
@@ -67,21 +70,25 @@ func pieces(text string, tokens []step.Token) []piece {
 	return out
 }
 
-// answerOf turns a result into an answer: cut at the client's stop strings, with the tokens that remain.
-func answerOf(h head, a ask, r decode.Result, rep *report) answer {
+// answerOf turns a result into an answer: cut at the client's stop strings, its thoughts apart, with the tokens that remain. notes
+// are lines about the search, which stand before the thoughts.
+func answerOf(h head, a ask, r decode.Result, notes string, rep *report) answer {
+	v := look(r.Text, a.stop, true)
 	out := answer{
-		head: h, text: r.Text, finish: "stop", logprobs: a.logprobs,
+		head: h, text: v.content, thinking: notes + v.thinking, finish: "stop",
 		prompt: r.PromptTokens, completion: r.CompletionTokens, searching: r.Elapsed, report: rep,
 	}
-	if r.Finish == decode.FinishLength {
+	if r.Finish == decode.FinishLength && !v.cut {
 		out.finish = "length"
 	}
 	if a.logprobs {
 		out.tokens = r.Tokens
-	}
-	if text, cut := cutAtStop(r.Text, a.stop); cut {
-		out.text, out.finish = text, "stop"
-		out.tokens = tokensWithin(out.tokens, len(text))
+		if v.cut {
+			out.tokens = tokensWithin(out.tokens, v.from+len(v.content))
+		}
+		if v.from > 0 {
+			out.tokens = tokensBehind(out.tokens, v.from)
+		}
 	}
 	return out
 }

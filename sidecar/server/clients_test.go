@@ -25,7 +25,8 @@ const (
 	envSidecar  = "SIDECAR_TEST_URL"      // http://127.0.0.1:8484
 	envUpstream = "SIDECAR_TEST_UPSTREAM" // what stands behind it, to compare with; may be empty
 	envModel    = "SIDECAR_TEST_MODEL"    // "" takes the first one listed
-	envPython   = "SIDECAR_TEST_PYTHON"   // an interpreter that has the openai package; "" means python3
+	envPython   = "SIDECAR_TEST_PYTHON"   // an interpreter that has the openai package, and ollama; "" means python3
+	envNode     = "SIDECAR_TEST_NODE"     // a folder node_modules that has the packages openai and ollama
 )
 
 // TestRealOpenAIPython runs testdata/clients/openai_client.py.
@@ -39,6 +40,37 @@ func TestRealOpenAIPython(t *testing.T) {
 		python = "python3"
 	}
 	useOpenAIPython(t, python, sidecar, os.Getenv(envUpstream), os.Getenv(envModel))
+}
+
+// TestRealOtherClients runs the scripts of openai-node and of Ollama's Python and JavaScript clients, those that an installation is
+// named for.
+func TestRealOtherClients(t *testing.T) {
+	sidecar := os.Getenv(envSidecar)
+	if sidecar == "" {
+		t.Skip(envSidecar + " is not set")
+	}
+	python, node := os.Getenv(envPython), os.Getenv(envNode)
+	if python == "" && node == "" {
+		t.Skip(envPython + " and " + envNode + " are not set")
+	}
+	script := func(name string) string { return filepath.Join("testdata", "clients", name) }
+	var commands [][]string
+	if python != "" {
+		commands = append(commands, []string{python, script("ollama_client.py"), sidecar})
+	}
+	if node != "" {
+		commands = append(commands, []string{"node", script("openai_client.mjs"), sidecar, node}, []string{"node", script("ollama_client.mjs"), sidecar, node})
+	}
+	for _, c := range commands {
+		if model := os.Getenv(envModel); model != "" {
+			c = append(c, model)
+		}
+		out, err := exec.CommandContext(t.Context(), c[0], c[1:]...).CombinedOutput()
+		if err != nil {
+			t.Errorf("%v: %v", c, err)
+		}
+		t.Logf("%s", out)
+	}
 }
 
 // TestOpenAIPython runs the same before a fake upstream, where an interpreter that has the openai package is named.

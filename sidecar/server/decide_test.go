@@ -158,7 +158,7 @@ func TestOptions(t *testing.T) {
 			continue
 		}
 		got := r.last(t)
-		got.opts.Watch = nil
+		got.opts.Watch = nil // a function is equal to nothing
 		if !reflect.DeepEqual(got.opts, tt.want) || got.model != tt.model {
 			t.Errorf("%s\n got %q %+v\nwant %q %+v", tt.body, got.model, got.opts, tt.model, tt.want)
 		}

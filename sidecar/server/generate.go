@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"aprm/prm/step"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/trace"
 )
@@ -28,7 +30,7 @@ type endpoint struct {
 }
 
 var (
-	openAIChat = endpoint{OpenAI, openAIRaw, readOpenAI, func(a ask) wire { return openAIWire{a.includeUsage} }}
+	openAIChat = endpoint{OpenAI, openAIRaw, readOpenAI, func(a ask) wire { return openAIWire{a.includeUsage, a.logprobs} }}
 	chat       = endpoint{Ollama, ollamaChatRaw, readOllamaChat, func(ask) wire { return ollamaWire{} }}
 	generate   = endpoint{Ollama, ollamaGenerateRaw, readOllamaGenerate, func(ask) wire { return ollamaWire{generate: true} }}
 )
@@ -169,8 +171,8 @@ func (s *Server) decided(g *gin.Context, strategy, applied string) {
 	g.Set(keyStrategy, strategy)
 }
 
-// search answers a call by the Reasoner. A stream shows signs of life while the search runs; until the first of them, or
-// the answer, an error has its proper status.
+// search answers a call by the Reasoner. A stream has the text as soon as it is settled, and signs of life while the search runs;
+// until the first of either, an error has its proper status.
 func (s *Server) search(g *gin.Context, c *call) {
 	select {
 	case s.queue <- struct{}{}:
@@ -182,37 +184,50 @@ func (s *Server) search(g *gin.Context, c *call) {
 	}
 	ctx, cancel := context.WithCancel(s.authorized(g.Request))
 	defer cancel()
-	if s.cfg.SearchTimeout > 0 {
-		ctx, cancel = context.WithTimeout(ctx, s.cfg.SearchTimeout)
+	if limit := s.timeFor(c); limit > 0 {
+		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
 	began := s.now()
 	h := head{id: "chatcmpl-" + s.newID(), created: began, model: c.name}
 	w := c.wire(c.ask)
-	out := streamer{g: g, wire: w}
+	out := streamer{g: g, wire: w, head: h, teller: teller{stops: c.ask.stop}}
+	news := newProgress(s.shows(c), c.ask.stream && !c.ask.logprobs) // log-probabilities are known at the end only
+	var tell func(decode.Event)
+	if news.shows || news.early {
+		tell = news.watch
+	}
 	var rec trace.Recorder
 	done := make(chan outcome, 1)
 	run := *c
-	run.opts.Watch = watchers(c.opts.Watch, rec.Watch)
+	run.opts.Watch = watchers(tell, rec.Watch)
 	go func() { done <- s.solve(ctx, &run) }()
 
 	var tick <-chan time.Time
+	var told <-chan struct{}
 	if c.ask.stream {
 		ticker := time.NewTicker(s.cfg.KeepAlive)
 		defer ticker.Stop()
-		tick = ticker.C
+		tick, told = ticker.C, news.told
 	}
 	var o outcome
 	for waiting := true; waiting; {
+		var err error
 		select {
 		case o = <-done:
 			waiting = false
 		case <-tick:
-			if out.send(w.keepAlive(h)) != nil {
-				cancel() // the client is gone; the search ends soon
-				tick = nil
-			}
+			err = out.send(w.keepAlive(h))
+		case <-told:
+			err = out.tell(news.text(), false, news.notes(false), nil)
 		}
+		if err != nil { // the client is gone, or misled; the search ends soon
+			cancel()
+			tick, told = nil, nil
+		}
+	}
+	if out.misled != nil {
+		o.err = out.misled // which is why it was cancelled
 	}
 	total := s.now().Sub(began)
 	t := s.trace(g, c, h, o, &rec, total)
@@ -221,17 +236,39 @@ func (s *Server) search(g *gin.Context, c *call) {
 		return
 	}
 	s.metrics.searched(c.opts.Strategy, o.result)
-	a := answerOf(h, c.ask, o.result, s.report(c, o.result, t))
+	notes := news.notes(true)
+	a := answerOf(h, c.ask, o.result, notes, s.report(c, o.result, t))
 	a.total = total
 	if !c.ask.stream {
 		g.Data(http.StatusOK, "application/json; charset=utf-8", w.whole(a))
 		return
 	}
-	for _, chunk := range w.stream(a) {
-		if out.send(chunk) != nil {
-			return
+	if err := out.tell(o.result.Text, true, notes, a.tokens); err != nil {
+		if out.misled != nil {
+			s.failed(g, &out, problemOf(out.misled))
+		}
+		return
+	}
+	out.sendAll(w.end(a)) // a client that is gone needs no end
+}
+
+// timeFor is how long a search may take, 0 for as long as it likes: the server's bound, or what the request asks for if that is less.
+func (s *Server) timeFor(c *call) time.Duration {
+	limit := s.cfg.SearchTimeout
+	if c.ov.DeadlineMS != nil {
+		if asked := time.Duration(*c.ov.DeadlineMS) * time.Millisecond; limit == 0 || asked < limit {
+			limit = asked
 		}
 	}
+	return limit
+}
+
+// shows reports whether the client is to be told of the search.
+func (s *Server) shows(c *call) bool {
+	if c.ov.ShowSearch != nil {
+		return *c.ov.ShowSearch
+	}
+	return s.cfg.ShowSearch
 }
 
 type outcome struct {
@@ -264,6 +301,9 @@ func (s *Server) solve(ctx context.Context, c *call) (o outcome) {
 	if o.err != nil && ctx.Err() != nil {
 		o.err = ctx.Err() // whatever it ran into, that is why
 	}
+	if o.err == nil && errors.Is(ctx.Err(), context.DeadlineExceeded) && o.result.Stopped == "" {
+		o.result.Stopped = decode.StoppedDeadline // candidates may have died of it, though there was enough in hand to go on
+	}
 	return o
 }
 
@@ -274,18 +314,48 @@ func (s *Server) failed(g *gin.Context, out *streamer, p *problem) {
 		return
 	}
 	s.note(g, p)
-	for _, chunk := range out.wire.broken(p) {
-		if out.send(chunk) != nil {
-			return
-		}
-	}
+	out.sendAll(out.wire.broken(p)) // to a client that is gone there is nothing to say
 }
 
 // streamer sends the chunks of one stream, each flushed; the headers go out with the first.
 type streamer struct {
-	g     *gin.Context
-	wire  wire
-	begun bool
+	g      *gin.Context
+	wire   wire
+	begun  bool
+	head   head
+	opened bool // the wire's beginning was sent
+	teller teller
+	misled error // why the stream can't end well: the client was told what turned out not to be so
+}
+
+// tell sends what is new of an answer; see teller.next.
+func (t *streamer) tell(text string, whole bool, notes string, tokens []step.Token) error {
+	parts, err := t.teller.next(text, whole, notes, tokens)
+	if err != nil {
+		t.misled = err
+		return err
+	}
+	if !t.opened && (whole || len(parts) > 0) {
+		t.opened = true
+		if err := t.sendAll(t.wire.begin(t.head)); err != nil {
+			return err
+		}
+	}
+	for _, p := range parts {
+		if err := t.send(t.wire.part(t.head, p)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *streamer) sendAll(chunks [][]byte) error {
+	for _, chunk := range chunks {
+		if err := t.send(chunk); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *streamer) send(chunk []byte) error {

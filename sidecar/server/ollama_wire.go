@@ -31,16 +31,16 @@ func (ollamaWire) streamType() string { return "application/x-ndjson" }
 func (w ollamaWire) keepAlive(h head) []byte { return line(w.chunk(h, part{})) }
 
 func (w ollamaWire) whole(a answer) []byte {
-	return compact(w.chunk(a.head, a.last(part{text: a.text, logprobs: ollamaLogprobs(a.tokens)})))
+	return compact(w.chunk(a.head, a.last(part{text: a.text, thinking: a.thinking, logprobs: ollamaLogprobs(a.tokens)})))
 }
 
-func (w ollamaWire) stream(a answer) [][]byte {
-	var chunks [][]byte
-	for _, p := range pieces(a.text, a.tokens) {
-		chunks = append(chunks, line(w.chunk(a.head, part{text: p.text, logprobs: ollamaLogprobs(p.tokens)})))
-	}
-	return append(chunks, line(w.chunk(a.head, a.last(part{}))))
+func (ollamaWire) begin(head) [][]byte { return nil }
+
+func (w ollamaWire) part(h head, p piece) []byte {
+	return line(w.chunk(h, part{text: p.text, thinking: p.thinking, logprobs: ollamaLogprobs(p.tokens)}))
 }
+
+func (w ollamaWire) end(a answer) [][]byte { return [][]byte{line(w.chunk(a.head, a.last(part{})))} }
 
 func (ollamaWire) broken(p *problem) [][]byte { return [][]byte{line(p.shape(Ollama))} }
 

@@ -22,8 +22,9 @@ type (
 		FinishReason string          `json:"finish_reason"`
 	}
 	openAIMessage struct {
-		Role    string `json:"role"`
-		Content string `json:"content"`
+		Role      string `json:"role"`
+		Content   string `json:"content"`
+		Reasoning string `json:"reasoning_content,omitempty"` // as vLLM, llama-server and DeepSeek call it
 	}
 	openAIChunk struct {
 		ID      string              `json:"id"`
@@ -41,8 +42,9 @@ type (
 		FinishReason *string         `json:"finish_reason"`
 	}
 	openAIDelta struct {
-		Role    string  `json:"role,omitempty"`
-		Content *string `json:"content,omitempty"`
+		Role      string  `json:"role,omitempty"`
+		Content   *string `json:"content,omitempty"`
+		Reasoning string  `json:"reasoning_content,omitempty"`
 	}
 	openAIUsage struct {
 		PromptTokens     int `json:"prompt_tokens"`
@@ -79,7 +81,7 @@ func (o optional) MarshalJSON() ([]byte, error) {
 func (o optional) IsZero() bool { return !o.asked }
 
 // openAIWire is the wire of /v1/chat/completions.
-type openAIWire struct{ includeUsage bool }
+type openAIWire struct{ includeUsage, logprobs bool }
 
 func (openAIWire) dialect() Dialect { return OpenAI }
 
@@ -87,12 +89,12 @@ func (openAIWire) streamType() string { return "text/event-stream; charset=utf-8
 
 func (openAIWire) keepAlive(head) []byte { return []byte(": searching\n\n") }
 
-func (openAIWire) whole(a answer) []byte {
+func (w openAIWire) whole(a answer) []byte {
 	return compact(openAICompletion{
 		ID: a.id, Object: "chat.completion", Created: a.created.Unix(), Model: a.model,
 		Choices: []openAIChoice{{
-			Message:      openAIMessage{Role: "assistant", Content: a.text},
-			Logprobs:     a.openAILogprobs(a.tokens),
+			Message:      openAIMessage{Role: "assistant", Content: a.text, Reasoning: a.thinking},
+			Logprobs:     w.tokens(a.tokens),
 			FinishReason: a.finish,
 		}},
 		Usage: a.openAIUsage(),
@@ -100,22 +102,30 @@ func (openAIWire) whole(a answer) []byte {
 	})
 }
 
-func (w openAIWire) stream(a answer) [][]byte {
-	chunk := func(choices []openAIChunkChoice, usage *openAIUsage, rep *report) []byte {
-		return event(compact(openAIChunk{
-			ID: a.id, Object: "chat.completion.chunk", Created: a.created.Unix(), Model: a.model,
-			Choices: choices, Usage: optional{asked: w.includeUsage, usage: usage}, PRM: rep,
-		}))
-	}
+func (w openAIWire) chunk(h head, choices []openAIChunkChoice, usage *openAIUsage, rep *report) []byte {
+	return event(compact(openAIChunk{
+		ID: h.id, Object: "chat.completion.chunk", Created: h.created.Unix(), Model: h.model,
+		Choices: choices, Usage: optional{asked: w.includeUsage, usage: usage}, PRM: rep,
+	}))
+}
+
+func (w openAIWire) begin(h head) [][]byte {
 	empty := ""
-	chunks := [][]byte{chunk([]openAIChunkChoice{{Delta: openAIDelta{Role: "assistant", Content: &empty}}}, nil, nil)}
-	for _, p := range pieces(a.text, a.tokens) {
-		chunks = append(chunks, chunk([]openAIChunkChoice{{Delta: openAIDelta{Content: &p.text}, Logprobs: a.openAILogprobs(p.tokens)}}, nil, nil))
+	return [][]byte{w.chunk(h, []openAIChunkChoice{{Delta: openAIDelta{Role: "assistant", Content: &empty}}}, nil, nil)}
+}
+
+func (w openAIWire) part(h head, p piece) []byte {
+	if p.thinking != "" {
+		return w.chunk(h, []openAIChunkChoice{{Delta: openAIDelta{Reasoning: p.thinking}}}, nil, nil)
 	}
-	chunks = append(chunks, chunk([]openAIChunkChoice{{FinishReason: &a.finish}}, nil, a.report))
+	return w.chunk(h, []openAIChunkChoice{{Delta: openAIDelta{Content: &p.text}, Logprobs: w.tokens(p.tokens)}}, nil, nil)
+}
+
+func (w openAIWire) end(a answer) [][]byte {
+	chunks := [][]byte{w.chunk(a.head, []openAIChunkChoice{{FinishReason: &a.finish}}, nil, a.report)}
 	if w.includeUsage {
 		usage := a.openAIUsage()
-		chunks = append(chunks, chunk([]openAIChunkChoice{}, &usage, nil))
+		chunks = append(chunks, w.chunk(a.head, []openAIChunkChoice{}, &usage, nil))
 	}
 	return append(chunks, event([]byte("[DONE]")))
 }
@@ -133,8 +143,9 @@ func (a answer) openAIUsage() openAIUsage {
 	return openAIUsage{PromptTokens: a.prompt, CompletionTokens: a.completion, TotalTokens: a.prompt + a.completion}
 }
 
-func (a answer) openAILogprobs(tokens []step.Token) *openAILogprobs {
-	if !a.logprobs {
+// tokens are log-probabilities, null where the client asked for none.
+func (w openAIWire) tokens(tokens []step.Token) *openAILogprobs {
+	if !w.logprobs {
 		return nil
 	}
 	out := &openAILogprobs{Content: make([]openAILogprob, len(tokens))}

@@ -93,8 +93,10 @@ type overrides struct {
 	ESS         *float64 `json:"ess_threshold"`
 	Entropic    *bool    `json:"entropic"`
 	Rebase      *float64 `json:"rebase_temperature"`
-	Steps       *bool    `json:"steps"` // false leaves steps and candidates out of the answer's prm object
-	Trace       *bool    `json:"trace"` // true puts the search's trace into it
+	Steps       *bool    `json:"steps"`       // false leaves steps and candidates out of the answer's prm object
+	DeadlineMS  *int64   `json:"deadline_ms"` // of the search, its wait included; it shortens Config.SearchTimeout
+	ShowSearch  *bool    `json:"show_search"` // tell of the search as thoughts before the answer
+	Trace       *bool    `json:"trace"`       // true puts the search's trace into it
 }
 
 // readOverrides reads and checks the prm object of a request.
@@ -122,11 +124,13 @@ func readOverrides(o object) (ov overrides, err error) {
 		"rebase_temperature": {&ov.Rebase, "a number above 0, at most 100"},
 		"steps":              {&ov.Steps, "true or false"},
 		"trace":              {&ov.Trace, "true or false"},
+		"deadline_ms":        {&ov.DeadlineMS, "a whole number of milliseconds above 0"},
+		"show_search":        {&ov.ShowSearch, "true or false"},
 	}
 	for _, m := range prm.members {
 		field, known := fields[m.key]
 		if !known {
-			return ov, badRequest("prm."+m.key, "prm.%s is no setting: there are strategy, n, threshold, aggregate, token_budget, expansion, ess_threshold, entropic, rebase_temperature, steps and trace", m.key)
+			return ov, badRequest("prm."+m.key, "prm.%s is no setting: there are strategy, n, threshold, aggregate, token_budget, expansion, ess_threshold, entropic, rebase_temperature, steps, deadline_ms, show_search and trace", m.key)
 		}
 		if json.Unmarshal(prm.raw[m.start:m.end], field.into) != nil {
 			return ov, badRequest("prm."+m.key, "prm.%s must be %s", m.key, field.want)
@@ -162,8 +166,14 @@ func (ov overrides) check() error {
 	if t := ov.Rebase; t != nil && !(*t > 0 && *t <= 100) {
 		return badRequest("prm.rebase_temperature", "prm.rebase_temperature must be a number above 0, at most 100")
 	}
+	if d := ov.DeadlineMS; d != nil && (*d < 1 || *d > longestDeadline) {
+		return badRequest("prm.deadline_ms", "prm.deadline_ms must be a whole number of milliseconds above 0, a day at most")
+	}
 	return nil
 }
+
+// longestDeadline is a day, in milliseconds.
+const longestDeadline = 24 * 60 * 60 * 1000
 
 // options joins the defaults, what was chosen, and what the request's fields ask for.
 func (a ask) options(defaults decode.Options, c choice, ov overrides, seed int64) decode.Options {

@@ -38,7 +38,7 @@ const (
 // Reasoner answers conversations by searching. It is safe for concurrent use and returns soon after ctx is done.
 type Reasoner interface {
 	// Solve answers the last message. model is the upstream's own name of the model, "" when the client named none.
-	// Messages are the client's; what the Reasoner adds to them is its Instruction.
+	// Messages are the client's; what the Reasoner adds to them is its Instruction. It tells opts.Watch of the search, if that is set.
 	Solve(ctx context.Context, model string, messages []adapters.Message, opts decode.Options) (decode.Result, error)
 
 	// Checkpoint names the PRM in use; ok is false when there is none, and then only raw and majority are offered.
@@ -84,6 +84,7 @@ type Config struct {
 	MaxSearches   int           // searches at a time; 0 means 4
 	MaxQueued     int           // searches that wait for their turn, beyond that it is a 429; 0 means 64
 	SearchTimeout time.Duration // of one search, its wait included; 0 means none
+	ShowSearch    bool          // tell of searches as thoughts before the answer, unless the request says no
 	KeepAlive     time.Duration // between signs of life on a stream while the search runs; 0 means 10 s
 	Grace         time.Duration // for requests under way when Run is told to stop; 0 means 10 s
 

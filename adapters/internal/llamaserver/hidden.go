@@ -11,8 +11,6 @@ import (
 	"net/http"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"aprm/adapters"
 	"aprm/adapters/internal/draw"
 )
@@ -21,7 +19,7 @@ import (
 type Server struct {
 	Root  string       // without a path
 	HTTP  *http.Client // adds what authorization is needed
-	Slots *semaphore.Weighted
+	Slots *draw.Slots
 	Tries int // of a request
 }
 
@@ -164,7 +162,7 @@ func (s Server) post(ctx context.Context, path string, body, answer any) error {
 	if err := s.Slots.Acquire(ctx, 1); err != nil {
 		return err
 	}
-	defer s.Slots.Release(1)
+	defer s.Slots.Release(ctx, 1)
 	return draw.Retry(ctx, s.Tries, func() error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.Root+path, bytes.NewReader(data))
 		if err != nil {

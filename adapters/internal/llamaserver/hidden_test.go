@@ -10,9 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sync/semaphore"
-
 	"aprm/adapters"
+	"aprm/adapters/internal/draw"
 )
 
 // serve answers each path with a fixed text; a path that isn't there is refused.
@@ -29,7 +28,7 @@ func serve(t *testing.T, answers map[string]string) Server {
 		fmt.Fprint(w, answer)
 	}))
 	t.Cleanup(server.Close)
-	return Server{Root: server.URL, HTTP: server.Client(), Slots: semaphore.NewWeighted(1), Tries: 1}
+	return Server{Root: server.URL, HTTP: server.Client(), Slots: draw.NewSlots(1), Tries: 1}
 }
 
 // The answers for "a×b" in the tokens a, the two bytes of ×, b, with a special token before them.

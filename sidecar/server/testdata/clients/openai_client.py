@@ -97,6 +97,29 @@ def check_stream(client, model):
         assert usage and usage.completion_tokens > 0, (suffix, usage)
 
 
+def check_shown_search(client, model):
+    request = {
+        "model": model,
+        "messages": user(QUESTION),
+        "max_tokens": 120,
+        "extra_body": {"prm": {"strategy": "majority", "n": 2, "show_search": True}},
+    }
+    message = client.chat.completions.create(**request).choices[0].message
+    assert message.content and "candidate" in message.reasoning_content, message
+    thoughts = ""
+    for chunk in client.chat.completions.create(stream=True, **request):
+        assert chunk.usage is None, chunk  # not asked for
+        for choice in chunk.choices:
+            thoughts += getattr(choice.delta, "reasoning_content", None) or ""
+    assert "candidate" in thoughts, thoughts
+
+
+def check_leaving(client, model):
+    stream = client.chat.completions.create(model=model + "@majority-8", messages=user(QUESTION), max_tokens=120, stream=True)
+    next(iter(stream))
+    stream.close()
+
+
 def call_tool(client, model):
     """What becomes of a request with tools: its status, and whether it was answered by a call."""
     try:
@@ -156,6 +179,8 @@ def main(sidecar, upstream="", model=""):
     check_override(client, model)
     check_logprobs(client, model)
     check_stream(client, model)
+    check_shown_search(client, model)
+    check_leaving(client, model)
     check_tools(client, model, upstream)
     client.close()
     print("openai-python", openai.__version__, "before", sidecar, "with", model, "ok")

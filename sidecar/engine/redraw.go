@@ -1,0 +1,77 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"sync"
+
+	"aprm/adapters"
+	"aprm/sidecar/decode"
+)
+
+// redraws is how often a candidate that died is drawn again.
+const redraws = 2
+
+// redraw draws candidates that died again, with other seeds: those that were cut off, fell silent or got no answer, though the adapter
+// has asked several times. The dead stay among the samples, behind those asked for, so that they are charged and seen. What was
+// spent on one that died is taken off its successor's MaxTokens: replacing costs no budget.
+type redraw struct{ decode.Sampler }
+
+func (r redraw) Sample(ctx context.Context, req decode.SampleRequest) ([]decode.Sample, error) {
+	samples, err := r.Sampler.Sample(ctx, req)
+	if len(samples) == 0 {
+		samples = make([]decode.Sample, req.N)
+		for i := range samples {
+			samples[i].Err = err
+		}
+	}
+	var mu sync.Mutex
+	var dead []decode.Sample
+	var group sync.WaitGroup
+	for i := range samples {
+		group.Go(func() {
+			spent := samples[i].CompletionTokens
+			for try := 1; try <= redraws && mayPass(ctx, samples[i].Err) && spent < req.MaxTokens; try++ {
+				again := req
+				again.N, again.MaxTokens = 1, req.MaxTokens-spent
+				if req.Seed != nil {
+					seed := (*req.Seed + int64(i) + int64(try)*500_009) & math.MaxInt32 // some endpoints take 31 bits
+					again.Seed = &seed
+				}
+				fresh, err := r.Sampler.Sample(ctx, again)
+				if len(fresh) != 1 {
+					fresh = []decode.Sample{{Err: err}}
+				}
+				mu.Lock()
+				dead = append(dead, samples[i])
+				mu.Unlock()
+				samples[i] = fresh[0]
+				spent += fresh[0].CompletionTokens
+			}
+		})
+	}
+	group.Wait()
+	for _, s := range samples {
+		if s.Err == nil {
+			return append(samples, dead...), nil
+		}
+	}
+	return append(samples, dead...), samples[0].Err
+}
+
+// mayPass reports whether a candidate that died of err could live when it is drawn again.
+func mayPass(ctx context.Context, err error) bool {
+	var up *adapters.UpstreamError
+	if err == nil || ctx.Err() != nil || !errors.As(err, &up) {
+		return false
+	}
+	switch up.Status {
+	case http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return true
+	case http.StatusNotImplemented:
+		return false
+	}
+	return up.Status == 0 || up.Status >= http.StatusInternalServerError
+}

@@ -1,0 +1,96 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"testing"
+
+	"aprm/adapters"
+	"aprm/sidecar/decode"
+)
+
+// dying is a sampler whose n-th drawn sample dies of the n-th error; those after are well.
+type dying struct {
+	mu       sync.Mutex
+	errs     []error
+	requests []decode.SampleRequest
+}
+
+func (d *dying) Sample(_ context.Context, req decode.SampleRequest) ([]decode.Sample, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.requests = append(d.requests, req)
+	out := make([]decode.Sample, req.N)
+	alive := false
+	for i := range out {
+		out[i] = decode.Sample{Text: "#### 1", Finish: decode.FinishEnd, CompletionTokens: 10}
+		if len(d.errs) > 0 {
+			out[i].Err, d.errs = d.errs[0], d.errs[1:]
+		}
+		alive = alive || out[i].Err == nil
+	}
+	if !alive {
+		return nil, out[0].Err
+	}
+	return out, nil
+}
+
+func TestDeadCandidatesAreDrawnAgain(t *testing.T) {
+	cut := &adapters.UpstreamError{Op: "generate", Message: "cut off", Err: io.ErrUnexpectedEOF}
+	busy := &adapters.UpstreamError{Op: "generate", Status: 429}
+	refused := &adapters.UpstreamError{Op: "generate", Status: 400, Message: "too long"}
+	seed := int64(5)
+	for _, test := range []struct {
+		name            string
+		errs            []error
+		maxTokens       int
+		requests, alive int
+		dead            int
+		err             error
+	}{
+		{"all well", nil, 100, 1, 3, 0, nil},
+		{"one is cut off", []error{nil, cut}, 100, 2, 3, 1, nil},
+		{"one is cut off twice", []error{nil, nil, cut, busy}, 100, 3, 3, 2, nil},
+		{"one dies for good", []error{nil, nil, cut, cut, cut}, 100, 3, 2, 3, nil},
+		{"no tokens are left for another", []error{nil, nil, cut}, 10, 1, 2, 1, nil},
+		{"it would be refused again", []error{nil, nil, refused}, 100, 1, 2, 1, nil},
+		{"nobody answers at first", []error{busy, busy, busy}, 100, 4, 3, 3, nil},
+		{"all are refused", []error{refused, refused, refused}, 100, 1, 0, 3, refused},
+	} {
+		d := &dying{errs: test.errs}
+		samples, err := redraw{d}.Sample(t.Context(), decode.SampleRequest{N: 3, MaxTokens: test.maxTokens, Seed: &seed})
+		alive, dead := 0, 0
+		for i, s := range samples {
+			if s.Err == nil {
+				alive++
+			} else {
+				dead++
+			}
+			if i >= 3 && s.Err == nil {
+				t.Errorf("%s: a live sample stands among the dead", test.name)
+			}
+		}
+		if len(d.requests) != test.requests || alive != test.alive || dead != test.dead || !errors.Is(err, test.err) {
+			t.Errorf("%s: %d requests, %d alive, %d dead, %v; want %d, %d, %d, %v", test.name, len(d.requests), alive, dead, err, test.requests, test.alive, test.dead, test.err)
+		}
+		seeds := map[int64]bool{}
+		for i, req := range d.requests {
+			if seeds[*req.Seed] || i > 0 && (req.N != 1 || req.MaxTokens > test.maxTokens) {
+				t.Errorf("%s: request %d is %+v", test.name, i, req)
+			}
+			seeds[*req.Seed] = true
+		}
+	}
+}
+
+// TestNothingIsDrawnAgainForNobody: a search that was cancelled draws no more.
+func TestNothingIsDrawnAgainForNobody(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	d := &dying{errs: []error{&adapters.UpstreamError{Op: "generate", Status: 500}}}
+	if _, err := (redraw{d}).Sample(ctx, decode.SampleRequest{N: 1, MaxTokens: 10}); err == nil || len(d.requests) != 1 {
+		t.Errorf("%v after %d requests", err, len(d.requests))
+	}
+}

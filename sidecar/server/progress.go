@@ -1,0 +1,179 @@
+package server
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"aprm/sidecar/decode"
+)
+
+// progress gathers what a search tells of itself, until the handler takes it: a search never waits for a slow client.
+type progress struct {
+	told   chan struct{} // gets a value when there is something new
+	shows  bool          // lines of the search
+	early  bool          // text as it is settled
+	mu     sync.Mutex
+	answer strings.Builder // settled
+	lines  strings.Builder // not taken
+	open   []*candidate    // of steps that aren't decided
+	passed map[int]bool    // IDs of candidates whose steps were told of
+}
+
+// candidate is one as a line tells of it.
+type candidate struct {
+	decode.Candidate
+	entire bool // a whole answer, not a step
+}
+
+func newProgress(shows, early bool) *progress {
+	return &progress{told: make(chan struct{}, 1), shows: shows, early: early, passed: map[int]bool{}}
+}
+
+// watch is for decode.Options.
+func (p *progress) watch(e decode.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before := p.answer.Len() + p.lines.Len()
+	if p.early {
+		p.answer.WriteString(e.Settled)
+	}
+	if p.shows {
+		if e.Settled != "" {
+			p.decided()
+		}
+		if e.Candidate != nil {
+			p.note(*e.Candidate)
+		}
+	}
+	if p.answer.Len()+p.lines.Len() == before {
+		return
+	}
+	select {
+	case p.told <- struct{}{}:
+	default: // the handler has yet to look
+	}
+}
+
+// text is all that was settled so far.
+func (p *progress) text() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.answer.String()
+}
+
+// notes takes the lines that came since they were last taken. At the end of the search the last step is decided.
+func (p *progress) notes(end bool) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if end {
+		p.decided()
+	}
+	defer p.lines.Reset()
+	return p.lines.String()
+}
+
+// note takes news of a candidate. A whole answer is first told of as it comes, before it is scored; of a step the candidates are
+// told of together, when the search goes on to the next.
+func (p *progress) note(c decode.Candidate) {
+	if p.passed[c.ID] {
+		return
+	}
+	if i := slices.IndexFunc(p.open, func(o *candidate) bool { return o.ID == c.ID }); i >= 0 {
+		p.open[i].Candidate = c
+		return
+	}
+	if len(p.open) > 0 && p.open[0].At != c.At {
+		p.decided()
+	}
+	entire := !c.Scored && c.Kept == "" && c.Dropped == ""
+	p.open = append(p.open, &candidate{c, entire})
+	if entire {
+		fmt.Fprintf(&p.lines, "candidate %d: %s\n", c.ID, ending(c))
+	}
+}
+
+// shownEach is how many candidates of a step, kept and dropped each, a line has room for.
+const shownEach = 3
+
+// decided writes the line of the candidates that are open: "step 3: 8 candidates, kept 0.93 '…', dropped 0.12 '…'".
+func (p *progress) decided() {
+	if len(p.open) == 0 {
+		return
+	}
+	entire := false
+	for _, c := range p.open {
+		p.passed[c.ID] = true
+		entire = entire || c.entire
+	}
+	if entire {
+		fmt.Fprintf(&p.lines, "%s", count(len(p.open), "candidate"))
+	} else {
+		fmt.Fprintf(&p.lines, "step %d: %s", p.open[0].At+1, count(len(p.open), "candidate"))
+	}
+	slices.SortStableFunc(p.open, func(a, b *candidate) int { return cmp.Compare(b.Score, a.Score) })
+	for _, fate := range []struct {
+		word string
+		has  func(*candidate) bool
+	}{
+		{"kept", func(c *candidate) bool { return c.Kept != "" }},
+		{"dropped", func(c *candidate) bool { return c.Kept == "" && c.Dropped != "" }},
+	} {
+		n := 0
+		for _, c := range p.open {
+			if !fate.has(c) {
+				continue
+			}
+			if n++; n <= shownEach {
+				fmt.Fprintf(&p.lines, ", %s %s", fate.word, c.words())
+			}
+		}
+		if n > shownEach {
+			fmt.Fprintf(&p.lines, " and %d more", n-shownEach)
+		}
+	}
+	p.lines.WriteString("\n")
+	p.open = nil
+}
+
+func count(n int, of string) string {
+	if n == 1 {
+		return "1 " + of
+	}
+	return fmt.Sprintf("%d %ss", n, of)
+}
+
+// words are a candidate's score and what it says.
+func (c *candidate) words() string {
+	said := "'" + excerpt(c.Text) + "'"
+	switch {
+	case c.entire:
+		said = ending(c.Candidate)
+	case c.Text == "" || strings.HasPrefix(c.Dropped, "failed"):
+		said = "(" + excerpt(c.Dropped) + ")"
+	}
+	if c.Scored {
+		return fmt.Sprintf("%.2f %s", c.Score, said)
+	}
+	return said
+}
+
+func ending(c decode.Candidate) string {
+	if c.Answered {
+		return "answer " + excerpt(c.Answer)
+	}
+	return "no answer"
+}
+
+// excerpt is the beginning of a text as a part of a line.
+func excerpt(text string) string {
+	const runes = 60
+	text = strings.Join(strings.Fields(text), " ")
+	if utf8.RuneCountInString(text) <= runes {
+		return text
+	}
+	return string([]rune(text)[:runes-1]) + "…"
+}
