@@ -219,3 +219,13 @@ func Authorization(ctx context.Context) string {
 	header, _ := ctx.Value(authorizationKey{}).(string)
 	return header
 }
+
+// LastQuestion is the content of the user's last message, "" without one: the problem that a PRM reads.
+func LastQuestion(messages []Message) string {
+	for i := len(messages) - 1; i >= 0; i-- {
+		if messages[i].Role == User {
+			return messages[i].Content
+		}
+	}
+	return ""
+}

@@ -19,13 +19,3 @@ func instruct(messages []adapters.Message, instruction string) []adapters.Messag
 	}
 	return append(append(out, adapters.Message{Role: adapters.System, Content: instruction}), messages...)
 }
-
-// question is the problem the PRM reads: the user's last message.
-func question(messages []adapters.Message) string {
-	for i := len(messages) - 1; i >= 0; i-- {
-		if messages[i].Role == adapters.User {
-			return messages[i].Content
-		}
-	}
-	return ""
-}

@@ -162,7 +162,7 @@ func (e *Engine) Solve(ctx context.Context, model string, messages []adapters.Me
 	if err != nil {
 		return decode.Result{}, err
 	}
-	scorer, err := e.scorer(model, step.Problem{Question: question(messages)})
+	scorer, err := e.scorer(model, step.Problem{Question: adapters.LastQuestion(messages)})
 	if err != nil {
 		return decode.Result{}, err
 	}

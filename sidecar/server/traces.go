@@ -35,7 +35,7 @@ func (s *Server) trace(g *gin.Context, c *call, h head, o outcome, rec *trace.Re
 	checkpoint, _ := s.reasoner.Checkpoint()
 	t := rec.Trace(trace.Request{
 		ID: h.id, Route: g.FullPath(), TraceParent: trace.TraceParent(g.GetHeader("traceparent")), Model: c.name, Applied: c.applied(),
-		Checkpoint: checkpoint, Question: lastQuestion(c.ask.messages), Options: c.opts,
+		Checkpoint: checkpoint, Question: adapters.LastQuestion(c.ask.messages), Options: c.opts,
 		Began: h.created, Total: total, Queued: o.queued, Err: o.err,
 	}, o.result)
 	kept := t
@@ -76,14 +76,4 @@ func (s *Server) showTrace(g *gin.Context) {
 		return
 	}
 	g.Data(http.StatusOK, "application/json; charset=utf-8", compact(t))
-}
-
-// lastQuestion is the user's last message.
-func lastQuestion(messages []adapters.Message) string {
-	for i := len(messages) - 1; i >= 0; i-- {
-		if messages[i].Role == adapters.User {
-			return messages[i].Content
-		}
-	}
-	return ""
 }
