@@ -118,7 +118,10 @@ func (r *reading) roles() []uint16 {
 					h.add("units", op, yes(a == b))
 				}
 			}
-			if o.source == given {
+			if o.source == implied && o.index >= 0 {
+				h.add("spoken", op, side, r.quantities[o.index].word)
+			}
+			if o.inQuestion() {
 				for _, w := range r.quantities[o.index].near {
 					h.add("near", op, side, w)
 					h.add("near", op, w)
@@ -138,6 +141,7 @@ func (r *reading) roles() []uint16 {
 			h.add("whole", e.operators[1], yes(e.result == math.Trunc(e.result)), yes(e.result < 0))
 		}
 	}
+	r.inOrder(h)
 	for _, t := range r.now.tokens {
 		if t.word() && plain[t.text] {
 			for _, e := range r.now.expressions {
@@ -148,9 +152,47 @@ func (r *reading) roles() []uint16 {
 	return h.sorted()
 }
 
+// inOrder names the words of the sentences whose turn it was, that were passed over, or, when the answer is given, left.
+func (r *reading) inOrder(h *hashed) {
+	ops := make(map[string]bool)
+	for _, e := range r.now.expressions {
+		for _, op := range e.operators[1:] {
+			ops[op] = true
+		}
+	}
+	for _, k := range r.uses.sentences {
+		for _, w := range r.story[k].words {
+			for op := range ops {
+				h.add("sentence", op, w)
+			}
+		}
+	}
+	if k := r.uses.next; k >= 0 {
+		took := yes(slices.Contains(r.uses.sentences, k))
+		for _, w := range r.story[k].words {
+			h.add("next", took, w)
+		}
+	}
+	for _, k := range r.uses.skipped {
+		for _, w := range r.story[k].words {
+			h.add("skipped", w)
+		}
+	}
+	if !r.now.answer {
+		return
+	}
+	for k, s := range r.story {
+		if r.left(k) > 0 {
+			for _, w := range s.words {
+				h.add("left", w)
+			}
+		}
+	}
+}
+
 // unit is what an operand of the question counts, "" where that is not known.
 func (r *reading) unit(o operand) string {
-	if o.source != given {
+	if !o.inQuestion() {
 		return ""
 	}
 	return r.quantities[o.index].unit

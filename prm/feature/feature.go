@@ -20,7 +20,7 @@ import (
 
 // Version names the inputs. Raise it whenever the same step could give a different Input: checkpoints of another version
 // are refused.
-const Version = 1
+const Version = 2
 
 // Rows of each embedding table; the indices of a bag lie in [0, rows).
 const (

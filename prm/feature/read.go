@@ -2,6 +2,7 @@ package feature
 
 import (
 	"math"
+	"slices"
 
 	"aprm/prm/arith"
 	"aprm/prm/step"
@@ -23,20 +24,34 @@ const (
 
 var sourceNames = [numSources]string{"previous", "earlier", "given", "implied", "constant", "quoted", "nowhere"}
 
-// quantity is a number of the question.
+// quantity is a number of the question, in digits or, where a word says how to calculate ("half", "three times"), in words.
 type quantity struct {
-	value float64
-	near  []string        // the words within a few tokens, nearest first
-	about map[string]bool // telling words of its clause, and what it counts
-	unit  string          // the next word that says something, "" when there is none
+	at     int // its token in the question
+	value  float64
+	spoken []float64       // what the word may stand for in a calculation; nil for digits
+	word   string          // the word, "" for digits
+	near   []string        // the words within a few tokens, nearest first
+	about  map[string]bool // telling words of its clause, and what it counts
+	unit   string          // the next word that says something, "" when there is none
+}
+
+// is tells whether v may stand for q in a calculation.
+func (q quantity) is(v float64) bool {
+	if q.spoken == nil {
+		return same(q.value, v)
+	}
+	return slices.ContainsFunc(q.spoken, func(w float64) bool { return same(w, v) })
 }
 
 // operand is a number of a step with what is known of it.
 type operand struct {
 	value  float64
 	source source
-	index  int // of the question's quantity, or of the step whose result it is
+	index  int // of the question's quantity, or of the step whose result it is; −1 for neither
 }
+
+// inQuestion tells an operand that one of the question's quantities stands for.
+func (o operand) inQuestion() bool { return o.source == given || o.source == implied && o.index >= 0 }
 
 // expression is the left side of an equation: operands with the operators between them.
 type expression struct {
@@ -63,12 +78,15 @@ type statement struct {
 type reading struct {
 	question   []token
 	quantities []quantity
-	percents   []int // indices of quantities that are percentages
-	spoken     []float64
+	percents   []int     // indices of quantities that are percentages
+	spoken     []float64 // what words bring in that need not be calculated with, "one" or "another"
 	converted  []float64
+	story      story
 	before     []statement
 	now        statement
 	index      int
+	taken      taken // by the steps up to now, this one included
+	uses       uses  // of now
 }
 
 // read gathers what is needed of t.Steps[:i+1].
@@ -76,23 +94,38 @@ func read(t step.Trace, i int) *reading {
 	r := &reading{index: i}
 	r.readQuestion(t.Problem.Question)
 	for _, s := range t.Steps[:i] {
-		r.before = append(r.before, r.readStep(s))
+		r.now = r.readStep(s)
+		r.take()
+		r.before = append(r.before, r.now)
 	}
 	r.now = r.readStep(t.Steps[i])
+	r.take()
 	return r
 }
 
 const window = 4 // tokens on either side of a number that count as near
 
 func (r *reading) readQuestion(text string) {
-	r.question = tokenize(step.Normalize(text))
+	var starts []int // of sentences
+	for _, text := range sentences(step.Normalize(text)) {
+		if tokens := tokenize(text); len(tokens) > 0 {
+			starts = append(starts, len(r.question))
+			r.question = append(r.question, tokens...)
+		}
+	}
 	for i, t := range r.question {
-		if !t.number {
+		q := quantity{at: i, about: make(map[string]bool)}
+		switch {
+		case t.number:
+			q.value = t.value
+		case relations[t.text]:
+			q.word, q.spoken = t.text, spoken[t.text]
+			r.converted = append(r.converted, conversions[t.text]...)
+		default:
 			r.spoken = append(r.spoken, spoken[t.text]...)
 			r.converted = append(r.converted, conversions[t.text]...)
 			continue
 		}
-		q := quantity{value: t.value, about: make(map[string]bool)}
 		for d := 1; d <= 2*window; d++ {
 			for _, k := range []int{i - d, i + d} {
 				if k < 0 || k >= len(r.question) || !r.question[k].word() {
@@ -110,11 +143,13 @@ func (r *reading) readQuestion(text string) {
 				}
 			}
 		}
-		if i+1 < len(r.question) && (r.question[i+1].text == "%" || r.question[i+1].text == "percent") {
+		if t.number && i+1 < len(r.question) && (r.question[i+1].text == "%" || r.question[i+1].text == "percent") {
 			r.percents = append(r.percents, len(r.quantities))
 		}
 		r.quantities = append(r.quantities, q)
 	}
+	r.story = r.tell(starts)
+	r.taken = taken{quantities: make([]bool, len(r.quantities)), spoken: make([]bool, len(r.story)), last: -1}
 }
 
 func (r *reading) readStep(raw string) statement {
@@ -210,10 +245,12 @@ func (r *reading) trace(v float64) operand {
 			return operand{v, earlier, back}
 		}
 	}
-	for i, q := range r.quantities {
-		if same(q.value, v) {
-			return operand{v, given, i}
-		}
+	digits, word := r.quantity(v, false), r.quantity(v, true)
+	if digits >= 0 && (word < 0 || !r.taken.quantities[digits] || r.taken.quantities[word]) {
+		return operand{v, given, digits}
+	}
+	if word >= 0 {
+		return operand{v, implied, word}
 	}
 	for _, i := range r.percents {
 		p := r.quantities[i].value
@@ -240,6 +277,24 @@ func (r *reading) trace(v float64) operand {
 		}
 	}
 	return operand{v, nowhere, -1}
+}
+
+// quantity finds what v stands for among the question's numbers in digits, or in words: one that no step has used, where the same
+// is there twice; −1 when there is none.
+func (r *reading) quantity(v float64, inWords bool) int {
+	found := -1
+	for i, q := range r.quantities {
+		if (q.spoken != nil) != inWords || !q.is(v) {
+			continue
+		}
+		if !r.taken.quantities[i] {
+			return i
+		}
+		if found < 0 {
+			found = i
+		}
+	}
+	return found
 }
 
 // operands are those of all expressions of the step; of a step without one, all its numbers but its result.

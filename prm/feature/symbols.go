@@ -2,6 +2,7 @@ package feature
 
 import (
 	"math"
+	"slices"
 
 	"aprm/prm/arith"
 )
@@ -10,59 +11,72 @@ import (
 // on the left of the step's equations; of a step without an equation, all its numbers but the result. Sources are those
 // of read.go.
 const (
-	symEquations      = iota // count of equations stated
-	symFalse                 // count of those that are false
-	symTrue                  // count of those that are true
-	symUnchecked             // count of those that exact arithmetic can't decide
-	symNoEquation            // flag: the step calculates nothing
-	symNoNumber              // flag: the step holds no number
-	symSources               // share of operands from each source, in source's order: previous … nowhere
-	_                        //
-	_                        //
-	_                        //
-	_                        //
-	_                        //
-	_                        //
-	symAnyNowhere            // flag: some operand comes from nowhere
-	symAnyPrevious           // flag: the result of the step before is used
-	symAnyGiven              // flag: a number of the question is used
-	symNewGivens             // count of givens used here for the first time
-	symOldGivens             // count of givens used here and in an earlier step
-	symUnusedGivens          // share of the question's numbers not used up to here
-	symAllUsed               // flag: every number of the question has been used
-	symUnusedResults         // count of earlier results not used by any later step, this one included
-	symReusedResult          // flag: an earlier result is used that another step used already
-	symPrevIgnored           // flag: there is a step before with a result, and it is not used here
-	symRepeatOperand         // flag: a number is an operand twice
-	symNumbersNoWhere        // share of all the step's numbers (results left out) that come from nowhere
-	symPlus                  // count of operators, each kind
-	symMinus                 //
-	symTimes                 //
-	symDivide                //
-	symMixed                 // flag: more than one kind of operator
-	symInteger               // flag: the result is a whole number
-	symNegative              // flag: the result is below zero
-	symZero                  // flag: the result is zero
-	symFraction              // flag: the result has more than two decimals
-	symMagnitude             // log10(1+|result|)/4
-	symGrowth                // log10 of |result| over the largest operand, cut to [−2, 2], over 2
-	symResultGiven           // flag: the result equals a number of the question
-	symResultOld             // flag: the result equals an earlier one
-	symRepeat                // flag: the step repeats an earlier one word for word
-	symRepeatNumbers         // flag: the step calculates with the same numbers as an earlier one
-	symAnswer                // flag: the step only states the answer
-	symAnswerLast            // flag: …and it is the last step's result
-	symAnswerOld             // flag: …and it is an earlier result
-	symAnswerNowhere         // flag: …and it is neither
-	symAboutUsed             // how far the words about the givens used occur in the step, mean share
-	symAboutUnused           // the same of the best of the givens not used in the step
-	symAboutGap              // the former less the latter
-	symResultAbout           // how far the words of the steps whose results are used occur in the step, mean share
-	symResultAboutGap        // the former less the same of the best of the results not used
-	symUnitMatch             // share of the step's givens that are followed by the word that follows them in the question
-	symUnitClash             // share that are followed by a word that follows another number of the question
-	symFirst                 // flag: the first step
-	symPosition              // log1p(index)/3
+	symEquations           = iota // count of equations stated
+	symFalse                      // count of those that are false
+	symTrue                       // count of those that are true
+	symUnchecked                  // count of those that exact arithmetic can't decide
+	symNoEquation                 // flag: the step calculates nothing
+	symNoNumber                   // flag: the step holds no number
+	symSources                    // share of operands from each source, in source's order: previous … nowhere
+	_                             //
+	_                             //
+	_                             //
+	_                             //
+	_                             //
+	_                             //
+	symAnyNowhere                 // flag: some operand comes from nowhere
+	symAnyPrevious                // flag: the result of the step before is used
+	symAnyGiven                   // flag: a number of the question is used
+	symNewGivens                  // count of givens used here for the first time
+	symOldGivens                  // count of givens used here and in an earlier step
+	symUnusedGivens               // share of the question's numbers in digits not used up to here
+	symAllUsed                    // flag: every one of them has been used
+	symNewSpoken                  // count of the question's numbers in words used here for the first time
+	symOldSpoken                  // count of those used here and in an earlier step
+	symUnusedSpoken               // count of those not used up to here
+	symUnusedResults              // count of earlier results not used by any later step, this one included
+	symReusedResult               // flag: an earlier result is used that another step used already
+	symPrevIgnored                // flag: there is a step before with a result, and it is not used here
+	symRepeatOperand              // flag: a number is an operand twice
+	symNumbersNoWhere             // share of all the step's numbers (results left out) that come from nowhere
+	symPlus                       // count of operators, each kind
+	symMinus                      //
+	symTimes                      //
+	symDivide                     //
+	symMixed                      // flag: more than one kind of operator
+	symInteger                    // flag: the result is a whole number
+	symNegative                   // flag: the result is below zero
+	symZero                       // flag: the result is zero
+	symFraction                   // flag: the result has more than two decimals
+	symMagnitude                  // log10(1+|result|)/4
+	symGrowth                     // log10 of |result| over the largest operand, cut to [−2, 2], over 2
+	symResultGiven                // flag: the result equals a number of the question
+	symResultOld                  // flag: the result equals an earlier one
+	symRepeat                     // flag: the step repeats an earlier one word for word
+	symRepeatNumbers              // flag: the step calculates with the same numbers as an earlier one
+	symAnswer                     // flag: the step only states the answer
+	symAnswerLast                 // flag: …and it is the last step's result
+	symAnswerOld                  // flag: …and it is an earlier result
+	symAnswerNowhere              // flag: …and it is neither
+	symAboutUsed                  // how far the words about the givens used occur in the step, mean share
+	symAboutUnused                // the same of the best of the givens not used in the step
+	symAboutGap                   // the former less the latter
+	symResultAbout                // how far the words of the steps whose results are used occur in the step, mean share
+	symResultAboutGap             // the former less the same of the best of the results not used
+	symUnitMatch                  // share of the step's givens that are followed by the word that follows them in the question
+	symUnitClash                  // share that are followed by a word that follows another number of the question
+	symNextTaken                  // flag: the step takes up the sentence whose turn it is
+	symSkipped                    // count of sentences that the step passes over
+	symSkippedRelevance           // how much the one passed over that has most to do with the problem has to do with it (relevance)
+	symBackward                   // flag: the step takes up a sentence before those taken up earlier
+	symSentences                  // count of sentences that it takes something new from
+	symLeft                       // count of sentences with something left
+	symLeftRelevance              // the most relevance of those
+	symLeftBehind                 // count of those that stand before the last one taken up
+	symAnswerLeft                 // symLeft, of a step that only states the answer
+	symAnswerLeftRelevance        // symLeftRelevance, of a step that only states the answer
+	symFirst                      // flag: the first step
+	symPosition                   // log1p(index)/3
 	NumSymbols
 )
 
@@ -92,6 +106,7 @@ func (r *reading) symbols() (out [NumSymbols]float32) {
 	r.calculation(operands, set, count, flag)
 	r.answering(flag)
 	r.aboutness(operands, set)
+	r.order(set, count, flag)
 
 	flag(symFirst, r.index == 0)
 	set(symPosition, math.Log1p(float64(r.index))/3)
@@ -113,59 +128,33 @@ func (r *reading) useOfNumbers(operands []operand, set func(int, float64), count
 	flag(symAnyPrevious, from[previous] > 0)
 	flag(symAnyGiven, from[given] > 0)
 
-	givenUsed := make([]bool, len(r.quantities))
-	resultUsed := make([]bool, len(r.before))
-	mark := func(ops []operand) (fresh, old int, reused bool) {
-		for _, o := range ops {
-			switch o.source {
-			case given:
-				if givenUsed[o.index] {
-					old++
-				} else {
-					fresh++
-				}
-			case previous, earlier:
-				reused = reused || resultUsed[o.index]
-			}
-		}
-		for _, o := range ops {
-			switch o.source {
-			case given:
-				// The same number twice in the question: which of them was meant can't be told.
-				for i, q := range r.quantities {
-					givenUsed[i] = givenUsed[i] || same(q.value, o.value)
-				}
-				givenUsed[o.index] = true
-			case previous, earlier:
-				resultUsed[o.index] = true
-			}
-		}
-		return fresh, old, reused
-	}
-	for _, b := range r.before {
-		mark(b.numbers)
-	}
-	fresh, old, reused := mark(operands)
-	count(symNewGivens, fresh)
-	count(symOldGivens, old)
-	unused := 0
-	for _, u := range givenUsed {
-		if !u {
-			unused++
+	count(symNewGivens, r.uses.fresh)
+	count(symOldGivens, r.uses.old)
+	count(symNewSpoken, r.uses.freshSpoken)
+	count(symOldSpoken, r.uses.oldSpoken)
+	var digits, unused, unusedSpoken int
+	for i, q := range r.quantities {
+		switch {
+		case q.spoken != nil:
+			unusedSpoken += 1 - bit(r.taken.quantities[i])
+		default:
+			digits++
+			unused += 1 - bit(r.taken.quantities[i])
 		}
 	}
-	if len(givenUsed) > 0 {
-		set(symUnusedGivens, float64(unused)/float64(len(givenUsed)))
+	if digits > 0 {
+		set(symUnusedGivens, float64(unused)/float64(digits))
 	}
 	flag(symAllUsed, unused == 0)
+	count(symUnusedSpoken, unusedSpoken)
 	idle := 0
 	for i, b := range r.before {
-		if b.hasResult && !resultUsed[i] {
+		if b.hasResult && !r.taken.results[i] {
 			idle++
 		}
 	}
 	count(symUnusedResults, idle)
-	flag(symReusedResult, reused)
+	flag(symReusedResult, r.uses.reused)
 	if n := len(r.before); n > 0 {
 		flag(symPrevIgnored, r.before[n-1].hasResult && from[previous] == 0)
 	}
@@ -263,10 +252,10 @@ func (r *reading) aboutness(operands []operand, set func(int, float64)) {
 	used := make(map[int]bool)
 	usedResults := make(map[int]bool)
 	for _, o := range operands {
-		switch o.source {
-		case given:
+		switch {
+		case o.inQuestion():
 			used[o.index] = true
-		case previous, earlier:
+		case o.source == previous || o.source == earlier:
 			usedResults[o.index] = true
 		}
 	}
@@ -325,6 +314,37 @@ func (r *reading) aboutness(operands []operand, set func(int, float64)) {
 	if givens > 0 {
 		set(symUnitMatch, match/givens)
 		set(symUnitClash, clash/givens)
+	}
+}
+
+// order holds the step against the order of the question's sentences.
+func (r *reading) order(set func(int, float64), count func(int, int), flag func(int, bool)) {
+	most := func(sentences []int) (relevance float64) {
+		for _, k := range sentences {
+			relevance = max(relevance, r.relevance(k))
+		}
+		return relevance
+	}
+	var left []int
+	behind := 0
+	for k := range r.story {
+		if r.left(k) > 0 {
+			left = append(left, k)
+			behind += bit(k < r.taken.last)
+		}
+	}
+	flag(symNextTaken, slices.Contains(r.uses.sentences, r.uses.next))
+	count(symSkipped, len(r.uses.skipped))
+	set(symSkippedRelevance, most(r.uses.skipped))
+	flag(symBackward, r.uses.backward)
+	count(symSentences, len(r.uses.sentences))
+	count(symLeft, len(left))
+	count(symLeftBehind, behind)
+	relevance := most(left)
+	set(symLeftRelevance, relevance)
+	if r.now.answer {
+		count(symAnswerLeft, len(left))
+		set(symAnswerLeftRelevance, relevance)
 	}
 }
 

@@ -114,6 +114,10 @@ var spoken = map[string][]float64{
 	"another": {1}, "single": {1}, "first": {1}, "second": {2},
 }
 
+// relations are the words of a question that ask for a calculation by themselves, as a number in digits does.
+var relations = set(`half halve third quarter fourth fifth sixth eighth tenth twice thrice double triple quadruple dozen
+	two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen twenty thirty forty fifty sixty hundred thousand`)
+
 // conversions are the quantities that a unit brings in.
 var conversions = map[string][]float64{
 	"second": {60, 3600}, "minute": {60}, "hour": {60, 24, 3600}, "day": {24, 7, 30, 365}, "daily": {7, 30}, "week": {7, 52, 4, 14}, "weekly": {7, 52, 4},

@@ -3,7 +3,10 @@ package experiment
 import (
 	"bytes"
 	"fmt"
+	"image/color"
+	"math"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -18,6 +21,9 @@ import (
 func (r Report) plots(folder string) ([]string, error) {
 	var names []string
 	save := func(name string, p *plot.Plot) error {
+		p.BackgroundColor = color.White // or a dark page shows through
+		p.Title.Padding, p.Legend.Padding = 2*vg.Millimeter, vg.Millimeter
+		p.Title.TextStyle.Font.Size, p.Legend.TextStyle.Font.Size = 11, 9
 		w, err := p.WriterTo(16*vg.Centimeter, 10*vg.Centimeter, "svg")
 		if err != nil {
 			return err
@@ -82,6 +88,12 @@ func (s Set) plot() (*plot.Plot, error) {
 	return p, nil
 }
 
+// palette is Okabe and Ito's, which people who see colours otherwise can tell apart too, with its black first and yellow left out.
+var palette = []color.Color{
+	color.RGBA{0, 0, 0, 255}, color.RGBA{150, 150, 150, 255}, color.RGBA{0, 114, 178, 255}, color.RGBA{213, 94, 0, 255},
+	color.RGBA{0, 158, 115, 255}, color.RGBA{204, 121, 167, 255}, color.RGBA{86, 180, 233, 255}, color.RGBA{230, 159, 0, 255},
+}
+
 // points are a line's, with their intervals.
 type points struct {
 	plotter.XYs
@@ -93,8 +105,8 @@ func draw(p *plot.Plot, i int, name string, l *points) error {
 	if err != nil {
 		return err
 	}
-	line.Color, dots.Color = plotutil.Color(i), plotutil.Color(i)
-	line.Dashes, dots.Shape = plotutil.Dashes(i/7), plotutil.Shape(i)
+	line.Color, dots.Color = palette[i%len(palette)], palette[i%len(palette)]
+	line.Dashes, dots.Shape = plotutil.Dashes(i/len(palette)), plotutil.Shape(i)
 	p.Add(line, dots)
 	p.Legend.Add(name, line, dots)
 	if l.YErrors == nil {
@@ -104,7 +116,7 @@ func draw(p *plot.Plot, i int, name string, l *points) error {
 	if err != nil {
 		return err
 	}
-	bars.Color = plotutil.Color(i)
+	bars.Color = line.Color
 	p.Add(bars)
 	return nil
 }
@@ -112,9 +124,10 @@ func draw(p *plot.Plot, i int, name string, l *points) error {
 // fooling draws how far each game's attacks fooled R, round by round; any is false when there was no game of several rounds.
 func (r Report) fooling() (p *plot.Plot, any bool, err error) {
 	p = plot.New()
-	p.Title.Text = "How far truly wrong attacks fool R, before it learns from them"
+	p.Title.Text = "How far wrong attacks fool R, round by round"
 	p.X.Label.Text, p.Y.Label.Text = "round", "mean P(correct)"
-	p.Legend.Top = true
+	p.X.Tick.Marker = plot.TickerFunc(rounds)
+	p.Legend.Top, p.Legend.XOffs = true, -3*vg.Millimeter
 	p.Y.Min, p.Y.Max = 0, 1
 	i := 0
 	for _, t := range r.PRMs {
@@ -123,9 +136,7 @@ func (r Report) fooling() (p *plot.Plot, any bool, err error) {
 		}
 		l := &points{}
 		for k, round := range t.Rounds {
-			if k > 0 { // in the first R knows nothing yet
-				l.XYs = append(l.XYs, plotter.XY{X: float64(k + 1), Y: float64(round.Fooling)})
-			}
+			l.XYs = append(l.XYs, plotter.XY{X: float64(k + 1), Y: float64(round.Fooling)})
 		}
 		if err := draw(p, i, t.PRM, l); err != nil {
 			return nil, false, err
@@ -133,4 +144,12 @@ func (r Report) fooling() (p *plot.Plot, any bool, err error) {
 		i++
 	}
 	return p, i > 0, nil
+}
+
+// rounds marks whole numbers.
+func rounds(from, to float64) (ticks []plot.Tick) {
+	for k := math.Ceil(from); k <= to; k++ {
+		ticks = append(ticks, plot.Tick{Value: k, Label: strconv.Itoa(int(k))})
+	}
+	return ticks
 }
