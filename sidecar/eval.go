@@ -80,7 +80,7 @@ type evalCommand struct {
 	Seed       int64         `help:"Of the draws and of the bootstrap." default:"1"`
 	Parallel   int           `help:"Problems at a time." default:"1"`
 	Holdout    string        `help:"Other problems, from which the gate of auto is made first; without them auto has the one beside the checkpoint." type:"existingfile" placeholder:"FILE"`
-	Gate       bool          `help:"Write what was measured of the PRM beside the checkpoint, as FILE.gate.json, for strategy auto: by --holdout, else by --problems." default:"true" negatable:""`
+	Gate       bool          `help:"Write what was measured of the PRM beside the checkpoint, as FILE.gate.json, for strategy auto: by --holdout, else by --problems. What that file has from more problems stays." default:"true" negatable:""`
 	Distort    string        `help:"Spoil the PRM, to see that auto does no harm with a bad one: noise (random scores) or inverted (1 - score). Needs --holdout; writes no gate." enum:",noise,inverted" default:""`
 	JSON       bool          `name:"json" help:"Write the table and every outcome as JSON."`
 }
@@ -96,7 +96,7 @@ Every answer is kept (--record, by default under runs/eval), so the same command
 strategy asks the endpoint only what wasn't asked before. --replay FILE needs no endpoint.
 
 What is measured of a checkpoint is written beside it, as FILE.gate.json: how far strategy auto may trust the PRM, and which search step by step it
-may go on with. auto's own row goes by the gate that was there before, or by one made from --holdout:
+may go on with. What stands there from more problems stays, strategy by strategy; --no-gate leaves the file alone. auto's own row goes by the gate that was there before, or by one made from --holdout:
 
   sidecar eval --problems test.jsonl --holdout dev.jsonl --checkpoint my.prm --distort inverted`
 }
@@ -163,7 +163,11 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 			return err
 		}
 	}
-	if made != nil && c.Gate && c.Distort == "" {
+	switch {
+	case c.PRM.Checkpoint == "" || !c.Gate || c.Distort != "":
+	case made == nil:
+		slog.Info("no gate is written: it takes weighted_vote among --strategies", "gate", gatePath(c.PRM.Checkpoint))
+	default:
 		if err := writeGate(c.PRM.Checkpoint, made); err != nil {
 			return err
 		}
@@ -198,7 +202,10 @@ func (c *evalCommand) gate(ctx context.Context, std streams, e *engine.Engine, l
 		return nil, nil, nil
 	}
 	if c.Holdout == "" {
-		gate, err = readGate(c.PRM.Checkpoint)
+		if gate, err = readGate(c.PRM.Checkpoint); err != nil && c.Gate {
+			slog.Warn("auto takes plain votes: the gate can't be read, and is written anew", "err", err)
+			return nil, nil, nil
+		}
 		return gate, nil, err
 	}
 	others, err := given(dataset.ReadProblems(c.Holdout))
