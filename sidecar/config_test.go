@@ -172,7 +172,7 @@ func TestRun(t *testing.T) {
 		code      int
 		out, errs string
 	}{
-		{args: "", out: "sidecar demo --help"},
+		{args: "", out: "sidecar demo"},
 		{args: "tasks --split test --n 2 --seed 3", out: `{"id":"toy-test-3-1","family":"`},
 		{args: "tasks --corpus --n 1", out: `[["user","`},
 		{args: "tasks --corpus --split test", code: 2, errs: "--split train only"},
@@ -187,7 +187,7 @@ func TestRun(t *testing.T) {
 		{args: "demo --listen nowhere:x", code: 2, errs: "--listen"},
 		{args: "--help", out: "eval"},
 		{args: "serve --help", out: "--listen"},
-		{args: "serve --help", out: "particle,rebase"},
+		{args: "serve --help", out: "@particle"},
 		{args: "serve --strategy magic", code: 2, errs: "particle"},
 		{args: "version", out: "step splitter"},
 		{args: "serve --n many", code: 2, errs: "--n"},
