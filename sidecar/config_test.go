@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/alecthomas/kong"
+	"go.yaml.in/yaml/v3"
 
 	"aprm/prm"
 	"aprm/sidecar/server"
@@ -92,6 +93,8 @@ func TestExampleConfigs(t *testing.T) {
 	for _, file := range files {
 		if name := filepath.Base(file); name == "compose.yaml" || name == "prometheus.yaml" {
 			continue
+		} else if name == "kubernetes.yaml" {
+			file = settingsWithin(t, file)
 		}
 		var out, errs bytes.Buffer
 		if code := run(t.Context(), []string{"config", "check", file}, strings.NewReader(""), &out, &errs); code != 0 {
@@ -112,6 +115,33 @@ func TestExampleConfigs(t *testing.T) {
 	}
 	if cmd.Serve != plain.Serve {
 		t.Errorf("the example differs from the defaults:\n%+v\n%+v", cmd.Serve, plain.Serve)
+	}
+}
+
+// settingsWithin is a file of the settings in the ConfigMap of an example for Kubernetes.
+func settingsWithin(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dec := yaml.NewDecoder(bytes.NewReader(text)); ; {
+		var object struct {
+			Kind string
+			Data map[string]string
+		}
+		if err := dec.Decode(&object); err != nil {
+			t.Fatalf("%s: no ConfigMap with sidecar.yaml: %v", file, err)
+		}
+		if object.Kind != "ConfigMap" {
+			continue
+		}
+		path := filepath.Join(t.TempDir(), "sidecar.yaml")
+		here := strings.Replace(object.Data["sidecar.yaml"], "/prm/my.prm", "builtin.prm", 1) // a file that there is
+		if err := os.WriteFile(path, []byte(here), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
 	}
 }
 
