@@ -45,8 +45,8 @@ type call struct {
 	ask   ask    // for a search only
 	opts  decode.Options
 	ov    overrides
-	why   string // the reason, as headerApplied has it
-	came  time.Time
+	why   string    // the reason, as headerApplied has it
+	came  time.Time // before its body was read
 }
 
 func (c *call) applied() string { return c.opts.Strategy + "; reason=" + c.why }
