@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/alecthomas/kong"
+	"go.yaml.in/yaml/v3"
 
 	"aprm/prm"
 	"aprm/sidecar/server"
@@ -92,6 +93,8 @@ func TestExampleConfigs(t *testing.T) {
 	for _, file := range files {
 		if name := filepath.Base(file); name == "compose.yaml" || name == "prometheus.yaml" {
 			continue
+		} else if name == "kubernetes.yaml" {
+			file = settingsWithin(t, file)
 		}
 		var out, errs bytes.Buffer
 		if code := run(t.Context(), []string{"config", "check", file}, strings.NewReader(""), &out, &errs); code != 0 {
@@ -112,6 +115,33 @@ func TestExampleConfigs(t *testing.T) {
 	}
 	if cmd.Serve != plain.Serve {
 		t.Errorf("the example differs from the defaults:\n%+v\n%+v", cmd.Serve, plain.Serve)
+	}
+}
+
+// settingsWithin is a file of the settings in the ConfigMap of an example for Kubernetes.
+func settingsWithin(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for dec := yaml.NewDecoder(bytes.NewReader(text)); ; {
+		var object struct {
+			Kind string
+			Data map[string]string
+		}
+		if err := dec.Decode(&object); err != nil {
+			t.Fatalf("%s: no ConfigMap with sidecar.yaml: %v", file, err)
+		}
+		if object.Kind != "ConfigMap" {
+			continue
+		}
+		path := filepath.Join(t.TempDir(), "sidecar.yaml")
+		here := strings.Replace(object.Data["sidecar.yaml"], "/prm/my.prm", "builtin.prm", 1) // a file that there is
+		if err := os.WriteFile(path, []byte(here), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
 	}
 }
 
@@ -172,7 +202,7 @@ func TestRun(t *testing.T) {
 		code      int
 		out, errs string
 	}{
-		{args: "", out: "sidecar demo --help"},
+		{args: "", out: "sidecar demo"},
 		{args: "tasks --split test --n 2 --seed 3", out: `{"id":"toy-test-3-1","family":"`},
 		{args: "tasks --corpus --n 1", out: `[["user","`},
 		{args: "tasks --corpus --split test", code: 2, errs: "--split train only"},
@@ -187,7 +217,7 @@ func TestRun(t *testing.T) {
 		{args: "demo --listen nowhere:x", code: 2, errs: "--listen"},
 		{args: "--help", out: "eval"},
 		{args: "serve --help", out: "--listen"},
-		{args: "serve --help", out: "particle,rebase"},
+		{args: "serve --help", out: "@particle"},
 		{args: "serve --strategy magic", code: 2, errs: "particle"},
 		{args: "version", out: "step splitter"},
 		{args: "serve --n many", code: 2, errs: "--n"},

@@ -64,15 +64,16 @@ func found(endpoints []endpoint) string {
 		fmt.Fprintf(&b, "%s.\nWhat needs none is %s:\n\n"+
 			"  sidecar demo                        train a PRM, measure it on unseen problems and serve it, in two minutes\n"+
 			"  sidecar serve --upstream builtin    serve it at once, guided by the PRM that comes with it\n\n"+
-			"With an endpoint elsewhere:\n\n  sidecar serve --upstream http://HOST:PORT\n", strings.ToUpper(nothing[:1])+nothing[1:], builtin.Title)
+			"With an endpoint elsewhere:\n\n  sidecar serve --upstream http://HOST:PORT\n\n", strings.ToUpper(nothing[:1])+nothing[1:], builtin.Title)
 	}
 	for _, e := range endpoints {
 		fmt.Fprintf(&b, "%s answers at %s with %s.\n\n"+
-			"  sidecar serve --upstream %s --upstream-model %s\n"+
+			"serve it as it is, with votes on request (%s@majority-8):\n  sidecar serve --upstream %s --upstream-model %s\n"+
+			"or train a PRM of it first (FILE: problems with worked solutions), then serve it with --checkpoint my.prm:\n"+
 			"  sidecar train --upstream %s --upstream-model %s --problems FILE --out my.prm\n\n",
-			e.kind, e.url, strings.Join(e.models, ", "), e.url, e.models[0], e.url, e.models[0])
+			e.kind, e.url, strings.Join(e.models, ", "), e.models[0], e.url, e.models[0], e.url, e.models[0])
 	}
-	b.WriteString("\nAll commands: sidecar --help; one of them: sidecar demo --help\n")
+	b.WriteString("Try it with no endpoint: sidecar demo. All commands: sidecar --help; one of them: sidecar serve --help\n")
 	return b.String()
 }
 

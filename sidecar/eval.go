@@ -21,7 +21,7 @@ import (
 
 // modelFlags say which PRM is measured or served.
 type modelFlags struct {
-	Checkpoint string      `help:"The PRM, as sidecar train wrote it." type:"existingfile"`
+	Checkpoint string      `help:"The PRM, as 'sidecar train' wrote it." type:"existingfile" placeholder:"FILE"`
 	NoHidden   bool        `help:"Don't ask the endpoint for hidden states."`
 	Remote     remoteFlags `embed:""`
 }
@@ -48,19 +48,19 @@ func (m modelFlags) engine(open func(string) (adapters.LLM, error), instruction 
 
 // decodeFlags are the options of a search.
 type decodeFlags struct {
-	N           int     `name:"n" help:"Candidates, or next steps to choose from." default:"8"`
-	Temperature float64 `help:"Of sampling." default:"0.7"`
-	TopP        float64 `help:"Of sampling." default:"0.95"`
-	MaxTokens   int     `help:"Tokens of an answer." default:"1024"`
-	MaxSteps    int     `help:"Steps of an answer that is built step by step." default:"32"`
-	TokenBudget int     `help:"Generated tokens of a whole search; 0 for none but those above." default:"0"`
-	Threshold   float64 `help:"Guided: sample a step again when no candidate scores at least this." default:"0"`
-	Aggregate   string  `help:"How step scores become one: min, product or last." enum:"min,product,last" default:"min"`
+	N           int     `name:"n" help:"Candidates: answers or, in searches step by step, next steps." default:"8"`
+	Temperature float64 `help:"Temperature of sampling." default:"0.7"`
+	TopP        float64 `help:"Nucleus of sampling: the share of probability drawn from." default:"0.95"`
+	MaxTokens   int     `help:"Most tokens of one answer." default:"1024"`
+	MaxSteps    int     `help:"Most steps of an answer that is built step by step." default:"32"`
+	TokenBudget int     `help:"Most tokens generated in a whole search; 0 for no limit but those above." default:"0"`
+	Threshold   float64 `help:"guided: sample a step again when no candidate scores at least this." default:"0"`
+	Aggregate   string  `help:"How the scores of an answer's steps become one: min, product or last." enum:"min,product,last" default:"min"`
 
 	Expansion         int     `help:"beam, dvts: next steps of each path that is kept; n/expansion are kept." default:"4"`
 	ESSThreshold      float64 `name:"ess-threshold" help:"particle: resample when the effective sample size is below this share of n." default:"0.5"`
 	Entropic          bool    `help:"particle: resample the more evenly, the earlier."`
-	RebaseTemperature float64 `help:"rebase: of the softmax of scores by which next steps are dealt out." default:"0.2"`
+	RebaseTemperature float64 `help:"rebase: temperature of the softmax of scores by which next steps are dealt out." default:"0.2"`
 }
 
 func (d decodeFlags) options() decode.Options {
@@ -70,23 +70,23 @@ func (d decodeFlags) options() decode.Options {
 }
 
 type evalCommand struct {
-	Upstream   upstreamFlags `embed:""`
-	Answers    recordFlags   `embed:""`
-	PRM        modelFlags    `embed:""`
-	Decode     decodeFlags   `embed:""`
-	Problems   string        `help:"Problems with final answers, never trained on." required:"" type:"existingfile" placeholder:"FILE"`
-	Limit      int           `help:"So many of them, from the beginning of the file; 0 for all." default:"0"`
-	Strategies []string      `help:"What to compare with a majority vote: ${measured}. Without a name here: all that the checkpoint allows." placeholder:"NAME,…"`
-	Seed       int64         `help:"Of the draws and of the bootstrap." default:"1"`
-	Parallel   int           `help:"Problems at a time." default:"1"`
-	Holdout    string        `help:"Other problems, from which the gate of auto is made first; without them auto has the one beside the checkpoint." type:"existingfile" placeholder:"FILE"`
-	Gate       bool          `help:"Write what was measured of the PRM beside the checkpoint, as FILE.gate.json, for strategy auto: by --holdout, else by --problems." default:"true" negatable:""`
+	Upstream   upstreamFlags `embed:"" group:"Endpoint:"`
+	Answers    recordFlags   `embed:"" group:"Endpoint:"`
+	PRM        modelFlags    `embed:"" group:"PRM:"`
+	Decode     decodeFlags   `embed:"" group:"Search:"`
+	Problems   string        `help:"Problems with final answers that the PRM was not trained on, as JSON lines: {\"question\":…,\"answer\":…}, as GSM8K has them." required:"" type:"existingfile" placeholder:"FILE"`
+	Limit      int           `help:"Take only so many of them, from the beginning of the file; 0 for all." default:"0"`
+	Strategies []string      `help:"What to compare with a majority vote: ${measured}. Without a name here: all of them, without a PRM those that need none." placeholder:"NAME"`
+	Seed       int64         `help:"Seed of the draws and of the bootstrap." default:"1"`
+	Parallel   int           `help:"So many problems at a time." default:"1"`
+	Holdout    string        `help:"Other problems, on which is measured first how far auto may trust the PRM (its gate); without them auto goes by the gate beside the checkpoint." type:"existingfile" placeholder:"FILE"`
+	Gate       bool          `help:"Write what was measured of the PRM beside the checkpoint, as FILE.gate.json, for strategy auto: by --holdout, else by --problems. What that file has from more problems stays." default:"true" negatable:""`
 	Distort    string        `help:"Spoil the PRM, to see that auto does no harm with a bad one: noise (random scores) or inverted (1 - score). Needs --holdout; writes no gate." enum:",noise,inverted" default:""`
 	JSON       bool          `name:"json" help:"Write the table and every outcome as JSON."`
 }
 
 func (c *evalCommand) Help() string {
-	return `Draws N answers to each problem, once; the votes and best-of-N choose from them, and the searches step by step may generate as many tokens as they took,
+	return `Draws N answers to each problem, once; the votes and best-of-N choose from them, and a search step by step may generate as many tokens as those answers have,
 problem by problem. The table has pass@1, a majority vote and pass@N (the ceiling) in any case; differences are paired, intervals are by
 bootstrap over problems.
 
@@ -96,7 +96,7 @@ Every answer is kept (--record, by default under runs/eval), so the same command
 strategy asks the endpoint only what wasn't asked before. --replay FILE needs no endpoint.
 
 What is measured of a checkpoint is written beside it, as FILE.gate.json: how far strategy auto may trust the PRM, and which search step by step it
-may go on with. auto's own row goes by the gate that was there before, or by one made from --holdout:
+may go on with. What stands there from more problems stays, strategy by strategy; --no-gate leaves the file alone. auto's own row goes by the gate that was there before, or by one made from --holdout:
 
   sidecar eval --problems test.jsonl --holdout dev.jsonl --checkpoint my.prm --distort inverted`
 }
@@ -163,7 +163,11 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 			return err
 		}
 	}
-	if made != nil && c.Gate && c.Distort == "" {
+	switch {
+	case c.PRM.Checkpoint == "" || !c.Gate || c.Distort != "":
+	case made == nil:
+		slog.Info("no gate is written: it takes weighted_vote among --strategies", "gate", gatePath(c.PRM.Checkpoint))
+	default:
 		if err := writeGate(c.PRM.Checkpoint, made); err != nil {
 			return err
 		}
@@ -198,7 +202,10 @@ func (c *evalCommand) gate(ctx context.Context, std streams, e *engine.Engine, l
 		return nil, nil, nil
 	}
 	if c.Holdout == "" {
-		gate, err = readGate(c.PRM.Checkpoint)
+		if gate, err = readGate(c.PRM.Checkpoint); err != nil && c.Gate {
+			slog.Warn("auto takes plain votes: the gate can't be read, and is written anew", "err", err)
+			return nil, nil, nil
+		}
 		return gate, nil, err
 	}
 	others, err := given(dataset.ReadProblems(c.Holdout))

@@ -143,12 +143,29 @@ func gateAbout(ctx context.Context, e *engine.Engine, llm adapters.LLM) (decode.
 	return decode.Gate{Checkpoint: id, Model: caps.Identity()}, nil
 }
 
-// writeGate writes a checkpoint's gate beside it, whole or not at all, and says so.
+// writeGate writes a checkpoint's gate beside it, whole or not at all, and says so. What stands there already and was measured on more
+// problems, or not again, stays; see eval.MergeGates.
 func writeGate(checkpoint string, g *decode.Gate) error {
-	if err := dataset.WriteJSON(gatePath(checkpoint), g); err != nil {
+	path := gatePath(checkpoint)
+	old, err := readGate(checkpoint)
+	if err != nil {
+		slog.Warn("the gate that was there is of no use, and is replaced", "err", err)
+	} else if old != nil && !old.Of(g.Checkpoint, g.Model) {
+		slog.Info("the gate that was there is of another PRM or another model, and is replaced", "gate", path)
+	}
+	merged, kept := eval.MergeGates(old, *g)
+	if err := dataset.WriteJSON(path, merged); err != nil {
 		return fmt.Errorf("write the gate: %w", err)
 	}
-	slog.Info("wrote "+gatePath(checkpoint)+": "+g.String(), "auto", describeGate(g))
+	slog.Info("wrote "+path+": "+merged.String(), "auto", describeGate(&merged))
+	if len(kept) > 0 {
+		names := make([]string, len(kept))
+		for i, m := range kept {
+			names[i] = fmt.Sprintf("%s (%d problems)", m.Strategy, m.Problems)
+		}
+		slog.Info("kept what the gate had from more problems than were measured now, or of strategies that weren't", "kept", strings.Join(names, ", "),
+			"measured now on", g.Problems, "to begin anew", "remove "+path)
+	}
 	return nil
 }
 

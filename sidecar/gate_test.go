@@ -177,7 +177,21 @@ func TestTrainAndEvalWriteTheGate(t *testing.T) {
 	if g, err = readGate(checkpoint); err != nil || g.Source != "dev.jsonl" || g.Problems != 4 || g.N != 3 {
 		t.Errorf("of the hold-out: %+v, %v", g, err)
 	}
-	command(0, eval...)
+	if out := command(0, eval...); !strings.Contains(out, "weighted_vote (4 problems)") {
+		t.Errorf("it doesn't say what was kept: %s", out)
+	}
+	if g, err = readGate(checkpoint); err != nil || g.Source != "dev.jsonl" || g.Problems != 4 {
+		t.Errorf("fewer problems have replaced more: %+v, %v", g, err)
+	}
+	if out := command(0, append(eval[:len(eval)-1:len(eval)-1], "greedy")...); !strings.Contains(out, "no gate is written") {
+		t.Errorf("no gate, and not a word of it: %s", out)
+	}
+	if err := os.WriteFile(gatePath(checkpoint), []byte("{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out := command(0, eval...); !strings.Contains(out, "written anew") {
+		t.Errorf("a spoilt gate, and not a word of it: %s", out)
+	}
 	if g, err = readGate(checkpoint); err != nil || g.Source != "test.jsonl" || g.Problems != 3 {
 		t.Errorf("of the problems: %+v, %v", g, err)
 	}

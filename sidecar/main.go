@@ -55,7 +55,8 @@ type streams struct {
 	out, err io.Writer
 }
 
-const description = `A sidecar for an LLM endpoint (Ollama or anything OpenAI-compatible).
+const description = `Stands between chat clients and an LLM endpoint (Ollama or anything OpenAI-compatible) and makes that LLM reason better: it draws
+several answers, scores their steps with a process reward model (PRM), and keeps what is right. It trains the PRM of the very LLM you have, on a CPU.
 
   sidecar                                                    see what answers on this machine
   sidecar demo                                               see it work with no endpoint at all

@@ -19,21 +19,44 @@ import (
 )
 
 type serveCommand struct {
-	Upstream upstreamFlags `embed:""`
-	PRM      modelFlags    `embed:""`
-	Decode   decodeFlags   `embed:""`
+	Upstream upstreamFlags `embed:"" group:"Endpoint:"`
+	PRM      modelFlags    `embed:"" group:"PRM:"`
+	Decode   decodeFlags   `embed:"" group:"Search:"`
 
 	Listen        string        `help:"Address to serve at." default:"127.0.0.1:8484"`
-	APIKey        string        `help:"Bearer token that clients must present; none lets everyone in." env:"SIDECAR_API_KEY"`
-	Strategy      string        `help:"What a bare model name gets: ${enum}; without a checkpoint auto is raw, and NAME@auto a plain vote that stops early. auto weighs votes by the PRM only where CHECKPOINT.gate.json, which train and eval write, says that this helps." default:"auto" enum:"raw,${strategies}"`
-	Instruction   string        `help:"Sentence added to the system message of guided requests; 'none' adds nothing." default:"${instruction}"`
-	MaxSearches   int           `help:"Searches at a time; more wait." default:"16"`
-	SearchTimeout time.Duration `help:"Of one search; what is best by then is the answer." default:"10m"`
+	APIKey        string        `help:"Bearer token that clients must present; none lets everyone in." env:"SIDECAR_API_KEY" placeholder:"KEY"`
+	Strategy      string        `help:"What a bare model name gets: raw or one of the strategies above. Without a PRM auto is raw here, and NAME@auto a plain vote that stops early. auto weighs votes by the PRM only where CHECKPOINT.gate.json, which train and eval write, says that this helps." default:"auto" enum:"raw,${strategies}"`
+	Instruction   string        `help:"What is added to the system message of requests that are searched: to go in short steps and to end with #### and the number, unless told otherwise; 'none' adds nothing." placeholder:"TEXT" default:"${instruction}"`
+	MaxSearches   int           `help:"So many searches at a time; more wait their turn." default:"16"`
+	SearchTimeout time.Duration `help:"Longest time for one search; what is best by then is the answer." default:"10m"`
 	ShowSearch    bool          `help:"Tell clients of each search as thoughts before the answer (reasoning_content, thinking), unless a request's prm.show_search says no."`
 
-	Traces       int    `help:"Last searches whose traces are kept, for 'sidecar trace' and /v1/prm/traces; 0 keeps none." default:"256"`
+	Traces       int    `help:"Keep the traces of so many last searches, for 'sidecar trace' and /v1/prm/traces; 0 keeps none." default:"256"`
 	TraceTexts   bool   `help:"Keep questions and texts in the traces; false leaves them out." default:"true" negatable:""`
 	OTLPEndpoint string `name:"otlp-endpoint" help:"Send the traces, without texts, as spans to the OpenTelemetry collector at this URL (OTLP by HTTP). Without it, to where OTEL_EXPORTER_OTLP_ENDPOINT says, if it is set." placeholder:"URL"`
+}
+
+func (c *serveCommand) Help() string {
+	var b strings.Builder
+	b.WriteString(`Chat clients point at the sidecar instead of at the endpoint. What is no reasoning problem (and tools, images, JSON schemas) goes to the endpoint byte for
+byte. Without a checkpoint so does everything else, unless the model's name asks otherwise:
+
+  sidecar serve --upstream http://127.0.0.1:8080                       the endpoint as it is; MODEL@majority-8 is a plain vote
+  sidecar serve --upstream http://127.0.0.1:8080 --checkpoint my.prm   guided by the PRM that 'sidecar train' made of that model
+  sidecar serve --upstream builtin                                     to try it: the embedded toy model and its PRM
+
+A client picks a way of answering by the model's name, as MODEL@SUFFIX or, but for raw and greedy, MODEL@SUFFIX-N, or by "prm":{"strategy":…} in the request. N is
+the number of candidates. Strategies, with their suffixes (* needs a PRM):
+
+`)
+	for _, d := range decode.Strategies() {
+		star := " "
+		if d.NeedsPRM {
+			star = "*"
+		}
+		fmt.Fprintf(&b, "  %-14s@%-10s%s %s\n", d.Name, server.Suffix(d.Name), star, d.Help)
+	}
+	return b.String()
 }
 
 func (c *serveCommand) Run(ctx context.Context, std streams) error {
@@ -138,12 +161,18 @@ func (c *serveCommand) welcome(addr, strategy, id string, trained bool) string {
 	example := "majority-4"
 	if trained {
 		example = "vote-8"
-		fmt.Fprintf(&b, "  PRM %s: %s answers by %s; %s@%s pick another way\n", id, c.Upstream.Model, strategy, c.Upstream.Model, strings.Join(append(server.DefaultNames(), "beam-8", "dvts-8", "particle-8", "rebase-8"), ", @"))
+		fmt.Fprintf(&b, "  PRM %s: %s answers by %s\n", id, c.Upstream.Model, strategy)
 	} else {
-		fmt.Fprintf(&b, "  no PRM is loaded, so requests go to the endpoint as they are; %s@majority-8 takes a vote.\n"+
-			"  To train one: sidecar train --upstream %s --upstream-model %s --problems FILE --out my.prm\n"+
-			"  then:         sidecar serve --checkpoint my.prm\n", c.Upstream.Model, c.Upstream.URL, c.Upstream.Model)
+		as := "requests go to the endpoint as they are"
+		if strategy != "raw" {
+			as = c.Upstream.Model + " answers by " + strategy
+		}
+		fmt.Fprintf(&b, "  no PRM is loaded: %s\n"+
+			"  to train one: sidecar train --upstream %s --upstream-model %s --problems FILE --out my.prm\n"+
+			"  then:         sidecar serve --upstream %s --upstream-model %s --checkpoint my.prm\n",
+			as, c.Upstream.URL, c.Upstream.Model, c.Upstream.URL, c.Upstream.Model)
 	}
+	fmt.Fprintf(&b, "  other ways: %s@%s; with a number of candidates: @%s\n", c.Upstream.Model, strings.Join(server.Suffixes(trained), ", @"), example)
 	fmt.Fprintf(&b, "  try: curl http://%s/v1/chat/completions -d '{\"model\":\"%s@%s\",\"messages\":[{\"role\":\"user\",\"content\":\"Tom has 3 boxes with 12 pencils in each. Then Tom finds 5 pencils. How many pencils does Tom have now?\"}]}'\n",
 		addr, c.Upstream.Model, example)
 	return b.String()

@@ -23,11 +23,11 @@ import (
 // upstreamFlags say which LLM stands behind the sidecar.
 type upstreamFlags struct {
 	URL         string        `name:"upstream" help:"The endpoint: ollama://HOST:PORT, openai+http://HOST:PORT/v1, http://HOST:PORT to ask it what it speaks, or builtin for the embedded toy model. Without one: what answers on this machine." placeholder:"URL" env:"SIDECAR_UPSTREAM"`
-	Model       string        `name:"upstream-model" help:"Its model; needed where it serves several."`
-	HiddenURL   string        `name:"upstream-hidden-url" help:"A second server of the same model that gives hidden states (llama-server --embeddings --pooling none)."`
-	Key         string        `name:"upstream-key" help:"Bearer token for the endpoint; without one the client's own Authorization is passed on." env:"SIDECAR_UPSTREAM_KEY"`
+	Model       string        `name:"upstream-model" help:"Its model; needed where it serves several." placeholder:"NAME"`
+	HiddenURL   string        `name:"upstream-hidden-url" help:"A second server of the same model that gives hidden states (llama-server --embeddings --pooling none)." placeholder:"URL"`
+	Key         string        `name:"upstream-key" help:"Bearer token for the endpoint; without one the client's own Authorization is passed on." env:"SIDECAR_UPSTREAM_KEY" placeholder:"KEY"`
 	Concurrency int           `name:"upstream-concurrency" help:"Completions that the endpoint works on at a time." default:"8"`
-	Timeout     time.Duration `name:"upstream-timeout" help:"Longest time for one call." default:"15m"`
+	Timeout     time.Duration `name:"upstream-timeout" help:"Longest time for one call of it." default:"15m"`
 
 	Dialect server.Dialect `kong:"-"` // what resolve found
 }

@@ -101,6 +101,12 @@ func TestExtract(t *testing.T) {
 		{"<think>the answer is 5</think>\nThe answer is 6.", "6"},
 		{"<think>\n\n</think>\n\n#### 8", "8"},
 		{"2 + 3 = 5\n</think>\nSo it is 6.", "6"},
+		{"<think>\nThe answer is 5.\n#### 5", ""},
+		{"<think>so \\boxed{5}", ""},
+		{"<think>a</think>\n<think>The answer is 5", ""},
+		{"The answer is 6.\n<think>Or 7? The answer is 7.", "6"},
+		{"<think>a</think>\n#### 6\n<think>#### 7", "6"},
+		{"<think><think>#### 5</think>#### 6", "6"},
 		{"<think>a</think><think>The answer is 5</think>\n**Answer:** 9", "9"},
 		{"The result is\n\\[\n\\boxed{12}\n\\]", "12"},
 		{"$$\nx = 5\n$$", "5"},
@@ -129,6 +135,7 @@ func TestEqual(t *testing.T) {
 		{"50%", "0.5", True}, {"50%", "50", True}, {"1/3", "0.33", True}, {"1/3", "0.3", False}, {"9.99", "10", False},
 		{"5 apples", "5", True}, {"5", "6", False}, {"Monday", "monday.", True}, {"Monday", "Tuesday", False}, {"Monday", "Mon", Unknown}, {"5!", "5", False}, {`\int_0^1 x^2 dx`, "2", Unknown}, {`-\pi`, `so it is \(-\pi\).`, True}, {"5 and 8", `\boxed{5} and \boxed{8}`, True}, {"5x+3y=2", `\boxed{2=5x+3y}`, True}, {"B", "(B) 12 apples", True},
 		{"2 hours", "120 minutes", True}, {"3 hours", "3 minutes", False}, {"-5", "5", False}, {"", "", Unknown}, {"x = 5", "5", True},
+		{"5", "<think>The answer is 5", Unknown}, {"5", "<think>\nso 6\n#### 6", Unknown}, {"5", "#### 5\n<think>or 6", True},
 	} {
 		if got := Equal(test.a, test.b); got != test.want {
 			t.Errorf("Equal(%q, %q) = %v, want %v", test.a, test.b, got, test.want)

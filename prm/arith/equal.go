@@ -73,11 +73,12 @@ func (a answer) inWords() bool {
 
 // read takes the answer that a text announces, or the text where it is an answer itself.
 func read(text string) answer {
-	text = strings.TrimSpace(text)
+	all := text
+	text = strings.TrimSpace(aloud(all))
 	if m := choice.FindStringSubmatch(text); m != nil {
 		return parse(m[1])
 	}
-	announced := strings.Contains(text, `\boxed`) || strings.Contains(text, "####") || strings.Contains(text, "</think>") ||
+	announced := strings.Contains(text, `\boxed`) || strings.Contains(text, "####") || text != strings.TrimSpace(all) ||
 		len(text) > len("answer") && said.MatchString(text)
 	if !announced && !strings.Contains(text, "\n") {
 		if a := parse(text); a.err == nil || !prose(text) {

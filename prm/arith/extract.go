@@ -8,16 +8,14 @@ import (
 	"aprm/prm/arith/formula"
 )
 
-// Extract finds the final answer that a text states. Only what follows the last </think> counts. An announcement is looked
-// for first: \boxed{…}, a line with ####, "the answer is …", "Final Answer: …"; where there are several the last one that
+// Extract finds the final answer that a text states. Only what follows the last </think> counts, and of that only what stands
+// before a <think> that is still open: thoughts are no answer, closed or not. An announcement is looked for first: \boxed{…}, a line with ####, "the answer is …", "Final Answer: …"; where there are several the last one that
 // holds something stands. Failing that, the answer is the last number of the last line that has one, provided that this line
 // is among the last three and no question. ok is false when there is none.
 //
 // A number comes back alone, with its percent sign: "#### $1,200 per month" is "1,200". Of an equation the right side counts.
 func Extract(text string) (answer string, ok bool) {
-	if i := strings.LastIndex(text, "</think>"); i >= 0 {
-		text = text[i+len("</think>"):]
-	}
+	text = aloud(text)
 	if len(text) > maxText {
 		text = text[len(text)-maxText:]
 	}
@@ -48,6 +46,15 @@ func Extract(text string) (answer string, ok bool) {
 		}
 	}
 	return "", false
+}
+
+// aloud is a text without a reasoning model's thoughts: what stands behind the last </think> and before a <think> still open.
+func aloud(text string) string {
+	if i := strings.LastIndex(text, "</think>"); i >= 0 {
+		text = text[i+len("</think>"):]
+	}
+	text, _, _ = strings.Cut(text, "<think>")
+	return text
 }
 
 var inMaths = regexp.MustCompile(`\$([^$]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]`)

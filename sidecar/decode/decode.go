@@ -73,6 +73,7 @@ type Result struct {
 	Tokens     []step.Token // log-probabilities of Text, when Options.LogProbs asked for them
 	Stopped    Stopped      // "" when the search ended by itself
 	Auto       AutoReport   // what auto decided; zero for other strategies
+	Instead    string       // the strategy that answered in place of Options.Strategy; "" when that one did
 
 	PromptTokens     int // read by the LLM over the whole search
 	CompletionTokens int // generated over the whole search, what was thrown away included

@@ -22,8 +22,8 @@ func TestFallback(t *testing.T) {
 			llm.dealt = nil
 			opts.Fallback = true
 			r, err := Solve(t.Context(), llm, &table{fail: dead}, opts)
-			if err != nil || r.Answer != "2" || r.Stopped != StoppedPRM {
-				t.Fatalf("%q, stopped %q, %v; want the majority's 2", r.Answer, r.Stopped, err)
+			if err != nil || r.Answer != "2" || r.Stopped != StoppedPRM || r.Instead != Majority {
+				t.Fatalf("%q by %q, stopped %q, %v; want the majority's 2", r.Answer, r.Instead, r.Stopped, err)
 			}
 			spent, chosen := 0, 0
 			for _, c := range r.Candidates {

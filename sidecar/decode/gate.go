@@ -36,7 +36,8 @@ const GateFormat = 1
 type Measured struct {
 	Strategy string  `json:"strategy"`
 	Problems int     `json:"problems"`
-	Gain     float64 `json:"gain"` // in [-1,1]
+	N        int     `json:"n,omitempty"` // candidates; 0 means the gate's
+	Gain     float64 `json:"gain"`        // in [-1,1]
 	Low      float64 `json:"low"`
 	High     float64 `json:"high"`
 	Replayed bool    `json:"replayed"` // from recorded samples, with no fresh tokens

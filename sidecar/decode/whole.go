@@ -64,7 +64,9 @@ func (s *Search) fallBack(ctx context.Context, err error) (Result, error) {
 		return Result{}, err
 	}
 	s.stopped = StoppedPRM
-	return vote{}.count(s, s.drawn), nil
+	result := vote{}.count(s, s.drawn)
+	result.Instead = Majority
+	return result, nil
 }
 
 // scoreAll scores every solution. One that can't be scored keeps no score; the error is returned when none could be.

@@ -197,7 +197,7 @@ func (e *Engine) sampler(model string, messages []adapters.Message) (decode.Samp
 // scorer binds the PRM in use: one search keeps it from the first step to the last, even if another is loaded meanwhile.
 func (e *Engine) scorer(model string, p step.Problem) (decode.Scorer, error) {
 	if e.remote != nil {
-		return remoteScorer{e.remote, p}, nil
+		return newRemoteScorer(e.remote, p), nil
 	}
 	m := e.prm.Load()
 	if m == nil {

@@ -3,21 +3,57 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/singleflight"
 
 	"aprm/prm"
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
 )
 
-// remoteScorer is decode's view of a PRM that runs elsewhere: one problem.
+// remoteScorer is decode's view of a PRM that runs elsewhere: one problem. It asks about the same steps once: candidates are often
+// word for word the same, and then scored at once. What failed is asked again. It is safe for concurrent use, by callers whose contexts end together.
 type remoteScorer struct {
 	remote  Remote
 	problem step.Problem
+	asking  singleflight.Group
+	mu      sync.Mutex
+	known   map[string][]decode.Score
 }
 
-func (s remoteScorer) Score(ctx context.Context, steps []string, _ [][]step.Token) ([]decode.Score, error) {
-	scores, err := remoteScores(ctx, s.remote, step.Trace{Problem: s.problem, Steps: steps})
-	return decodeScores(scores), err
+func newRemoteScorer(r Remote, p step.Problem) *remoteScorer {
+	return &remoteScorer{remote: r, problem: p, known: map[string][]decode.Score{}}
+}
+
+func (s *remoteScorer) Score(ctx context.Context, steps []string, _ [][]step.Token) ([]decode.Score, error) {
+	var key strings.Builder
+	for _, text := range steps {
+		fmt.Fprintf(&key, "%d:%s", len(text), text)
+	}
+	scores, err, _ := s.asking.Do(key.String(), func() (any, error) {
+		s.mu.Lock()
+		scores, ok := s.known[key.String()]
+		s.mu.Unlock()
+		if ok {
+			return scores, nil
+		}
+		found, err := remoteScores(ctx, s.remote, step.Trace{Problem: s.problem, Steps: steps})
+		if err != nil {
+			return nil, err
+		}
+		scores = decodeScores(found)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.known[key.String()] = scores
+		return scores, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(scores.([]decode.Score)), nil
 }
 
 // remoteScores asks a remote PRM. It knows steps only: the value of a prefix is the score of its last step.

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"errors"
+	"strings"
+	"sync"
 	"testing"
 
 	"aprm/adapters"
@@ -56,5 +58,57 @@ func TestRemote(t *testing.T) {
 	r, err := e.Solve(t.Context(), "", []adapters.Message{{Role: adapters.User, Content: "Q"}}, decode.Options{Strategy: decode.WeightedVote, N: 3})
 	if err != nil || r.Answer != "2" || r.Stopped != decode.StoppedPRM {
 		t.Errorf("%q, stopped %q, %v", r.Answer, r.Stopped, err)
+	}
+}
+
+// counting is a remote PRM that counts how often it is asked about the same steps; the first time it fails where it is told to.
+type counting struct {
+	mu    sync.Mutex
+	asked map[string]int
+	fails bool
+}
+
+func (r *counting) Score(_ context.Context, t step.Trace) ([]float64, error) {
+	key := strings.Join(t.Steps, "|")
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.asked[key]++; r.fails && r.asked[key] == 1 {
+		return nil, errors.New("not yet")
+	}
+	return make([]float64, len(t.Steps)), nil
+}
+func (*counting) ID() string { return "their-prm" }
+
+// TestRemoteIsAskedOnce: within a search, whatever is word for word the same is sent once, at once or one after the other; another search asks anew, and so does
+// one whose first try failed.
+func TestRemoteIsAskedOnce(t *testing.T) {
+	llm := seeing()
+	llm.answer = func(req adapters.Request) []adapters.Completion {
+		var out []adapters.Completion
+		for i := range req.N {
+			out = append(out, adapters.Completion{Text: []string{"#### 2", "1 + 2 = 3\n#### 3"}[i%2], Finish: adapters.FinishEnd})
+		}
+		return out
+	}
+	remote := &counting{asked: map[string]int{}}
+	e := with(t, llm, Config{Remote: remote})
+	for searches := 1; searches <= 2; searches++ {
+		r, err := e.Solve(t.Context(), "", []adapters.Message{{Role: adapters.User, Content: "Q"}}, decode.Options{Strategy: decode.BestOfN, N: 8})
+		if err != nil || r.ScoringCalls != 8 || remote.asked["#### 2"] != searches || remote.asked["1 + 2 = 3|#### 3"] != searches || len(remote.asked) != 2 {
+			t.Errorf("after %d searches: asked %v, %d calls, %v", searches, remote.asked, r.ScoringCalls, err)
+		}
+	}
+	remote = &counting{asked: map[string]int{}, fails: true}
+	s, err := with(t, llm, Config{Remote: remote}).Scorer(step.Problem{Question: "Q"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, ok := range []bool{false, true, true} {
+		if scores, err := s.Score(t.Context(), []string{"a", "b"}, nil); (err == nil) != ok || ok != (len(scores) == 2) {
+			t.Errorf("call %d: %v, %v", i, scores, err)
+		}
+	}
+	if remote.asked["a|b"] != 2 {
+		t.Errorf("asked %d times, want twice: once in vain", remote.asked["a|b"])
 	}
 }

@@ -85,7 +85,7 @@ func NewGate(gate decode.Gate, votes []Votes, rows []Row, seed uint64, draws int
 		})
 	}
 	measured := func(strategy string, i metric.Interval, replayed bool) {
-		gate.Measured = append(gate.Measured, decode.Measured{Strategy: strategy, Problems: len(votes), Gain: i.Mean, Low: i.Low, High: i.High, Replayed: replayed})
+		gate.Measured = append(gate.Measured, decode.Measured{Strategy: strategy, Problems: len(votes), N: gate.N, Gain: i.Mean, Low: i.Low, High: i.High, Replayed: replayed})
 	}
 	weigh := func(exponent, lead float64, hopeless int) *decode.Gate {
 		return &decode.Gate{Trust: true, Exponent: exponent, Lead: lead, Hopeless: hopeless}
@@ -106,15 +106,9 @@ func NewGate(gate decode.Gate, votes []Votes, rows []Row, seed uint64, draws int
 	vote := gain(weighted)
 	measured(decode.WeightedVote, vote, true)
 
-	stepwise := decode.Measured{Gain: vote.Mean}
 	for _, r := range rows {
-		strategy, ok := r.stepwise()
-		if !ok || len(r.Outcomes) != len(votes) {
-			continue
-		}
-		measured(strategy, r.VsMajority, false)
-		if m := gate.Measured[len(gate.Measured)-1]; m.Low > 0 && m.Gain > stepwise.Gain {
-			stepwise = m
+		if strategy, ok := r.stepwise(); ok && len(r.Outcomes) == len(votes) {
+			measured(strategy, r.VsMajority, false)
 		}
 	}
 
@@ -148,8 +142,72 @@ func NewGate(gate decode.Gate, votes []Votes, rows []Row, seed uint64, draws int
 		}
 		gate.Lead, gate.Hopeless, gate.Auto = s.lead, s.hopeless, a
 	}
-	gate.Escalate = stepwise.Strategy
+	gate.Escalate = escalation(gate)
 	return gate
+}
+
+// escalation is the step-wise strategy that a gate's open questions go to, "" for none.
+func escalation(g decode.Gate) string {
+	if !g.Trust {
+		return ""
+	}
+	to, most := "", 0.0
+	for _, m := range g.Measured {
+		if m.Strategy == decode.WeightedVote {
+			most = m.Gain
+		}
+	}
+	for _, m := range g.Measured {
+		if decode.Stepwise(m.Strategy) && m.Problems >= fewest && m.Low > 0 && m.Gain > most {
+			to, most = m.Strategy, m.Gain
+		}
+	}
+	return to
+}
+
+// MergeGates joins a new measurement with the gate that was there, nil for none. kept is what stays of that one although it was
+// measured again on fewer problems, or wasn't measured again at all.
+//
+// A measurement of fewer problems never replaces one of more: not the vote's, with all that follows from it (whether the PRM is trusted,
+// how votes are weighed and when auto stops), and not a step-wise strategy's, each of which stands for itself. On as many problems, the newer one stands. Step-wise strategies are
+// joined whatever their N, and only where scores were aggregated alike. Of another PRM or LLM nothing stays.
+func MergeGates(old *decode.Gate, fresh decode.Gate) (merged decode.Gate, kept []decode.Measured) {
+	if !old.Of(fresh.Checkpoint, fresh.Model) {
+		return fresh, nil
+	}
+	merged = fresh
+	if fresh.Problems < old.Problems {
+		merged = *old
+	}
+	merged.Measured = nil
+	row := func(g decode.Gate, strategy string) (decode.Measured, bool) {
+		for _, m := range g.Measured {
+			if m.Strategy == strategy {
+				if m.N == 0 {
+					m.N = g.N
+				}
+				return m, g.Aggregate == merged.Aggregate
+			}
+		}
+		return decode.Measured{}, false
+	}
+	for _, d := range decode.Strategies() {
+		before, was := row(*old, d.Name)
+		now, is := row(fresh, d.Name)
+		stays := was && (!is || before.Problems > now.Problems)
+		if !decode.Stepwise(d.Name) { // of the vote's own candidates
+			stays = was && fresh.Problems < old.Problems
+			is = is && !stays
+		}
+		switch {
+		case stays:
+			merged.Measured, kept = append(merged.Measured, before), append(kept, before)
+		case is:
+			merged.Measured = append(merged.Measured, now)
+		}
+	}
+	merged.Escalate = escalation(merged)
+	return merged, kept
 }
 
 // Gate is NewGate of a report on a hold-out; nil where the PRM's vote wasn't measured.

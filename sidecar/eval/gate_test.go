@@ -3,6 +3,7 @@ package eval
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"aprm/prm/step"
@@ -159,6 +160,85 @@ func TestGateEscalates(t *testing.T) {
 		if g := NewGate(decode.Gate{N: 8}, votes, rows, 1, 200); !g.Trust || g.Escalate != test.want {
 			t.Errorf("%s: trusted %v, escalates to %q, want %q", name, g.Trust, g.Escalate, test.want)
 		}
+	}
+}
+
+// TestMergeGates: of each strategy the measurement on more problems stands, of as many the newer one.
+func TestMergeGates(t *testing.T) {
+	gate := func(problems int, trust bool, measured ...decode.Measured) decode.Gate {
+		g := decode.Gate{Checkpoint: "c", Model: "m", Aggregate: decode.Min, N: 8, Problems: problems, Source: fmt.Sprint(problems), Trust: trust}
+		for _, strategy := range []string{decode.BestOfN, decode.WeightedVote} {
+			g.Measured = append(g.Measured, decode.Measured{Strategy: strategy, Problems: problems, Gain: 0.1, Low: 0.05})
+		}
+		g.Measured = append(g.Measured, measured...)
+		g.Escalate = escalation(g)
+		return g
+	}
+	m := func(strategy string, problems int, gain float64) decode.Measured {
+		return decode.Measured{Strategy: strategy, Problems: problems, Gain: gain, Low: gain - 0.02}
+	}
+	for _, tt := range []struct {
+		name       string
+		old, fresh decode.Gate
+		change     func(old, fresh *decode.Gate)
+		want, kept string
+		trust      bool
+		escalate   string
+	}{
+		{name: "fewer problems", old: gate(200, true), fresh: gate(30, false),
+			want: "best_of_n 200, weighted_vote 200", kept: "best_of_n 200, weighted_vote 200", trust: true},
+		{name: "more problems", old: gate(30, true), fresh: gate(200, false), want: "best_of_n 200, weighted_vote 200"},
+		{name: "as many: the newer", old: gate(30, true), fresh: gate(30, false), want: "best_of_n 30, weighted_vote 30"},
+		{name: "fewer strategies", old: gate(100, true, m(decode.Particle, 100, 0.2)), fresh: gate(100, true),
+			want: "best_of_n 100, weighted_vote 100, particle 100", kept: "particle 100", trust: true, escalate: decode.Particle},
+		{name: "fewer problems, one strategy more", old: gate(100, true, m(decode.Particle, 100, 0.2)), fresh: gate(40, false, m(decode.Particle, 40, -0.1), m(decode.Beam, 40, 0.3)),
+			want: "best_of_n 100, weighted_vote 100, beam 40, particle 100", kept: "best_of_n 100, weighted_vote 100, particle 100", trust: true, escalate: decode.Beam},
+		{name: "too few problems to escalate by", old: gate(100, true), fresh: gate(5, false, m(decode.Beam, 5, 0.3)),
+			want: "best_of_n 100, weighted_vote 100, beam 5", kept: "best_of_n 100, weighted_vote 100", trust: true},
+		{name: "more problems of the votes, fewer of a search", old: gate(40, false, m(decode.Beam, 40, 0.3)), fresh: gate(100, true),
+			want: "best_of_n 100, weighted_vote 100, beam 40", kept: "beam 40", trust: true, escalate: decode.Beam},
+		{name: "a PRM that isn't trusted escalates nothing", old: gate(100, false, m(decode.Beam, 100, 0.3)), fresh: gate(100, false),
+			want: "best_of_n 100, weighted_vote 100, beam 100", kept: "beam 100"},
+		{name: "of another PRM", old: gate(200, true, m(decode.Beam, 200, 0.3)), fresh: gate(3, false), change: func(old, _ *decode.Gate) { old.Checkpoint = "other" },
+			want: "best_of_n 3, weighted_vote 3"},
+		{name: "of another LLM", old: gate(200, true), fresh: gate(3, false), change: func(old, _ *decode.Gate) { old.Model = "other" }, want: "best_of_n 3, weighted_vote 3"},
+		{name: "scores aggregated otherwise, more problems", old: gate(40, true, m(decode.Beam, 40, 0.3)), fresh: gate(100, true),
+			change: func(_, fresh *decode.Gate) { fresh.Aggregate = decode.Product }, want: "best_of_n 100, weighted_vote 100", trust: true},
+		{name: "scores aggregated otherwise, fewer problems", old: gate(100, true), fresh: gate(40, true, m(decode.Beam, 40, 0.3)),
+			change: func(_, fresh *decode.Gate) { fresh.Aggregate = decode.Product }, want: "best_of_n 100, weighted_vote 100", kept: "best_of_n 100, weighted_vote 100", trust: true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if tt.change != nil {
+				tt.change(&tt.old, &tt.fresh)
+			}
+			merged, kept := MergeGates(&tt.old, tt.fresh)
+			list := func(rows []decode.Measured) string {
+				var out []string
+				for _, r := range rows {
+					out = append(out, fmt.Sprintf("%s %d", r.Strategy, r.Problems))
+				}
+				return strings.Join(out, ", ")
+			}
+			if list(merged.Measured) != tt.want || list(kept) != tt.kept || merged.Trust != tt.trust || merged.Escalate != tt.escalate {
+				t.Errorf("%s; kept %s; trusted %v, escalates to %q", list(merged.Measured), list(kept), merged.Trust, merged.Escalate)
+			}
+			if merged.Source != fmt.Sprint(merged.Problems) {
+				t.Errorf("%d problems of %s", merged.Problems, merged.Source)
+			}
+		})
+	}
+	fresh := gate(3, false)
+	if merged, kept := MergeGates(nil, fresh); merged.Problems != 3 || len(kept) != 0 {
+		t.Errorf("%+v, %v", merged, kept)
+	}
+	other := gate(200, true)
+	other.N = 4
+	if merged, _ := MergeGates(&other, gate(300, true, m(decode.Guided, 300, 0))); merged.N != 8 || merged.Measured[2].N != 8 {
+		t.Errorf("%+v", merged)
+	}
+	other.Measured = append(other.Measured, m(decode.Beam, 200, 0.1))
+	if merged, _ := MergeGates(&other, gate(300, true)); merged.N != 8 || merged.Measured[2].N != 4 {
+		t.Errorf("a search of 4 is said to be of 8: %+v", merged)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -44,7 +45,8 @@ type call struct {
 	ask   ask    // for a search only
 	opts  decode.Options
 	ov    overrides
-	why   string // the reason, as headerApplied has it
+	why   string    // the reason, as headerApplied has it
+	came  time.Time // before its body was read
 }
 
 func (c *call) applied() string { return c.opts.Strategy + "; reason=" + c.why }
@@ -133,6 +135,7 @@ func (s *Server) seed(a ask) int64 {
 // generating handles an endpoint.
 func (s *Server) generating(e endpoint) gin.HandlerFunc {
 	return func(g *gin.Context) {
+		came := s.now()
 		if encoding := g.GetHeader("Content-Encoding"); encoding != "" && encoding != "identity" {
 			if e.dialect == Ollama && s.cfg.Dialect != Ollama {
 				s.fail(g, e.dialect, &problem{status: http.StatusUnsupportedMediaType, kind: kindInvalid,
@@ -153,6 +156,7 @@ func (s *Server) generating(e endpoint) gin.HandlerFunc {
 			s.fail(g, e.dialect, err)
 			return
 		}
+		c.came = came
 		s.decided(g, c.opts.Strategy, c.applied())
 		switch {
 		case c.opts.Strategy != strategyRaw:
@@ -188,8 +192,8 @@ func (s *Server) search(g *gin.Context, c *call) {
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
-	began := s.now()
-	h := head{id: "chatcmpl-" + s.newID(), created: began, model: c.name}
+	read := s.now().Sub(c.came)
+	h := head{id: "chatcmpl-" + s.newID(), created: c.came, model: c.name}
 	w := c.wire(c.ask)
 	out := streamer{g: g, wire: w, head: h, teller: teller{stops: c.ask.stop}}
 	news := newProgress(s.shows(c), c.ask.stream && !c.ask.logprobs) // log-probabilities are known at the end only
@@ -229,8 +233,10 @@ func (s *Server) search(g *gin.Context, c *call) {
 	if out.misled != nil {
 		o.err = out.misled // which is why it was cancelled
 	}
-	total := s.now().Sub(began)
-	t := s.trace(g, c, h, o, &rec, total)
+	ready := s.now()
+	total := ready.Sub(c.came)
+	t := s.trace(g, c, h, o, &rec, read, total)
+	defer func() { s.written(t, s.now().Sub(ready)) }()
 	if o.err != nil {
 		s.failed(g, &out, problemOf(o.err))
 		return
@@ -240,7 +246,10 @@ func (s *Server) search(g *gin.Context, c *call) {
 	a := answerOf(h, c.ask, o.result, notes, s.report(c, o.result, t))
 	a.total = total
 	if !c.ask.stream {
-		g.Data(http.StatusOK, "application/json; charset=utf-8", w.whole(a))
+		body := w.whole(a)
+		g.Header("Content-Length", strconv.Itoa(len(body))) // as net/http would have it, but for the flush
+		g.Data(http.StatusOK, "application/json; charset=utf-8", body)
+		http.NewResponseController(g.Writer).Flush() // the trace ends with the last byte; a client that is gone needs none
 		return
 	}
 	if err := out.tell(o.result.Text, true, notes, a.tokens); err != nil {

@@ -39,7 +39,7 @@ func newMetrics() *metrics {
 			Name: "sidecar_search_tokens_total", Help: "Tokens spent by searches, by kind: prompt or completion.",
 		}, []string{"kind"}),
 		dropped: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "sidecar_search_dropped_candidates_total", Help: "Candidates that failed, were cut off, empty or twins of another.",
+			Name: "sidecar_search_dropped_candidates_total", Help: "Candidates that were not gone on with: outvoted, scored lower, failed, cut off, empty or twins of another.",
 		}),
 		scoring: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "sidecar_search_scoring_calls_total", Help: "Calls of the PRM by searches.",

@@ -21,22 +21,24 @@ type choice struct {
 	n        int
 }
 
-// short are the strategies' names within a virtual model name; numbered ones may carry the number of candidates.
-var short = []struct {
-	name, strategy string
-	numbered       bool
-}{
-	{"raw", strategyRaw, false},
-	{"greedy", decode.Greedy, false},
-	{"guided", decode.Guided, true},
-	{"auto", decode.Auto, true},
-	{"majority", decode.Majority, true},
-	{"vote", decode.WeightedVote, true},
-	{"best-of", decode.BestOfN, true},
-	{"beam", decode.Beam, true},
-	{"dvts", decode.DVTS, true},
-	{"particle", decode.Particle, true},
-	{"rebase", decode.Rebase, true},
+// Suffix is the name of a strategy within a virtual model name: MODEL@vote. All but greedy may carry a number of candidates: MODEL@vote-8.
+func Suffix(strategy string) string {
+	switch strategy {
+	case decode.WeightedVote:
+		return "vote"
+	case decode.BestOfN:
+		return "best-of"
+	}
+	return strategy
+}
+
+// Suffixes are those of raw and of every strategy, or of every one that needs no PRM.
+func Suffixes(trained bool) []string {
+	out := strategies(trained)
+	for i, name := range out {
+		out[i] = Suffix(name)
+	}
+	return out
 }
 
 // DefaultNames are the suffixes listed where a checkpoint is loaded; without one those that need it are left out. All others are
@@ -45,22 +47,25 @@ func DefaultNames() []string {
 	return []string{"raw", "auto", "guided", "vote-8", "best-of-8", "majority-8"}
 }
 
-// parseChoice reads the suffix of a virtual model name: raw, auto, auto-4, guided, guided-4, majority-8, vote-8, best-of-8, beam-8, dvts-8,
-// particle-8, rebase-8.
+// parseChoice reads the suffix of a virtual model name: one of Suffixes, alone or, but for raw and greedy, with a number of candidates.
 func parseChoice(suffix string) (choice, bool) {
-	for _, s := range short {
-		if suffix == s.name {
-			return choice{strategy: s.strategy}, true
+	if suffix == strategyRaw {
+		return choice{strategy: strategyRaw}, true
+	}
+	for _, d := range decode.Strategies() {
+		name := Suffix(d.Name)
+		if suffix == name {
+			return choice{strategy: d.Name}, true
 		}
-		number, ok := strings.CutPrefix(suffix, s.name+"-")
-		if !ok || !s.numbered || !plainNumber(number) {
+		number, ok := strings.CutPrefix(suffix, name+"-")
+		if !ok || d.Name == decode.Greedy || !plainNumber(number) {
 			continue
 		}
 		n, err := strconv.Atoi(number)
 		if err != nil {
 			return choice{}, false
 		}
-		return choice{strategy: s.strategy, n: n}, true
+		return choice{strategy: d.Name, n: n}, true
 	}
 	return choice{}, false
 }
@@ -93,13 +98,15 @@ func bareName(value json.RawMessage) json.RawMessage {
 	return nil
 }
 
-// strategies are the names that the prm object takes.
-func strategies() []string {
-	all := []string{strategyRaw}
+// strategies are the names that the prm object takes, all or those that need no PRM.
+func strategies(trained bool) []string {
+	out := []string{strategyRaw}
 	for _, d := range decode.Strategies() {
-		all = append(all, d.Name)
+		if trained || !d.NeedsPRM {
+			out = append(out, d.Name)
+		}
 	}
-	return all
+	return out
 }
 
 // offered are the suffixes that models are listed with.
@@ -118,7 +125,7 @@ func (s *Server) checkOffered(strategy, param string) error {
 	if _, ok := s.reasoner.Checkpoint(); ok || !decode.NeedsPRM(strategy) {
 		return nil
 	}
-	return noCheckpoint(param, "prm.strategy "+strategy+" needs a PRM; there are raw and majority without one")
+	return noCheckpoint(param, "prm.strategy "+strategy+" needs a PRM; without one there are "+strings.Join(strategies(false), ", "))
 }
 
 func checkN(n int, param string) error {
@@ -129,5 +136,5 @@ func checkN(n int, param string) error {
 }
 
 func notAStrategy(name string) error {
-	return badRequest("prm.strategy", "prm.strategy %q is not one of %s", name, strings.Join(strategies(), ", "))
+	return badRequest("prm.strategy", "prm.strategy %q is not one of %s", name, strings.Join(strategies(true), ", "))
 }

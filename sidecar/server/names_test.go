@@ -46,3 +46,25 @@ func TestSplitName(t *testing.T) {
 		}
 	}
 }
+
+// TestSuffixes: every strategy there is has one, which names it alone.
+func TestSuffixes(t *testing.T) {
+	all, plain := Suffixes(true), Suffixes(false)
+	if len(all) != 1+len(decode.Strategies()) || len(plain) >= len(all) {
+		t.Fatalf("%v; without a PRM %v", all, plain)
+	}
+	for i, suffix := range all {
+		want := strategyRaw
+		if i > 0 {
+			want = decode.Strategies()[i-1].Name
+		}
+		if _, c, virtual := splitName("m@" + suffix); !virtual || c.strategy != want {
+			t.Errorf("@%s picks %q, want %q", suffix, c.strategy, want)
+		}
+	}
+	for _, suffix := range plain {
+		if _, c, _ := splitName("m@" + suffix); decode.NeedsPRM(c.strategy) {
+			t.Errorf("@%s needs a PRM", suffix)
+		}
+	}
+}

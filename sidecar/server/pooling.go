@@ -22,7 +22,10 @@ const (
 // pooling serves POST /pooling as vLLM serves a PRM there (task token_classify): one row [P(bad), P(good)] for each step token
 // of the solution, in the order that Config says. A request is the PRM's when it names it (sidecar-prm, the LLM's name with
 // @prm, the checkpoint's ID) or names no model; every other one goes to the upstream as it is, which may have a /pooling of its
-// own. Tokens aren't counted: usage is zero.
+// own.
+//
+// usage is there, as vLLM's clients read it, and zero, which is what vLLM's UsageInfo holds unless it is told: there is no honest number.
+// The PRM has no tokenizer, it reads words and numbers; of the LLM's tokens that hidden states cost, most endpoints tell nothing, and a cache spares them.
 func (s *Server) pooling(scorer StepScorer) gin.HandlerFunc {
 	return func(g *gin.Context) {
 		if g.GetHeader("Content-Encoding") != "" {

@@ -7,8 +7,9 @@ import (
 
 // report is the prm object of an answer.
 type report struct {
-	Strategy     string            `json:"strategy"`
-	Applied      string            `json:"applied"` // what was decided and why, as in the header X-Sidecar-Applied
+	Strategy     string            `json:"strategy"`        // that answered
+	Asked        string            `json:"asked,omitempty"` // the strategy to be used, where another one had to answer: the PRM failed
+	Applied      string            `json:"applied"`         // what was decided and why, as in the header X-Sidecar-Applied
 	Checkpoint   string            `json:"checkpoint,omitempty"`
 	Instruction  string            `json:"instruction,omitempty"` // what was added to the system message
 	Seed         int64             `json:"seed"`                  // the candidates' seeds derive from it
@@ -52,7 +53,8 @@ type reportCandidate struct {
 func (s *Server) report(c *call, r decode.Result, t trace.Trace) *report {
 	id, _ := s.reasoner.Checkpoint()
 	rep := &report{
-		Strategy:     c.opts.Strategy,
+		Strategy:     t.Strategy,
+		Asked:        t.Asked,
 		Applied:      c.applied(),
 		Checkpoint:   id,
 		Instruction:  s.reasoner.Instruction(),

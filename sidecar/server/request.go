@@ -113,7 +113,7 @@ func readOverrides(o object) (ov overrides, err error) {
 		into any
 		want string
 	}{
-		"strategy":           {&ov.Strategy, "one of " + strings.Join(strategies(), ", ")},
+		"strategy":           {&ov.Strategy, "one of " + strings.Join(strategies(true), ", ")},
 		"n":                  {&ov.N, "a whole number"},
 		"threshold":          {&ov.Threshold, "a number from 0 to 1"},
 		"aggregate":          {&ov.Aggregate, "min, product or last"},
@@ -140,7 +140,7 @@ func readOverrides(o object) (ov overrides, err error) {
 }
 
 func (ov overrides) check() error {
-	if ov.Strategy != nil && !slices.Contains(strategies(), *ov.Strategy) {
+	if ov.Strategy != nil && !slices.Contains(strategies(true), *ov.Strategy) {
 		return notAStrategy(*ov.Strategy)
 	}
 	if ov.N != nil {

@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -41,7 +42,7 @@ type Reasoner interface {
 	// Messages are the client's; what the Reasoner adds to them is its Instruction. It tells opts.Watch of the search, if that is set.
 	Solve(ctx context.Context, model string, messages []adapters.Message, opts decode.Options) (decode.Result, error)
 
-	// Checkpoint names the PRM in use; ok is false when there is none, and then only raw and majority are offered.
+	// Checkpoint names the PRM in use; ok is false when there is none, and then only what needs none is offered.
 	Checkpoint() (id string, ok bool)
 
 	// Instruction is the sentence that Solve adds to the system message, "" when it adds none.
@@ -162,7 +163,7 @@ func (c *Config) complete() error {
 	}
 	for _, name := range c.Names {
 		if _, ok := parseChoice(name); !ok {
-			errs = append(errs, fmt.Errorf("server: virtual name %q: want raw, or auto, guided, majority, vote, best-of, beam, dvts, particle or rebase, each with or without -N", name))
+			errs = append(errs, fmt.Errorf("server: virtual name %q is none of %s, nor one of those with -N", name, strings.Join(Suffixes(true), ", ")))
 		}
 	}
 	for _, n := range []int64{c.MaxBody, int64(c.MaxSearches), int64(c.MaxQueued), int64(c.Traces), int64(c.SearchTimeout), int64(c.KeepAlive), int64(c.Grace)} {

@@ -14,7 +14,7 @@ import (
 	"aprm/sidecar/trace"
 )
 
-// TraceExporter is told of every search that has ended. It must not block for long: the answer waits for it.
+// TraceExporter is told of every search whose answer has been written. It must not block for long: the end of a stream waits for it.
 type TraceExporter interface {
 	Export(t trace.Trace)
 }
@@ -30,21 +30,30 @@ func watchers(all ...func(decode.Event)) func(decode.Event) {
 	}
 }
 
-// trace remembers a search that has ended, for those who ask later, and returns it whole.
-func (s *Server) trace(g *gin.Context, c *call, h head, o outcome, rec *trace.Recorder, total time.Duration) trace.Trace {
+// trace remembers a search that has ended, for those who ask later, and returns it whole. total is until now: see written.
+func (s *Server) trace(g *gin.Context, c *call, h head, o outcome, rec *trace.Recorder, read, total time.Duration) trace.Trace {
 	checkpoint, _ := s.reasoner.Checkpoint()
 	t := rec.Trace(trace.Request{
 		ID: h.id, Route: g.FullPath(), TraceParent: trace.TraceParent(g.GetHeader("traceparent")), Model: c.name, Applied: c.applied(),
 		Checkpoint: checkpoint, Question: adapters.LastQuestion(c.ask.messages), Options: c.opts,
-		Began: h.created, Total: total, Queued: o.queued, Err: o.err,
+		Began: h.created, Read: read, Total: total, Queued: o.queued, Err: o.err,
 	}, o.result)
-	kept := t
-	if s.cfg.NoTraceTexts {
-		kept = t.WithoutTexts()
-	}
-	s.traces.Add(kept)
+	s.traces.Add(s.kept(t)) // before the answer is written: whoever has it finds its trace
+	return t
+}
+
+// written completes the trace of a search, whose answer took so long to be written, and exports it.
+func (s *Server) written(t trace.Trace, took time.Duration) {
+	s.traces.Written(t.ID, took)
 	if s.cfg.TraceExporter != nil {
-		s.cfg.TraceExporter.Export(kept)
+		s.cfg.TraceExporter.Export(s.kept(t).Written(took))
+	}
+}
+
+// kept is what others than the client get to see of a trace.
+func (s *Server) kept(t trace.Trace) trace.Trace {
+	if s.cfg.NoTraceTexts {
+		return t.WithoutTexts()
 	}
 	return t
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -63,10 +64,10 @@ func TestTraces(t *testing.T) {
 	want := solved()
 	if found.ID != answer.ID || found.Route != "/v1/chat/completions" || found.TraceParent != parent || found.Question != question ||
 		found.Strategy != guided || found.Checkpoint != "ab12cd34" || len(found.Candidates) != len(want.Candidates) || found.Text != want.Text ||
-		found.Seconds.Total != 2 || found.Options["n"] != 4. {
+		found.Seconds.Total != 6 || found.Seconds.Read != 2 || found.Seconds.Write != 2 || found.Options["n"] != 4. {
 		t.Errorf("%+v", found)
 	}
-	if string(compact(found)) != string(compact(answer.PRM.Trace)) || len(out) != 1 || string(compact(found)) != string(compact(out[0])) {
+	if whole := answer.PRM.Trace.Written(2 * time.Second); string(compact(found)) != string(compact(whole)) || len(out) != 1 || string(compact(found)) != string(compact(out[0])) {
 		t.Error("the trace kept, the one in the answer and the one exported differ")
 	}
 	if answer.PRM.TraceID != "" {
@@ -145,6 +146,75 @@ func TestTracesWithoutTexts(t *testing.T) {
 		if strings.Contains(text, "pens") || strings.Contains(text, `"12"`) || !strings.Contains(text, "chatcmpl-TESTID") {
 			t.Errorf("%s", text)
 		}
+	}
+}
+
+// sluggish is a client that takes its time for each piece of its request and of the answer.
+type sluggish struct {
+	*httptest.ResponseRecorder
+	body        io.Reader
+	sent, taken int // pieces
+}
+
+func (c *sluggish) Read(p []byte) (int, error) {
+	if c.sent++; c.sent == 1 {
+		time.Sleep(time.Second)
+	}
+	return c.body.Read(p)
+}
+
+func (c *sluggish) Write(p []byte) (int, error) {
+	c.taken++
+	time.Sleep(2 * time.Second)
+	return c.ResponseRecorder.Write(p)
+}
+
+// TestTraceHoldsReadingAndWriting: the sidecar's own share is all that isn't the LLM's, from the first byte to the last.
+func TestTraceHoldsReadingAndWriting(t *testing.T) {
+	for _, body := range []string{askWhole, askStream} {
+		synctest.Test(t, func(t *testing.T) {
+			result := solved()
+			result.LLMTime = 5 * time.Second
+			r := &reasoner{checkpoint: "x", solve: func(context.Context, string, []adapters.Message, decode.Options) (decode.Result, error) {
+				time.Sleep(5 * time.Second)
+				return result, nil
+			}}
+			var out exported
+			s := build(t, Config{Defaults: defaults(guided), Traces: 8, TraceExporter: &out}, r)
+			s.now = time.Now
+			client := &sluggish{ResponseRecorder: httptest.NewRecorder(), body: strings.NewReader(strings.Replace(body, "{", `{"prm":{"trace":true},`, 1))}
+			s.Handler().ServeHTTP(client, httptest.NewRequest("POST", "/v1/chat/completions", client))
+			if client.Code != 200 || !client.Flushed || client.taken == 0 {
+				t.Fatalf("status %d, flushed %v, %d writes", client.Code, client.Flushed, client.taken)
+			}
+			writing := 2 * float64(client.taken)
+			want := trace.Times{Total: 6 + writing, LLM: 5, Own: 1 + writing, Read: 1, Write: writing}
+			found := traceIn(t, get(s, "/v1/prm/traces/chatcmpl-TESTID", nil).Body.Bytes())
+			if found.Seconds != want || len(out) != 1 || out[0].Seconds != want {
+				t.Errorf("kept %+v, exported %+v, want %+v", found.Seconds, out, want)
+			}
+			if ready := `"seconds":{"total":6,"queued":0,"llm":5,"prm":0,"own":1,"read":1,"write":0}`; !strings.Contains(client.Body.String(), ready) {
+				t.Errorf("the answer's own trace should end when it was ready: %s", client.Body)
+			}
+		})
+	}
+}
+
+// TestTraceOfAnotherStrategy: where the PRM failed, the answer says what answered, and what was to.
+func TestTraceOfAnotherStrategy(t *testing.T) {
+	result := solved()
+	result.Stopped, result.Instead = decode.StoppedPRM, majority
+	s := build(t, Config{Defaults: defaults(guided), Traces: 8}, answers(result))
+	var answer struct {
+		PRM struct{ Strategy, Asked, Applied, Stopped string }
+	}
+	if rec := post(s, "/v1/chat/completions", askWhole); json.Unmarshal(rec.Body.Bytes(), &answer) != nil || answer.PRM.Strategy != majority ||
+		answer.PRM.Asked != guided || answer.PRM.Stopped != "prm" || !strings.HasPrefix(answer.PRM.Applied, guided) {
+		t.Errorf("%s", rec.Body)
+	}
+	found := traceIn(t, get(s, "/v1/prm/traces/chatcmpl-TESTID", nil).Body.Bytes())
+	if found.Strategy != majority || found.Asked != guided {
+		t.Errorf("the trace: answered by %q, asked for %q", found.Strategy, found.Asked)
 	}
 }
 

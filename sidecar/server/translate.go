@@ -92,7 +92,7 @@ func (s *Server) translate(g *gin.Context, c *call) {
 	body := upstreamBytes(c.body)
 	isGenerate := g.FullPath() == "/api/generate"
 	w := ollamaWire{generate: isGenerate}
-	h := head{created: s.now(), model: c.name}
+	h := head{created: c.came, model: c.name}
 	var req openAIRequest
 	var load *part
 	var err error

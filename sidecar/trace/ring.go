@@ -49,6 +49,15 @@ func (r *Ring) Add(t Trace) {
 	r.held += size
 }
 
+// Written completes the trace of that ID, if it is still there, with how long its answer took to be written.
+func (r *Ring) Written(id string, took time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if at, ok := r.position[id]; ok {
+		r.traces[at-r.gone] = r.traces[at-r.gone].Written(took)
+	}
+}
+
 // Get returns the trace of that ID.
 func (r *Ring) Get(id string) (Trace, bool) {
 	r.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 func ids(r *Ring, limit int) string {
@@ -92,4 +93,23 @@ func TestRingConcurrent(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// TestRingWritten: a trace is completed where it is, and only that one; one that is gone stays gone.
+func TestRingWritten(t *testing.T) {
+	r := NewRing(2, 1<<20)
+	for _, id := range []string{"a", "b", "c"} {
+		r.Add(Trace{ID: id, Seconds: Times{Total: 1, Own: 0.25}})
+	}
+	r.Written("a", time.Second)
+	r.Written("c", time.Second/2)
+	if _, ok := r.Get("a"); ok {
+		t.Error("a is back")
+	}
+	if b, _ := r.Get("b"); b.Seconds != (Times{Total: 1, Own: 0.25}) {
+		t.Errorf("b: %+v", b.Seconds)
+	}
+	if c, _ := r.Get("c"); c.Seconds != (Times{Total: 1.5, Own: 0.75, Write: 0.5}) {
+		t.Errorf("c: %+v", c.Seconds)
+	}
 }

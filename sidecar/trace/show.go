@@ -50,8 +50,8 @@ func (t Times) String() string {
 		}
 		return fmt.Sprintf("%.1f %%", 100*part/busy)
 	}
-	return fmt.Sprintf("%.3f s, %.3f s of it queued; of the rest LLM %s, PRM %s, search and HTTP %s: own share %s",
-		t.Total, t.Queued, share(t.LLM), share(t.PRM), share(t.Own), share(t.PRM+t.Own))
+	return fmt.Sprintf("%.3f s, %.3f s of it queued; of the rest LLM %s, PRM %s, search and HTTP %s (%.1f ms reading, %.1f ms writing): own share %s",
+		t.Total, t.Queued, share(t.LLM), share(t.PRM), share(t.Own), 1000*t.Read, 1000*t.Write, share(t.PRM+t.Own))
 }
 
 func options(t Trace) string {
@@ -89,7 +89,10 @@ func (l Look) answer(b *strings.Builder, t Trace) {
 	if t.Finish == string(decode.FinishLength) {
 		b.WriteString("it was cut off by a number of tokens or steps\n")
 	}
-	if t.Stopped != "" {
+	switch {
+	case t.Asked != "":
+		b.WriteString("the PRM failed: answered by " + inline(t.Strategy) + " in place of " + inline(t.Asked) + "\n")
+	case t.Stopped != "":
 		b.WriteString("stopped before its time: " + inline(t.Stopped) + "\n")
 	}
 }

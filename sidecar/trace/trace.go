@@ -19,9 +19,10 @@ type Trace struct {
 	Route       string         `json:"route"`                 // that it came by
 	TraceParent string         `json:"traceparent,omitempty"` // the W3C header of that name that came with it
 	Model       string         `json:"model"`                 // as the client named it
-	Strategy    string         `json:"strategy"`
-	Applied     string         `json:"applied"` // what was decided and why, as in the header X-Sidecar-Applied
-	Options     map[string]any `json:"options"` // of the search, in snake_case; those that are zero are left out
+	Strategy    string         `json:"strategy"`              // that answered
+	Asked       string         `json:"asked,omitempty"`       // the strategy to be used, where another one had to answer: the PRM failed
+	Applied     string         `json:"applied"`               // what was decided and why, as in the header X-Sidecar-Applied
+	Options     map[string]any `json:"options"`               // of the search, in snake_case; those that are zero are left out
 	Checkpoint  string         `json:"checkpoint,omitempty"`
 	Question    string         `json:"question,omitempty"`   // the user's last message
 	Candidates  []Candidate    `json:"candidates,omitempty"` // in the order in which they were drawn
@@ -29,7 +30,7 @@ type Trace struct {
 	Text        string         `json:"text,omitempty"`       // of the answer
 	Answer      string         `json:"answer,omitempty"`     // the final answer found in Text
 	Finish      string         `json:"finish,omitempty"`     // why Text ended: end, step or length
-	Stopped     string         `json:"stopped,omitempty"`    // what ended the search before its time: budget or deadline
+	Stopped     string         `json:"stopped,omitempty"`    // what ended the search before its time, as decode.Stopped
 	Error       string         `json:"error,omitempty"`      // why there is no answer
 	Textless    bool           `json:"textless,omitempty"`   // texts were left out
 	Tokens      Tokens         `json:"tokens"`               // over all candidates
@@ -67,14 +68,17 @@ type Tokens struct {
 	Completion int `json:"completion"` // generated
 }
 
-// Times say where the seconds of a request went. Total is the sum of the others, from when the request was read until its
-// answer was ready to be written; writing it is not in it.
+// Times say where the seconds of a request went. Total is the sum of Queued, LLM, PRM and Own: from before the request's body was read
+// until the last byte of the answer was written and flushed, so that a client slow to send or to take it shows in Own. In the trace that an answer holds itself it ends
+// when that answer was ready to be written, and so it does for whoever asks for a trace while the answer is being written: Write is 0.
 type Times struct {
 	Total  float64 `json:"total"`
 	Queued float64 `json:"queued"` // waiting for other searches
 	LLM    float64 `json:"llm"`    // at least one call of the LLM, hidden states included, was under way
 	PRM    float64 `json:"prm"`    // the PRM was at work, and the LLM was not
 	Own    float64 `json:"own"`    // the rest: search and HTTP
+	Read   float64 `json:"read"`   // of Own: reading the request, before it was queued
+	Write  float64 `json:"write"`  // of Own: writing the answer, after the search; of a stream what was left of it
 }
 
 // OwnShare is the sidecar's own share, PRM included, of the time that wasn't spent in the queue: in [0,1], 0 of no time.
@@ -91,7 +95,8 @@ type Request struct {
 
 	Options decode.Options
 	Began   time.Time     // when it came
-	Total   time.Duration // until its answer was ready
+	Read    time.Duration // until it was read and understood
+	Total   time.Duration // until its answer was ready to be written
 	Queued  time.Duration // of Total: waiting for its turn
 	Err     error         // why there is no answer
 }
@@ -127,7 +132,10 @@ func (r *Recorder) Trace(q Request, result decode.Result) Trace {
 		Text: result.Text, Answer: result.Answer, Finish: string(result.Finish), Stopped: string(result.Stopped),
 		Tokens: Tokens{Prompt: result.PromptTokens, Completion: result.CompletionTokens}, ScoringCalls: result.ScoringCalls,
 		Seconds: Times{Total: seconds(q.Total), Queued: seconds(q.Queued), LLM: seconds(result.LLMTime), PRM: seconds(result.PRMTime),
-			Own: seconds(max(0, q.Total-q.Queued-result.LLMTime-result.PRMTime))},
+			Own: seconds(max(0, q.Total-q.Queued-result.LLMTime-result.PRMTime)), Read: seconds(q.Read)},
+	}
+	if result.Instead != "" {
+		t.Strategy, t.Asked = result.Instead, q.Options.Strategy
 	}
 	if q.Err != nil {
 		t.Error = q.Err.Error()
@@ -183,6 +191,15 @@ func snake(name string) string {
 		b.WriteRune(unicode.ToLower(r))
 	}
 	return strings.ReplaceAll(b.String(), "log_probs", "logprobs") // the clients' own word
+}
+
+// Written is the trace of a request whose answer took so long to be written.
+func (t Trace) Written(took time.Duration) Trace {
+	s := &t.Seconds
+	sum := func(a, b float64) float64 { return math.Round((a+b)*1e6) / 1e6 }
+	s.Write = seconds(took)
+	s.Total, s.Own = sum(s.Total, s.Write), sum(s.Own, s.Write)
+	return t
 }
 
 // WithoutTexts is the trace without anything that the client or the LLM wrote: question, texts, answers and what errors quote.

@@ -50,7 +50,7 @@ func beam() (Request, decode.Result) {
 	q := Request{ID: "chatcmpl-ABC", Route: "/v1/chat/completions", TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 		Model: "m@guided", Applied: "guided; reason=asked", Checkpoint: "ab12cd34", Question: "Tom has 3 boxes of 4 pens and finds one.\nHow many pens has he?",
 		Options: decode.Options{Strategy: decode.Guided, N: 3, Temperature: 0.8, TopP: 0.95, MaxTokens: 160, Aggregate: decode.Min, Seed: 1835023467, Watch: func(decode.Event) {}},
-		Began:   time.Date(2026, 11, 25, 10, 20, 1, 0, time.UTC), Total: 1010 * ms, Queued: 10 * ms}
+		Began:   time.Date(2026, 11, 25, 10, 20, 1, 0, time.UTC), Read: 2 * ms, Total: 1010 * ms, Queued: 10 * ms}
 	r := decode.Result{
 		Text: "3*4 = 12 pens.\nWith one more 13.\n#### 13", Answer: "13", Answered: true, Finish: decode.FinishEnd, Stopped: decode.StoppedBudget,
 		Steps: []decode.ScoredStep{
@@ -73,7 +73,7 @@ func beam() (Request, decode.Result) {
 func build(q Request, r decode.Result) Trace { return new(Recorder).Trace(q, r) }
 
 func TestGolden(t *testing.T) {
-	whole := build(beam())
+	whole := build(beam()).Written(1 * ms)
 	for name, v := range map[string]any{"trace.json": whole, "textless.json": whole.WithoutTexts(), "summary.json": whole.Summary()} {
 		text, err := json.MarshalIndent(v, "", "  ")
 		if err != nil {
@@ -96,6 +96,13 @@ func TestGolden(t *testing.T) {
 	failed := build(q, decode.Result{Candidates: r.Candidates[2:3]})
 	failed.ID = "chatcmpl-ABCDEF"
 	golden(t, "tree_failed.txt", Look{}.Tree(failed))
+	q, r = beam()
+	r.Stopped, r.Instead = decode.StoppedPRM, decode.Majority
+	instead := build(q, r)
+	if instead.Strategy != decode.Majority || instead.Asked != decode.Guided || instead.Summary().Strategy != decode.Majority {
+		t.Errorf("answered by %q, asked for %q", instead.Strategy, instead.Asked)
+	}
+	golden(t, "tree_instead.txt", Look{}.Tree(instead))
 	golden(t, "table.txt", Look{Width: 120}.Table([]Summary{whole.Summary(), failed.Summary(), whole.WithoutTexts().Summary()}))
 }
 
@@ -190,7 +197,7 @@ func TestOptions(t *testing.T) {
 func TestTimes(t *testing.T) {
 	q, r := beam()
 	got := build(q, r).Seconds
-	if want := (Times{Total: 1.01, Queued: 0.01, LLM: 0.95, PRM: 0.03, Own: 0.02}); got != want {
+	if want := (Times{Total: 1.01, Queued: 0.01, LLM: 0.95, PRM: 0.03, Own: 0.02, Read: 0.002}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 	if share := got.OwnShare(); share < 0.0499 || share > 0.0501 {

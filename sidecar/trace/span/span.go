@@ -66,7 +66,7 @@ func (e *Exporter) Export(t trace.Trace) {
 	ctx := propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{"traceparent": t.TraceParent})
 	began := t.Began
 	ended := began.Add(duration(t.Seconds.Total))
-	searching := began.Add(duration(t.Seconds.Queued))
+	searching := began.Add(duration(t.Seconds.Read + t.Seconds.Queued))
 
 	ctx, request := e.tracer.Start(ctx, "POST "+t.Route, otel.WithSpanKind(otel.SpanKindServer), otel.WithTimestamp(began), otel.WithAttributes(
 		semconv.HTTPRequestMethodPost, semconv.HTTPRoute(t.Route), attribute.String("sidecar.trace.id", t.ID)))
@@ -86,7 +86,7 @@ func (e *Exporter) Export(t trace.Trace) {
 		known[c.ID] = candidate.SpanContext()
 		candidate.End(otel.WithTimestamp(searching.Add(duration(c.Ended))))
 	}
-	search.End(otel.WithTimestamp(ended))
+	search.End(otel.WithTimestamp(ended.Add(-duration(t.Seconds.Write))))
 	request.End(otel.WithTimestamp(ended))
 }
 
@@ -98,9 +98,10 @@ func searchAttributes(t trace.Trace) []attribute.KeyValue {
 		attribute.String("sidecar.strategy", t.Strategy), attribute.String("sidecar.applied", t.Applied), attribute.Int("sidecar.scoring_calls", t.ScoringCalls),
 		attribute.Float64("sidecar.seconds.queued", t.Seconds.Queued), attribute.Float64("sidecar.seconds.llm", t.Seconds.LLM),
 		attribute.Float64("sidecar.seconds.prm", t.Seconds.PRM), attribute.Float64("sidecar.seconds.own", t.Seconds.Own),
+		attribute.Float64("sidecar.seconds.read", t.Seconds.Read), attribute.Float64("sidecar.seconds.write", t.Seconds.Write),
 		attribute.Float64("sidecar.own_share", t.Seconds.OwnShare()),
 	}
-	for name, value := range map[string]string{"sidecar.checkpoint": t.Checkpoint, "sidecar.stopped": t.Stopped} {
+	for name, value := range map[string]string{"sidecar.checkpoint": t.Checkpoint, "sidecar.asked": t.Asked, "sidecar.stopped": t.Stopped} {
 		if value != "" {
 			out = append(out, attribute.String(name, value))
 		}
