@@ -219,7 +219,7 @@ func (auto) Search(ctx context.Context, s *Search) (Result, error) {
 		escalate = g.Escalate
 	}
 	for {
-		drawn := len(s.candidates)
+		drawn := s.turns
 		more := r.more(votes(), drawn, s.Options.N)
 		if more == 0 {
 			break
@@ -235,7 +235,7 @@ func (auto) Search(ctx context.Context, s *Search) (Result, error) {
 		fresh, err := s.whole(ctx, drawn+more, s.Options.Temperature)
 		switch {
 		case err == nil:
-		case ctx.Err() == nil && len(s.candidates) > drawn: // they died, and have cost their turns
+		case ctx.Err() == nil && s.turns > drawn: // they died, and have cost their turns
 			died = err
 			continue
 		case len(solutions) == 0 || ctx.Err() != nil && !s.late(ctx, err):
@@ -269,7 +269,7 @@ func (auto) Search(ctx context.Context, s *Search) (Result, error) {
 			return Result{}, err
 		}
 	}
-	report.Drawn = len(s.candidates)
+	report.Drawn = s.turns
 	chosen, why := elect(ballots), "its answer has the most votes"
 	if all := parties(ballots); chosen < 0 {
 		chosen, why = 0, "the first, as none has an answer"
@@ -319,7 +319,7 @@ func (s *Search) escalate(ctx context.Context, strategy string, solutions []solu
 	for _, c := range solutions {
 		spent += c.CompletionTokens
 	}
-	budget := s.completionTokens + spent/len(solutions)*(before.N-drawn)
+	budget := s.completionTokens + spent/len(solutions)*(before.N-s.turns)
 	if before.TokenBudget > 0 {
 		budget = min(budget, before.TokenBudget)
 	}

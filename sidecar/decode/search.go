@@ -24,6 +24,7 @@ type Search struct {
 	promptTokens, completionTokens, scoringCalls int
 	stopped                                      Stopped
 	candidates                                   []Candidate           // all there were; the one with ID i stands at i-1
+	turns                                        int                   // whole solutions asked for, those that died included, what was drawn in their place not
 	known                                        map[twin]Score        // of next steps
 	rate                                         func([]Score) float64 // makes a path's scores one
 	settled                                      string                // what Options.Watch knows of the answer
