@@ -14,7 +14,8 @@ import (
 //
 // A next step that failed, was cut off or couldn't be scored is dropped, and the rule fills its place or not; a path of which
 // nothing came is asked again, at most resamples times. Near the end of the budget, when another step of all could leave every answer unfinished, as many ends as can be paid are drawn whole, of the best
-// paths first. When nothing comes at all, when the deadline passes and after Options.MaxSteps, what is in hand is the result.
+// paths first. When nothing comes at all, when the deadline passes and after Options.MaxSteps, what is in hand is the result;
+// where the PRM has failed on the way, see unguided.
 type stepwise struct {
 	rule func(Options) rule // a new one for each search
 }
@@ -51,10 +52,11 @@ func (w stepwise) Search(ctx context.Context, s *Search) (Result, error) {
 		before := s.completionTokens
 		children, err := s.insist(ctx, drafts)
 		if err != nil {
-			if s.suffices(ctx, err, at > 0) {
-				break
+			if !s.suffices(ctx, err, at > 0) {
+				return Result{}, err
 			}
-			return Result{}, err
+			ended = s.unguided(ctx, s.affordable(drafts, r.finished()))
+			break
 		}
 		if cost := s.completionTokens - before; at == 0 || cost > dearest {
 			dearest = cost
@@ -63,6 +65,20 @@ func (w stepwise) Search(ctx context.Context, s *Search) (Result, error) {
 		s.settle(common(drafts, r.finished()))
 	}
 	return s.conclude(append(slices.Clone(r.finished()), ended...), drafts), nil
+}
+
+// unguided draws ends, without choosing further, where the PRM fails on the way: half an answer is none. Only where Options.Fallback
+// lets it be; nil where nothing comes.
+func (s *Search) unguided(ctx context.Context, ends []draft) []*path {
+	if s.unscored == nil || !s.Options.Fallback || ctx.Err() != nil {
+		return nil
+	}
+	ended, err := s.finish(ctx, ends)
+	if err != nil {
+		return nil
+	}
+	s.stopped = StoppedPRM
+	return ended
 }
 
 // insist expands drafts, and those of which nothing came again.
