@@ -230,6 +230,9 @@ func (auto) Search(ctx context.Context, s *Search) (Result, error) {
 				result.Auto = report
 				return result, nil
 			}
+			if err := ctx.Err(); err != nil && !s.late(ctx, err) {
+				return Result{}, err
+			}
 			break // its tokens are spent
 		}
 		fresh, err := s.whole(ctx, drawn+more, s.Options.Temperature)
@@ -337,13 +340,13 @@ func (s *Search) escalate(ctx context.Context, strategy string, solutions []solu
 		s.stopped = "" // its own budget, not the client's
 	}
 	if err == nil && r.Answered {
-		if r.Stopped == StoppedBudget && s.left() > 0 {
-			r.Stopped = ""
-		}
 		for _, c := range solutions {
 			s.drop(c.id, "left open: "+strategy+" was to decide")
 		}
 		return r, true
+	}
+	if s.stopped == StoppedSteps || s.stopped == StoppedPRM {
+		s.stopped = "" // the search that came to nothing, not the vote that stands
 	}
 	for i := range s.candidates[drawn:] {
 		if c := &s.candidates[drawn+i]; c.Chosen {
