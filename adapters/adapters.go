@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"time"
 
 	"aprm/prm/step"
@@ -179,6 +180,17 @@ func (e *UpstreamError) Error() string {
 }
 
 func (e *UpstreamError) Unwrap() error { return e.Err }
+
+// MayPass reports whether the same request may work another time: there was no answer, or it was 408, 429 or 5xx, but for 501.
+func (e *UpstreamError) MayPass() bool {
+	switch e.Status {
+	case 0, http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return true
+	case http.StatusNotImplemented:
+		return false
+	}
+	return e.Status >= http.StatusInternalServerError
+}
 
 // PlainCause says in a few words why an exchange of HTTP failed, without the URL, which net/http repeats.
 func PlainCause(err error) string {
