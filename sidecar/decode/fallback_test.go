@@ -75,5 +75,11 @@ func TestPRMFailsOnTheWay(t *testing.T) {
 			t.Errorf("%s: %q, finish %q, stopped %q", strategy, r.Text, r.Finish, r.Stopped)
 		}
 		w.agrees(strategy, r)
+
+		scorer.good.Store(2)
+		sampler.dealt = nil
+		if r, err := Solve(t.Context(), sampler, scorer, Options{Strategy: strategy, N: 4, Expansion: 2}); !errors.Is(err, errUnscored) {
+			t.Errorf("%s, measured: %q, %v; want the PRM's failure", strategy, r.Text, err)
+		}
 	}
 }

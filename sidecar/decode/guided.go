@@ -36,10 +36,10 @@ func (guided) Search(ctx context.Context, s *Search) (Result, error) {
 		before := s.completionTokens
 		next, err := s.nextStep(ctx, p)
 		if err != nil {
-			if !s.suffices(ctx, err, len(p.steps) > 0) {
+			if !s.suffices(ctx, err, len(p.steps) > 0) || s.mustScore(err) {
 				return Result{}, err
 			}
-			if ends := s.unguided(ctx, []draft{{p, 1}}); len(ends) > 0 {
+			if ends := s.unguided(ctx, err, []draft{{p, 1}}); len(ends) > 0 {
 				p, why = ends[0], "the end, drawn whole as the PRM had failed"
 			}
 			break

@@ -133,7 +133,8 @@ func gather(paths []*path, n []int) []draft {
 // expand draws the next steps that drafts ask for, all at once, and scores each in its context, twins once; drafts of one path
 // make one request. The i-th list has what came of the i-th draft, in the order in which it was drawn: paths of one step more,
 // and for a continuation that was empty the path itself, ended. What failed, was cut off or could not be scored is dropped and
-// is not in it. round tells repeated draws of the same step apart. The error is for when nothing came at all.
+// is not in it. round tells repeated draws of the same step apart. The error is for when nothing came at all; it is errUnscored, too,
+// where the PRM has its part in that.
 func (s *Search) expand(ctx context.Context, round int, drafts []draft) ([][]*path, error) {
 	var requests []request
 	of := map[*path]int{} // where a path's request is
@@ -194,6 +195,8 @@ func (s *Search) expand(ctx context.Context, round int, drafts []draft) ([][]*pa
 		return nil, ctx.Err()
 	case first == nil:
 		return nil, ErrNoCandidate
+	case len(failed) > 0:
+		return nil, fmt.Errorf("%w: %w: %w", ErrNoCandidate, errUnscored, first)
 	case errors.Is(first, ErrNoCandidate):
 		return nil, first
 	}
