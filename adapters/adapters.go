@@ -159,9 +159,12 @@ type HiddenCapabilities struct {
 // ErrUnsupported is returned for what the endpoint can't do and the adapter can't supply.
 var ErrUnsupported = errors.New("not supported by this endpoint")
 
+// OpPRM is the Op of a request to a PRM of another server: it has the sidecar's key, never the client's.
+const OpPRM = "prm"
+
 // UpstreamError is an answer of the endpoint that is an error, or the lack of an answer.
 type UpstreamError struct {
-	Op         string        // "generate", "hidden", "probe"
+	Op         string        // "generate", "hidden", "probe", OpPRM
 	Status     int           // HTTP status; 0 when there was no answer
 	RetryAfter time.Duration // what the endpoint asked for; 0 when it didn't
 	Message    string        // the endpoint's own words, safe to show to a user

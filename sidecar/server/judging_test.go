@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"aprm/adapters"
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
 )
@@ -42,4 +43,17 @@ func TestRequestsToThePRMShareIt(t *testing.T) {
 			t.Errorf("40 solutions, %d at a time, took %v", most.Load(), took)
 		}
 	})
+}
+
+// TestThePRMsKeyIsNotTheClients: a client whose key is right isn't told to bring another.
+func TestThePRMsKeyIsNotTheClients(t *testing.T) {
+	for status, want := range map[int]int{401: 502, 403: 502, 404: 502, 400: 400, 429: 429, 500: 502} {
+		r := &reasoner{checkpoint: "x", score: func(context.Context, step.Trace) ([]decode.Score, error) {
+			return nil, &adapters.UpstreamError{Op: adapters.OpPRM, Status: status, Message: "no"}
+		}}
+		rec := post(build(t, Config{}, r), "/v1/prm/score", `{"problem":"p","steps":["x"]}`)
+		if rec.Code != want || rec.Header().Get("WWW-Authenticate") != "" {
+			t.Errorf("the PRM answered %d: %d %s", status, rec.Code, rec.Body)
+		}
+	}
 }
