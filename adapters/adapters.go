@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"time"
 
 	"aprm/prm/step"
@@ -158,9 +159,12 @@ type HiddenCapabilities struct {
 // ErrUnsupported is returned for what the endpoint can't do and the adapter can't supply.
 var ErrUnsupported = errors.New("not supported by this endpoint")
 
+// OpPRM is the Op of a request to a PRM of another server: it has the sidecar's key, never the client's.
+const OpPRM = "prm"
+
 // UpstreamError is an answer of the endpoint that is an error, or the lack of an answer.
 type UpstreamError struct {
-	Op         string        // "generate", "hidden", "probe"
+	Op         string        // "generate", "hidden", "probe", OpPRM
 	Status     int           // HTTP status; 0 when there was no answer
 	RetryAfter time.Duration // what the endpoint asked for; 0 when it didn't
 	Message    string        // the endpoint's own words, safe to show to a user
@@ -179,6 +183,17 @@ func (e *UpstreamError) Error() string {
 }
 
 func (e *UpstreamError) Unwrap() error { return e.Err }
+
+// MayPass reports whether the same request may work another time: there was no answer, or it was 408, 429 or 5xx, but for 501.
+func (e *UpstreamError) MayPass() bool {
+	switch e.Status {
+	case 0, http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return true
+	case http.StatusNotImplemented:
+		return false
+	}
+	return e.Status >= http.StatusInternalServerError
+}
 
 // PlainCause says in a few words why an exchange of HTTP failed, without the URL, which net/http repeats.
 func PlainCause(err error) string {

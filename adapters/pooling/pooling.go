@@ -52,7 +52,6 @@ const StepToken = "<extra_0>"
 const (
 	concurrent = 8       // calls at a time
 	largest    = 8 << 20 // bytes of an answer
-	op         = "prm"   // of an adapters.UpstreamError
 )
 
 // Client is a PRM behind /pooling. It is safe for concurrent use.
@@ -124,7 +123,7 @@ func (c *Client) Score(ctx context.Context, t step.Trace) ([]float64, error) {
 	case err == nil:
 		return parse(answer, len(t.Steps), c.cfg.Column)
 	case within.Err() != nil: // it was this call's own time that ran out
-		return nil, &adapters.UpstreamError{Op: op, Message: fmt.Sprintf("no answer from the PRM within %v", c.cfg.Timeout), Err: context.DeadlineExceeded}
+		return nil, &adapters.UpstreamError{Op: adapters.OpPRM, Message: fmt.Sprintf("no answer from the PRM within %v", c.cfg.Timeout), Err: context.DeadlineExceeded}
 	}
 	return nil, err
 }
@@ -201,7 +200,7 @@ func (c *Client) post(ctx context.Context, body []byte) (answer []byte, err erro
 		answer, err = io.ReadAll(io.LimitReader(resp.Body, largest+1))
 		switch {
 		case resp.StatusCode != http.StatusOK: // whatever could be read of its reason
-			return &adapters.UpstreamError{Op: op, Status: resp.StatusCode, Message: reason(answer, resp.StatusCode),
+			return &adapters.UpstreamError{Op: adapters.OpPRM, Status: resp.StatusCode, Message: reason(answer, resp.StatusCode),
 				RetryAfter: draw.RetryAfter(resp.Header, time.Now())}
 		case err != nil:
 			return broken(err)
@@ -213,7 +212,7 @@ func (c *Client) post(ctx context.Context, body []byte) (answer []byte, err erro
 
 // broken is the error of an exchange that the transport didn't bring to its end.
 func broken(err error) error {
-	return &adapters.UpstreamError{Op: op, Message: "no answer from the PRM: " + adapters.PlainCause(err), Err: err}
+	return &adapters.UpstreamError{Op: adapters.OpPRM, Message: "no answer from the PRM: " + adapters.PlainCause(err), Err: err}
 }
 
 // reason finds a server's own words for an error: in OpenAI's shape, vLLM's older one or FastAPI's.
@@ -245,7 +244,7 @@ func reason(body []byte, status int) string {
 // parse reads the answer about n steps: {"data":[{"data":[[…],…]}]}, one row a step, or plain numbers.
 func parse(body []byte, n, column int) ([]float64, error) {
 	bad := func(format string, args ...any) error {
-		return &adapters.UpstreamError{Op: op, Message: "the PRM's answer is of no use: " + fmt.Sprintf(format, args...)}
+		return &adapters.UpstreamError{Op: adapters.OpPRM, Message: "the PRM's answer is of no use: " + fmt.Sprintf(format, args...)}
 	}
 	if len(body) > largest {
 		return nil, bad("it is larger than %d bytes", largest)

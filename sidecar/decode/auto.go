@@ -219,7 +219,7 @@ func (auto) Search(ctx context.Context, s *Search) (Result, error) {
 		escalate = g.Escalate
 	}
 	for {
-		drawn := len(s.candidates)
+		drawn := s.turns
 		more := r.more(votes(), drawn, s.Options.N)
 		if more == 0 {
 			break
@@ -230,12 +230,15 @@ func (auto) Search(ctx context.Context, s *Search) (Result, error) {
 				result.Auto = report
 				return result, nil
 			}
+			if err := ctx.Err(); err != nil && !s.late(ctx, err) {
+				return Result{}, err
+			}
 			break // its tokens are spent
 		}
 		fresh, err := s.whole(ctx, drawn+more, s.Options.Temperature)
 		switch {
 		case err == nil:
-		case ctx.Err() == nil && len(s.candidates) > drawn: // they died, and have cost their turns
+		case ctx.Err() == nil && s.turns > drawn: // they died, and have cost their turns
 			died = err
 			continue
 		case len(solutions) == 0 || ctx.Err() != nil && !s.late(ctx, err):
@@ -269,7 +272,7 @@ func (auto) Search(ctx context.Context, s *Search) (Result, error) {
 			return Result{}, err
 		}
 	}
-	report.Drawn = len(s.candidates)
+	report.Drawn = s.turns
 	chosen, why := elect(ballots), "its answer has the most votes"
 	if all := parties(ballots); chosen < 0 {
 		chosen, why = 0, "the first, as none has an answer"
@@ -319,7 +322,7 @@ func (s *Search) escalate(ctx context.Context, strategy string, solutions []solu
 	for _, c := range solutions {
 		spent += c.CompletionTokens
 	}
-	budget := s.completionTokens + spent/len(solutions)*(before.N-drawn)
+	budget := s.completionTokens + spent/len(solutions)*(before.N-s.turns)
 	if before.TokenBudget > 0 {
 		budget = min(budget, before.TokenBudget)
 	}
@@ -337,13 +340,13 @@ func (s *Search) escalate(ctx context.Context, strategy string, solutions []solu
 		s.stopped = "" // its own budget, not the client's
 	}
 	if err == nil && r.Answered {
-		if r.Stopped == StoppedBudget && s.left() > 0 {
-			r.Stopped = ""
-		}
 		for _, c := range solutions {
 			s.drop(c.id, "left open: "+strategy+" was to decide")
 		}
 		return r, true
+	}
+	if s.stopped == StoppedSteps || s.stopped == StoppedPRM {
+		s.stopped = "" // the search that came to nothing, not the vote that stands
 	}
 	for i := range s.candidates[drawn:] {
 		if c := &s.candidates[drawn+i]; c.Chosen {

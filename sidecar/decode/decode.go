@@ -89,7 +89,7 @@ type Stopped string
 const (
 	StoppedBudget   Stopped = "budget"    // Options.TokenBudget
 	StoppedDeadline Stopped = "deadline"  // the context's
-	StoppedPRM      Stopped = "prm"       // the PRM failed: the answer is that of a plain vote
+	StoppedPRM      Stopped = "prm"       // the PRM failed: the answer is that of a plain vote or, where steps were chosen already, of ends drawn without it
 	StoppedSteps    Stopped = "max_steps" // Options.MaxSteps
 )
 

@@ -3,7 +3,10 @@ package decode
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
+
+	"aprm/prm/step"
 )
 
 // TestFallback: where the PRM fails altogether, what is served is a plain vote, marked; what is measured is an error.
@@ -44,5 +47,39 @@ func TestFallback(t *testing.T) {
 	cancel()
 	if _, err := Solve(ctx, &tree{whole: []string{"#### 2"}}, &table{fail: dead}, Options{Strategy: WeightedVote, Fallback: true}); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want the client's own end", err)
+	}
+}
+
+// fading is a PRM that fails for good after some steps.
+type fading struct {
+	table
+	good atomic.Int64 // steps that it still scores
+}
+
+func (f *fading) Score(ctx context.Context, steps []string, tokens [][]step.Token) ([]Score, error) {
+	if f.good.Add(-1) < 0 {
+		return nil, errors.New("out of order")
+	}
+	return f.table.Score(ctx, steps, tokens)
+}
+
+// TestPRMFailsOnTheWay: what is served is an answer that goes on to its end, marked, not the steps that were chosen before.
+func TestPRMFailsOnTheWay(t *testing.T) {
+	for _, strategy := range stepwiseNames() {
+		scorer := &fading{}
+		scorer.good.Store(2) // A and B, the first step
+		sampler := &tree{next: map[string][]string{"": {"A", "B"}, "A": {"C"}, "B": {"C"}}, whole: []string{"C\n#### 2"}}
+		w := &watcher{t: t}
+		r := solve(t, sampler, scorer, Options{Strategy: strategy, N: 4, Expansion: 2, Fallback: true, Watch: w.watch})
+		if r.Answer != "2" || r.Finish != FinishEnd || r.Stopped != StoppedPRM || len(r.Steps) != 3 {
+			t.Errorf("%s: %q, finish %q, stopped %q", strategy, r.Text, r.Finish, r.Stopped)
+		}
+		w.agrees(strategy, r)
+
+		scorer.good.Store(2)
+		sampler.dealt = nil
+		if r, err := Solve(t.Context(), sampler, scorer, Options{Strategy: strategy, N: 4, Expansion: 2}); !errors.Is(err, errUnscored) {
+			t.Errorf("%s, measured: %q, %v; want the PRM's failure", strategy, r.Text, err)
+		}
 	}
 }

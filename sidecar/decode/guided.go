@@ -16,7 +16,7 @@ const resamples = 2 // times that a step is sampled again
 
 func (guided) Search(ctx context.Context, s *Search) (Result, error) {
 	s.rate = func(scores []Score) float64 { return scores[len(scores)-1].Step }
-	p := &path{}
+	p, why := &path{}, "the end, drawn whole for want of tokens"
 	dearest := s.Options.N * firstStep // tokens of the dearest choice so far
 	for p.ended == "" {
 		if len(p.steps) >= s.Options.MaxSteps {
@@ -36,10 +36,13 @@ func (guided) Search(ctx context.Context, s *Search) (Result, error) {
 		before := s.completionTokens
 		next, err := s.nextStep(ctx, p)
 		if err != nil {
-			if s.suffices(ctx, err, len(p.steps) > 0) {
-				break
+			if !s.suffices(ctx, err, len(p.steps) > 0) || s.mustScore(err) {
+				return Result{}, err
 			}
-			return Result{}, err
+			if ends := s.unguided(ctx, err, []draft{{p, 1}}); len(ends) > 0 {
+				p, why = ends[0], "the end, drawn whole as the PRM had failed"
+			}
+			break
 		}
 		if cost := s.completionTokens - before; len(p.steps) == 0 || cost > dearest {
 			dearest = cost
@@ -47,7 +50,7 @@ func (guided) Search(ctx context.Context, s *Search) (Result, error) {
 		p = next
 		s.settle(p.text())
 	}
-	return s.pathResult(p, "the end, drawn whole for want of tokens"), nil
+	return s.pathResult(p, why), nil
 }
 
 // nextStep samples, scores and chooses the next step: the path with it. It is the path itself, ended, when nobody has

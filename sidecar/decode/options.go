@@ -29,7 +29,8 @@ type Options struct {
 	RebaseTemperature float64 // rebase: of the softmax of scores in [0,1]; low trusts the PRM more; in (0,100] [0.2]
 
 	Gate *Gate `json:"-"` // auto: what was measured of this PRM and this LLM; nil for nothing
-	// Fallback makes a plain vote the answer where the search fails because the PRM does, marked StoppedPRM, rather than an error.
+	// Fallback makes a plain vote the answer where the search fails because the PRM does, marked StoppedPRM, rather than an error; and
+	// draws the ends of what is in hand where it fails on the way.
 	// What is measured must not change its nature so; what is served may.
 	Fallback bool `json:"-"`
 

@@ -78,32 +78,40 @@ func (p *path) twin() twin {
 	return twin{p.from, p.steps[len(p.steps)-1]}
 }
 
-// distinct drops those that say the same as one before them behind the same path.
+// double is what makes two next steps one: they are twins, and both go on or both have ended. A step that the LLM ended with says
+// nothing of one after which it goes on.
+type double struct {
+	twin
+	ended Finish
+}
+
+func (p *path) double() double { return double{p.twin(), p.ended} }
+
+// distinct drops those that are the same as one before them.
 func (s *Search) distinct(paths []*path) []*path {
 	var out []*path
-	seen := map[twin]bool{}
+	seen := map[double]bool{}
 	for _, p := range paths {
-		if seen[p.twin()] {
+		if seen[p.double()] {
 			s.drop(p.id, "the same as another")
 			continue
 		}
-		seen[p.twin()] = true
+		seen[p.double()] = true
 		out = append(out, p)
 	}
 	return out
 }
 
-// merge puts the first of several that say the same behind the same path in the place of all: they go on as one, as often as they
-// are in the list.
+// merge puts the first of several that are the same in the place of all: they go on as one, as often as they are in the list.
 func (s *Search) merge(paths []*path) []*path {
 	out := make([]*path, len(paths))
-	first := map[twin]*path{}
+	first := map[double]*path{}
 	for i, p := range paths {
-		if twin, known := first[p.twin()]; known {
+		if one, known := first[p.double()]; known {
 			s.drop(p.id, "the same as another, and merged with it")
-			p = twin
+			p = one
 		}
-		first[p.twin()], out[i] = p, p
+		first[p.double()], out[i] = p, p
 	}
 	return out
 }
@@ -125,7 +133,8 @@ func gather(paths []*path, n []int) []draft {
 // expand draws the next steps that drafts ask for, all at once, and scores each in its context, twins once; drafts of one path
 // make one request. The i-th list has what came of the i-th draft, in the order in which it was drawn: paths of one step more,
 // and for a continuation that was empty the path itself, ended. What failed, was cut off or could not be scored is dropped and
-// is not in it. round tells repeated draws of the same step apart. The error is for when nothing came at all.
+// is not in it. round tells repeated draws of the same step apart. The error is for when nothing came at all; it is errUnscored, too,
+// where the PRM has its part in that.
 func (s *Search) expand(ctx context.Context, round int, drafts []draft) ([][]*path, error) {
 	var requests []request
 	of := map[*path]int{} // where a path's request is
@@ -186,6 +195,8 @@ func (s *Search) expand(ctx context.Context, round int, drafts []draft) ([][]*pa
 		return nil, ctx.Err()
 	case first == nil:
 		return nil, ErrNoCandidate
+	case len(failed) > 0:
+		return nil, fmt.Errorf("%w: %w: %w", ErrNoCandidate, errUnscored, first)
 	case errors.Is(first, ErrNoCandidate):
 		return nil, first
 	}

@@ -10,7 +10,7 @@ import (
 // beam keeps, of all next steps of all kept paths, the N/Expansion best, and draws Expansion next steps of each of those
 // (arXiv 2408.03314, section 5; Hugging Face's search-and-learn). The first step is chosen from N. A finished answer competes
 // with its score for a place among the kept: when all places are taken by finished ones, the search is over. Of the finished
-// ones the best N are voted on, whether they kept their place or not.
+// ones the best N are voted on, whether they kept their place or not, those with an answer before those without.
 type beam struct {
 	n, expansion int
 	done         []*path
@@ -43,7 +43,8 @@ func (b *beam) next(s *Search, _ []draft, children [][]*path) []draft {
 	}
 	if len(b.done) > b.n {
 		// Those that stay keep their order: of two answers with as many votes the earlier one wins.
-		lowest := byScore(b.done)[b.n:]
+		with := answered(b.done)
+		lowest := append(byScore(with), byScore(without(b.done, with))...)[b.n:]
 		b.done = without(b.done, lowest)
 		for _, p := range lowest {
 			s.drop(p.id, fmt.Sprintf("not among the %d best answers", b.n))

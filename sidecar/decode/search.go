@@ -24,6 +24,7 @@ type Search struct {
 	promptTokens, completionTokens, scoringCalls int
 	stopped                                      Stopped
 	candidates                                   []Candidate           // all there were; the one with ID i stands at i-1
+	turns                                        int                   // whole solutions asked for, those that died included, what was drawn in their place not
 	known                                        map[twin]Score        // of next steps
 	rate                                         func([]Score) float64 // makes a path's scores one
 	settled                                      string                // what Options.Watch knows of the answer
@@ -32,8 +33,9 @@ type Search struct {
 }
 
 func newSearch(sampler Sampler, scorer Scorer, opts Options) *Search {
-	return &Search{Options: opts, sampler: sampler, scorer: scorer, began: time.Now(), known: map[twin]Score{},
-		rate: func(scores []Score) float64 { return aggregate(opts.Aggregate, scores) }}
+	s := &Search{Options: opts, sampler: sampler, scorer: scorer, began: time.Now(), known: map[twin]Score{}}
+	s.rate = func(scores []Score) float64 { return aggregate(s.Options.Aggregate, scores) } // auto has its gate's
+	return s
 }
 
 // bill completes a result with what the search took.
@@ -41,9 +43,7 @@ func (s *Search) bill(r Result) Result {
 	r.Candidates = s.candidates
 	r.PromptTokens, r.CompletionTokens, r.ScoringCalls = s.promptTokens, s.completionTokens, s.scoringCalls
 	r.Elapsed = time.Since(s.began)
-	if r.Stopped == "" {
-		r.Stopped = s.stopped
-	}
+	r.Stopped = s.stopped
 	if !s.Options.LogProbs {
 		r.Tokens = nil
 	}

@@ -3,6 +3,7 @@ package decode
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 )
@@ -14,7 +15,8 @@ import (
 //
 // A next step that failed, was cut off or couldn't be scored is dropped, and the rule fills its place or not; a path of which
 // nothing came is asked again, at most resamples times. Near the end of the budget, when another step of all could leave every answer unfinished, as many ends as can be paid are drawn whole, of the best
-// paths first. When nothing comes at all, when the deadline passes and after Options.MaxSteps, what is in hand is the result.
+// paths first. When nothing comes at all, when the deadline passes and after Options.MaxSteps, what is in hand is the result;
+// where the PRM has failed on the way, see mustScore and unguided.
 type stepwise struct {
 	rule func(Options) rule // a new one for each search
 }
@@ -51,10 +53,11 @@ func (w stepwise) Search(ctx context.Context, s *Search) (Result, error) {
 		before := s.completionTokens
 		children, err := s.insist(ctx, drafts)
 		if err != nil {
-			if s.suffices(ctx, err, at > 0) {
-				break
+			if !s.suffices(ctx, err, at > 0) || s.mustScore(err) {
+				return Result{}, err
 			}
-			return Result{}, err
+			ended = s.unguided(ctx, err, s.affordable(drafts, r.finished()))
+			break
 		}
 		if cost := s.completionTokens - before; at == 0 || cost > dearest {
 			dearest = cost
@@ -63,6 +66,26 @@ func (w stepwise) Search(ctx context.Context, s *Search) (Result, error) {
 		s.settle(common(drafts, r.finished()))
 	}
 	return s.conclude(append(slices.Clone(r.finished()), ended...), drafts), nil
+}
+
+// errUnscored is in the error of steps of which the PRM could score none.
+var errUnscored = errors.New("the PRM failed")
+
+// mustScore reports whether a search that failed so has failed, whatever is in hand: a measurement of half an answer is none.
+func (s *Search) mustScore(err error) bool { return errors.Is(err, errUnscored) && !s.Options.Fallback }
+
+// unguided draws ends, without choosing further, where the PRM has failed on the way: what is served should be a whole answer. Nil where
+// nothing comes, or err is another failure.
+func (s *Search) unguided(ctx context.Context, err error, ends []draft) []*path {
+	if !errors.Is(err, errUnscored) {
+		return nil
+	}
+	ended, err := s.finish(ctx, ends)
+	if err != nil {
+		return nil
+	}
+	s.stopped = StoppedPRM
+	return ended
 }
 
 // insist expands drafts, and those of which nothing came again.

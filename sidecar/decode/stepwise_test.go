@@ -103,6 +103,27 @@ func TestBeamKeepsTheBestAnswersNotTheFirst(t *testing.T) {
 	}
 }
 
+// What has no answer takes no place from what has one: 2 has two votes of 0.35, 1 one of 0.4.
+func TestBeamKeepsAnswersBeforeWhatHasNone(t *testing.T) {
+	sampler := &tree{next: map[string][]string{"": {"I can't tell■", "A", "A"}, "A": {"#### 1", "#### 2", "The answer is 2."}}}
+	scorer := &table{scores: map[string]float64{"I can't tell": 0.9, "A": 0.5, "#### 1": 0.4, "#### 2": 0.35, "The answer is 2.": 0.35}}
+	if r := solve(t, sampler, scorer, Options{Strategy: Beam, N: 3, Expansion: 3}); r.Answer != "2" {
+		t.Errorf("%q; %+v", r.Text, r.Candidates)
+	}
+}
+
+// One of two equal steps is where the LLM ended: that doesn't end the other, whichever came first.
+func TestAnEndIsNotASteps(t *testing.T) {
+	for _, strategy := range several() {
+		for _, first := range [][]string{{"A■", "A", "A", "A"}, {"A", "A", "A■", "A"}} {
+			r := solve(t, &tree{next: map[string][]string{"": first, "A": {"#### 2"}}}, &table{}, Options{Strategy: strategy, N: 4})
+			if r.Answer != "2" {
+				t.Errorf("%s with %q: %q", strategy, first, r.Text)
+			}
+		}
+	}
+}
+
 func TestBeamEndsWhenFinishedOnesHoldAllPlaces(t *testing.T) {
 	sampler := &tree{next: map[string][]string{"": {"#### 1", "#### 2", "poor", "poorer"}}}
 	scorer := &table{scores: map[string]float64{"#### 1": 0.8, "#### 2": 0.7, "poor": 0.3, "poorer": 0.2}}

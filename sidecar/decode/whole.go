@@ -17,12 +17,14 @@ type solution struct {
 	score    float64 // aggregated
 }
 
-// whole draws up to n whole solutions within the budget. With a budget they are drawn in waves, each so small that it can't
-// pass it; the last candidate gets what is left.
+// whole draws whole solutions until it is the n-th turn's, within the budget: every one asked for is a turn, whether it lives or dies. With
+// a budget they are drawn in waves, each so small that it can't pass it; the last candidate gets what is left. A wave of which
+// nothing lives costs its turns and no more, until silent have died without one that lives. The error is for when nothing came at all.
 func (s *Search) whole(ctx context.Context, n int, temperature float64) ([]solution, error) {
 	var out []solution
-	for len(s.candidates) < n {
-		wave, maxTokens := n-len(s.candidates), s.Options.MaxTokens
+	var died error
+	for s.turns < n {
+		wave, maxTokens := n-s.turns, s.Options.MaxTokens
 		if left := s.left(); left/wave < maxTokens {
 			wave = max(1, left/maxTokens)
 			maxTokens = min(maxTokens, left)
@@ -31,8 +33,15 @@ func (s *Search) whole(ctx context.Context, n int, temperature float64) ([]solut
 			s.stopped = StoppedBudget
 			break
 		}
+		before := len(s.candidates)
 		samples, err := s.sample(ctx, SampleRequest{N: wave, MaxTokens: maxTokens, Temperature: temperature, TopP: s.Options.TopP,
-			Seed: s.seed(0, len(s.candidates))})
+			Seed: s.seed(0, s.turns)})
+		came := min(wave, len(s.candidates)-before) // not those that died and were drawn again
+		s.turns += came
+		if err != nil && came > 0 && ctx.Err() == nil && (len(out) > 0 || s.turns < silent) {
+			died = err
+			continue
+		}
 		if err != nil {
 			if s.suffices(ctx, err, len(out) > 0) {
 				break
@@ -49,6 +58,9 @@ func (s *Search) whole(ctx context.Context, n int, temperature float64) ([]solut
 		}
 	}
 	s.drawn = append(s.drawn, out...)
+	if len(out) == 0 {
+		return nil, died // nil where the budget was too small for any
+	}
 	return out, nil
 }
 
@@ -56,7 +68,7 @@ func (s *Search) whole(ctx context.Context, n int, temperature float64) ([]solut
 // as were asked for. err is the search's own, which stands when there is nothing to vote on.
 func (s *Search) fallBack(ctx context.Context, err error) (Result, error) {
 	if len(s.drawn) == 0 {
-		if _, failed := s.whole(ctx, len(s.candidates)+s.Options.N, s.Options.Temperature); failed != nil && ctx.Err() != nil {
+		if _, failed := s.whole(ctx, s.turns+s.Options.N, s.Options.Temperature); failed != nil && ctx.Err() != nil {
 			return Result{}, failed
 		}
 	}

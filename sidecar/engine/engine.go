@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -53,6 +54,7 @@ type Engine struct {
 	noHidden    bool
 	needHidden  bool
 	remote      Remote
+	opening     *sync.Mutex // held while an LLM is opened: two of one name would each have the endpoint's slots to themselves
 	llms        *lru.Cache[string, adapters.LLM]
 	states      *lru.Cache[stateKey, adapters.State]
 	prm         atomic.Pointer[prm.Model]
@@ -76,12 +78,12 @@ func New(cfg Config) (*Engine, error) {
 		return nil, fmt.Errorf("engine: known models: %w", err)
 	}
 	return &Engine{open: cfg.Open, instruction: cfg.Instruction, noHidden: cfg.NoHidden, needHidden: cfg.NeedHidden, remote: cfg.Remote,
-		llms: llms, states: states}, nil
+		opening: new(sync.Mutex), llms: llms, states: states}, nil
 }
 
 // Bare returns an engine without a PRM that shares the LLMs and the hidden states known so far.
 func (e *Engine) Bare() *Engine {
-	return &Engine{open: e.open, instruction: e.instruction, noHidden: e.noHidden, needHidden: e.needHidden, llms: e.llms, states: e.states}
+	return &Engine{open: e.open, instruction: e.instruction, noHidden: e.noHidden, needHidden: e.needHidden, opening: e.opening, llms: e.llms, states: e.states}
 }
 
 // Use makes m the PRM of every request that starts from now on. A PRM trained on another splitter is refused, and any where
@@ -144,6 +146,8 @@ func (e *Engine) Instruction() string { return e.instruction }
 
 // llm returns the LLM of that name, the configured one for "".
 func (e *Engine) llm(name string) (adapters.LLM, error) {
+	e.opening.Lock()
+	defer e.opening.Unlock()
 	if llm, ok := e.llms.Get(name); ok {
 		return llm, nil
 	}
@@ -265,6 +269,9 @@ func (e *Engine) scoreBy(ctx context.Context, llm adapters.LLM, m *prm.Model, t 
 	}
 	scores = make([]prm.Score, len(t.Steps))
 	for i := range t.Steps {
+		if err := ctx.Err(); err != nil { // traces may be long, and whoever asked may be gone
+			return nil, false, err
+		}
 		scores[i] = m.Score(feature.Extract(t, i, evidence(states, tokens, i)))
 	}
 	return scores, states != nil, nil

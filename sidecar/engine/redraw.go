@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"net/http"
 	"sync"
 
 	"aprm/adapters"
@@ -64,14 +63,5 @@ func (r redraw) Sample(ctx context.Context, req decode.SampleRequest) ([]decode.
 // mayPass reports whether a candidate that died of err could live when it is drawn again.
 func mayPass(ctx context.Context, err error) bool {
 	var up *adapters.UpstreamError
-	if err == nil || ctx.Err() != nil || !errors.As(err, &up) {
-		return false
-	}
-	switch up.Status {
-	case http.StatusRequestTimeout, http.StatusTooManyRequests:
-		return true
-	case http.StatusNotImplemented:
-		return false
-	}
-	return up.Status == 0 || up.Status >= http.StatusInternalServerError
+	return ctx.Err() == nil && errors.As(err, &up) && up.MayPass()
 }

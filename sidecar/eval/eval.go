@@ -393,7 +393,7 @@ func (c *contest) tokens(n int) int {
 	return sum
 }
 
-// keeper passes samples on and remembers them.
+// keeper passes samples on and remembers those that were asked for: not those that died and in whose place others were drawn.
 type keeper struct {
 	from    decode.Sampler
 	samples []decode.Sample
@@ -401,7 +401,7 @@ type keeper struct {
 
 func (k *keeper) Sample(ctx context.Context, req decode.SampleRequest) ([]decode.Sample, error) {
 	samples, err := k.from.Sample(ctx, req)
-	k.samples = append(k.samples, samples...)
+	k.samples = append(k.samples, samples[:min(req.N, len(samples))]...)
 	return samples, err
 }
 

@@ -286,3 +286,31 @@ func TestAPoolIsDrawnOnceAndMeasuredAtEverySize(t *testing.T) {
 		t.Error("a pool of 4 gave a vote of 8")
 	}
 }
+
+// replacing draws another in the place of a candidate that died, and hands in the dead one behind those asked for, as engine does.
+type replacing struct{ bench }
+
+func (r replacing) Sampler(p step.Problem) (decode.Sampler, error) {
+	s, err := r.bench.Sampler(p)
+	return withDead{s}, err
+}
+
+type withDead struct{ decode.Sampler }
+
+func (w withDead) Sample(ctx context.Context, req decode.SampleRequest) ([]decode.Sample, error) {
+	samples, err := w.Sampler.Sample(ctx, req)
+	return append(samples, decode.Sample{Err: errors.New("cut off"), CompletionTokens: 30}), err
+}
+
+// TestTheDeadAreNotInThePool: pass@1 is the share of the answers asked for that are right, however many calls they took.
+func TestTheDeadAreNotInThePool(t *testing.T) {
+	report, err := Answers(t.Context(), replacing{script}, problems, Config{Options: decode.Options{N: 4, Seed: 3}, Draws: 200, Strategies: []string{decode.Majority}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range report.Rows {
+		if strings.HasPrefix(row.Method, "pass@1") && (row.Outcomes[0].Correct != 0.5 || row.Outcomes[1].Correct != 0.25 || row.Tokens != 50) {
+			t.Errorf("%+v", row)
+		}
+	}
+}

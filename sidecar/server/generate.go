@@ -241,7 +241,6 @@ func (s *Server) search(g *gin.Context, c *call) {
 		s.failed(g, &out, problemOf(o.err))
 		return
 	}
-	s.metrics.searched(c.opts.Strategy, o.result)
 	notes := news.notes(true)
 	a := answerOf(h, c.ask, o.result, notes, s.report(c, o.result, t))
 	a.total = total
@@ -307,6 +306,7 @@ func (s *Server) solve(ctx context.Context, c *call) (o outcome) {
 		model = s.cfg.Model
 	}
 	o.result, o.err = s.reasoner.Solve(ctx, model, c.ask.messages, c.opts)
+	s.metrics.searched(c.opts.Strategy, o.result, o.err)
 	if o.err != nil && ctx.Err() != nil {
 		o.err = ctx.Err() // whatever it ran into, that is why
 	}

@@ -39,7 +39,7 @@ func newMetrics() *metrics {
 			Name: "sidecar_search_tokens_total", Help: "Tokens spent by searches, by kind: prompt or completion.",
 		}, []string{"kind"}),
 		dropped: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "sidecar_search_dropped_candidates_total", Help: "Candidates that were not gone on with: outvoted, scored lower, failed, cut off, empty or twins of another.",
+			Name: "sidecar_search_dropped_candidates_total", Help: "Candidates that are no part of an answer: failed, cut off, the same as another, outvoted or scored lower.",
 		}),
 		scoring: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "sidecar_search_scoring_calls_total", Help: "Calls of the PRM by searches.",
@@ -54,9 +54,11 @@ func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// searched counts what a search has spent.
-func (m *metrics) searched(strategy string, r decode.Result) {
-	m.seconds.WithLabelValues(strategy).Observe(r.Elapsed.Seconds())
+// searched counts what a search has spent, one that failed or whose client left included, and how long it took if it came to an answer.
+func (m *metrics) searched(strategy string, r decode.Result, err error) {
+	if err == nil {
+		m.seconds.WithLabelValues(strategy).Observe(r.Elapsed.Seconds())
+	}
 	m.tokens.WithLabelValues("prompt").Add(float64(r.PromptTokens))
 	m.tokens.WithLabelValues("completion").Add(float64(r.CompletionTokens))
 	m.scoring.Add(float64(r.ScoringCalls))

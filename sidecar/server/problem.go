@@ -88,6 +88,8 @@ func upstreamProblem(up *adapters.UpstreamError) *problem {
 		p.status, p.kind, p.code, p.retryAfter = up.Status, kindRate, "rate_limited", up.RetryAfter
 	case up.Status == http.StatusGatewayTimeout, up.Status == 0 && timedOut(up.Err):
 		p.status, p.code = http.StatusGatewayTimeout, "upstream_timeout"
+	case up.Op == adapters.OpPRM && (up.Status == http.StatusUnauthorized || up.Status == http.StatusForbidden || up.Status == http.StatusNotFound):
+		// The PRM's key, address and name are the sidecar's: a client can't mend them, and must not take its own key for wrong.
 	case up.Status == http.StatusUnauthorized, up.Status == http.StatusForbidden:
 		p.status, p.kind, p.code = up.Status, kindAuth, "upstream_refused"
 	case up.Status == http.StatusNotFound:

@@ -17,7 +17,7 @@ import (
 const (
 	maxSolutions = 256  // to score
 	maxSteps     = 1024 // of each
-	scoredAtOnce = 8    // solutions
+	scoredAtOnce = 8    // solutions, of all requests
 )
 
 // scored are the PRM's scores of a solution.
@@ -83,7 +83,7 @@ func (s *Server) scoring(scorer StepScorer) gin.HandlerFunc {
 	}
 }
 
-// judge scores solutions, several at a time; the first failure is that of all.
+// judge scores solutions, several at a time, which requests share; the first failure is that of all.
 func (s *Server) judge(r *http.Request, scorer StepScorer, traces []step.Trace) ([]scored, error) {
 	ctx := s.authorized(r)
 	if s.cfg.SearchTimeout > 0 {
@@ -101,6 +101,10 @@ func (s *Server) judge(r *http.Request, scorer StepScorer, traces []step.Trace) 
 					err = fmt.Errorf("panic: %v", r)
 				}
 			}()
+			if err := s.judging.Acquire(ctx, 1); err != nil {
+				return err
+			}
+			defer s.judging.Release(1)
 			if found[i].scores, found[i].sighted, err = scorer.Judge(ctx, t); err == nil && len(found[i].scores) != len(t.Steps) {
 				err = fmt.Errorf("the PRM gave %d scores for %d steps", len(found[i].scores), len(t.Steps))
 			}

@@ -344,6 +344,25 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
+// TestFailedSearchesAreBilled: what a search spent before it failed was spent.
+func TestFailedSearchesAreBilled(t *testing.T) {
+	s := build(t, Config{Defaults: defaults(guided)}, &reasoner{checkpoint: "x", solve: func(context.Context, string, []adapters.Message, decode.Options) (decode.Result, error) {
+		return decode.Result{PromptTokens: 11, CompletionTokens: 7, ScoringCalls: 2}, decode.ErrNoCandidate
+	}})
+	if rec := post(s, "/v1/chat/completions", askWhole); rec.Code != http.StatusBadGateway {
+		t.Fatalf("%d %s", rec.Code, rec.Body)
+	}
+	m := scrape(s)
+	for _, want := range []string{`sidecar_search_tokens_total{kind="prompt"} 11`, `sidecar_search_tokens_total{kind="completion"} 7`, `sidecar_search_scoring_calls_total 2`} {
+		if !strings.Contains(m, want) {
+			t.Errorf("there is no %s", want)
+		}
+	}
+	if strings.Contains(m, "sidecar_search_seconds_count") {
+		t.Error("it counts among the times of searches that came to an answer")
+	}
+}
+
 func scrape(s *Server) string {
 	return send(s, httptest.NewRequest("GET", "/metrics", nil)).Body.String()
 }

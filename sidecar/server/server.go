@@ -103,7 +103,8 @@ type Server struct {
 	reasoner Reasoner
 	upstream *upstream
 	metrics  *metrics
-	slots    *semaphore.Weighted
+	slots    *semaphore.Weighted // of searches
+	judging  *semaphore.Weighted // of solutions that are scored
 	traces   *trace.Ring
 	queue    chan struct{} // a token for each search that runs or waits
 	handler  *gin.Engine
@@ -125,6 +126,7 @@ func New(cfg Config, reasoner Reasoner) (*Server, error) {
 		reasoner: reasoner,
 		metrics:  newMetrics(),
 		slots:    semaphore.NewWeighted(int64(cfg.MaxSearches)),
+		judging:  semaphore.NewWeighted(scoredAtOnce),
 		traces:   trace.NewRing(cfg.Traces, trace.RingBytes),
 		queue:    make(chan struct{}, cfg.MaxSearches+cfg.MaxQueued),
 		log:      cfg.Log,

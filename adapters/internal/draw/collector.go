@@ -101,13 +101,14 @@ func (c *Collector) Completion(finish adapters.FinishReason, usage adapters.Usag
 	}
 	if c.cut {
 		finish = adapters.FinishCut
-		if usage.PromptTokens == 0 {
+		if usage.PromptTokens <= 0 {
 			usage.PromptTokens = c.prompt
 		}
 	}
-	if usage.CompletionTokens == 0 {
+	if usage.CompletionTokens <= 0 { // less than none is what some endpoints say of what they don't count, and would make room in a budget
 		usage.CompletionTokens = c.Spent()
 	}
+	usage.PromptTokens = max(0, usage.PromptTokens)
 	return adapters.Completion{Text: text, Finish: finish, Tokens: c.spelling(text), Usage: usage, Err: err}
 }
 

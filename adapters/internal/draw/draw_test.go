@@ -75,6 +75,16 @@ func TestCollectorSpendsNothingOnAnEcho(t *testing.T) {
 }
 
 // TestTokensOfWhatIsNew: log-probabilities are those of the text alone, also where the echo has its own and holds the same words.
+// TestLessThanNothingIsNoCount: an endpoint that doesn't count must not lower a bill.
+func TestLessThanNothingIsNoCount(t *testing.T) {
+	c := NewCollector(adapters.Request{}, false)
+	c.Add("One.", nil)
+	c.Add(" Two.", nil)
+	if got := c.Completion(adapters.FinishEnd, adapters.Usage{PromptTokens: -1, CompletionTokens: -1}, nil).Usage; got != (adapters.Usage{CompletionTokens: 2}) {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestTokensOfWhatIsNew(t *testing.T) {
 	const begun = "So 2 + 2.\n"
 	for _, test := range []struct {

@@ -16,17 +16,20 @@ import (
 const longest = time.Minute
 
 // Retry calls open until it works, at most tries times, waiting longer each time or as long as the endpoint asked for. Only
-// what may pass is tried again: no answer, 408, 429 and 5xx. open must fail before the first byte of an answer was used.
+// what may pass is tried again (adapters.UpstreamError.MayPass). open must fail before the first byte of an answer was used. Where Watch
+// ends the wait, the error is why it was waited, not the silence of an endpoint that had answered.
 func Retry(ctx context.Context, tries int, open func() error) error {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval = 250 * time.Millisecond
+	var last error
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		err := open()
+		last = err
 		var upstream *adapters.UpstreamError
 		switch {
 		case err == nil:
 			return struct{}{}, nil
-		case ctx.Err() != nil, !errors.As(err, &upstream) || !passing(upstream.Status) || upstream.RetryAfter > longest:
+		case ctx.Err() != nil, !errors.As(err, &upstream) || !upstream.MayPass() || upstream.RetryAfter > longest:
 			return struct{}{}, backoff.Permanent(err)
 		case upstream.RetryAfter > 0:
 			return struct{}{}, errors.Join(err, &backoff.RetryAfterError{Duration: upstream.RetryAfter})
@@ -34,6 +37,9 @@ func Retry(ctx context.Context, tries int, open func() error) error {
 			return struct{}{}, err
 		}
 	}, backoff.WithBackOff(wait), backoff.WithMaxTries(uint(tries)), backoff.WithMaxElapsedTime(0))
+	if err == ErrIdle {
+		err = last
+	}
 	var permanent *backoff.PermanentError
 	if errors.As(err, &permanent) {
 		return permanent.Err
@@ -43,10 +49,6 @@ func Retry(ctx context.Context, tries int, open func() error) error {
 		return upstream
 	}
 	return err
-}
-
-func passing(status int) bool {
-	return status == 0 || status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status >= 500 && status != http.StatusNotImplemented
 }
 
 // RetryAfter reads the header of that name: seconds or a date. 0 when there is none.

@@ -79,6 +79,21 @@ func TestRetryStopsWithItsContext(t *testing.T) {
 	})
 }
 
+// TestRetryIsNoSilence: an endpoint that asks for patience has answered, and that answer is what a client is told.
+func TestRetryIsNoSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, _, stop := Watch(t.Context(), 10*time.Second)
+		defer stop()
+		err := Retry(ctx, 4, func() error {
+			return &adapters.UpstreamError{Op: "generate", Status: 429, RetryAfter: 30 * time.Second}
+		})
+		var upstream *adapters.UpstreamError
+		if !errors.As(err, &upstream) || upstream.Status != 429 || !upstream.MayPass() {
+			t.Errorf("%v, want the endpoint's 429", err)
+		}
+	})
+}
+
 func TestRetryAfter(t *testing.T) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	for value, want := range map[string]time.Duration{
