@@ -5,14 +5,18 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	"aprm/adapters"
 	"aprm/sidecar/decode"
 )
 
-// redraws is how often a candidate that died is drawn again.
-const redraws = 2
+const (
+	redraws   = 2 // times that a candidate that died is drawn again
+	insistent = 8 // and while none of its siblings lives, though the endpoint does, as words had come
+)
 
 // redraw draws candidates that died again, with other seeds: those that were cut off, fell silent or got no answer, though the adapter
 // has asked several times. The dead stay among the samples, behind those asked for, so that they are charged and seen. What was
@@ -27,13 +31,18 @@ func (r redraw) Sample(ctx context.Context, req decode.SampleRequest) ([]decode.
 			samples[i].Err = err
 		}
 	}
+	var alive atomic.Bool
+	alive.Store(slices.ContainsFunc(samples, func(s decode.Sample) bool { return s.Err == nil }))
 	var mu sync.Mutex
 	var dead []decode.Sample
 	var group sync.WaitGroup
 	for i := range samples {
 		group.Go(func() {
 			spent := samples[i].CompletionTokens
-			for try := 1; try <= redraws && mayPass(ctx, samples[i].Err) && spent < req.MaxTokens; try++ {
+			for try := 1; mayPass(ctx, samples[i].Err) && spent < req.MaxTokens; try++ {
+				if try > redraws && (try > insistent || alive.Load() || samples[i].Text == "") {
+					break
+				}
 				again := req
 				again.N, again.MaxTokens = 1, req.MaxTokens-spent
 				if req.Seed != nil {
@@ -49,6 +58,9 @@ func (r redraw) Sample(ctx context.Context, req decode.SampleRequest) ([]decode.
 				mu.Unlock()
 				samples[i] = fresh[0]
 				spent += fresh[0].CompletionTokens
+				if fresh[0].Err == nil {
+					alive.Store(true)
+				}
 			}
 		})
 	}
