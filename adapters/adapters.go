@@ -23,7 +23,8 @@ type LLM interface {
 	// ErrUnsupported when the endpoint gives none.
 	Hidden(ctx context.Context, text string, spans []Span) ([]State, error)
 
-	// Capabilities probes the endpoint on the first call and remembers what it found.
+	// Capabilities probes the endpoint on the first call and remembers what it found. Where ctx has a deadline a slow probe isn't
+	// waited for long: the error is ErrUnprobed, and Generate meanwhile asks for nothing that not every endpoint can do.
 	Capabilities(ctx context.Context) (Capabilities, error)
 }
 
@@ -157,6 +158,9 @@ type HiddenCapabilities struct {
 
 // ErrUnsupported is returned for what the endpoint can't do and the adapter can't supply.
 var ErrUnsupported = errors.New("not supported by this endpoint")
+
+// ErrUnprobed is returned when it isn't known yet what the endpoint can do: its probe takes long, or failed lately. It may be known later.
+var ErrUnprobed = errors.New("not known yet")
 
 // UpstreamError is an answer of the endpoint that is an error, or the lack of an answer.
 type UpstreamError struct {

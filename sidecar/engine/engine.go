@@ -119,6 +119,9 @@ func (e *Engine) gateOf(ctx context.Context, m *prm.Model, llm adapters.LLM) (*d
 		return nil, nil
 	}
 	caps, err := llm.Capabilities(ctx)
+	if errors.Is(err, adapters.ErrUnprobed) {
+		return nil, nil // whose gate it is can't be told yet
+	}
 	if err != nil {
 		return nil, err
 	}

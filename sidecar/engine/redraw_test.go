@@ -16,6 +16,7 @@ type dying struct {
 	mu       sync.Mutex
 	errs     []error
 	requests []decode.SampleRequest
+	mute     bool // those that die have said nothing
 }
 
 func (d *dying) Sample(_ context.Context, req decode.SampleRequest) ([]decode.Sample, error) {
@@ -29,9 +30,12 @@ func (d *dying) Sample(_ context.Context, req decode.SampleRequest) ([]decode.Sa
 		if len(d.errs) > 0 {
 			out[i].Err, d.errs = d.errs[0], d.errs[1:]
 		}
+		if d.mute && out[i].Err != nil {
+			out[i].Text, out[i].CompletionTokens = "", 0
+		}
 		alive = alive || out[i].Err == nil
 	}
-	if !alive {
+	if !alive && out[0].Text == "" {
 		return nil, out[0].Err
 	}
 	return out, nil
@@ -82,6 +86,36 @@ func TestDeadCandidatesAreDrawnAgain(t *testing.T) {
 			}
 			seeds[*req.Seed] = true
 		}
+	}
+}
+
+// TestTheOnlyHopeIsDrawnLonger: while nothing lives, an endpoint that begins to answer is asked on, one that is dumb isn't.
+func TestTheOnlyHopeIsDrawnLonger(t *testing.T) {
+	cut := &adapters.UpstreamError{Op: "generate", Message: "cut off", Err: io.ErrUnexpectedEOF}
+	for _, test := range []struct {
+		name     string
+		deaths   int
+		mute     bool
+		requests int
+		alive    bool
+	}{
+		{"the eighth lives", 8, false, 9, true},
+		{"none lives", 100, false, 9, false},
+		{"not a word", 100, true, 3, false},
+	} {
+		d := &dying{mute: test.mute}
+		for range test.deaths {
+			d.errs = append(d.errs, cut)
+		}
+		samples, err := redraw{d}.Sample(t.Context(), decode.SampleRequest{N: 1, MaxTokens: 1000})
+		if len(d.requests) != test.requests || len(samples) != test.requests || (samples[0].Err == nil) != test.alive || (err == nil) != test.alive {
+			t.Errorf("%s: %d requests, %d samples, the first %v, %v", test.name, len(d.requests), len(samples), samples[0].Err, err)
+		}
+	}
+	// With a sibling alive nobody is drawn for longer.
+	d := &dying{errs: []error{cut, nil, cut, cut, cut, cut}}
+	if samples, err := (redraw{d}).Sample(t.Context(), decode.SampleRequest{N: 2, MaxTokens: 1000}); err != nil || len(samples) != 4 {
+		t.Errorf("%d samples, %v; want two and two dead", len(samples), err)
 	}
 }
 
