@@ -23,8 +23,8 @@ type LLM interface {
 	// ErrUnsupported when the endpoint gives none.
 	Hidden(ctx context.Context, text string, spans []Span) ([]State, error)
 
-	// Capabilities probes the endpoint on the first call and remembers what it found. Where ctx has a deadline a slow probe isn't
-	// waited for long: the error is ErrUnprobed, and Generate meanwhile asks for nothing that not every endpoint can do.
+	// Capabilities probes the endpoint on the first call and remembers what it found. In a search, and where ctx has a deadline, a
+	// slow probe isn't waited for long: the error is ErrUnprobed, and Generate meanwhile asks for nothing that not every endpoint can do.
 	Capabilities(ctx context.Context) (Capabilities, error)
 }
 

@@ -161,6 +161,7 @@ func (e *Engine) llm(name string) (adapters.LLM, error) {
 // Solve answers the last message of a conversation with the model of that name, by the strategy that opts names, or by a plain
 // vote when the PRM fails.
 func (e *Engine) Solve(ctx context.Context, model string, messages []adapters.Message, opts decode.Options) (decode.Result, error) {
+	ctx = adapters.WithSearch(ctx)
 	sampler, err := e.sampler(model, messages)
 	if err != nil {
 		return decode.Result{}, err
@@ -176,7 +177,7 @@ func (e *Engine) Solve(ctx context.Context, model string, messages []adapters.Me
 	}
 	opts.Fallback = true
 	var watch stopwatch
-	result, err := decode.Solve(adapters.WithSearch(ctx), watch.sampler(sampler), watch.scorer(scorer), opts)
+	result, err := decode.Solve(ctx, watch.sampler(sampler), watch.scorer(scorer), opts)
 	result.LLMTime, result.PRMTime = watch.spent()
 	return result, err
 }

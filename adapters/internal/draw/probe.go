@@ -14,15 +14,15 @@ import (
 )
 
 const (
-	patience = 2 * time.Second  // that a call with a deadline has for a probe, from its beginning
-	pause    = 10 * time.Second // after a probe that failed, before a call with a deadline begins another
+	patience = 2 * time.Second  // that a hurried call has for a probe, from its beginning
+	pause    = 10 * time.Second // after a probe that failed, before a hurried call begins another
 )
 
 // Probed remembers what an endpoint was found to be able to do. Whoever asks first probes; the others wait for that, each no longer
 // than its own context. A probe that failed, or whose caller left, is none: the next call probes again.
 //
-// A call whose context has a deadline is for somebody who waits. It gives a probe 2 seconds from its beginning, or a third of its own
-// time if that is less, then adapters.ErrUnprobed is its error and the probe goes on for later calls, as long as the context of the
+// A call of a search (adapters.WithSearch), or whose context has a deadline, is for somebody who waits. It gives a probe 2 seconds from
+// its beginning, or a third of its own time if that is less, then adapters.ErrUnprobed is its error and the probe goes on for later calls, as long as the context of the
 // call that began it. For 10 seconds after a fault such calls have ErrUnprobed at once.
 type Probed struct {
 	mu      sync.Mutex
@@ -42,7 +42,8 @@ type probe struct {
 
 // Or returns what was found, or what ask finds now, within limit.
 func (p *Probed) Or(ctx context.Context, limit time.Duration, ask func(context.Context) (adapters.Capabilities, error)) (adapters.Capabilities, error) {
-	until, hurried := ctx.Deadline()
+	until, timed := ctx.Deadline()
+	hurried := timed || adapters.Search(ctx) != nil
 	for {
 		p.mu.Lock()
 		if p.caps != nil {
@@ -63,7 +64,11 @@ func (p *Probed) Or(ctx context.Context, limit time.Duration, ask func(context.C
 
 		var late <-chan time.Time
 		if hurried {
-			timer := time.NewTimer(min(patience-time.Since(running.began), time.Until(until)/3))
+			wait := patience - time.Since(running.began)
+			if timed {
+				wait = min(wait, time.Until(until)/3)
+			}
+			timer := time.NewTimer(wait)
 			defer timer.Stop()
 			late = timer.C
 		}

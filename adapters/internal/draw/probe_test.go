@@ -41,9 +41,10 @@ func TestSlowProbe(t *testing.T) {
 		synctest.Wait()
 		hurried, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		for _, want := range []time.Duration{patience, 0, 0} {
+		search := adapters.WithSearch(t.Context())
+		for i, want := range []time.Duration{patience, 0, 0, 0} {
 			began := time.Now()
-			if _, err := known.Or(hurried, time.Hour, p.ask); !errors.Is(err, adapters.ErrUnprobed) || time.Since(began) != want {
+			if _, err := known.Or([]context.Context{search, hurried}[i%2], time.Hour, p.ask); !errors.Is(err, adapters.ErrUnprobed) || time.Since(began) != want {
 				t.Errorf("%v after %v, want %v", err, time.Since(began), want)
 			}
 		}
