@@ -211,6 +211,17 @@ func WithSearch(ctx context.Context) context.Context {
 // Search identifies the search that a context belongs to, nil for none.
 func Search(ctx context.Context) any { return ctx.Value(searchKey{}) }
 
+type patienceKey struct{}
+
+// WithPatience has calls made with the context wait for an answer to begin as long as there is time, where else one that hasn't begun
+// after half of the time to the deadline fails, so that it can be asked for again.
+func WithPatience(ctx context.Context) context.Context {
+	return context.WithValue(ctx, patienceKey{}, true)
+}
+
+// Patience reports whether WithPatience made ctx.
+func Patience(ctx context.Context) bool { return ctx.Value(patienceKey{}) != nil }
+
 type authorizationKey struct{}
 
 // WithAuthorization hands a client's own Authorization header on to the endpoint, for adapters without a key of their own.

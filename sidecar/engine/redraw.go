@@ -21,7 +21,7 @@ const (
 // redraw draws candidates that died again, with other seeds: those that were cut off, fell silent or got no answer, though the adapter
 // has asked several times. The dead stay among the samples, behind those asked for, so that they are charged and seen. What was
 // spent on one that died is taken off its successor's MaxTokens: replacing costs no budget.
-// An endpoint that lets everyone die in mid-sentence is asked on, so that there is an answer at all.
+// The new ones are waited for as long as there is time, for an endpoint that is slow to begin is so again. One that lets everyone die in mid-sentence is asked on, so that there is an answer at all.
 type redraw struct{ decode.Sampler }
 
 func (r redraw) Sample(ctx context.Context, req decode.SampleRequest) ([]decode.Sample, error) {
@@ -50,7 +50,7 @@ func (r redraw) Sample(ctx context.Context, req decode.SampleRequest) ([]decode.
 					seed := (*req.Seed + int64(i) + int64(try)*500_009) & math.MaxInt32 // some endpoints take 31 bits
 					again.Seed = &seed
 				}
-				fresh, err := r.Sampler.Sample(ctx, again)
+				fresh, err := r.Sampler.Sample(adapters.WithPatience(ctx), again)
 				if len(fresh) != 1 {
 					fresh = []decode.Sample{{Err: err}}
 				}

@@ -6,6 +6,8 @@ import (
 	"io"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"aprm/adapters"
 	"aprm/sidecar/decode"
@@ -126,5 +128,37 @@ func TestNothingIsDrawnAgainForNobody(t *testing.T) {
 	d := &dying{errs: []error{&adapters.UpstreamError{Op: "generate", Status: 500}}}
 	if _, err := (redraw{d}).Sample(ctx, decode.SampleRequest{N: 1, MaxTokens: 10}); err == nil || len(d.requests) != 1 {
 		t.Errorf("%v after %d requests", err, len(d.requests))
+	}
+}
+
+// slowStart is a sampler that needs its time to begin, and is given up as an adapter gives up an endpoint.
+type slowStart struct{ begins time.Duration }
+
+func (s slowStart) Sample(ctx context.Context, _ decode.SampleRequest) ([]decode.Sample, error) {
+	wait := time.Hour
+	if deadline, _ := ctx.Deadline(); !adapters.Patience(ctx) {
+		wait = time.Until(deadline) / 2
+	}
+	select {
+	case <-time.After(s.begins):
+		return []decode.Sample{{Text: "#### 1"}}, nil
+	case <-time.After(wait):
+		return nil, &adapters.UpstreamError{Op: "generate", Status: 504}
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// TestSlowToBegin: who begins within half of the time is never given up, neither at first nor when drawn again.
+func TestSlowToBegin(t *testing.T) {
+	for begins, want := range map[time.Duration]bool{time.Second: true, 3900 * time.Millisecond: true, 5 * time.Second: false} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+			defer cancel()
+			time.Sleep(100 * time.Millisecond)
+			if _, err := (redraw{slowStart{begins}}).Sample(ctx, decode.SampleRequest{N: 1, MaxTokens: 10}); (err == nil) != want {
+				t.Errorf("%v: %v", begins, err)
+			}
+		})
 	}
 }
