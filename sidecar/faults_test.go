@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -39,8 +38,8 @@ func faults(n int64) adaptertest.Fault {
 
 // TestServeThroughFaults: every search ends with an answer by its deadline, and nothing is left behind. SIDECAR_TEST_REQUESTS=10000
 // makes it the long one, which prints how long requests took, how many took longer than the deadline and 200 ms, by the client's
-// clock, and how much memory. Client, sidecar and endpoint share the cores: how late the process's own timers were says how much of that
-// is the machine's.
+// clock, and how much memory. Client, sidecar and endpoint are one process: a request during which it had no core for half of the time
+// that the deadline gives, by how late its timers were, shows nothing, and is counted but not judged.
 func TestServeThroughFaults(t *testing.T) {
 	requests := soakRequests(t, 48)
 	const deadline, late = 8 * time.Second, 20 * time.Second // late: what a busy machine is forgiven
@@ -62,9 +61,12 @@ func TestServeThroughFaults(t *testing.T) {
 	strategies := []string{"majority", "weighted_vote", "guided", "best_of_n"}
 	var mu sync.Mutex
 	var longest, total time.Duration
-	stopped, overdue := 0, 0
-	var halves []string // answers without a final one
-	ask := func(i int) error {
+	stopped, half, overdue := 0, 0, 0
+	var core starvation
+	watched := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() { core.watch(watched) })
+	once := func(i int) error {
 		strategy := strategies[i%len(strategies)]
 		body := fmt.Sprintf(`{"model":"fake","stream":%t,"seed":%d,"prm":{"strategy":%q,"n":3,"deadline_ms":%d,"steps":false},"messages":[{"role":"user","content":"Tom has 1 pen and gets 1 more. How many has he?"}]}`,
 			i%3 == 0, i, strategy, deadline.Milliseconds())
@@ -99,15 +101,27 @@ func TestServeThroughFaults(t *testing.T) {
 			stopped++
 		}
 		if !strings.Contains(text, "#### 5") {
-			halves = append(halves, fmt.Sprintf("%s: %q", strategy, text))
+			half++
 		}
 		return nil
+	}
+	starved := 0
+	ask := func(i int) error {
+		before := core.late.Load()
+		err := once(i)
+		if err != nil && time.Duration(core.late.Load()-before) > deadline/2 {
+			mu.Lock()
+			starved++
+			mu.Unlock()
+			return nil
+		}
+		return err
 	}
 	if err := ask(0); err != nil { // by then the endpoint is probed
 		t.Fatal(err)
 	}
 	bad.Store(true)
-	lateness := watchTimers()
+	began := time.Now()
 	work := make(chan int)
 	var group sync.WaitGroup
 	for range 96 {
@@ -128,38 +142,35 @@ func TestServeThroughFaults(t *testing.T) {
 	}
 	close(work)
 	group.Wait()
-	t.Logf("%d requests, %d calls: %v in the mean, %v the longest, %d stopped by their deadline of %v, %d later than that, %d without a final answer (%s); %s; %s resident at most, fake endpoint included",
-		requests, calls.Load(), (total / time.Duration(requests)).Round(time.Millisecond), longest.Round(time.Millisecond), stopped, deadline, overdue, len(halves), strings.Join(halves[:min(len(halves), 8)], ", "), lateness(), peakMemory(t))
+	close(watched)
+	watching.Wait()
+	t.Logf("%d requests, %d calls: %v in the mean, %v the longest, %d stopped by their deadline of %v, %d later than that, %d without a final answer, %d not judged; the process was without a core for %v of %v, for %v at most; %s resident at most, fake endpoint included",
+		requests, calls.Load(), (total / time.Duration(requests)).Round(time.Millisecond), longest.Round(time.Millisecond), stopped, deadline, overdue, half, starved,
+		time.Duration(core.late.Load()).Round(time.Second), time.Since(began).Round(time.Second), time.Duration(core.worst.Load()).Round(time.Millisecond), peakMemory(t))
 	stop()
 	transport.CloseIdleConnections()
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	goleak.VerifyNone(t, leaks)
 }
 
-// watchTimers watches how late a timer of 10 ms is, until the function it returns is called, which says it.
-func watchTimers() (lateness func() string) {
-	done := make(chan struct{})
-	var all []time.Duration
-	var group sync.WaitGroup
-	group.Go(func() {
-		for {
-			began := time.Now()
-			select {
-			case <-done:
-				return
-			case <-time.After(10 * time.Millisecond):
-				all = append(all, time.Since(began)-10*time.Millisecond)
-			}
+// starvation is how long a process has waited for a core: by how much its timers of 10 ms were late, all together.
+type starvation struct {
+	late  atomic.Int64 // ns
+	worst atomic.Int64 // ns, of one
+}
+
+// watch keeps s up to date until done is closed.
+func (s *starvation) watch(done <-chan struct{}) {
+	for {
+		began := time.Now()
+		select {
+		case <-done:
+			return
+		case <-time.After(10 * time.Millisecond):
 		}
-	})
-	return func() string {
-		close(done)
-		group.Wait()
-		slices.Sort(all)
-		if len(all) == 0 {
-			return "no timer came"
-		}
-		return fmt.Sprintf("timers late by %v in the median, %v in one of a hundred, %v at most", all[len(all)/2].Round(time.Millisecond), all[len(all)*99/100].Round(time.Millisecond), all[len(all)-1].Round(time.Millisecond))
+		late := int64(time.Since(began) - 10*time.Millisecond)
+		s.late.Add(late)
+		s.worst.Store(max(late, s.worst.Load()))
 	}
 }
 
