@@ -24,7 +24,8 @@ type LLM interface {
 	// ErrUnsupported when the endpoint gives none.
 	Hidden(ctx context.Context, text string, spans []Span) ([]State, error)
 
-	// Capabilities probes the endpoint on the first call and remembers what it found.
+	// Capabilities probes the endpoint on the first call and remembers what it found. In a search, and where ctx has a deadline, a
+	// slow probe isn't waited for long: the error is ErrUnprobed, and Generate meanwhile asks for nothing that not every endpoint can do.
 	Capabilities(ctx context.Context) (Capabilities, error)
 }
 
@@ -162,6 +163,9 @@ var ErrUnsupported = errors.New("not supported by this endpoint")
 // OpPRM is the Op of a request to a PRM of another server: it has the sidecar's key, never the client's.
 const OpPRM = "prm"
 
+// ErrUnprobed is returned when it isn't known yet what the endpoint can do: its probe takes long, or failed lately. It may be known later.
+var ErrUnprobed = errors.New("not known yet")
+
 // UpstreamError is an answer of the endpoint that is an error, or the lack of an answer.
 type UpstreamError struct {
 	Op         string        // "generate", "hidden", "probe", OpPRM
@@ -221,6 +225,17 @@ func WithSearch(ctx context.Context) context.Context {
 
 // Search identifies the search that a context belongs to, nil for none.
 func Search(ctx context.Context) any { return ctx.Value(searchKey{}) }
+
+type patienceKey struct{}
+
+// WithPatience has calls made with the context wait for an answer to begin as long as there is time, where else one that hasn't begun
+// after half of the time to the deadline fails, so that it can be asked for again.
+func WithPatience(ctx context.Context) context.Context {
+	return context.WithValue(ctx, patienceKey{}, true)
+}
+
+// Patience reports whether WithPatience made ctx.
+func Patience(ctx context.Context) bool { return ctx.Value(patienceKey{}) != nil }
 
 type authorizationKey struct{}
 

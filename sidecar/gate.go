@@ -41,9 +41,14 @@ func readGate(checkpoint string) (*decode.Gate, error) {
 	return g, nil
 }
 
-// useGate puts a gate in place and says in the log what auto will make of it. where is where the gate is from.
+// useGate puts a gate in place and explains it.
 func useGate(ctx context.Context, e *engine.Engine, g *decode.Gate, where string) error {
 	e.Trust(g)
+	return explainGate(ctx, e, g, where)
+}
+
+// explainGate says in the log what auto will make of a gate that is in place. where is where the gate is from.
+func explainGate(ctx context.Context, e *engine.Engine, g *decode.Gate, where string) error {
 	id, trained := e.Checkpoint()
 	if !trained {
 		return nil

@@ -7,10 +7,12 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel"
 
+	"aprm/adapters"
 	"aprm/generator"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/eval"
@@ -29,6 +31,7 @@ type serveCommand struct {
 	Instruction   string        `help:"What is added to the system message of requests that are searched: to go in short steps and to end with #### and the number, unless told otherwise; 'none' adds nothing." placeholder:"TEXT" default:"${instruction}"`
 	MaxSearches   int           `help:"So many searches at a time; more wait their turn." default:"16"`
 	SearchTimeout time.Duration `help:"Longest time for one search; what is best by then is the answer." default:"10m"`
+	ProbeWait     time.Duration `help:"How long starting waits for the endpoint to show what it can do. Then it serves: until that is known, searches ask for nothing that not every endpoint can do." default:"30s"`
 	ShowSearch    bool          `help:"Tell clients of each search as thoughts before the answer (reasoning_content, thinking), unless a request's prm.show_search says no."`
 
 	Traces       int    `help:"Keep the traces of so many last searches, for 'sidecar trace' and /v1/prm/traces; 0 keeps none." default:"256"`
@@ -73,7 +76,16 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 	if instruction == "none" {
 		instruction = ""
 	}
-	e, err := c.PRM.engine(c.Upstream.open, instruction)
+	llm, err := c.Upstream.open("")
+	if err != nil {
+		return err
+	}
+	e, err := c.PRM.engine(func(model string) (adapters.LLM, error) {
+		if model == "" || model == c.Upstream.Model {
+			return llm, nil // by either name the same slots, and one probe
+		}
+		return c.Upstream.open(model)
+	}, instruction)
 	if err != nil {
 		return err
 	}
@@ -91,19 +103,17 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	llm, err := c.Upstream.open("")
+	e.Trust(gate)
+	var tools atomic.Bool
+	wait, err := c.probe(ctx, llm, func(caps adapters.Capabilities) error {
+		slog.Info("upstream", "url", c.Upstream.URL, "dialect", c.Upstream.Dialect, "capabilities", caps)
+		tools.Store(caps.Tools)
+		return explainGate(ctx, e, gate, where)
+	})
 	if err != nil {
 		return err
 	}
-	caps, err := llm.Capabilities(ctx)
-	if err != nil {
-		return err
-	}
-	slog.Info("upstream", "url", c.Upstream.URL, "dialect", c.Upstream.Dialect, "capabilities", caps)
-
-	if err := useGate(ctx, e, gate, where); err != nil {
-		return err
-	}
+	defer wait()
 
 	options := c.Decode.options()
 	options.Strategy = c.Strategy
@@ -121,7 +131,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 	defer shutdown()
 	srv, err := server.New(server.Config{
 		Upstream: target, Dialect: c.Upstream.Dialect, UpstreamKey: c.Upstream.Key, APIKey: c.APIKey,
-		Model: c.Upstream.Model, Tools: caps.Tools, Defaults: options, MaxSearches: c.MaxSearches, SearchTimeout: c.SearchTimeout, ShowSearch: c.ShowSearch,
+		Model: c.Upstream.Model, Tools: tools.Load, Defaults: options, MaxSearches: c.MaxSearches, SearchTimeout: c.SearchTimeout, ShowSearch: c.ShowSearch,
 		StepToken: c.PRM.Remote.StepToken, GoodFirst: c.PRM.Remote.Column == 0,
 		Traces: c.Traces, NoTraceTexts: !c.TraceTexts, TraceExporter: exporter,
 	}, e)
@@ -134,6 +144,56 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 	}
 	fmt.Fprint(std.out, c.welcome(ln.Addr().String(), options.Strategy, id, trained))
 	return srv.Run(ctx, ln)
+}
+
+// probeAgain is the pause after a probe that failed.
+const probeAgain = 10 * time.Second
+
+// probe probes the endpoint and tells known what was found. One that takes long is waited for no longer than ProbeWait: it goes
+// on, again and again if it fails, until it is known or ctx ends, and until then searches ask the endpoint for nothing that not every
+// endpoint can do. The error is of a probe that failed at once. wait ends the probe and waits for its end.
+func (c *serveCommand) probe(ctx context.Context, llm adapters.LLM, known func(adapters.Capabilities) error) (wait func(), err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	first, started := make(chan error), make(chan struct{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for try := 0; ; try++ {
+			caps, err := llm.Capabilities(ctx)
+			if err == nil {
+				err = known(caps)
+			}
+			if try == 0 {
+				select {
+				case first <- err:
+					if err != nil {
+						return
+					}
+				case <-started:
+				}
+			}
+			if err == nil || ctx.Err() != nil {
+				return
+			}
+			slog.Warn("searches make do with what every endpoint can do", "err", err, "asked again in", probeAgain)
+			select {
+			case <-time.After(probeAgain):
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	wait = func() { cancel(); <-ended }
+	select {
+	case err = <-first:
+	case <-time.After(c.ProbeWait):
+		close(started)
+		slog.Warn("the endpoint takes its time to show what it can do: serving meanwhile, searches make do with what every endpoint can")
+	}
+	if err != nil {
+		wait()
+	}
+	return wait, err
 }
 
 // exporter is where traces are sent to, nil for nowhere; shutdown sends what is left.

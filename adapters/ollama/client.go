@@ -55,7 +55,10 @@ func New(cfg Config) (*Client, error) {
 // most of reading the prompt again.
 func (c *Client) Generate(ctx context.Context, req adapters.Request) ([]adapters.Completion, error) {
 	caps, err := c.Capabilities(ctx)
-	if err != nil {
+	switch {
+	case errors.Is(err, adapters.ErrUnprobed):
+		caps = draw.Least(c.cfg.Model)
+	case err != nil:
 		return nil, err
 	}
 	timeout := c.cfg.Timeout

@@ -223,3 +223,25 @@ func TestNew(t *testing.T) {
 		}
 	}
 }
+
+// TestGenerateBeforeAStalledProbe: what doesn't hang on the probe's finds comes without it, in a search; the probe is none.
+func TestGenerateBeforeAStalledProbe(t *testing.T) {
+	u := (&adaptertest.Upstream{Fault: func(n int) adaptertest.Fault { return adaptertest.Fault{Stall: n == 0} }}).Start(t)
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	c, err := New(Config{URL: u.URL, Model: "fake", Transport: transport, Concurrency: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	done, err := c.Generate(ctx, adapters.Request{Messages: ask, N: 2, LogProbs: true})
+	if err != nil || len(done) != 2 || done[0].Err != nil || done[1].Err != nil || done[0].Tokens != nil {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	cancel() // and with it the probe
+	<-u.Left
+	if caps, err := c.Capabilities(t.Context()); err != nil || !caps.LogProbs {
+		t.Errorf("the next probe: %+v, %v", caps, err)
+	}
+}

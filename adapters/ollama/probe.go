@@ -9,10 +9,10 @@ import (
 	"aprm/adapters/internal/draw"
 )
 
-// Capabilities implements adapters.LLM: about six short requests on the first call. A fault that may pass is returned and the
-// next call probes again.
+// Capabilities implements adapters.LLM: about six short requests on the first call, all within Config.Timeout; see draw.Probed
+// for who waits for them how long.
 func (c *Client) Capabilities(ctx context.Context) (adapters.Capabilities, error) {
-	return c.probed.Or(ctx, c.probe)
+	return c.probed.Or(ctx, c.cfg.Timeout, c.probe)
 }
 
 func (c *Client) probe(ctx context.Context) (adapters.Capabilities, error) {

@@ -3,6 +3,7 @@ package openai
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -53,7 +54,10 @@ func New(cfg Config) (*Client, error) {
 // prompt once; single steps are drawn each by itself, so that each can be stopped by itself.
 func (c *Client) Generate(ctx context.Context, req adapters.Request) ([]adapters.Completion, error) {
 	caps, err := c.Capabilities(ctx)
-	if err != nil {
+	switch {
+	case errors.Is(err, adapters.ErrUnprobed):
+		caps = draw.Least(c.cfg.Model)
+	case err != nil:
 		return nil, err
 	}
 	timeout := c.cfg.Timeout

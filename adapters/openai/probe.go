@@ -2,6 +2,7 @@ package openai
 
 import (
 	"context"
+	"time"
 
 	openai "github.com/sashabaranov/go-openai"
 
@@ -16,10 +17,10 @@ const (
 	openAI   = "system" // OpenAI itself, where its own models are concerned
 )
 
-// Capabilities implements adapters.LLM: about eight short requests on the first call. A fault that may pass is returned and
-// the next call probes again.
+// Capabilities implements adapters.LLM: about eight short requests on the first call, all within Config.Timeout; see
+// draw.Probed for who waits for them how long.
 func (c *Client) Capabilities(ctx context.Context) (adapters.Capabilities, error) {
-	return c.probed.Or(ctx, c.probe)
+	return c.probed.Or(ctx, c.cfg.Timeout, c.probe)
 }
 
 func (c *Client) probe(ctx context.Context) (adapters.Capabilities, error) {
@@ -91,6 +92,8 @@ func (c *Client) ask(ctx context.Context, req adapters.Request, caps adapters.Ca
 
 // server returns what the endpoint calls the owner of its models, "" when it doesn't say.
 func (c *Client) server(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second) // it is no more than a hint
+	defer cancel()
 	list, err := c.api.ListModels(ctx)
 	if err != nil {
 		return ""

@@ -266,6 +266,9 @@ func (auto) Search(ctx context.Context, s *Search) (Result, error) {
 	default:
 		return Result{}, ErrNoCandidate
 	}
+	if r.prm && !scored(solutions) {
+		r, report.Vote, report.Reason = stopping{}, "plain", "time was up before the PRM had a say"
+	}
 	ballots := votes()
 	if s.scorer != nil && g == nil {
 		if err := s.breakTie(ctx, solutions, ballots); err != nil {

@@ -29,6 +29,7 @@ type Search struct {
 	rate                                         func([]Score) float64 // makes a path's scores one
 	settled                                      string                // what Options.Watch knows of the answer
 	drawn                                        []solution            // whole solutions, for fallBack
+	half                                         *solution             // the best of those that failed on the way to a whole one, for soFar
 	unscored                                     error                 // of the PRM's last failure, nil when it has none
 }
 
@@ -120,6 +121,9 @@ func (s *Search) sampleAll(ctx context.Context, requests []request) []reply {
 					first = sample.Err
 				}
 				s.drop(id, "failed: "+sample.Err.Error())
+				if requests[i].at == 0 {
+					s.broken(draw{sample, id})
+				}
 				continue
 			}
 			replies[i].draws = append(replies[i].draws, draw{sample, id})

@@ -89,8 +89,10 @@ var ErrNoCandidate = errors.New("every candidate failed")
 
 // Solve answers by the strategy that opts names. scorer may be nil for those that need none.
 //
-// A candidate that fails is dropped and the others go on. When the context's deadline passes with something in hand, that is
-// returned, marked; when the context is cancelled, its error is.
+// A candidate that fails is dropped and the others go on. When the context's deadline passes, the best so far is returned, marked
+// StoppedDeadline: what is chosen from the whole answers that are there, by a plain vote if none could be scored; step by step the
+// steps that were decided; and with neither the beginning of an answer, the one that got farthest, with FinishLength. Before the first
+// word there is nothing to return, and the error is context.DeadlineExceeded. When the context is cancelled, its error is returned.
 func Solve(ctx context.Context, sampler Sampler, scorer Scorer, opts Options) (Result, error) {
 	opts = opts.withDefaults()
 	if err := opts.Validate(); err != nil {
@@ -107,6 +109,9 @@ func Solve(ctx context.Context, sampler Sampler, scorer Scorer, opts Options) (R
 	result, err := d.strategy.Search(ctx, s)
 	if err != nil && s.unscored != nil && opts.Fallback && s.settled == "" && ctx.Err() == nil {
 		result, err = s.fallBack(ctx, err)
+	}
+	if s.settled == "" && s.late(ctx, err) {
+		result, err = s.soFar(err)
 	}
 	if err != nil {
 		return s.bill(Result{}), err

@@ -2,6 +2,7 @@ package decode
 
 import (
 	"context"
+	"slices"
 
 	"aprm/prm/arith"
 	"aprm/prm/step"
@@ -81,7 +82,34 @@ func (s *Search) fallBack(ctx context.Context, err error) (Result, error) {
 	return result, nil
 }
 
-// scoreAll scores every solution. One that can't be scored keeps no score; the error is returned when none could be.
+// broken remembers what came of a solution before it failed, if none got farther: as far as a final answer or, failing that, in bytes.
+func (s *Search) broken(d draw) {
+	d.Finish = FinishLength
+	half := solution{draw: d, steps: step.Split(d.Text)}
+	half.answer, half.answered = answer(d.Text, half.steps, d.Finish)
+	switch old := s.half; {
+	case len(half.steps) == 0:
+	case old == nil, half.answered && !old.answered, half.answered == old.answered && len(half.Text) > len(old.Text):
+		s.half = &half
+	}
+}
+
+// soFar is what there is when time is up before anything was whole. err is the search's own, which stands when there is nothing.
+func (s *Search) soFar(err error) (Result, error) {
+	if s.half == nil {
+		return Result{}, err
+	}
+	s.candidate(s.half.id).Dropped = ""
+	return s.result([]solution{*s.half}, 0, "got farthest, as time was up before any was whole", nil), nil
+}
+
+// scored reports whether the PRM has scored any of them.
+func scored(solutions []solution) bool {
+	return slices.ContainsFunc(solutions, func(c solution) bool { return c.scores != nil })
+}
+
+// scoreAll scores every solution. One that can't be scored keeps no score; the error is returned when none could be,
+// unless it is the deadline's doing.
 func (s *Search) scoreAll(ctx context.Context, solutions []solution) error {
 	var jobs []job
 	var of []int
@@ -91,7 +119,7 @@ func (s *Search) scoreAll(ctx context.Context, solutions []solution) error {
 		}
 	}
 	var first error
-	scored := 0
+	came := 0
 	for i, v := range s.score(ctx, jobs) {
 		if v.err != nil {
 			if first == nil {
@@ -104,9 +132,9 @@ func (s *Search) scoreAll(ctx context.Context, solutions []solution) error {
 		entry := s.candidate(c.id)
 		entry.Score, entry.Scored = c.score, true
 		s.tell(c.id)
-		scored++
+		came++
 	}
-	if scored == 0 && !s.late(ctx, first) {
+	if came == 0 && !s.late(ctx, first) {
 		return first
 	}
 	return nil
@@ -152,6 +180,9 @@ func (best) Search(ctx context.Context, s *Search) (Result, error) {
 	if err := s.scoreAll(ctx, solutions); err != nil {
 		return Result{}, err
 	}
+	if !scored(solutions) {
+		return vote{}.count(s, solutions), nil
+	}
 	chosen := 0
 	for i, c := range solutions {
 		if better(c, solutions[chosen]) {
@@ -193,6 +224,7 @@ func (v vote) Search(ctx context.Context, s *Search) (Result, error) {
 		if err := s.scoreAll(ctx, solutions); err != nil {
 			return Result{}, err
 		}
+		v.weighted = scored(solutions)
 	}
 	return v.count(s, solutions), nil
 }

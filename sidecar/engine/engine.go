@@ -121,6 +121,9 @@ func (e *Engine) gateOf(ctx context.Context, m *prm.Model, llm adapters.LLM) (*d
 		return nil, nil
 	}
 	caps, err := llm.Capabilities(ctx)
+	if errors.Is(err, adapters.ErrUnprobed) {
+		return nil, nil // whose gate it is can't be told yet
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -162,6 +165,7 @@ func (e *Engine) llm(name string) (adapters.LLM, error) {
 // Solve answers the last message of a conversation with the model of that name, by the strategy that opts names, or by a plain
 // vote when the PRM fails.
 func (e *Engine) Solve(ctx context.Context, model string, messages []adapters.Message, opts decode.Options) (decode.Result, error) {
+	ctx = adapters.WithSearch(ctx)
 	sampler, err := e.sampler(model, messages)
 	if err != nil {
 		return decode.Result{}, err
@@ -177,7 +181,7 @@ func (e *Engine) Solve(ctx context.Context, model string, messages []adapters.Me
 	}
 	opts.Fallback = true
 	var watch stopwatch
-	result, err := decode.Solve(adapters.WithSearch(ctx), watch.sampler(sampler), watch.scorer(scorer), opts)
+	result, err := decode.Solve(ctx, watch.sampler(sampler), watch.scorer(scorer), opts)
 	result.LLMTime, result.PRMTime = watch.spent()
 	return result, err
 }

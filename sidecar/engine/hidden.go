@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -37,6 +38,9 @@ func (e *Engine) hidden(ctx context.Context, llm adapters.LLM, t step.Trace, wan
 		return nil, nil
 	}
 	caps, err := llm.Capabilities(ctx)
+	if errors.Is(err, adapters.ErrUnprobed) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}

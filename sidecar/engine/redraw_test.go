@@ -6,6 +6,8 @@ import (
 	"io"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"aprm/adapters"
 	"aprm/sidecar/decode"
@@ -16,6 +18,7 @@ type dying struct {
 	mu       sync.Mutex
 	errs     []error
 	requests []decode.SampleRequest
+	mute     bool // those that die have said nothing
 }
 
 func (d *dying) Sample(_ context.Context, req decode.SampleRequest) ([]decode.Sample, error) {
@@ -29,9 +32,12 @@ func (d *dying) Sample(_ context.Context, req decode.SampleRequest) ([]decode.Sa
 		if len(d.errs) > 0 {
 			out[i].Err, d.errs = d.errs[0], d.errs[1:]
 		}
+		if d.mute && out[i].Err != nil {
+			out[i].Text, out[i].CompletionTokens = "", 0
+		}
 		alive = alive || out[i].Err == nil
 	}
-	if !alive {
+	if !alive && out[0].Text == "" {
 		return nil, out[0].Err
 	}
 	return out, nil
@@ -85,6 +91,36 @@ func TestDeadCandidatesAreDrawnAgain(t *testing.T) {
 	}
 }
 
+// TestTheOnlyHopeIsDrawnLonger: while nothing lives, an endpoint that begins to answer is asked on, one that is dumb isn't.
+func TestTheOnlyHopeIsDrawnLonger(t *testing.T) {
+	cut := &adapters.UpstreamError{Op: "generate", Message: "cut off", Err: io.ErrUnexpectedEOF}
+	for _, test := range []struct {
+		name     string
+		deaths   int
+		mute     bool
+		requests int
+		alive    bool
+	}{
+		{"the eighth lives", 8, false, 9, true},
+		{"none lives", 100, false, 9, false},
+		{"not a word", 100, true, 3, false},
+	} {
+		d := &dying{mute: test.mute}
+		for range test.deaths {
+			d.errs = append(d.errs, cut)
+		}
+		samples, err := redraw{d}.Sample(t.Context(), decode.SampleRequest{N: 1, MaxTokens: 1000})
+		if len(d.requests) != test.requests || len(samples) != test.requests || (samples[0].Err == nil) != test.alive || (err == nil) != test.alive {
+			t.Errorf("%s: %d requests, %d samples, the first %v, %v", test.name, len(d.requests), len(samples), samples[0].Err, err)
+		}
+	}
+	// With a sibling alive nobody is drawn for longer.
+	d := &dying{errs: []error{cut, nil, cut, cut, cut, cut}}
+	if samples, err := (redraw{d}).Sample(t.Context(), decode.SampleRequest{N: 2, MaxTokens: 1000}); err != nil || len(samples) != 4 {
+		t.Errorf("%d samples, %v; want two and two dead", len(samples), err)
+	}
+}
+
 // TestNothingIsDrawnAgainForNobody: a search that was cancelled draws no more.
 func TestNothingIsDrawnAgainForNobody(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
@@ -92,5 +128,37 @@ func TestNothingIsDrawnAgainForNobody(t *testing.T) {
 	d := &dying{errs: []error{&adapters.UpstreamError{Op: "generate", Status: 500}}}
 	if _, err := (redraw{d}).Sample(ctx, decode.SampleRequest{N: 1, MaxTokens: 10}); err == nil || len(d.requests) != 1 {
 		t.Errorf("%v after %d requests", err, len(d.requests))
+	}
+}
+
+// slowStart is a sampler that needs its time to begin, and is given up as an adapter gives up an endpoint.
+type slowStart struct{ begins time.Duration }
+
+func (s slowStart) Sample(ctx context.Context, _ decode.SampleRequest) ([]decode.Sample, error) {
+	wait := time.Hour
+	if deadline, _ := ctx.Deadline(); !adapters.Patience(ctx) {
+		wait = time.Until(deadline) / 2
+	}
+	select {
+	case <-time.After(s.begins):
+		return []decode.Sample{{Text: "#### 1"}}, nil
+	case <-time.After(wait):
+		return nil, &adapters.UpstreamError{Op: "generate", Status: 504}
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// TestSlowToBegin: who begins within half of the time is never given up, neither at first nor when drawn again.
+func TestSlowToBegin(t *testing.T) {
+	for begins, want := range map[time.Duration]bool{time.Second: true, 3900 * time.Millisecond: true, 5 * time.Second: false} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+			defer cancel()
+			time.Sleep(100 * time.Millisecond)
+			if _, err := (redraw{slowStart{begins}}).Sample(ctx, decode.SampleRequest{N: 1, MaxTokens: 10}); (err == nil) != want {
+				t.Errorf("%v: %v", begins, err)
+			}
+		})
 	}
 }

@@ -27,7 +27,7 @@ type Plan struct {
 	Train    Source    `yaml:"train"`
 	Dev      Source    `yaml:"dev"`      // on which trials, aggregation and the strongest fixed PRM are chosen
 	Test     []Source  `yaml:"test"`     // looked at once, at the end
-	Labels   string    `yaml:"labels"`   // solutions whose first wrong step is known, in ProcessBench's format; the toy world needs none
+	Labels   Source    `yaml:"labels"`   // a file of solutions whose first wrong step is known, in ProcessBench's format; the toy world needs none
 	Sampling Sampling  `yaml:"sampling"` // of answers
 	Sizes    []int     `yaml:"sizes"`    // of votes and best-of-N; the greatest is the pool's
 	Guided   Guided    `yaml:"guided"`
@@ -182,6 +182,8 @@ func (p Plan) check() error {
 		wrong(toy && s.Skip != 0, "%s: skip is of files", s.title())
 		wrong(s.Skip < 0 || s.Problems < 0, "%s: skip and problems must not be negative", s.title())
 	}
+	wrong(p.Labels != Source{} && p.Labels.File == "", "labels: want a file")
+	wrong(p.Labels.Problems < 0 || p.Labels.Skip != 0 || p.Labels.Split != "", "labels: only a file and how many of its solutions can be said")
 	for _, s := range p.Test {
 		wrong(s.Name == "" || names[s.Name], "test: each set needs a name of its own, %q is not", s.Name)
 		names[s.Name] = true

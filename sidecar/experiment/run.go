@@ -84,7 +84,7 @@ func (l Lab) Run(ctx context.Context, plan Plan) (Report, error) {
 		}
 		report.Sets = append(report.Sets, set)
 	}
-	if plan.Labels != "" {
+	if plan.Labels.File != "" {
 		set, err := s.labelled(ctx, chosen)
 		if err != nil {
 			return Report{}, err
@@ -398,23 +398,37 @@ func (s *study) measureSet(ctx context.Context, source Source, chosen []choice) 
 		}
 		out.measured = append(out.measured, of)
 	}
+	if len(toys) > 0 {
+		cfg.Strategies, cfg.Options.Aggregate = []string{decode.BestOfN, decode.WeightedVote}, "min"
+		r, err := s.once(perfect, source.Name, pool, cfg, func() (eval.Report, error) {
+			cfg.Progress = s.Progress(perfect + " on " + source.Name)
+			return pool.Measure(ctx, newExact(bare, toys), cfg)
+		})
+		if err != nil {
+			return out, err
+		}
+		out.measured = append(out.measured, measured{prm: PRM{Name: perfect}, votes: []eval.Report{r}})
+	}
 	return out, nil
 }
 
 // labelled has every chosen PRM find the first wrong steps of the plan's labelled solutions.
 func (s *study) labelled(ctx context.Context, chosen []choice) (Set, error) {
-	solutions, err := dataset.ReadSolutions(s.plan.Labels, dataset.ProcessBench)
+	solutions, err := dataset.ReadSolutions(s.plan.Labels.File, dataset.ProcessBench)
 	if err != nil {
 		return Set{}, err
 	}
-	out := Set{Name: filepath.Base(s.plan.Labels)}
+	out := Set{Name: filepath.Base(s.plan.Labels.File)}
 	for _, solution := range solutions {
 		if first, known := solution.FirstWrong(); known {
 			out.truth = append(out.truth, eval.Solution{Trace: solution.Trace, FirstWrong: first})
 		}
 	}
 	if len(out.truth) == 0 {
-		return out, fmt.Errorf("%s: no labelled solution", s.plan.Labels)
+		return out, fmt.Errorf("%s: no labelled solution", s.plan.Labels.File)
+	}
+	if n := s.plan.Labels.Problems; n > 0 && n < len(out.truth) {
+		out.truth = out.truth[:n]
 	}
 	for _, c := range chosen {
 		of := measured{prm: c.prm}

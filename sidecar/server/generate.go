@@ -261,11 +261,14 @@ func (s *Server) search(g *gin.Context, c *call) {
 }
 
 // timeFor is how long a search may take, 0 for as long as it likes: the server's bound, or what the request asks for if that is less.
+// Of prm.deadline_ms a fiftieth, 100 ms at most, is kept for what is left to do when the search is stopped, so that the client has by
+// then the best so far, marked "stopped":"deadline" (see decode.Solve) or, before the first word of any candidate, the error "deadline"
+// with status 504, in a stream that has begun as its last event.
 func (s *Server) timeFor(c *call) time.Duration {
 	limit := s.cfg.SearchTimeout
 	if c.ov.DeadlineMS != nil {
 		if asked := time.Duration(*c.ov.DeadlineMS) * time.Millisecond; limit == 0 || asked < limit {
-			limit = asked
+			limit = asked - min(asked/50, 100*time.Millisecond)
 		}
 	}
 	return limit

@@ -177,7 +177,7 @@ func (s *Server) showOllama(g *gin.Context) {
 		ModifiedAt: models[at].created(),
 	}
 	show.Capabilities = append(show.Capabilities, "completion")
-	if s.cfg.Tools {
+	if s.cfg.Tools != nil && s.cfg.Tools() {
 		show.Capabilities = append(show.Capabilities, "tools")
 	}
 	g.Data(http.StatusOK, "application/json; charset=utf-8", compact(show))

@@ -64,7 +64,7 @@ func TestOneModel(t *testing.T) {
 			w.WriteHeader(404)
 		}
 	})
-	addr := serve(t, Config{Tools: true}, &reasoner{checkpoint: "x"}, up)
+	addr := serve(t, Config{Tools: func() bool { return true }}, &reasoner{checkpoint: "x"}, up)
 	for _, tt := range []struct {
 		method, path, body string
 		status             int

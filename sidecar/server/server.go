@@ -67,8 +67,8 @@ type Config struct {
 	APIKey string
 	// Model is searched with when a client names no model.
 	Model string
-	// Tools says whether the upstream takes tools: /api/show tells Ollama clients of an OpenAI-compatible upstream.
-	Tools bool
+	// Tools says whether the upstream is known to take tools: /api/show tells Ollama clients of an OpenAI-compatible upstream. Nil for no.
+	Tools func() bool
 
 	// Defaults are the options of a search that neither the model's name nor the request sets. Defaults.Strategy is what
 	// a bare model name gets: "raw" or a strategy of decode; "" means raw.

@@ -151,16 +151,18 @@ func TestASearchThatTakesBack(t *testing.T) {
 	}
 }
 
-// TestDeadlineOfARequest: the least of the server's and the request's; what is best by then is marked.
+// TestDeadlineOfARequest: the least of the server's and the request's, a little of which is left for the answer; what is best by then
+// is marked.
 func TestDeadlineOfARequest(t *testing.T) {
 	for _, test := range []struct {
 		server, want time.Duration
 		prm          string
 	}{
 		{time.Minute, time.Minute, ``},
-		{time.Minute, 1500 * time.Millisecond, `,"prm":{"deadline_ms":1500}`},
+		{time.Minute, 1470 * time.Millisecond, `,"prm":{"deadline_ms":1500}`},
+		{time.Minute, 19900 * time.Millisecond, `,"prm":{"deadline_ms":20000}`},
 		{time.Second, time.Second, `,"prm":{"deadline_ms":1500}`},
-		{0, 1500 * time.Millisecond, `,"prm":{"deadline_ms":1500}`},
+		{0, 1470 * time.Millisecond, `,"prm":{"deadline_ms":1500}`},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			r := &reasoner{checkpoint: "x", solve: func(ctx context.Context, _ string, _ []adapters.Message, _ decode.Options) (decode.Result, error) {
@@ -174,6 +176,35 @@ func TestDeadlineOfARequest(t *testing.T) {
 				t.Errorf("%v%s: %d after %v: %s", test.server, test.prm, rec.Code, took, rec.Body)
 			}
 		})
+	}
+}
+
+// TestDeadlineWithNothing: before the first word the answer is an error in the client's own form, by the deadline; in a stream that
+// has shown signs of life its last event.
+func TestDeadlineWithNothing(t *testing.T) {
+	for _, path := range []string{"/v1/chat/completions", "/api/chat"} {
+		for _, test := range []struct {
+			ask  string
+			ms   int
+			code int
+		}{{askWhole, 1500, 504}, {askStream, 1500, 504}, {askStream, 25_000, 200}} {
+			synctest.Test(t, func(t *testing.T) {
+				s := build(t, Config{Defaults: defaults(guided)}, slow(time.Hour, nil))
+				began := time.Now()
+				rec := post(s, path, strings.TrimSuffix(test.ask, "}")+fmt.Sprintf(`,"prm":{"deadline_ms":%d}}`, test.ms))
+				if took := time.Since(began); rec.Code != test.code || took > time.Duration(test.ms)*time.Millisecond {
+					t.Errorf("%s: %d after %v: %s", path, rec.Code, took, rec.Body)
+				}
+				body := rec.Body.String()
+				if test.code == 200 {
+					_, body, _ = strings.Cut(body, `{"error"`)
+					body = `{"error"` + strings.TrimSuffix(strings.TrimSpace(body), "data: [DONE]")
+				}
+				if message, _ := errorIn(t, path, []byte(body)); !strings.Contains(message, "within the time") {
+					t.Errorf("%s: %s", path, rec.Body)
+				}
+			})
+		}
 	}
 }
 

@@ -5,31 +5,128 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"sync"
+	"time"
 
 	"aprm/adapters"
 )
 
-// Probed remembers what an endpoint was found to be able to do.
+const (
+	patience = 2 * time.Second  // that a hurried call has for a probe, from its beginning
+	pause    = 10 * time.Second // after a probe that failed, before a hurried call begins another
+)
+
+// Probed remembers what an endpoint was found to be able to do. Whoever asks first probes; the others wait for that, each no longer
+// than its own context. A probe that failed, or whose caller left, is none: the next call probes again.
+//
+// A call of a search (adapters.WithSearch), or whose context has a deadline, is for somebody who waits. It gives a probe 2 seconds from
+// its beginning, or a third of its own time if that is less, then adapters.ErrUnprobed is its error and the probe goes on for later calls, as long as the context of the
+// call that began it. For 10 seconds after a fault such calls have ErrUnprobed at once.
 type Probed struct {
-	probing sync.Mutex // held while the endpoint is probed
+	mu      sync.Mutex
 	caps    *adapters.Capabilities
+	running *probe
+	failed  time.Time // when the last probe did; zero for never
+	fault   error     // of it
 }
 
-// Or returns what was found, or what probe finds now. A fault that may pass is returned, and the next call probes again.
-func (p *Probed) Or(ctx context.Context, probe func(context.Context) (adapters.Capabilities, error)) (adapters.Capabilities, error) {
-	p.probing.Lock()
-	defer p.probing.Unlock()
-	if p.caps != nil {
-		return *p.caps, nil
+// probe is one that runs.
+type probe struct {
+	began time.Time
+	done  chan struct{} // closed when it has ended
+	caps  adapters.Capabilities
+	err   error
+}
+
+// Or returns what was found, or what ask finds now, within limit.
+func (p *Probed) Or(ctx context.Context, limit time.Duration, ask func(context.Context) (adapters.Capabilities, error)) (adapters.Capabilities, error) {
+	until, timed := ctx.Deadline()
+	hurried := timed || adapters.Search(ctx) != nil
+	for {
+		p.mu.Lock()
+		if p.caps != nil {
+			defer p.mu.Unlock()
+			return *p.caps, nil
+		}
+		if hurried && p.running == nil && p.fault != nil && time.Since(p.failed) < pause {
+			defer p.mu.Unlock()
+			return adapters.Capabilities{}, unprobed(p.fault)
+		}
+		own := p.running == nil
+		if own {
+			p.running = &probe{began: time.Now(), done: make(chan struct{})}
+			go p.run(ctx, p.running, limit, ask)
+		}
+		running := p.running
+		p.mu.Unlock()
+
+		var late <-chan time.Time
+		if hurried {
+			wait := patience - time.Since(running.began)
+			if timed {
+				wait = min(wait, time.Until(until)/3)
+			}
+			timer := time.NewTimer(wait)
+			defer timer.Stop()
+			late = timer.C
+		}
+		select {
+		case <-running.done:
+		case <-late:
+			return adapters.Capabilities{}, unprobed(errors.New("it takes its time"))
+		case <-ctx.Done():
+			return adapters.Capabilities{}, ctx.Err()
+		}
+		switch {
+		case running.err == nil:
+			return running.caps, nil
+		case ctx.Err() != nil:
+			return adapters.Capabilities{}, ctx.Err()
+		case !own && errors.Is(running.err, context.Canceled), !own && errors.Is(running.err, context.DeadlineExceeded):
+			continue // another's time was up
+		case hurried:
+			return adapters.Capabilities{}, unprobed(running.err)
+		}
+		return adapters.Capabilities{}, fmt.Errorf("%s: %w", probing, running.err)
 	}
-	caps, err := probe(ctx)
-	if err != nil {
-		return adapters.Capabilities{}, fmt.Errorf("asking the endpoint what it can do: %w", err)
+}
+
+// run probes, and notes what came of it. It has a goroutine of its own, where a panic would take the whole process down.
+func (p *Probed) run(ctx context.Context, running *probe, limit time.Duration, ask func(context.Context) (adapters.Capabilities, error)) {
+	within, cancel := context.WithTimeout(withoutSlots(ctx), limit)
+	defer cancel()
+	func() {
+		defer func() {
+			if r := recover(); r != nil {
+				running.err = fmt.Errorf("panic in a probe: %v\n%s", r, debug.Stack())
+			}
+		}()
+		running.caps, running.err = ask(within)
+	}()
+	if running.err == nil {
+		running.err = within.Err() // what was found at the very end may be the end's doing
 	}
-	p.caps = &caps
-	return caps, nil
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running = nil
+	switch {
+	case running.err == nil:
+		p.caps, p.fault = &running.caps, nil
+	case ctx.Err() == nil:
+		p.failed, p.fault = time.Now(), running.err
+	}
+	close(running.done)
+}
+
+const probing = "asking the endpoint what it can do"
+
+func unprobed(why error) error { return fmt.Errorf("%s: %w: %w", probing, adapters.ErrUnprobed, why) }
+
+// Least is what every endpoint can do, to go on with where nothing is known.
+func Least(model string) adapters.Capabilities {
+	return adapters.Capabilities{Model: model, Prefill: adapters.PrefillNone, Hidden: adapters.HiddenCapabilities{Kind: adapters.HiddenNone}}
 }
 
 // The known sentence by which continuing a prefill is tested. Nobody begins an answer like this unasked, so a text that does

@@ -10,13 +10,22 @@ import (
 
 // Slots bounds what an endpoint is asked for at a time, and shares it out evenly among searches (adapters.WithSearch): what becomes
 // free goes to the search that holds least, among equals to the one that waits longest. Within a search the first come are the first
-// served. So a short search needn't wait for all candidates of a long one. Calls of no search are one search together.
+// served. So a short search needn't wait for all candidates of a long one. Calls of no search are one search together. A probe takes no
+// slots: one that stalls holds up nobody.
 type Slots struct {
 	mu      sync.Mutex
 	free    int
 	held    map[any]int // by search; none that holds nothing
 	waiting []*waiter   // in the order in which they came
 }
+
+type slotlessKey struct{}
+
+func withoutSlots(ctx context.Context) context.Context {
+	return context.WithValue(ctx, slotlessKey{}, true)
+}
+
+func slotless(ctx context.Context) bool { return ctx.Value(slotlessKey{}) != nil }
 
 type waiter struct {
 	search any
@@ -32,6 +41,9 @@ func NewSlots(n int) *Slots { return &Slots{free: n, held: map[any]int{}} }
 func (s *Slots) Acquire(ctx context.Context, n int) error {
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if slotless(ctx) {
+		return nil
 	}
 	w := &waiter{search: adapters.Search(ctx), n: n, ready: make(chan struct{})}
 	s.mu.Lock()
@@ -56,6 +68,9 @@ func (s *Slots) Acquire(ctx context.Context, n int) error {
 
 // Release gives back n slots that Acquire got with the same ctx.
 func (s *Slots) Release(ctx context.Context, n int) {
+	if slotless(ctx) {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.giveBack(adapters.Search(ctx), n)

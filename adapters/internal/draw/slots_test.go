@@ -114,23 +114,3 @@ func TestManySlotsAtOnce(t *testing.T) {
 		}
 	})
 }
-
-// TestSilenceUpToAThirdOfTheTime: what is silent ends while there is time for something else.
-func TestSilenceUpToAThirdOfTheTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		for deadline, want := range map[time.Duration]time.Duration{0: time.Minute, 30 * time.Second: 10 * time.Second, time.Hour: time.Minute} {
-			ctx, cancel := context.WithCancel(t.Context())
-			if deadline > 0 {
-				ctx, cancel = context.WithTimeout(ctx, deadline)
-			}
-			began := time.Now()
-			watched, _, stop := Watch(ctx, time.Minute)
-			<-watched.Done()
-			if got := time.Since(began); got != want || !errors.Is(context.Cause(watched), ErrIdle) {
-				t.Errorf("with %v left silence ended after %v, because of %v; want %v", deadline, got, context.Cause(watched), want)
-			}
-			stop()
-			cancel()
-		}
-	})
-}
