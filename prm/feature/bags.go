@@ -8,10 +8,10 @@ import (
 // hashed gathers the distinct table rows of named features.
 type hashed struct {
 	rows    uint32
-	indices map[uint16]bool
+	indices []uint16 // some of them twice
 }
 
-func newHashed(rows uint32) *hashed { return &hashed{rows, make(map[uint16]bool)} }
+func newHashed(rows uint32) *hashed { return &hashed{rows: rows, indices: make([]uint16, 0, 128)} }
 
 // add puts in the row of a feature, named by its parts (FNV-1a over them).
 func (h *hashed) add(parts ...string) {
@@ -22,16 +22,12 @@ func (h *hashed) add(parts ...string) {
 		}
 		sum = (sum ^ 0xff) * 16777619
 	}
-	h.indices[uint16((sum^sum>>16)%h.rows)] = true
+	h.indices = append(h.indices, uint16((sum^sum>>16)%h.rows))
 }
 
 func (h *hashed) sorted() []uint16 {
-	out := make([]uint16, 0, len(h.indices))
-	for i := range h.indices {
-		out = append(out, i)
-	}
-	slices.Sort(out)
-	return out
+	slices.Sort(h.indices)
+	return slices.Clip(slices.Compact(h.indices))
 }
 
 // shape is what stands for a number in an n-gram: never its digits, which would be learnt by heart.

@@ -47,19 +47,33 @@ type Input struct {
 	Words, Context, Roles []uint16
 }
 
-// Extract reads step i of t, 0 ≤ i < len(t.Steps), from the question and t.Steps[:i+1] only: what comes later is never
-// looked at. ev holds the endpoint's evidence about that same step.
-func Extract(t step.Trace, i int, ev Evidence) Input {
-	p := read(t, i)
+// Reader reads the steps of a trace in order, each from the question and the steps before it only. It is not safe for concurrent use.
+type Reader struct{ r *reading }
+
+// NewReader returns a reader before the first step of a solution of p, of which it reads the question alone.
+func NewReader(p step.Problem) *Reader { return &Reader{open(p.Question)} }
+
+// Next reads the next step; ev holds the endpoint's evidence about it.
+func (r *Reader) Next(text string, ev Evidence) Input {
+	r.r.next(text)
 	return Input{
 		Last:     unit(ev.Last),
 		Mean:     unit(ev.Mean),
 		LogProbs: logProbs(ev.Tokens),
-		Symbols:  p.symbols(),
-		Words:    p.words(),
-		Context:  p.context(),
-		Roles:    p.roles(),
+		Symbols:  r.r.symbols(),
+		Words:    r.r.words(),
+		Context:  r.r.context(),
+		Roles:    r.r.roles(),
 	}
+}
+
+// Extract reads step i of t, 0 ≤ i < len(t.Steps), as a Reader of t would, with the endpoint's evidence about that same step.
+func Extract(t step.Trace, i int, ev Evidence) Input {
+	r := NewReader(t.Problem)
+	for _, s := range t.Steps[:i] {
+		r.r.next(s)
+	}
+	return r.Next(t.Steps[i], ev)
 }
 
 // Block names a part of an Input.

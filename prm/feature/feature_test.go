@@ -102,6 +102,17 @@ func TestAboutness(t *testing.T) {
 	}
 }
 
+// A Reader gives what Extract gives, step by step.
+func TestReader(t *testing.T) {
+	steps := []string{"Natalia sold 48/2 = 24 clips in May.", "She sold 48+24 = 72 clips.", "She earned 72*3 = 216 dollars.", "#### 216"}
+	r := NewReader(problem)
+	for i, s := range steps {
+		if got, want := r.Next(s, Evidence{}), Extract(trace(steps...), i, Evidence{}); !reflect.DeepEqual(got, want) {
+			t.Errorf("step %d reads otherwise in order", i)
+		}
+	}
+}
+
 // Only the question and the steps up to i are read.
 func TestNoLookAhead(t *testing.T) {
 	steps := []string{"Natalia sold 48/2 = 24 clips in May.", "She sold 48+24 = 72 clips.", "She earned 72*3 = 216 dollars."}
@@ -212,7 +223,10 @@ func FuzzExtract(f *testing.F) {
 
 func BenchmarkExtract(b *testing.B) {
 	tr := trace("Natalia sold 48/2 = 24 clips in May.", "She sold 48+24 = 72 clips.", "She earned 72*3 = 216 dollars.")
-	for b.Loop() {
-		Extract(tr, 2, Evidence{})
+	for b.Loop() { // the whole trace
+		r := NewReader(tr.Problem)
+		for _, s := range tr.Steps {
+			r.Next(s, Evidence{})
+		}
 	}
 }

@@ -89,18 +89,21 @@ type reading struct {
 	uses       uses  // of now
 }
 
-// read gathers what is needed of t.Steps[:i+1].
-func read(t step.Trace, i int) *reading {
-	r := &reading{index: i}
-	r.readQuestion(t.Problem.Question)
-	for _, s := range t.Steps[:i] {
-		r.now = r.readStep(s)
-		r.take()
+// open reads the question; no step has been read yet.
+func open(question string) *reading {
+	r := &reading{index: -1}
+	r.readQuestion(question)
+	return r
+}
+
+// next reads one more step.
+func (r *reading) next(text string) {
+	if r.index >= 0 {
 		r.before = append(r.before, r.now)
 	}
-	r.now = r.readStep(t.Steps[i])
+	r.index++
+	r.now = r.readStep(text)
 	r.take()
-	return r
 }
 
 const window = 4 // tokens on either side of a number that count as near

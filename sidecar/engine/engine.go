@@ -272,11 +272,12 @@ func (e *Engine) scoreBy(ctx context.Context, llm adapters.LLM, m *prm.Model, t 
 		}
 	}
 	scores = make([]prm.Score, len(t.Steps))
-	for i := range t.Steps {
+	reader := feature.NewReader(t.Problem)
+	for i, text := range t.Steps {
 		if err := ctx.Err(); err != nil { // traces may be long, and whoever asked may be gone
 			return nil, false, err
 		}
-		scores[i] = m.Score(feature.Extract(t, i, evidence(states, tokens, i)))
+		scores[i] = m.Score(reader.Next(text, evidence(states, tokens, i)))
 	}
 	return scores, states != nil, nil
 }
