@@ -115,8 +115,9 @@ func (c *oracleEqualCommand) Run(std streams) error {
 type oracleAuditCommand struct {
 	Upstream upstreamFlags `embed:""`
 	Answers  recordFlags   `embed:""`
-	Problems string        `help:"Problems with worked solutions." required:"" type:"existingfile" placeholder:"FILE"`
-	Limit    int           `help:"So many of them, from the beginning; 0 for all." default:"2000"`
+	Problems string        `help:"Problems with worked solutions; this or --labelled." type:"existingfile" placeholder:"FILE"`
+	Labelled string        `help:"Solutions whose first wrong step people have labelled, in ProcessBench's format: judged as the LLM's own steps are, with no solution to hold them against." type:"existingfile" placeholder:"FILE"`
+	Limit    int           `help:"So many of the file, from the beginning; 0 for all." default:"2000"`
 	Layers   []string      `help:"Which layers judge, in this order: arithmetic, equivalence, rollouts (--upstream continues each solution with the step and with the right one), jury (rollouts, and the LLM asked of the step must agree)." default:"arithmetic,equivalence" placeholder:"NAME,…"`
 	Rollouts int           `help:"Continuations of each solution." default:"8"`
 	Jury     int           `help:"Times that the LLM is asked." default:"3"`
@@ -129,7 +130,8 @@ func (c *oracleAuditCommand) Help() string {
 
   sidecar oracle audit --problems gsm8k_train.jsonl --layers equivalence
   sidecar tasks --split test --n 100 > toy.jsonl
-  sidecar oracle audit --problems toy.jsonl --layers rollouts --upstream builtin`
+  sidecar oracle audit --problems toy.jsonl --layers rollouts --upstream builtin
+  sidecar oracle audit --labelled mr_gsm8k.jsonl`
 }
 
 // jury is the name of the layer that asks the LLM of a step.
@@ -182,38 +184,73 @@ func (c *oracleAuditCommand) judge(ctx context.Context) (judge *oracle.Oracle, c
 }
 
 func (c *oracleAuditCommand) Run(ctx context.Context, std streams) error {
-	problems, err := given(dataset.ReadProblems(c.Problems))
-	if err != nil {
-		return err
-	}
-	if c.Limit > 0 && c.Limit < len(problems) {
-		problems = problems[:c.Limit]
+	if (c.Problems == "") == (c.Labelled == "") {
+		return badInput{errors.New("give either --problems or --labelled")}
 	}
 	judge, closeLLM, err := c.judge(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { logClose(closeLLM()) }()
-	report, err := oracle.Audit(ctx, judge, problems, c.Seed)
+	if c.Labelled != "" {
+		return c.labelled(ctx, std, judge)
+	}
+	problems, err := given(dataset.ReadProblems(c.Problems))
+	if err != nil {
+		return err
+	}
+	report, err := oracle.Audit(ctx, judge, first(problems, c.Limit), c.Seed)
 	if err != nil {
 		return err
 	}
 	if c.JSON {
 		return writeLine(std.out, report)
 	}
-	fmt.Fprintf(std.out, "%d problems, %d worked steps, seed %d\n\n| cases | number | correct | wrong | unknown |\n|---|---:|---:|---:|---:|\n",
-		report.Problems, report.Steps, c.Seed)
-	groups := []auditGroup{{"as they stand", report.Worked}, {"reworded", report.Reworded}, {"displaced or merged, solution hidden", report.Displaced},
-		{"corrupted", report.Corrupted}}
+	return printAudit(std.out, fmt.Sprintf("%d problems, %d worked steps, seed %d", report.Problems, report.Steps, c.Seed), []auditGroup{{"as they stand", report.Worked},
+		{"reworded", report.Reworded}, {"displaced or merged, solution hidden", report.Displaced}, {"corrupted", report.Corrupted}})
+}
+
+// labelled audits the oracle on what people have labelled.
+func (c *oracleAuditCommand) labelled(ctx context.Context, std streams, judge *oracle.Oracle) error {
+	solutions, err := given(dataset.ReadSolutions(c.Labelled, dataset.ProcessBench))
+	if err != nil {
+		return err
+	}
+	var of []oracle.Solution
+	for _, s := range first(solutions, c.Limit) {
+		if wrong, known := s.FirstWrong(); known {
+			of = append(of, oracle.Solution{Trace: s.Trace, First: wrong})
+		}
+	}
+	right, wrong, err := oracle.AuditSolutions(ctx, judge, of)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return writeLine(std.out, map[string]oracle.Group{"right": right, "wrong": wrong})
+	}
+	return printAudit(std.out, fmt.Sprintf("%d labelled solutions", len(of)), []auditGroup{{"people call right", right}, {"people call wrong", wrong}})
+}
+
+// first returns the first n, all when n is 0.
+func first[T any](of []T, n int) []T {
+	if n > 0 && n < len(of) {
+		return of[:n]
+	}
+	return of
+}
+
+func printAudit(w io.Writer, title string, groups []auditGroup) error {
+	fmt.Fprintf(w, "%s\n\n| cases | number | correct | wrong | unknown |\n|---|---:|---:|---:|---:|\n", title)
 	for _, g := range groups {
-		g.print(std.out)
+		g.print(w)
 	}
 	for _, g := range groups {
 		for _, f := range g.Opposite {
-			fmt.Fprintf(std.out, "\n%s, %s, %s: %q\n  %s: %s", g.name, f.Problem, f.Rule, f.Step, f.Layer, f.Reason)
+			fmt.Fprintf(w, "\n%s, %s, %s: %q\n  %s: %s", g.name, f.Problem, f.Rule, f.Step, f.Layer, f.Reason)
 		}
 	}
-	_, err = fmt.Fprintln(std.out)
+	_, err := fmt.Fprintln(w)
 	return err
 }
 
@@ -230,6 +267,9 @@ func (g auditGroup) print(w io.Writer) {
 		fmt.Fprintf(w, "| %s | %d | %s | %s | %s |\n", name, t.Cases, share(oracle.Correct), share(oracle.Wrong), share(oracle.Unknown))
 	}
 	row(g.name, g.Tally)
+	if len(g.Rules) < 2 {
+		return
+	}
 	for _, rule := range slices.Sorted(maps.Keys(g.Rules)) {
 		row("– "+rule, *g.Rules[rule])
 	}

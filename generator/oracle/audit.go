@@ -160,18 +160,53 @@ func (a *audit) judge(ctx context.Context, g *Group, at place, rule, text string
 	if err != nil {
 		return fmt.Errorf("problem %s, step %d: %w", at.problem.ID, at.index, err)
 	}
+	g.count(ruling, Finding{Problem: at.problem.ID, Index: at.index, Rule: rule, Reference: reference, Step: text})
+	return nil
+}
+
+// count adds a case.
+func (g *Group) count(ruling Ruling, f Finding) {
 	g.add(ruling.Verdict)
 	if g.Rules == nil {
 		g.Rules = map[string]*Tally{}
 	}
-	if g.Rules[rule] == nil {
-		g.Rules[rule] = &Tally{}
+	if g.Rules[f.Rule] == nil {
+		g.Rules[f.Rule] = &Tally{}
 	}
-	g.Rules[rule].add(ruling.Verdict)
+	g.Rules[f.Rule].add(ruling.Verdict)
 	if ruling.Verdict != Unknown && ruling.Verdict != g.Want {
-		g.Opposite = append(g.Opposite, Finding{
-			Problem: at.problem.ID, Index: at.index, Rule: rule, Reference: reference, Step: text, Layer: ruling.Layer, Reason: ruling.Reason,
-		})
+		f.Layer, f.Reason = ruling.Layer, ruling.Reason
+		g.Opposite = append(g.Opposite, f)
 	}
-	return nil
+}
+
+// Solution is one whose first wrong step people have labelled.
+type Solution struct {
+	step.Trace
+	First int // the first wrong step, from 0; -1 for none
+}
+
+// AuditSolutions measures an oracle on solutions that people labelled, without a worked solution to hold them against, as it judges
+// an LLM's own steps: right are the steps before the first wrong one, wrong is that one. What follows it is neither. Judge errors end
+// the audit.
+func AuditSolutions(ctx context.Context, o *Oracle, solutions []Solution) (right, wrong Group, err error) {
+	right, wrong = Group{Want: Correct}, Group{Want: Wrong}
+	for _, s := range solutions {
+		for i, text := range s.Steps {
+			g := &right
+			if i == s.First {
+				g = &wrong
+			}
+			prefix := step.Trace{Problem: s.Problem, Steps: slices.Clip(s.Steps[:i])}
+			ruling, err := o.Judge(ctx, Case{Prefix: prefix, Step: text})
+			if err != nil {
+				return right, wrong, fmt.Errorf("solution %s, step %d: %w", s.Problem.ID, i, err)
+			}
+			g.count(ruling, Finding{Problem: s.Problem.ID, Index: i, Rule: "as it stands", Step: text})
+			if i == s.First {
+				break
+			}
+		}
+	}
+	return right, wrong, nil
 }

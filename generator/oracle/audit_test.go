@@ -46,6 +46,21 @@ func TestAudit(t *testing.T) {
 	}
 }
 
+// Of labelled solutions a step counts until the first wrong one, by what people say of it.
+func TestAuditSolutions(t *testing.T) {
+	p := step.Problem{ID: "trays", Question: "8 trays of 3 cookies and 5 more, how many?"}
+	right, wrong, err := AuditSolutions(context.Background(), New(), []Solution{
+		{Trace: step.Trace{Problem: p, Steps: []string{"The trays hold 8*3 = 24 cookies.", "That makes 24+5 = 30.", "#### 30"}}, First: 1},
+		{Trace: step.Trace{Problem: p, Steps: []string{"The trays hold 8*3 = 25 cookies.", "Who knows?"}}, First: -1},
+	})
+	if err != nil || right.Cases != 3 || wrong.Cases != 1 || wrong.Wrong != 1 || len(wrong.Opposite) != 0 {
+		t.Errorf("right %+v, wrong %+v, %v", right, wrong, err)
+	}
+	if len(right.Opposite) != 1 || right.Opposite[0].Layer != "arithmetic" || right.Opposite[0].Index != 0 {
+		t.Errorf("called wrong: %+v", right.Opposite)
+	}
+}
+
 func TestRewordings(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	const text = "In May, Natalia sold 48/2 = $24."
