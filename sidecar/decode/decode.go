@@ -77,6 +77,7 @@ type Result struct {
 
 	PromptTokens     int // read by the LLM over the whole search
 	CompletionTokens int // generated over the whole search, what was thrown away included
+	SamplingCalls    int // of the Sampler, each for one prefix and some continuations
 	ScoringCalls     int // of the Scorer
 	Elapsed          time.Duration
 	LLMTime          time.Duration // of Elapsed, as long as at least one call of the LLM was under way; 0 where nobody measured it

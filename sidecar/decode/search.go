@@ -21,16 +21,16 @@ type Search struct {
 	scorer  Scorer
 	began   time.Time
 
-	promptTokens, completionTokens, scoringCalls int
-	stopped                                      Stopped
-	candidates                                   []Candidate           // all there were; the one with ID i stands at i-1
-	turns                                        int                   // whole solutions asked for, those that died included, what was drawn in their place not
-	known                                        map[twin]Score        // of next steps
-	rate                                         func([]Score) float64 // makes a path's scores one
-	settled                                      string                // what Options.Watch knows of the answer
-	drawn                                        []solution            // whole solutions, for fallBack
-	half                                         *solution             // the best of those that failed on the way to a whole one, for soFar
-	unscored                                     error                 // of the PRM's last failure, nil when it has none
+	promptTokens, completionTokens, samplingCalls, scoringCalls int
+	stopped                                                     Stopped
+	candidates                                                  []Candidate           // all there were; the one with ID i stands at i-1
+	turns                                                       int                   // whole solutions asked for, those that died included, what was drawn in their place not
+	known                                                       map[twin]Score        // of next steps
+	rate                                                        func([]Score) float64 // makes a path's scores one
+	settled                                                     string                // what Options.Watch knows of the answer
+	drawn                                                       []solution            // whole solutions, for fallBack
+	half                                                        *solution             // the best of those that failed on the way to a whole one, for soFar
+	unscored                                                    error                 // of the PRM's last failure, nil when it has none
 }
 
 func newSearch(sampler Sampler, scorer Scorer, opts Options) *Search {
@@ -42,7 +42,8 @@ func newSearch(sampler Sampler, scorer Scorer, opts Options) *Search {
 // bill completes a result with what the search took.
 func (s *Search) bill(r Result) Result {
 	r.Candidates = s.candidates
-	r.PromptTokens, r.CompletionTokens, r.ScoringCalls = s.promptTokens, s.completionTokens, s.scoringCalls
+	r.PromptTokens, r.CompletionTokens = s.promptTokens, s.completionTokens
+	r.SamplingCalls, r.ScoringCalls = s.samplingCalls, s.scoringCalls
 	r.Elapsed = time.Since(s.began)
 	r.Stopped = s.stopped
 	if !s.Options.LogProbs {
@@ -109,6 +110,7 @@ func (s *Search) sampleAll(ctx context.Context, requests []request) []reply {
 		a.samples, a.err = s.sampler.Sample(ctx, req)
 		a.ended = time.Since(s.began)
 	})
+	s.samplingCalls += len(requests)
 	replies := make([]reply, len(requests))
 	for i, a := range answers {
 		var first error

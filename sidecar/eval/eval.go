@@ -37,13 +37,14 @@ type Config struct {
 
 // Outcome is what a method made of a problem.
 type Outcome struct {
-	Correct      float64 `json:"correct"` // 0 or 1; for pass@1 the share of the pool
-	Answer       string  `json:"answer,omitempty"`
-	Tokens       int     `json:"tokens"`        // generated
-	PromptTokens int     `json:"prompt_tokens"` // read, as the endpoint counts them
-	ScoringCalls int     `json:"scoring_calls"`
-	Seconds      float64 `json:"seconds"`
-	Stopped      string  `json:"stopped,omitempty"`
+	Correct       float64 `json:"correct"` // 0 or 1; for pass@1 the share of the pool
+	Answer        string  `json:"answer,omitempty"`
+	Tokens        int     `json:"tokens"`        // generated
+	PromptTokens  int     `json:"prompt_tokens"` // read, as the endpoint counts them
+	SamplingCalls int     `json:"llm_calls"`
+	ScoringCalls  int     `json:"scoring_calls"`
+	Seconds       float64 `json:"seconds"`
+	Stopped       string  `json:"stopped,omitempty"`
 
 	Drawn     int    `json:"drawn,omitempty"`     // auto: candidates
 	Changed   bool   `json:"changed,omitempty"`   // auto: the same vote of all N comes to another answer
@@ -52,15 +53,16 @@ type Outcome struct {
 
 // Row is a method over all problems.
 type Row struct {
-	Method       string          `json:"method"`
-	N            int             `json:"n"` // samples that it chooses from, or searches with
-	Accuracy     metric.Interval `json:"accuracy"`
-	VsMajority   metric.Interval `json:"vs_majority"` // paired difference in accuracy
-	Tokens       float64         `json:"tokens"`      // means over problems
-	PromptTokens float64         `json:"prompt_tokens"`
-	ScoringCalls float64         `json:"scoring_calls"`
-	Seconds      float64         `json:"seconds"`
-	Outcomes     []Outcome       `json:"outcomes"` // in the order of Report.Problems
+	Method        string          `json:"method"`
+	N             int             `json:"n"` // samples that it chooses from, or searches with
+	Accuracy      metric.Interval `json:"accuracy"`
+	VsMajority    metric.Interval `json:"vs_majority"` // paired difference in accuracy
+	Tokens        float64         `json:"tokens"`      // means over problems
+	PromptTokens  float64         `json:"prompt_tokens"`
+	SamplingCalls float64         `json:"llm_calls"`
+	ScoringCalls  float64         `json:"scoring_calls"`
+	Seconds       float64         `json:"seconds"`
+	Outcomes      []Outcome       `json:"outcomes"` // in the order of Report.Problems
 }
 
 // Report is the table.
@@ -260,6 +262,7 @@ func summarise(rows []Row, n int, seed uint64, draws int) {
 		}
 		r.Tokens = mean(func(o Outcome) float64 { return float64(o.Tokens) })
 		r.PromptTokens = mean(func(o Outcome) float64 { return float64(o.PromptTokens) })
+		r.SamplingCalls = mean(func(o Outcome) float64 { return float64(o.SamplingCalls) })
 		r.ScoringCalls = mean(func(o Outcome) float64 { return float64(o.ScoringCalls) })
 		r.Seconds = mean(func(o Outcome) float64 { return o.Seconds })
 		r.Accuracy = metric.Bootstrap(seed, n, draws, func(idx []int) float64 {
@@ -427,7 +430,7 @@ func (c *contest) right(answer string, answered bool) float64 {
 
 func (c *contest) outcome(r decode.Result) Outcome {
 	return Outcome{Correct: c.right(r.Answer, r.Answered), Answer: r.Answer, Tokens: r.CompletionTokens, PromptTokens: r.PromptTokens,
-		ScoringCalls: r.ScoringCalls, Seconds: r.Elapsed.Seconds(), Stopped: string(r.Stopped)}
+		SamplingCalls: r.SamplingCalls, ScoringCalls: r.ScoringCalls, Seconds: r.Elapsed.Seconds(), Stopped: string(r.Stopped)}
 }
 
 func greedy(ctx context.Context, c *contest, _ int) (Outcome, error) {
@@ -515,7 +518,7 @@ func single(ctx context.Context, c *contest, _ int) (Outcome, error) {
 		return Outcome{}, err
 	}
 	n := len(v)
-	return Outcome{Correct: meanOver(all(n), func(i int) float64 { return v[i] }), Tokens: c.tokens(n) / n, PromptTokens: c.prompt,
+	return Outcome{Correct: meanOver(all(n), func(i int) float64 { return v[i] }), Tokens: c.tokens(n) / n, PromptTokens: c.prompt, SamplingCalls: 1,
 		Seconds: c.seconds / float64(n)}, nil
 }
 
@@ -524,5 +527,5 @@ func ceiling(ctx context.Context, c *contest, n int) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	return Outcome{Correct: slices.Max(v), Tokens: c.tokens(n), PromptTokens: c.prompt, Seconds: c.seconds * float64(len(v)) / float64(len(c.pool))}, nil
+	return Outcome{Correct: slices.Max(v), Tokens: c.tokens(n), PromptTokens: c.prompt, SamplingCalls: 1, Seconds: c.seconds * float64(len(v)) / float64(len(c.pool))}, nil
 }

@@ -157,14 +157,14 @@ func TestTable(t *testing.T) {
 	for i := range report.Rows {
 		report.Rows[i].Seconds = 1.25
 	}
-	want := `| method | correct [95 %] | against majority [95 %] | tokens generated | tokens read | PRM calls | seconds |
-|---|---|---|---:|---:|---:|---:|
-| greedy | 0.0 % [0.0, 0.0] | -100.0 [-100.0, -100.0] | 50 | 10 | 0.0 | 1.2 |
-| pass@1 (mean of the pool) | 50.0 % [50.0, 50.0] | -50.0 [-50.0, -50.0] | 50 | 40 | 0.0 | 1.2 |
-| majority-4 | 100.0 % [100.0, 100.0] | +0.0 [+0.0, +0.0] | 200 | 40 | 0.0 | 1.2 |
-| best-of-4 | 0.0 % [0.0, 0.0] | -100.0 [-100.0, -100.0] | 200 | 40 | 4.0 | 1.2 |
-| weighted-vote-4 | 0.0 % [0.0, 0.0] | -100.0 [-100.0, -100.0] | 200 | 40 | 4.0 | 1.2 |
-| pass@4 (the ceiling) | 100.0 % [100.0, 100.0] | +0.0 [+0.0, +0.0] | 200 | 40 | 0.0 | 1.2 |
+	want := `| method | correct [95 %] | against majority [95 %] | tokens generated | tokens read | LLM calls | PRM calls | seconds |
+|---|---|---|---:|---:|---:|---:|---:|
+| greedy | 0.0 % [0.0, 0.0] | -100.0 [-100.0, -100.0] | 50 | 10 | 1.0 | 0.0 | 1.2 |
+| pass@1 (mean of the pool) | 50.0 % [50.0, 50.0] | -50.0 [-50.0, -50.0] | 50 | 40 | 1.0 | 0.0 | 1.2 |
+| majority-4 | 100.0 % [100.0, 100.0] | +0.0 [+0.0, +0.0] | 200 | 40 | 1.0 | 0.0 | 1.2 |
+| best-of-4 | 0.0 % [0.0, 0.0] | -100.0 [-100.0, -100.0] | 200 | 40 | 1.0 | 4.0 | 1.2 |
+| weighted-vote-4 | 0.0 % [0.0, 0.0] | -100.0 [-100.0, -100.0] | 200 | 40 | 1.0 | 4.0 | 1.2 |
+| pass@4 (the ceiling) | 100.0 % [100.0, 100.0] | +0.0 [+0.0, +0.0] | 200 | 40 | 1.0 | 0.0 | 1.2 |
 `
 	if got := report.Markdown(); !strings.HasPrefix(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
