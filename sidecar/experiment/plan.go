@@ -68,6 +68,7 @@ type PRM struct {
 	Name   string
 	About  string
 	Fixed  bool // trained on fixed data: it may be the strongest static one
+	Seeds  int  // with so many of the plan's seeds, the first; 0 for all
 	Trials []Settings
 }
 
@@ -101,6 +102,7 @@ type file struct {
 		Name     string      `yaml:"name"`
 		About    string      `yaml:"about"`
 		Fixed    bool        `yaml:"fixed"`
+		Seeds    int         `yaml:"seeds"`
 		Settings yaml.Node   `yaml:"settings"`
 		Trials   []yaml.Node `yaml:"trials"`
 	} `yaml:"prms"`
@@ -120,7 +122,7 @@ func Read(r io.Reader) (Plan, error) {
 	for _, p := range f.PRMs {
 		of := base
 		errs = append(errs, over(&of, p.Settings, p.Name+": settings"))
-		out := PRM{Name: p.Name, About: p.About, Fixed: p.Fixed}
+		out := PRM{Name: p.Name, About: p.About, Fixed: p.Fixed, Seeds: p.Seeds}
 		if len(p.Trials) == 0 {
 			out.Trials = []Settings{of}
 		}
@@ -189,10 +191,12 @@ func (p Plan) check() error {
 		names[s.Name] = true
 	}
 	prms := map[string]bool{}
+	fewer := map[string]bool{}
 	fixed := 0
 	for _, m := range p.PRMs {
 		wrong(m.Name == "" || strings.ContainsAny(m.Name, `/\ `) || prms[m.Name], "prms: each needs a name of its own without blanks or slashes, %q is not", m.Name)
-		prms[m.Name] = true
+		prms[m.Name], fewer[m.Name] = true, m.Seeds > 0
+		wrong(m.Seeds < 0 || m.Seeds > len(p.Seeds), "%s: seeds: there are %d", m.Name, len(p.Seeds))
 		if m.Fixed {
 			fixed++
 		}
@@ -217,10 +221,19 @@ func (p Plan) check() error {
 		wrong((a.Of == "") == (a.Steps == ""), "attacks %s: want either a PRM (of) or a file of labelled steps", a.Name)
 		for _, name := range slices.Concat(a.PRMs, []string{or(a.Of, p.PRMs[0].Name)}) {
 			wrong(!prms[name], "attacks %s: there is no PRM %q", a.Name, name)
+			wrong(fewer[name], "attacks %s: %s has fewer seeds than the plan", a.Name, name)
 		}
 	}
 	wrong(len(p.Guided.PRMs) > 0 && p.Guided.N < 1, "guided: n must be at least 1")
 	return errors.Join(errs...)
+}
+
+// seeds are those that a PRM is trained with.
+func (p Plan) seeds(m PRM) []int64 {
+	if m.Seeds > 0 {
+		return p.Seeds[:m.Seeds]
+	}
+	return p.Seeds
 }
 
 // title names a source in messages.

@@ -28,6 +28,7 @@ attacks:
 prms:
   - {name: static, fixed: true, settings: {rounds: 1, problems: 16, attacks: 40, learner: uniform}, trials: [{}, {network: {units: 8}}]}
   - {name: game, about: the adversary learns, settings: {rounds: 2, problems: 8, attacks: 30, network: {kl: 0.05}}}
+  - {name: once, seeds: 1, settings: {rounds: 1, problems: 8, attacks: 0}}
 `
 
 func TestReadLaysSettingsOverEachOther(t *testing.T) {
@@ -48,6 +49,9 @@ func TestReadSaysWhatIsWrong(t *testing.T) {
 	for _, tt := range []struct{ old, new, want string }{
 		{"seeds: [1, 2]", "seeds: []", "seeds"},
 		{"seeds: [1, 2]", "seeds: [1, 1]", "there twice"},
+		{"seeds: 1,", "seeds: 3,", "once: seeds: there are 2"},
+		{"of: game, prms: [game, static]", "of: game, prms: [once]", "once has fewer seeds"},
+		{"fixed: true, settings", "fixed: true, seeds: -1, settings", "static: seeds"},
 		{"sizes: [2, 4]", "sizes: [0]", "sizes"},
 		{"sizes: [2, 4]", "sizes: [2, 3]", "guided: n must not exceed"},
 		{"problems: 4}", "problems: -4}", "guided: problems"},

@@ -189,7 +189,7 @@ func (r *Report) row(name, method string, reports []eval.Report, rival *measured
 			theirs = outcomes(rival.guided, method)
 		}
 		if theirs != nil {
-			d := overBoth(ours, func(seed, i int) float64 { return ours[seed][i] - theirs[seed][i] })
+			d := overBoth(ours[:min(len(ours), len(theirs))], func(seed, i int) float64 { return ours[seed][i] - theirs[seed][i] })
 			row.VsStrongest = &d
 		}
 	}
@@ -253,6 +253,7 @@ func (r *Report) stepRow(m measured, solutions []eval.Solution, rival *measured)
 	}
 	if rival != nil {
 		theirs := within(rival.scores)
+		ours = ours[:min(len(ours), len(theirs))]
 		d := mean(func(seed, i int) float64 { return ours[seed][i].won - theirs[seed][i].won })
 		row.VsStrongest = &d
 	}
@@ -262,8 +263,9 @@ func (r *Report) stepRow(m measured, solutions []eval.Solution, rival *measured)
 // rounds tells what training a choice's PRMs took and how the game went.
 func (s *study) rounds(ctx context.Context, c choice) (Training, error) {
 	out := Training{PRM: c.prm.Name, About: c.prm.About, Trial: c.trial}
-	n, timed := metric.Figure(len(s.plan.Seeds)), metric.Figure(0)
-	for _, seed := range s.plan.Seeds {
+	seeds := s.plan.seeds(c.prm)
+	n, timed := metric.Figure(len(seeds)), metric.Figure(0)
+	for _, seed := range seeds {
 		m, cost, err := s.model(ctx, unit{c.prm, c.trial, seed})
 		if err != nil {
 			return out, err

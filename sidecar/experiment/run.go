@@ -370,7 +370,7 @@ func (s *study) measureSet(ctx context.Context, source Source, chosen []choice) 
 	}
 	for _, c := range chosen {
 		of := measured{prm: c.prm}
-		for _, seed := range s.plan.Seeds {
+		for _, seed := range s.plan.seeds(c.prm) {
 			u := unit{c.prm, c.trial, seed}
 			r, err := s.measure(ctx, u, pool, source.Name, c.aggregate, s.plan.Sizes, []string{decode.BestOfN, decode.WeightedVote})
 			if err != nil {
@@ -432,7 +432,7 @@ func (s *study) labelled(ctx context.Context, chosen []choice) (Set, error) {
 	}
 	for _, c := range chosen {
 		of := measured{prm: c.prm}
-		for _, seed := range s.plan.Seeds {
+		for _, seed := range s.plan.seeds(c.prm) {
 			scores, err := s.steps(ctx, unit{c.prm, c.trial, seed}, out.truth)
 			if err != nil {
 				return out, err

@@ -75,7 +75,7 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if report.Strongest != "static" || len(report.Trials) != 9 { // three trials, three ways to aggregate
+	if report.Strongest != "static" || len(report.Trials) != 12 { // four trials, three ways to aggregate
 		t.Errorf("strongest %q of %d trials", report.Strongest, len(report.Trials))
 	}
 	set := report.Sets[0]
@@ -102,7 +102,15 @@ func TestRun(t *testing.T) {
 	if _, ok := best["game guided-4"]; !ok {
 		t.Errorf("no guided decoding among %v", best)
 	}
-	if len(set.Steps) != 2 || set.Steps[1].VsStrongest == nil {
+	if top := best["perfect verifier weighted-vote-4"]; top < best[" majority-4"] || top < best["game weighted-vote-4"] {
+		t.Errorf("a vote by exact truth is right in %v", best)
+	}
+	for name, want := range map[string]int{"game": 2, "once": 1} {
+		if trained, _ := filepath.Glob(filepath.Join(folder, "prms", name, "*", "seed-*")); len(trained) != want {
+			t.Errorf("%s was trained with %d seeds, want %d", name, len(trained), want)
+		}
+	}
+	if len(set.Steps) != 3 || set.Steps[1].VsStrongest == nil {
 		t.Errorf("first wrong steps: %+v", set.Steps)
 	}
 	if len(report.Attacks) != 1 || report.Attacks[0].Pairs == 0 || len(report.Attacks[0].Rows) != 2 {
