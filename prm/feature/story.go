@@ -48,6 +48,7 @@ func sentences(text string) []string {
 func (r *reading) tell(starts []int) story {
 	var out story
 	in := make(map[string]int) // how many sentences hold the word
+	q := 0                     // the next quantity
 	for k, start := range starts {
 		end := len(r.question)
 		if k+1 < len(starts) {
@@ -63,10 +64,8 @@ func (r *reading) tell(starts []int) story {
 			in[w]++
 		}
 		s := sentence{words: slices.Sorted(maps.Keys(words)), telling: make(map[string]bool)}
-		for i, q := range r.quantities {
-			if start <= q.at && q.at < end {
-				s.quantities = append(s.quantities, i)
-			}
+		for ; q < len(r.quantities) && r.quantities[q].at < end; q++ {
+			s.quantities = append(s.quantities, q)
 		}
 		if k < len(starts)-1 || len(s.quantities) > 0 {
 			out = append(out, s)
@@ -185,26 +184,37 @@ func bit(b bool) int {
 	return 0
 }
 
-// relevance is how much a sentence has to do with what the steps have taken up and what is asked for: the share of its words that say
-// something which stand there too.
-func (r *reading) relevance(k int) float64 {
-	words := make(map[string]bool)
-	for _, w := range r.story[k].words {
-		if !plain[w] && !relations[w] {
-			words[w] = true
-		}
-	}
+// relevant are the words of what is asked for and of the sentences that the steps have taken up whole.
+func (r *reading) relevant() map[string]bool {
 	there := make(map[string]bool)
 	for _, t := range r.question[max(len(r.question)-asked, 0):] {
 		there[t.text] = true
 	}
-	for i, s := range r.story {
-		if i == k || r.left(i) > 0 {
+	for k, s := range r.story {
+		if r.left(k) > 0 {
 			continue
 		}
 		for _, w := range s.words {
 			there[w] = true
 		}
 	}
-	return overlap(words, there)
+	return there
+}
+
+// relevance is how much a sentence has to do with these: the share of its words that say something which are among them.
+func (s sentence) relevance(relevant map[string]bool) float64 {
+	var n, shared float64
+	for _, w := range s.words {
+		if plain[w] || relations[w] {
+			continue
+		}
+		n++
+		if relevant[w] {
+			shared++
+		}
+	}
+	if n == 0 {
+		return 0
+	}
+	return shared / n
 }

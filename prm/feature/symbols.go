@@ -319,9 +319,10 @@ func (r *reading) aboutness(operands []operand, set func(int, float64)) {
 
 // order holds the step against the order of the question's sentences.
 func (r *reading) order(set func(int, float64), count func(int, int), flag func(int, bool)) {
+	relevant := r.relevant()
 	most := func(sentences []int) (relevance float64) {
 		for _, k := range sentences {
-			relevance = max(relevance, r.relevance(k))
+			relevance = max(relevance, r.story[k].relevance(relevant))
 		}
 		return relevance
 	}
