@@ -292,7 +292,7 @@ func (l Look) Table(list []Summary) string {
 }
 
 // leastTail is how many columns a table keeps for answer and question.
-const leastTail = 30
+const leastTail = 20
 
 // plain drops control characters and what turns text around, and makes tabs spaces; line breaks stay.
 func plain(text string) string {
