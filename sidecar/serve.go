@@ -140,7 +140,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 	}
 	ln, err := net.Listen("tcp", c.Listen)
 	if err != nil {
-		return err
+		return badInput{fmt.Errorf("--listen: %w; choose another address", err)}
 	}
 	fmt.Fprint(std.out, c.welcome(ln.Addr().String(), options.Strategy, id, trained))
 	return srv.Run(ctx, ln)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"io"
+	"net"
 	"strings"
 	"testing"
 
@@ -31,5 +33,19 @@ func TestEveryStrategyIsNamed(t *testing.T) {
 	}
 	if !strings.Contains(bare, "sidecar serve --upstream http://h:1 --upstream-model m --checkpoint my.prm") {
 		t.Errorf("it doesn't say how to go on: %s", bare)
+	}
+}
+
+// An address that is taken is what was given at fault, and says which flag gives another.
+func TestAddressTaken(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	var errs bytes.Buffer
+	code := run(t.Context(), []string{"serve", "--upstream", "builtin", "--listen", ln.Addr().String()}, nil, io.Discard, &errs)
+	if code != 2 || !strings.Contains(errs.String(), "--listen: ") || !strings.Contains(errs.String(), "choose another address") {
+		t.Errorf("status %d: %s", code, &errs)
 	}
 }

@@ -25,7 +25,7 @@ func (l *LLM) Handler() http.Handler {
 	mux := http.NewServeMux()
 	name := l.scheduler.model.Name
 	mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, _ *http.Request) {
-		reply(w, http.StatusOK, map[string]any{"object": "list", "data": []openai.Model{{ID: name, Object: "model", OwnedBy: "builtin"}}})
+		reply(w, http.StatusOK, models{Object: "list", Data: []modelCard{{ID: name, Object: "model", OwnedBy: "builtin"}}})
 	})
 	mux.HandleFunc("POST /v1/chat/completions", l.chat)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -58,14 +58,13 @@ func (l *LLM) chat(w http.ResponseWriter, r *http.Request) {
 		fail(w, err)
 		return
 	}
-	out := openai.ChatCompletionResponse{ID: a.id, Object: "chat.completion", Created: a.created, Model: a.model, Usage: usage(done)}
+	out := completion{ID: a.id, Object: "chat.completion", Created: a.created, Model: a.model, Usage: usage(done)}
 	for i, c := range done {
-		choice := openai.ChatCompletionChoice{Index: i, FinishReason: finish(c.Finish),
-			Message: openai.ChatCompletionMessage{Role: openai.ChatMessageRoleAssistant, Content: c.Text}}
+		one := choice{Index: i, Message: message{Role: openai.ChatMessageRoleAssistant, Content: c.Text}, FinishReason: finish(c.Finish)}
 		if in.LogProbs {
-			choice.LogProbs = &openai.LogProbs{Content: logProbs(c.Tokens)}
+			one.Logprobs = logProbs(c.Tokens)
 		}
-		out.Choices = append(out.Choices, choice)
+		out.Choices = append(out.Choices, one)
 	}
 	reply(w, http.StatusOK, out)
 }
@@ -194,12 +193,14 @@ func (l *LLM) stream(w http.ResponseWriter, r *http.Request, req adapters.Reques
 	}
 	for i, c := range done {
 		if c.Err == nil {
-			s.send([]openai.ChatCompletionStreamChoice{{Index: i, FinishReason: finish(c.Finish)}}, nil)
+			s.begin(i)
+			how := finish(c.Finish)
+			s.send(chunkChoice{Index: i, FinishReason: &how})
 		}
 	}
-	if o := a.request.StreamOptions; o != nil && o.IncludeUsage {
+	if s.counted() {
 		u := usage(done)
-		s.send([]openai.ChatCompletionStreamChoice{}, &u)
+		s.event(countedChunk{chunk: s.chunk(), Usage: &u})
 	}
 	s.write("data: [DONE]\n\n")
 	if s.failed != nil {
@@ -217,30 +218,49 @@ type sender struct {
 }
 
 func (s *sender) part(e event) {
-	delta := openai.ChatCompletionStreamChoiceDelta{Content: e.text}
-	for len(s.roles) <= e.index {
-		s.roles = append(s.roles, false)
-	}
-	if !s.roles[e.index] {
-		s.roles[e.index], delta.Role = true, openai.ChatMessageRoleAssistant
-	}
-	choice := openai.ChatCompletionStreamChoice{Index: e.index, Delta: delta}
+	s.begin(e.index)
+	c := chunkChoice{Index: e.index, Delta: delta{Content: &e.text}}
 	if s.answer.request.LogProbs {
-		choice.Logprobs = &openai.ChatCompletionStreamChoiceLogprobs{}
-		for _, t := range e.tokens {
-			p := openai.ChatCompletionTokenLogprob{Token: t.Text, Logprob: t.LogProb, TopLogprobs: []openai.ChatCompletionTokenLogprobTopLogprob{}}
-			for _, o := range t.Top {
-				p.TopLogprobs = append(p.TopLogprobs, openai.ChatCompletionTokenLogprobTopLogprob{Token: o.Text, Logprob: o.LogProb})
-			}
-			choice.Logprobs.Content = append(choice.Logprobs.Content, p)
-		}
+		c.Logprobs = logProbs(e.tokens)
 	}
-	s.send([]openai.ChatCompletionStreamChoice{choice}, nil)
+	s.send(c)
 }
 
-func (s *sender) send(choices []openai.ChatCompletionStreamChoice, u *openai.Usage) {
-	data, err := json.Marshal(openai.ChatCompletionStreamResponse{ID: s.answer.id, Object: "chat.completion.chunk", Created: s.answer.created,
-		Model: s.answer.model, Choices: choices, Usage: u})
+// begin opens a completion: its role comes first, and once.
+func (s *sender) begin(index int) {
+	for len(s.roles) <= index {
+		s.roles = append(s.roles, false)
+	}
+	if s.roles[index] {
+		return
+	}
+	s.roles[index] = true
+	empty := ""
+	s.send(chunkChoice{Index: index, Delta: delta{Role: openai.ChatMessageRoleAssistant, Content: &empty}})
+}
+
+func (s *sender) counted() bool {
+	o := s.answer.request.StreamOptions
+	return o != nil && o.IncludeUsage
+}
+
+func (s *sender) chunk(choices ...chunkChoice) chunk {
+	if choices == nil {
+		choices = []chunkChoice{}
+	}
+	return chunk{ID: s.answer.id, Object: "chat.completion.chunk", Created: s.answer.created, Model: s.answer.model, Choices: choices}
+}
+
+func (s *sender) send(c chunkChoice) {
+	if s.counted() {
+		s.event(countedChunk{chunk: s.chunk(c)})
+	} else {
+		s.event(s.chunk(c))
+	}
+}
+
+func (s *sender) event(value any) {
+	data, err := json.Marshal(value)
 	if err != nil {
 		s.failed = err
 		return
@@ -259,32 +279,6 @@ func (s *sender) write(text string) {
 	if _, s.failed = io.WriteString(s.w, text); s.failed == nil {
 		s.failed = http.NewResponseController(s.w).Flush()
 	}
-}
-
-func finish(f adapters.FinishReason) openai.FinishReason {
-	if f == adapters.FinishLength {
-		return openai.FinishReasonLength
-	}
-	return openai.FinishReasonStop
-}
-
-func usage(done []adapters.Completion) openai.Usage {
-	var u adapters.Usage
-	for _, c := range done {
-		u = u.Add(c.Usage)
-	}
-	return openai.Usage{PromptTokens: u.PromptTokens, CompletionTokens: u.CompletionTokens, TotalTokens: u.PromptTokens + u.CompletionTokens}
-}
-
-func logProbs(tokens []step.Token) []openai.LogProb {
-	out := make([]openai.LogProb, len(tokens))
-	for i, t := range tokens {
-		out[i] = openai.LogProb{Token: t.Text, LogProb: t.LogProb, Bytes: []byte(t.Text), TopLogProbs: []openai.TopLogProbs{}}
-		for _, o := range t.Top {
-			out[i].TopLogProbs = append(out[i].TopLogProbs, openai.TopLogProbs{Token: o.Text, LogProb: o.LogProb, Bytes: []byte(o.Text)})
-		}
-	}
-	return out
 }
 
 // fail answers with what Generate returned.

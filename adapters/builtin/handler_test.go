@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -59,8 +60,8 @@ func TestStreamIsTheAnswer(t *testing.T) {
 			used = chunk.Usage
 			for _, choice := range chunk.Choices {
 				i := choice.Index
-				if text[i] == "" && choice.Delta.Content != "" && choice.Delta.Role != "assistant" {
-					t.Errorf("the first delta has role %q", choice.Delta.Role)
+				if choice.Delta.Content != "" && roles[i] == "" {
+					t.Errorf("content %q before the role", choice.Delta.Content)
 				}
 				text[i] += choice.Delta.Content
 				roles[i] += choice.Delta.Role
@@ -73,7 +74,7 @@ func TestStreamIsTheAnswer(t *testing.T) {
 			}
 		}
 		for i, choice := range whole.Choices {
-			if text[i] != choice.Message.Content || finish[i] != choice.FinishReason || text[i] != "" && roles[i] != "assistant" {
+			if text[i] != choice.Message.Content || finish[i] != choice.FinishReason || roles[i] != "assistant" {
 				t.Errorf("stop %q: streamed %q (%s, %s), whole %q (%s)", stop, text[i], finish[i], roles[i], choice.Message.Content, choice.FinishReason)
 			}
 			want := ""
@@ -183,5 +184,50 @@ func TestOneStop(t *testing.T) {
 	}
 	if got, listed := ask(`,"stop":`+string(quoted)), ask(`,"stop":[`+string(quoted)+`]`); got != listed || len(got) >= len(whole) || !strings.HasPrefix(whole, got) {
 		t.Errorf("stop %s: %q, as a list %q, without %q", quoted, got, listed, whole)
+	}
+}
+
+// Answers have the members of OpenAI's API reference, and no others.
+func TestAnswersHaveOpenAIsMembers(t *testing.T) {
+	srv := httptest.NewServer(newLLM(t, small()).Handler())
+	t.Cleanup(srv.Close)
+	const begin = `^\{"id":"chatcmpl-\w+","object":"chat\.completion(\.chunk)?","created":\d+,"model":"small","choices":`
+	const counts = `\{"prompt_tokens":\d+,"completion_tokens":4,"total_tokens":\d+\}`
+	text := begin + `\[\{"index":0,"delta":\{"content":"[^"]*"\},"logprobs":null,"finish_reason":null\}\]`
+	for more, want := range map[string][]string{
+		``: {begin + `\[\{"index":0,"message":\{"role":"assistant","content":"[^"]*"\},"logprobs":null,"finish_reason":"length"\}\],"usage":` + counts + `\}$`},
+		`,"stream":true`: {begin + `\[\{"index":0,"delta":\{"role":"assistant","content":""\},"logprobs":null,"finish_reason":null\}\]\}$`, text + `\}$`,
+			begin + `\[\{"index":0,"delta":\{\},"logprobs":null,"finish_reason":"length"\}\]\}$`, `^\[DONE\]$`},
+		`,"stream":true,"stream_options":{"include_usage":true}`: {begin + `\[\{"index":0,"delta":\{"role":"assistant","content":""\},"logprobs":null,"finish_reason":null\}\],"usage":null\}$`, text + `,"usage":null\}$`,
+			begin + `\[\{"index":0,"delta":\{\},"logprobs":null,"finish_reason":"length"\}\],"usage":null\}$`, begin + `\[\],"usage":` + counts + `\}$`, `^\[DONE\]$`},
+		`,"logprobs":true,"top_logprobs":1`: {`"logprobs":\{"content":\[(\{"token":"[^"]*","logprob":[-0-9.e]+,"bytes":\[\d+(,\d+)*\],"top_logprobs":\[\{"token":"[^"]*","logprob":[-0-9.e]+,"bytes":\[\d+(,\d+)*\]\}\]\},?){4}\]\}`},
+	} {
+		resp, err := http.Post(srv.URL+"/v1/chat/completions", "application/json",
+			strings.NewReader(`{"messages":[{"role":"user","content":"Hi"}],"max_tokens":4`+more+`}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %s, %v", more, resp.Status, err)
+		}
+		// Each line is as the pattern at hand says, or as the next one does.
+		at := -1
+		for line := range strings.SplitSeq(strings.TrimSpace(string(body)), "\n") {
+			if line == "" {
+				continue
+			}
+			line = strings.TrimPrefix(line, "data: ")
+			is := func(i int) bool { return i >= 0 && i < len(want) && regexp.MustCompile(want[i]).MatchString(line) }
+			if is(at + 1) {
+				at++
+			} else if !is(at) {
+				t.Fatalf("%s: %s\nis not %s", more, line, want[min(at+1, len(want)-1)])
+			}
+		}
+		if at != len(want)-1 {
+			t.Errorf("%s: ended at %d of\n%s", more, at, body)
+		}
 	}
 }

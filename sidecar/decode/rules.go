@@ -35,10 +35,10 @@ func (b *beam) next(s *Search, _ []draft, children [][]*path) []draft {
 		switch {
 		case p.ended != "":
 		case i < places:
-			s.keep(p.id, fmt.Sprintf("among the %d best", places))
+			s.keep(p.id, fmt.Sprintf("among the best %d", places))
 			next = append(next, draft{p, b.expansion})
 		default:
-			s.drop(p.id, fmt.Sprintf("not among the %d best", places))
+			s.drop(p.id, fmt.Sprintf("not among the best %d", places))
 		}
 	}
 	if len(b.done) > b.n {
@@ -47,7 +47,7 @@ func (b *beam) next(s *Search, _ []draft, children [][]*path) []draft {
 		lowest := append(byScore(with), byScore(without(b.done, with))...)[b.n:]
 		b.done = without(b.done, lowest)
 		for _, p := range lowest {
-			s.drop(p.id, fmt.Sprintf("not among the %d best answers", b.n))
+			s.drop(p.id, fmt.Sprintf("not among the best %d answers", b.n))
 		}
 	}
 	return next
@@ -160,7 +160,7 @@ func (f *particle) next(s *Search, _ []draft, children [][]*path) []draft {
 				f.done = append(f.done, d.from)
 			}
 		default:
-			s.keep(d.from.id, fmt.Sprintf("%d particles", d.n))
+			s.keep(d.from.id, fmt.Sprintf("particles ×%d", d.n))
 			next = append(next, d)
 		}
 	}
@@ -295,7 +295,7 @@ func (r *rebase) next(s *Search, _ []draft, children [][]*path) []draft {
 			s.drop(d.from.id, "no next step was dealt to it")
 			continue
 		}
-		s.keep(d.from.id, fmt.Sprintf("%d next steps", d.n))
+		s.keep(d.from.id, fmt.Sprintf("next steps ×%d", d.n))
 		next = append(next, d)
 	}
 	return ranked(next)

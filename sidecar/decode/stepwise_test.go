@@ -97,7 +97,7 @@ func TestBeamKeepsTheBestAnswersNotTheFirst(t *testing.T) {
 		t.Errorf("%q; want the answer of 0.5 + 0.45, by its better text", r.Text)
 	}
 	for _, c := range r.Candidates[:2] {
-		if c.Dropped != "not among the 4 best answers" {
+		if c.Dropped != "not among the best 4 answers" {
 			t.Errorf("the first answers: %+v", c)
 		}
 	}

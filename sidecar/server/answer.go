@@ -11,8 +11,9 @@ import (
 // head is what every chunk of an answer begins with.
 type head struct {
 	id      string
-	created time.Time
-	model   string // as the client named it
+	created time.Time // when the request came: of all chunks of OpenAI's the same
+	sent    time.Time // when the chunk at hand was made: Ollama's created_at
+	model   string    // as the client named it
 }
 
 // answer is a finished search, ready to be put into a dialect's words.

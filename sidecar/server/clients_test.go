@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/ollama/ollama/api"
 
@@ -20,90 +19,44 @@ import (
 	"aprm/sidecar/decode"
 )
 
-// Environment of the tests that need a running sidecar; without the first they are skipped.
+// Environment of the tests that need a running sidecar; without the first they are skipped. .ci/clients sets it.
 const (
 	envSidecar  = "SIDECAR_TEST_URL"      // http://127.0.0.1:8484
 	envUpstream = "SIDECAR_TEST_UPSTREAM" // what stands behind it, to compare with; may be empty
 	envModel    = "SIDECAR_TEST_MODEL"    // "" takes the first one listed
-	envPython   = "SIDECAR_TEST_PYTHON"   // an interpreter that has the openai package, and ollama; "" means python3
+	envPython   = "SIDECAR_TEST_PYTHON"   // an interpreter that has the packages openai and ollama
 	envNode     = "SIDECAR_TEST_NODE"     // a folder node_modules that has the packages openai and ollama
 )
 
-// TestRealOpenAIPython runs testdata/clients/openai_client.py.
-func TestRealOpenAIPython(t *testing.T) {
+// TestRealClients runs the scripts of the official clients, those that an installation is named for.
+func TestRealClients(t *testing.T) {
 	sidecar := os.Getenv(envSidecar)
 	if sidecar == "" {
 		t.Skip(envSidecar + " is not set")
 	}
-	python := os.Getenv(envPython)
-	if python == "" {
-		python = "python3"
+	python, node, model := os.Getenv(envPython), os.Getenv(envNode), os.Getenv(envModel)
+	for _, tt := range []struct {
+		script, needs, where, command string
+		args                          []string
+	}{
+		{"openai_client.py", envPython, python, python, []string{sidecar, os.Getenv(envUpstream), model}},
+		{"ollama_client.py", envPython, python, python, []string{sidecar, model}},
+		{"openai_client.mjs", envNode, node, "node", []string{sidecar, node, model}},
+		{"ollama_client.mjs", envNode, node, "node", []string{sidecar, node, model}},
+	} {
+		t.Run(tt.script, func(t *testing.T) {
+			if tt.where == "" {
+				t.Skip(tt.needs + " is not set")
+			}
+			args := append([]string{filepath.Join("testdata", "clients", tt.script)}, tt.args...)
+			out, err := exec.CommandContext(t.Context(), tt.command, args...).CombinedOutput()
+			if err != nil {
+				t.Errorf("%v\n%s", err, out)
+			} else {
+				t.Logf("%s", out)
+			}
+		})
 	}
-	useOpenAIPython(t, python, sidecar, os.Getenv(envUpstream), os.Getenv(envModel))
-}
-
-// TestRealOtherClients runs the scripts of openai-node and of Ollama's Python and JavaScript clients, those that an installation is
-// named for.
-func TestRealOtherClients(t *testing.T) {
-	sidecar := os.Getenv(envSidecar)
-	if sidecar == "" {
-		t.Skip(envSidecar + " is not set")
-	}
-	python, node := os.Getenv(envPython), os.Getenv(envNode)
-	if python == "" && node == "" {
-		t.Skip(envPython + " and " + envNode + " are not set")
-	}
-	script := func(name string) string { return filepath.Join("testdata", "clients", name) }
-	var commands [][]string
-	if python != "" {
-		commands = append(commands, []string{python, script("ollama_client.py"), sidecar})
-	}
-	if node != "" {
-		commands = append(commands, []string{"node", script("openai_client.mjs"), sidecar, node}, []string{"node", script("ollama_client.mjs"), sidecar, node})
-	}
-	for _, c := range commands {
-		if model := os.Getenv(envModel); model != "" {
-			c = append(c, model)
-		}
-		out, err := exec.CommandContext(t.Context(), c[0], c[1:]...).CombinedOutput()
-		if err != nil {
-			t.Errorf("%v: %v", c, err)
-		}
-		t.Logf("%s", out)
-	}
-}
-
-// TestOpenAIPython runs the same before a fake upstream, where an interpreter that has the openai package is named.
-func TestOpenAIPython(t *testing.T) {
-	python := os.Getenv(envPython)
-	if python == "" {
-		t.Skip(envPython + " is not set")
-	}
-	up := newFakeUpstream(t, func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		switch {
-		case r.URL.Path == "/v1/models":
-			io.WriteString(w, `{"object":"list","data":[{"id":"m","object":"model","created":1,"owned_by":"me"}]}`)
-		case strings.Contains(string(body), `"stream":true`):
-			w.Header().Set("Content-Type", "text/event-stream")
-			io.WriteString(w, `data: {"id":"x","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"12"},"finish_reason":"stop"}]}`+"\n\n"+
-				`data: {"id":"x","object":"chat.completion.chunk","created":1,"model":"m","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}`+"\n\ndata: [DONE]\n\n")
-		default:
-			w.Header().Set("Content-Type", "application/json")
-			io.WriteString(w, `{"id":"x","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"get_weather","arguments":"{}"}}]},"finish_reason":"tool_calls"}]}`)
-		}
-	})
-	addr := serve(t, Config{Defaults: defaults(guided), KeepAlive: time.Millisecond}, answers(solved()), up)
-	useOpenAIPython(t, python, addr, up.URL, "")
-}
-
-func useOpenAIPython(t *testing.T, python, sidecar, upstream, model string) {
-	t.Helper()
-	out, err := exec.CommandContext(t.Context(), python, filepath.Join("testdata", "clients", "openai_client.py"), sidecar, upstream, model).CombinedOutput()
-	if err != nil {
-		t.Errorf("%v\n%s", err, out)
-	}
-	t.Logf("%s", out)
 }
 
 // TestRealOllamaClient is TestOllamaClient with a real model behind it.

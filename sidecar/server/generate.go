@@ -195,7 +195,7 @@ func (s *Server) search(g *gin.Context, c *call) {
 	read := s.now().Sub(c.came)
 	h := head{id: "chatcmpl-" + s.newID(), created: c.came, model: c.name}
 	w := c.wire(c.ask)
-	out := streamer{g: g, wire: w, head: h, teller: teller{stops: c.ask.stop}}
+	out := streamer{g: g, wire: w, head: h, now: s.now, teller: teller{stops: c.ask.stop}}
 	news := newProgress(s.shows(c), c.ask.stream && !c.ask.logprobs) // log-probabilities are known at the end only
 	var tell func(decode.Event)
 	if news.shows || news.early {
@@ -221,7 +221,7 @@ func (s *Server) search(g *gin.Context, c *call) {
 		case o = <-done:
 			waiting = false
 		case <-tick:
-			err = out.send(w.keepAlive(h))
+			err = out.send(w.keepAlive(out.at()))
 		case <-told:
 			err = out.tell(news.text(), false, news.notes(false), nil)
 		}
@@ -243,7 +243,7 @@ func (s *Server) search(g *gin.Context, c *call) {
 	}
 	notes := news.notes(true)
 	a := answerOf(h, c.ask, o.result, notes, s.report(c, o.result, t))
-	a.total = total
+	a.total, a.sent = total, ready
 	if !c.ask.stream {
 		body := w.whole(a)
 		g.Header("Content-Length", strconv.Itoa(len(body))) // as net/http would have it, but for the flush
@@ -257,6 +257,7 @@ func (s *Server) search(g *gin.Context, c *call) {
 		}
 		return
 	}
+	a.head = out.at()
 	out.sendAll(w.end(a)) // a client that is gone needs no end
 }
 
@@ -335,6 +336,7 @@ type streamer struct {
 	wire   wire
 	begun  bool
 	head   head
+	now    func() time.Time
 	opened bool // the wire's beginning was sent
 	teller teller
 	misled error // why the stream can't end well: the client was told what turned out not to be so
@@ -349,16 +351,23 @@ func (t *streamer) tell(text string, whole bool, notes string, tokens []step.Tok
 	}
 	if !t.opened && (whole || len(parts) > 0) {
 		t.opened = true
-		if err := t.sendAll(t.wire.begin(t.head)); err != nil {
+		if err := t.sendAll(t.wire.begin(t.at())); err != nil {
 			return err
 		}
 	}
 	for _, p := range parts {
-		if err := t.send(t.wire.part(t.head, p)); err != nil {
+		if err := t.send(t.wire.part(t.at(), p)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// at is the head of a chunk made now.
+func (t *streamer) at() head {
+	h := t.head
+	h.sent = t.now()
+	return h
 }
 
 func (t *streamer) sendAll(chunks [][]byte) error {

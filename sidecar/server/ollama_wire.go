@@ -8,15 +8,26 @@ import (
 	"aprm/prm/step"
 )
 
-// Ollama's answers with a prm object beside their own fields.
+// Ollama's answers with a prm object beside their own fields. The measures of Ollama's own type leave out zeros, which Ollama itself
+// hardly ever has; clients that want all of them or none must find them.
 type (
 	ollamaChat struct {
 		api.ChatResponse
+		*ollamaMetrics
 		PRM *report `json:"prm,omitempty"`
 	}
 	ollamaGenerate struct {
 		api.GenerateResponse
+		*ollamaMetrics
 		PRM *report `json:"prm,omitempty"`
+	}
+	ollamaMetrics struct {
+		TotalDuration      time.Duration `json:"total_duration"` // ns, as all durations here
+		LoadDuration       time.Duration `json:"load_duration"`  // what isn't work on the answer: waiting for its turn
+		PromptEvalCount    int           `json:"prompt_eval_count"`
+		PromptEvalDuration time.Duration `json:"prompt_eval_duration"` // 0 where reading the prompt isn't told apart from generating
+		EvalCount          int           `json:"eval_count"`
+		EvalDuration       time.Duration `json:"eval_duration"`
 	}
 )
 
@@ -52,16 +63,17 @@ type part struct {
 	thinking string
 	calls    []api.ToolCall
 	logprobs []api.Logprob
-	done     string // why it is done, "" when it isn't
-	metrics  api.Metrics
+	done     string         // why it is done, "" when it isn't
+	metrics  *ollamaMetrics // of an answer's end
 	report   *report
 }
 
 // last completes the part that ends an answer.
 func (a answer) last(p part) part {
 	p.done, p.report = a.finish, a.report
-	p.metrics = api.Metrics{
+	p.metrics = &ollamaMetrics{
 		TotalDuration:   a.total,
+		LoadDuration:    max(0, a.total-a.searching),
 		PromptEvalCount: a.prompt,
 		EvalCount:       a.completion,
 		EvalDuration:    a.searching,
@@ -70,17 +82,17 @@ func (a answer) last(p part) part {
 }
 
 func (w ollamaWire) chunk(h head, p part) any {
-	created := h.created.UTC().Truncate(time.Microsecond)
+	created := h.sent.UTC().Truncate(time.Microsecond)
 	if w.generate {
-		return ollamaGenerate{PRM: p.report, GenerateResponse: api.GenerateResponse{
+		return ollamaGenerate{PRM: p.report, ollamaMetrics: p.metrics, GenerateResponse: api.GenerateResponse{
 			Model: h.model, CreatedAt: created, Response: p.text, Thinking: p.thinking, ToolCalls: p.calls,
-			Done: p.done != "", DoneReason: p.done, Metrics: p.metrics, Logprobs: p.logprobs,
+			Done: p.done != "", DoneReason: p.done, Logprobs: p.logprobs,
 		}}
 	}
-	return ollamaChat{PRM: p.report, ChatResponse: api.ChatResponse{
+	return ollamaChat{PRM: p.report, ollamaMetrics: p.metrics, ChatResponse: api.ChatResponse{
 		Model: h.model, CreatedAt: created,
 		Message: api.Message{Role: "assistant", Content: p.text, Thinking: p.thinking, ToolCalls: p.calls},
-		Done:    p.done != "", DoneReason: p.done, Metrics: p.metrics, Logprobs: p.logprobs,
+		Done:    p.done != "", DoneReason: p.done, Logprobs: p.logprobs,
 	}}
 }
 

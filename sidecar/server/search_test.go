@@ -40,9 +40,9 @@ func slow(d time.Duration, err error) *reasoner {
 func TestKeepAlive(t *testing.T) {
 	for path, want := range map[string]string{
 		"/v1/chat/completions": ": searching\n\n: searching\n\ndata: {\"id\":",
-		"/api/chat": `{"model":"m","created_at":"2026-11-23T10:00:00Z","message":{"role":"assistant","content":""},"done":false}` + "\n" +
-			`{"model":"m","created_at":"2026-11-23T10:00:00Z","message":{"role":"assistant","content":""},"done":false}` + "\n" +
-			`{"model":"m","created_at":"2026-11-23T10:00:00Z","message":{"role":"assistant","content":"3 boxes`,
+		"/api/chat": `{"model":"m","created_at":"2026-11-23T10:00:04Z","message":{"role":"assistant","content":""},"done":false}` + "\n" +
+			`{"model":"m","created_at":"2026-11-23T10:00:06Z","message":{"role":"assistant","content":""},"done":false}` + "\n" +
+			`{"model":"m","created_at":"2026-11-23T10:00:12Z","message":{"role":"assistant","content":"3 boxes`,
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := build(t, Config{Defaults: defaults(guided)}, slow(25*time.Second, nil))
@@ -72,7 +72,7 @@ func TestNoKeepAliveInAWholeAnswer(t *testing.T) {
 func TestFaultAfterTheFirstByte(t *testing.T) {
 	for path, want := range map[string]string{
 		"/v1/chat/completions": ": searching\n\ndata: {\"error\":{\"message\":\"generate: upstream answered 500: boom\",\"type\":\"upstream_error\",\"param\":null,\"code\":\"upstream_error\"}}\n\ndata: [DONE]\n\n",
-		"/api/generate": `{"model":"m","created_at":"2026-11-23T10:00:00Z","response":"","done":false}` + "\n" +
+		"/api/generate": `{"model":"m","created_at":"2026-11-23T10:00:04Z","response":"","done":false}` + "\n" +
 			`{"error":"generate: upstream answered 500: boom"}` + "\n",
 	} {
 		synctest.Test(t, func(t *testing.T) {

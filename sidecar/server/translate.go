@@ -106,6 +106,7 @@ func (s *Server) translate(g *gin.Context, c *call) {
 		s.fail(g, Ollama, err)
 		return
 	case load != nil:
+		h.sent = s.now()
 		g.Data(http.StatusOK, "application/json; charset=utf-8", compact(w.chunk(h, *load)))
 		return
 	}
@@ -128,16 +129,20 @@ func (s *Server) translate(g *gin.Context, c *call) {
 			s.fail(g, Ollama, err)
 			return
 		}
-		p.metrics.TotalDuration = s.now().Sub(h.created)
-		p.metrics.EvalDuration = p.metrics.TotalDuration
+		h.sent = s.now()
+		p.took(h.sent.Sub(h.created), 0)
 		g.Data(http.StatusOK, "application/json; charset=utf-8", compact(w.chunk(h, p)))
 		return
 	}
 	out := streamer{g: g, wire: w}
+	var reading time.Duration // the prompt, which ends with the first part
 	err = readStream(resp.Body, func(p part) error {
+		h.sent = s.now()
+		if reading == 0 {
+			reading = h.sent.Sub(h.created)
+		}
 		if p.done != "" {
-			p.metrics.TotalDuration = s.now().Sub(h.created)
-			p.metrics.EvalDuration = p.metrics.TotalDuration
+			p.took(h.sent.Sub(h.created), reading)
 		}
 		if err := out.send(line(w.chunk(h, p))); err != nil {
 			return clientGone{err}
@@ -386,7 +391,7 @@ func readReply(body io.Reader) (p part, err error) {
 		return p, babble(errors.New("no choices"))
 	}
 	choice := reply.Choices[0]
-	p = part{text: choice.Message.Content, thinking: choice.Message.thinking(), logprobs: choice.Logprobs.ollama(), done: doneReason(choice.FinishReason)}
+	p = part{text: choice.Message.Content, thinking: choice.Message.thinking(), logprobs: choice.Logprobs.ollama(), done: doneReason(choice.FinishReason), metrics: &ollamaMetrics{}}
 	if p.calls, err = toolCalls(choice.Message.ToolCalls); err != nil {
 		return p, err
 	}
@@ -397,7 +402,7 @@ func readReply(body io.Reader) (p part, err error) {
 // readStream translates a stream, part by part as it comes. Tool calls come in fragments and are told once they are whole.
 func readStream(body io.Reader, emit func(part) error) error {
 	in := bufio.NewReaderSize(body, 16<<10)
-	last := part{}
+	last := part{metrics: &ollamaMetrics{}}
 	var calls []openAIToolCall
 	for {
 		data, err := nextEvent(in)
@@ -523,6 +528,11 @@ func (p *part) count(u *openAIUsage) {
 	if u != nil {
 		p.metrics.PromptEvalCount, p.metrics.EvalCount = u.PromptTokens, u.CompletionTokens
 	}
+}
+
+// took says how long an answer took, of which reading is its prompt's part as far as it is known.
+func (p *part) took(total, reading time.Duration) {
+	p.metrics.TotalDuration, p.metrics.PromptEvalDuration, p.metrics.EvalDuration = total, reading, total-reading
 }
 
 func (l *openAILogprobs) ollama() []api.Logprob {

@@ -14,26 +14,27 @@ import (
 
 // Trace is one search. Its JSON is what GET /v1/prm/traces/{id} answers and what a prm object shows on request.
 type Trace struct {
-	ID          string         `json:"id"`                    // the answer's own, where the dialect has one
-	Began       time.Time      `json:"began"`                 // when the request came
-	Route       string         `json:"route"`                 // that it came by
-	TraceParent string         `json:"traceparent,omitempty"` // the W3C header of that name that came with it
-	Model       string         `json:"model"`                 // as the client named it
-	Strategy    string         `json:"strategy"`              // that answered
-	Asked       string         `json:"asked,omitempty"`       // the strategy to be used, where another one had to answer: the PRM failed
-	Applied     string         `json:"applied"`               // what was decided and why, as in the header X-Sidecar-Applied
-	Options     map[string]any `json:"options"`               // of the search, in snake_case; those that are zero are left out
-	Checkpoint  string         `json:"checkpoint,omitempty"`
-	Question    string         `json:"question,omitempty"`   // the user's last message
-	Candidates  []Candidate    `json:"candidates,omitempty"` // in the order in which they were drawn
-	Steps       []Step         `json:"steps,omitempty"`      // of the answer
-	Text        string         `json:"text,omitempty"`       // of the answer
-	Answer      string         `json:"answer,omitempty"`     // the final answer found in Text
-	Finish      string         `json:"finish,omitempty"`     // why Text ended: end, step or length
-	Stopped     string         `json:"stopped,omitempty"`    // what ended the search before its time, as decode.Stopped
-	Error       string         `json:"error,omitempty"`      // why there is no answer
-	Textless    bool           `json:"textless,omitempty"`   // texts were left out
-	Tokens      Tokens         `json:"tokens"`               // over all candidates
+	ID          string            `json:"id"`                    // the answer's own, where the dialect has one
+	Began       time.Time         `json:"began"`                 // when the request came
+	Route       string            `json:"route"`                 // that it came by
+	TraceParent string            `json:"traceparent,omitempty"` // the W3C header of that name that came with it
+	Model       string            `json:"model"`                 // as the client named it
+	Strategy    string            `json:"strategy"`              // that answered
+	Asked       string            `json:"asked,omitempty"`       // the strategy to be used, where another one had to answer: the PRM failed
+	Applied     string            `json:"applied"`               // what was decided and why, as in the header X-Sidecar-Applied
+	Options     map[string]any    `json:"options"`               // of the search, in snake_case; those that are zero are left out
+	Checkpoint  string            `json:"checkpoint,omitempty"`
+	Question    string            `json:"question,omitempty"`   // the user's last message
+	Candidates  []Candidate       `json:"candidates,omitempty"` // in the order in which they were drawn
+	Steps       []Step            `json:"steps,omitempty"`      // of the answer
+	Text        string            `json:"text,omitempty"`       // of the answer
+	Answer      string            `json:"answer,omitempty"`     // the final answer found in Text
+	Finish      string            `json:"finish,omitempty"`     // why Text ended: end, step or length
+	Auto        decode.AutoReport `json:"auto,omitzero"`        // what auto decided, and why
+	Stopped     string            `json:"stopped,omitempty"`    // what ended the search before its time, as decode.Stopped
+	Error       string            `json:"error,omitempty"`      // why there is no answer
+	Textless    bool              `json:"textless,omitempty"`   // texts were left out
+	Tokens      Tokens            `json:"tokens"`               // over all candidates
 
 	ScoringCalls int   `json:"scoring_calls"`
 	Seconds      Times `json:"seconds"`
@@ -129,7 +130,7 @@ func (r *Recorder) Trace(q Request, result decode.Result) Trace {
 	t := Trace{
 		ID: q.ID, Began: q.Began, Route: q.Route, TraceParent: q.TraceParent, Model: q.Model, Strategy: q.Options.Strategy, Applied: q.Applied,
 		Options: fields(reflect.ValueOf(q.Options)), Checkpoint: q.Checkpoint, Question: q.Question,
-		Text: result.Text, Answer: result.Answer, Finish: string(result.Finish), Stopped: string(result.Stopped),
+		Text: result.Text, Answer: result.Answer, Finish: string(result.Finish), Stopped: string(result.Stopped), Auto: result.Auto,
 		Tokens: Tokens{Prompt: result.PromptTokens, Completion: result.CompletionTokens}, ScoringCalls: result.ScoringCalls,
 		Seconds: Times{Total: seconds(q.Total), Queued: seconds(q.Queued), LLM: seconds(result.LLMTime), PRM: seconds(result.PRMTime),
 			Own: seconds(max(0, q.Total-q.Queued-result.LLMTime-result.PRMTime)), Read: seconds(q.Read)},
@@ -206,6 +207,7 @@ func (t Trace) Written(took time.Duration) Trace {
 func (t Trace) WithoutTexts() Trace {
 	t.Textless = true
 	t.Question, t.Text, t.Answer, t.Error = "", "", "", head(t.Error)
+	t.Auto.Reason = head(t.Auto.Reason) // the PRM's error may quote
 	t.Candidates = append([]Candidate(nil), t.Candidates...)
 	for i := range t.Candidates {
 		c := &t.Candidates[i]

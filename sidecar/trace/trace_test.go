@@ -103,7 +103,18 @@ func TestGolden(t *testing.T) {
 		t.Errorf("answered by %q, asked for %q", instead.Strategy, instead.Asked)
 	}
 	golden(t, "tree_instead.txt", Look{}.Tree(instead))
-	golden(t, "table.txt", Look{Width: 120}.Table([]Summary{whole.Summary(), failed.Summary(), whole.WithoutTexts().Summary()}))
+	list := []Summary{whole.Summary(), failed.Summary(), whole.WithoutTexts().Summary()}
+	golden(t, "table.txt", Look{Width: 120}.Table(list))
+	golden(t, "table_80.txt", Look{Width: 80}.Table(list))
+	q, r = beam()
+	q.Options.Strategy = decode.Auto
+	r.Stopped, r.Auto = "", decode.AutoReport{Vote: "prm", Reason: "the PRM's vote beats a plain one: +7.5 points", Drawn: 6, Of: 8, Lead: 0.4, Escalated: decode.Particle}
+	q.Options.ESSThreshold, q.Options.RebaseTemperature = 0.5, 0.2 // of which particles use the first
+	auto := build(q, r)
+	golden(t, "tree_auto.txt", Look{}.Tree(auto))
+	if short := auto.WithoutTexts().Auto.Reason; short != "the PRM's vote beats a plain one" {
+		t.Errorf("without texts auto's reason is %q", short)
+	}
 }
 
 // TestWithoutTexts: not a word of the client's or the LLM's is left, and the trace it was made from is as it was.

@@ -1,4 +1,5 @@
-"""The official openai-python client before a running sidecar: chat, stream, tools passed through, errors.
+"""The official openai-python client before a running sidecar: every way of answering, whole and streamed, the shape of each chunk against
+the endpoint's own (NAME@raw), tools passed through, several choices, errors, a client that leaves.
 
     python3 openai_client.py SIDECAR_URL [UPSTREAM_URL] [MODEL]
 
@@ -6,10 +7,47 @@ With UPSTREAM_URL the tool request is sent to both, and must fare alike. Exits w
 """
 
 import sys
+import warnings
 
 import openai
 
 QUESTION = "Tom has 3 boxes of 4 pens and loses 2 pens. How many pens does he have left?"
+PLAIN = {"raw": "raw", "majority-2": "majority", "auto": "auto"}
+WITH_PRM = {
+    "vote-2": "weighted_vote",
+    "best-of-2": "best_of_n",
+    "guided-2": "guided",
+    "beam-4": "beam",
+    "dvts-4": "dvts",
+    "particle-2": "particle",
+    "rebase-2": "rebase",
+}
+# What an answer of a search may have beside the endpoint's own members, and what endpoints have of their own that it need not have.
+OURS = ("prm", "choices[].logprobs", "usage")
+THEIRS = (
+    "system_fingerprint",
+    "service_tier",
+    "obfuscation",
+    "timings",
+    "prompt_logprobs",
+    "prompt_token_ids",
+    "kv_transfer_params",
+    "usage.prompt_tokens_details",
+    "usage.completion_tokens_details",
+    "choices[].stop_reason",
+    "choices[].token_ids",
+    "choices[].message.refusal",
+    "choices[].message.annotations",
+    "choices[].message.audio",
+    "choices[].message.function_call",
+    "choices[].message.tool_calls",
+    "choices[].message.reasoning",
+    "choices[].message.reasoning_content",
+    "choices[].delta.refusal",
+    "choices[].delta.reasoning_content",
+    "choices[].delta.role",  # Ollama's in every chunk
+    "choices[].delta.content",  # and "" in the last; that there is text is asked elsewhere
+)
 TOOLS = [
     {
         "type": "function",
@@ -75,26 +113,107 @@ def check_logprobs(client, model):
     assert tokens and all(t.logprob <= 0 for t in tokens), answer.choices[0].logprobs
 
 
-def check_stream(client, model):
-    for suffix in ("@majority-2", "@raw"):
-        stream = client.chat.completions.create(
-            model=model + suffix,
-            messages=user(QUESTION),
-            max_tokens=120,
-            stream=True,
-            stream_options={"include_usage": True},
-        )
-        text, finish, usage, role = "", None, None, None
-        for chunk in stream:
-            if chunk.choices:
-                delta = chunk.choices[0].delta
-                role = role or delta.role
-                text += delta.content or ""
-                finish = chunk.choices[0].finish_reason or finish
-            usage = chunk.usage or usage
-        assert text and role == "assistant", (suffix, text, role)
-        assert finish in ("stop", "length"), (suffix, finish)
-        assert usage and usage.completion_tokens > 0, (suffix, usage)
+def members(value, path=""):
+    """The paths of all members of a JSON value, as the server sent them: "choices[].delta.content"."""
+    if isinstance(value, dict):
+        return set().union(*({f"{path}.{k}".lstrip(".")} | members(v, f"{path}.{k}") for k, v in value.items()))
+    if isinstance(value, list):
+        return set().union(*(members(v, path + "[]") for v in value))
+    return set()
+
+
+def sent(answer):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # what isn't of the declared type is told by a warning
+        return answer.model_dump(exclude_unset=True)
+
+
+def compare(got, want, what):
+    """Members of a search's answer against those of the endpoint's own."""
+    within = lambda path, roots: any(path == r or path.startswith((r + ".", r + "[")) for r in roots)
+    assert not {m for m in got - want if not within(m, OURS)}, (what, "more", got - want)
+    assert not {m for m in want - got if not within(m, THEIRS)}, (what, "fewer", want - got)
+
+
+def read_stream(stream, model, usage_asked, own):
+    """Reads a stream to its end; own is whether the sidecar made it. Returns its text by choice and the members of its chunks by kind."""
+    chunks = list(stream)
+    heads = {(c.id, c.object, c.created if own else 0) for c in chunks}  # llama-server's created is each chunk's own
+    assert len(heads) == 1 and chunks[0].object == "chat.completion.chunk", heads
+    assert not own or all(c.model == model for c in chunks), chunks[0]
+    text, finish, kinds = {}, {}, {}
+    usages = [c for c in chunks if c.usage]
+    assert len(usages) == usage_asked, usages
+    if usage_asked:
+        last = chunks.pop()
+        u = last.usage
+        assert u and u.total_tokens == u.prompt_tokens + u.completion_tokens > 0, last
+        assert not last.choices, last
+        kinds["usage"] = members(sent(last))
+    for c in chunks:
+        raw = sent(c)
+        assert not own or raw.get("usage", "absent") == (None if usage_asked else "absent"), raw
+        assert len(c.choices) == 1, raw
+        choice = c.choices[0]
+        i, delta = choice.index, choice.delta
+        kind = "begin" if i not in text else "end" if choice.finish_reason else "text"
+        kinds.setdefault(kind, set()).update(members(raw))
+        assert i not in finish, ("a chunk after the end of its choice", raw)
+        if choice.finish_reason:
+            finish[i] = choice.finish_reason
+        if own:
+            assert (delta.role == "assistant") == (i not in text), ("the role comes first, and once", raw)
+            assert ("prm" in raw) == (kind == "end"), raw
+            assert kind != "end" or not delta.content, raw
+        text[i] = text.get(i, "") + (delta.content or "")
+    assert all(text.values()), text
+    assert finish.keys() == text.keys() and set(finish.values()) <= {"stop", "length"}, finish
+    return text, kinds
+
+
+def check_ways(client, model, ways):
+    """Each way of answering, whole, streamed, and streamed with usage: one shape, the endpoint's."""
+    want = {}
+    for suffix, strategy in ways.items():
+        name = f"{model}@{suffix}"
+        request = {"model": name, "messages": user(QUESTION), "max_tokens": 120}
+        own = suffix != "raw"
+        whole = client.chat.completions.create(**request)
+        assert whole.object == "chat.completion" and whole.choices[0].message.role == "assistant", whole
+        assert whole.choices[0].message.content and whole.choices[0].finish_reason in ("stop", "length"), whole
+        assert whole.usage.total_tokens == whole.usage.prompt_tokens + whole.usage.completion_tokens > 0, whole
+        if own:
+            assert whole.model == name and whole.prm["strategy"] == strategy, whole
+        got = {"whole": members(sent(whole))}
+        _, kinds = read_stream(client.chat.completions.create(stream=True, **request), name, False, own)
+        got |= {"plain " + k: v for k, v in kinds.items()}
+        request["stream_options"] = {"include_usage": True}
+        _, kinds = read_stream(client.chat.completions.create(stream=True, **request), name, True, own)
+        got |= kinds
+        want = want or got
+        assert got.keys() == want.keys(), (suffix, got.keys(), want.keys())
+        for kind in want:
+            compare(got[kind], want[kind], f"{suffix}, {kind}")
+        with client.chat.completions.with_streaming_response.create(stream=True, **request) as response:
+            assert response.headers["content-type"].startswith("text/event-stream"), response.headers
+            lines = [line for line in response.iter_lines() if line]
+        assert lines[-1] == "data: [DONE]" and lines.count("data: [DONE]") == 1, (suffix, lines[-1])
+        with client.chat.completions.stream(**request) as events:  # the client's own way of putting chunks together
+            assert events.get_final_completion().choices[0].message.content, suffix
+
+
+def check_choices(client, model):
+    """The client's own n goes to the endpoint, and comes back as its own."""
+    request = {"model": model, "messages": user(QUESTION), "max_tokens": 60, "n": 2}
+    try:
+        raw = client.chat.completions.with_raw_response.create(**request)
+    except openai.APIStatusError as e:  # an endpoint that has no n
+        assert e.response.headers["x-sidecar-applied"].startswith("raw"), e.response.headers
+        return
+    assert raw.headers["x-sidecar-applied"] == "raw; reason=n", raw.headers
+    count = len(raw.parse().choices)  # Ollama takes no notice of n
+    text, _ = read_stream(client.chat.completions.create(stream=True, **request), model, False, False)
+    assert len(text) == count, (text, count)
 
 
 def check_shown_search(client, model):
@@ -137,7 +256,7 @@ def check_tools(client, model, upstream):
         want = call_tool(connect(upstream), model)
         assert got == want, (got, want)
     else:
-        assert got[0] == 200, got
+        assert got[0] in (200, 400), got  # a model may know no tools
     try:
         raw = client.chat.completions.with_raw_response.create(
             model=model + "@majority-2", messages=user(QUESTION), tools=TOOLS, max_tokens=20
@@ -170,6 +289,14 @@ def check_errors(client, model):
         raise AssertionError("no messages were taken")
 
 
+def check_no_such_model(client):
+    try:
+        client.chat.completions.create(model="no-such-model@majority-2", messages=user(QUESTION), max_tokens=5)
+    except openai.NotFoundError as e:
+        assert e.body["message"], e.body
+    # else: llama-server answers to any name
+
+
 def main(sidecar, upstream="", model=""):
     client = connect(sidecar)
     model = model or client.models.list().data[0].id
@@ -178,7 +305,10 @@ def main(sidecar, upstream="", model=""):
     check_chat(client, model)
     check_override(client, model)
     check_logprobs(client, model)
-    check_stream(client, model)
+    offered = [m.id for m in client.models.list()]
+    check_ways(client, model, PLAIN | (WITH_PRM if model + "@guided" in offered else {}))
+    check_choices(client, model)
+    check_no_such_model(client)
     check_shown_search(client, model)
     check_leaving(client, model)
     check_tools(client, model, upstream)
