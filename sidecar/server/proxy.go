@@ -49,7 +49,7 @@ func newUpstream(cfg Config, log *slog.Logger) *upstream {
 			Proxy:               http.ProxyFromEnvironment,
 			DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 			MaxIdleConnsPerHost: 64,
-			IdleConnTimeout:     90 * time.Second,
+			IdleConnTimeout:     4 * time.Second, // llama-server and uvicorn (vLLM) hang up after 5: a request must not meet that
 			TLSHandshakeTimeout: 10 * time.Second,
 			ForceAttemptHTTP2:   true,
 			DisableCompression:  true, // what the client didn't ask for is not unpacked for it

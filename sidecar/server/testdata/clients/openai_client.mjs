@@ -46,7 +46,7 @@ function within(got, want, what) {
 }
 
 async function gather(params, options) {
-  const request = { model, messages, max_tokens: 120, stream: true, ...params };
+  const request = { model, messages, max_tokens: 400, stream: true, ...params };
   const got = { content: "", reasoning: "", finish: [], usage: [], begin: new Set(), text: new Set(), end: new Set(), roles: [], prm: [] };
   const own = !request.model.endsWith("@raw") && !params.n;
   const begun = new Set();
@@ -80,7 +80,7 @@ async function gather(params, options) {
 let raw;
 for (const [suffix, strategy] of Object.entries(ways)) {
   const name = `${model}@${suffix}`;
-  const whole = await client.chat.completions.create({ model: name, messages, max_tokens: 120 });
+  const whole = await client.chat.completions.create({ model: name, messages, max_tokens: 400 });
   assert.ok(whole.choices[0].message.content && whole.usage.completion_tokens > 0, JSON.stringify(whole));
   const counted = await gather({ model: name, stream_options: { include_usage: true } });
   const plain = await gather({ model: name });
@@ -95,12 +95,12 @@ for (const [suffix, strategy] of Object.entries(ways)) {
       for (const part of ["begin", "text", "end"]) within(got[part], raw[kind][part], `${suffix}, ${kind}, ${part}`);
     }
   }
-  const joined = await client.chat.completions.stream({ model: name, messages, max_tokens: 120 }).finalChatCompletion();
+  const joined = await client.chat.completions.stream({ model: name, messages, max_tokens: 400 }).finalChatCompletion();
   assert.ok(joined.choices[0].message.content); // the client's own way of putting chunks together
 }
 const shown = await gather({ prm: { strategy: "majority", n: 2, show_search: true } });
 assert.match(shown.reasoning, /candidate/);
-const whole = await client.chat.completions.create({ model, messages, max_tokens: 120, prm: { strategy: "majority", n: 2, show_search: true } });
+const whole = await client.chat.completions.create({ model, messages, max_tokens: 400, prm: { strategy: "majority", n: 2, show_search: true } });
 assert.match(whole.choices[0].message.reasoning_content, /candidate/);
 try {
   const { data, response } = await client.chat.completions.create({ model, messages, max_tokens: 60, n: 2 }).withResponse();

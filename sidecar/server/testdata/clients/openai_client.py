@@ -81,7 +81,7 @@ def check_models(client, model):
 
 def check_chat(client, model):
     raw = client.chat.completions.with_raw_response.create(
-        model=model + "@majority-2", messages=user(QUESTION), max_tokens=120, seed=1
+        model=model + "@majority-2", messages=user(QUESTION), max_tokens=400, seed=1
     )
     assert raw.headers["x-sidecar-applied"] == "majority; reason=asked", raw.headers
     answer = raw.parse()
@@ -98,7 +98,7 @@ def check_override(client, model):
     answer = client.chat.completions.create(
         model=model,
         messages=user(QUESTION),
-        max_tokens=120,
+        max_tokens=400,
         extra_body={"prm": {"strategy": "majority", "n": 2, "steps": False}},
     )
     prm = answer.model_extra["prm"]
@@ -176,7 +176,7 @@ def check_ways(client, model, ways):
     want = {}
     for suffix, strategy in ways.items():
         name = f"{model}@{suffix}"
-        request = {"model": name, "messages": user(QUESTION), "max_tokens": 120}
+        request = {"model": name, "messages": user(QUESTION), "max_tokens": 400}
         own = suffix != "raw"
         whole = client.chat.completions.create(**request)
         assert whole.object == "chat.completion" and whole.choices[0].message.role == "assistant", whole
@@ -220,7 +220,7 @@ def check_shown_search(client, model):
     request = {
         "model": model,
         "messages": user(QUESTION),
-        "max_tokens": 120,
+        "max_tokens": 400,
         "extra_body": {"prm": {"strategy": "majority", "n": 2, "show_search": True}},
     }
     message = client.chat.completions.create(**request).choices[0].message
@@ -234,7 +234,7 @@ def check_shown_search(client, model):
 
 
 def check_leaving(client, model):
-    stream = client.chat.completions.create(model=model + "@majority-8", messages=user(QUESTION), max_tokens=120, stream=True)
+    stream = client.chat.completions.create(model=model + "@majority-8", messages=user(QUESTION), max_tokens=400, stream=True)
     next(iter(stream))
     stream.close()
 
