@@ -120,9 +120,7 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	if c.Limit > 0 && c.Limit < len(problems) {
-		problems = problems[:c.Limit]
-	}
+	problems = first(problems, c.Limit)
 	if c.Answers.Record == "" && c.Answers.Replay == "" {
 		if err := c.Upstream.resolve(ctx); err != nil {
 			return err

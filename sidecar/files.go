@@ -22,3 +22,11 @@ func writeLine(w io.Writer, value any) error {
 	_, err = w.Write(append(data, '\n'))
 	return err
 }
+
+// first returns the first n, all when n is 0.
+func first[T any](of []T, n int) []T {
+	if n > 0 && n < len(of) {
+		return of[:n]
+	}
+	return of
+}

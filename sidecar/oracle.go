@@ -232,14 +232,6 @@ func (c *oracleAuditCommand) labelled(ctx context.Context, std streams, judge *o
 	return printAudit(std.out, fmt.Sprintf("%d labelled solutions", len(of)), []auditGroup{{"people call right", right}, {"people call wrong", wrong}})
 }
 
-// first returns the first n, all when n is 0.
-func first[T any](of []T, n int) []T {
-	if n > 0 && n < len(of) {
-		return of[:n]
-	}
-	return of
-}
-
 func printAudit(w io.Writer, title string, groups []auditGroup) error {
 	fmt.Fprintf(w, "%s\n\n| cases | number | correct | wrong | unknown |\n|---|---:|---:|---:|---:|\n", title)
 	for _, g := range groups {

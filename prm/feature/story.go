@@ -13,6 +13,7 @@ type story []sentence
 
 type sentence struct {
 	words      []string        // distinct, sorted
+	content    map[string]bool // those that say something and ask for no calculation
 	telling    map[string]bool // those that say something and stand in no other sentence
 	quantities []int
 }
@@ -63,7 +64,7 @@ func (r *reading) tell(starts []int) story {
 		for w := range words {
 			in[w]++
 		}
-		s := sentence{words: slices.Sorted(maps.Keys(words)), telling: make(map[string]bool)}
+		s := sentence{words: slices.Sorted(maps.Keys(words)), content: make(map[string]bool), telling: make(map[string]bool)}
 		for ; q < len(r.quantities) && r.quantities[q].at < end; q++ {
 			s.quantities = append(s.quantities, q)
 		}
@@ -73,8 +74,14 @@ func (r *reading) tell(starts []int) story {
 	}
 	for _, s := range out {
 		for _, w := range s.words {
-			if in[w] == 1 && !plain[w] {
+			if plain[w] {
+				continue
+			}
+			if in[w] == 1 {
 				s.telling[w] = true
+			}
+			if !relations[w] {
+				s.content[w] = true
 			}
 		}
 	}
@@ -184,7 +191,8 @@ func bit(b bool) int {
 	return 0
 }
 
-// relevant are the words of what is asked for and of the sentences that the steps have taken up whole.
+// relevant are the words of what is asked for and of the sentences that the steps have taken up whole. How far a sentence's content
+// overlaps with them is how much it has to do with the problem, its relevance.
 func (r *reading) relevant() map[string]bool {
 	there := make(map[string]bool)
 	for _, t := range r.question[max(len(r.question)-asked, 0):] {
@@ -199,22 +207,4 @@ func (r *reading) relevant() map[string]bool {
 		}
 	}
 	return there
-}
-
-// relevance is how much a sentence has to do with these: the share of its words that say something which are among them.
-func (s sentence) relevance(relevant map[string]bool) float64 {
-	var n, shared float64
-	for _, w := range s.words {
-		if plain[w] || relations[w] {
-			continue
-		}
-		n++
-		if relevant[w] {
-			shared++
-		}
-	}
-	if n == 0 {
-		return 0
-	}
-	return shared / n
 }

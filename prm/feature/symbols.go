@@ -322,7 +322,7 @@ func (r *reading) order(set func(int, float64), count func(int, int), flag func(
 	relevant := r.relevant()
 	most := func(sentences []int) (relevance float64) {
 		for _, k := range sentences {
-			relevance = max(relevance, r.story[k].relevance(relevant))
+			relevance = max(relevance, overlap(r.story[k].content, relevant))
 		}
 		return relevance
 	}
