@@ -8,30 +8,19 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
+import { messages, question, waysOf } from "./ways.mjs";
 
 const [sidecar, modules, named] = process.argv.slice(2);
 const { Ollama } = createRequire(path.resolve(modules) + "/")("ollama");
 const { version } = JSON.parse(readFileSync(path.join(modules, "ollama", "package.json")));
 const client = new Ollama({ host: sidecar });
-const question = "Tom has 3 boxes with 4 pens in each. Then Tom finds 5 pens. How many pens does Tom have now?";
-const messages = [{ role: "user", content: question }];
 const options = { num_predict: 120 };
 const listed = (await client.list()).models;
 const model = named || listed[0].name;
 const offered = listed.map((m) => m.name);
 for (const m of listed) assert.ok(m.name === m.model && m.digest.length >= 12 && !isNaN(Date.parse(m.modified_at)) && m.details, JSON.stringify(m));
 for (const suffix of ["raw", "majority-8"]) assert.ok(offered.includes(`${model}@${suffix}`), offered.join());
-const ways = { raw: "raw", "majority-2": "majority", auto: "auto" };
-if (offered.includes(model + "@guided"))
-  Object.assign(ways, {
-    "vote-2": "weighted_vote",
-    "best-of-2": "best_of_n",
-    "guided-2": "guided",
-    "beam-4": "beam",
-    "dvts-4": "dvts",
-    "particle-2": "particle",
-    "rebase-2": "rebase",
-  });
+const ways = waysOf(model, offered);
 
 // names are the members of a line of a stream, and of its message.
 const names = (line) => [...Object.keys(line), ...Object.keys(line.message ?? {}).map((k) => "message." + k)];

@@ -7,26 +7,16 @@
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import path from "node:path";
+import { messages, waysOf } from "./ways.mjs";
 
 const [sidecar, modules, named] = process.argv.slice(2);
 const require = createRequire(path.resolve(modules) + "/");
 const OpenAI = require("openai");
 const { VERSION } = require("openai/version");
 const client = new OpenAI({ baseURL: sidecar + "/v1", apiKey: "none", maxRetries: 0 });
-const messages = [{ role: "user", content: "Tom has 3 boxes with 4 pens in each. Then Tom finds 5 pens. How many pens does Tom have now?" }];
 const offered = (await client.models.list()).data.map((m) => m.id);
 const model = named || offered[0];
-const ways = { raw: "raw", "majority-2": "majority", auto: "auto" };
-if (offered.includes(model + "@guided"))
-  Object.assign(ways, {
-    "vote-2": "weighted_vote",
-    "best-of-2": "best_of_n",
-    "guided-2": "guided",
-    "beam-4": "beam",
-    "dvts-4": "dvts",
-    "particle-2": "particle",
-    "rebase-2": "rebase",
-  });
+const ways = waysOf(model, offered);
 
 // members are the paths of all members of a JSON value: "choices[].delta.content".
 function members(value, at = "", out = new Set()) {
