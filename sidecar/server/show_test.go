@@ -45,14 +45,16 @@ func TestLook(t *testing.T) {
 }
 
 // FuzzTeller: however a text is settled, a client that joins the parts has what it would have had whole, and no part of a text of
-// whole characters has half a one.
+// whole characters, with stop strings of such, has half a one.
 func FuzzTeller(f *testing.F) {
 	f.Add("3 boxes of 4 pens are 12 pens.\n#### 12", "####", "ns", 7)
 	f.Add("<think>\n3 €\n</think>\n12 €", "\n\n", "", 3)
 	f.Add(" <think> a </think", "</", "think", 1)
+	f.Add("Ā", "\x80", "", 1) // half of the only character
 	f.Fuzz(func(t *testing.T, text, stop1, stop2 string, size int) {
 		stops := nonEmpty([]string{stop1, stop2})
 		size = 1 + size&15
+		wholeCharacters := utf8.ValidString(text) && utf8.ValidString(stop1) && utf8.ValidString(stop2)
 		teller := teller{stops: stops}
 		var thinking, content strings.Builder
 		tell := func(text string, whole bool) {
@@ -61,7 +63,7 @@ func FuzzTeller(f *testing.F) {
 				t.Fatal(err)
 			}
 			for _, p := range parts {
-				if utf8.ValidString(text) && (!utf8.ValidString(p.text) || !utf8.ValidString(p.thinking)) && whole == false {
+				if wholeCharacters && !(utf8.ValidString(p.text) && utf8.ValidString(p.thinking)) {
 					t.Errorf("%q or %q has half a character", p.text, p.thinking)
 				}
 				thinking.WriteString(p.thinking)
