@@ -140,8 +140,15 @@ func (u *upstream) close() {
 // forward sends a request to the upstream as it is; body is what has been read of it, nil when nothing has.
 func (s *Server) forward(g *gin.Context, body []byte) {
 	if body != nil {
-		g.Request.Body = io.NopCloser(bytes.NewReader(body))
+		again := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+		g.Request.Body, _ = again()
+		g.Request.GetBody = again
 		g.Request.ContentLength = int64(len(body))
+		// An endpoint may hang up on a kept connection just when a request goes out on it. This, which isn't sent, tells the
+		// transport that it may then send a POST again on a new connection.
+		if header := g.Request.Header; len(header.Values("Idempotency-Key")) == 0 {
+			header["Idempotency-Key"] = []string{}
+		}
 	}
 	// Without this, net/http empties the request's body when the answer begins, while the transport may still be reading
 	// it, and the answer breaks off. What can't do it (HTTP/2) doesn't need it.

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"aprm/adapters"
@@ -169,6 +170,33 @@ func TestRawBrokenUpstream(t *testing.T) {
 	resp := do(t, "POST", addr+"/v1/chat/completions", `{"stream":true,"messages":[]}`, nil)
 	if got, err := io.ReadAll(resp.Body); err == nil {
 		t.Errorf("%q looks whole", got)
+	}
+}
+
+// TestRawHungUpOn: an endpoint that hangs up on a kept connection as the next request comes gets that request again on a new one.
+func TestRawHungUpOn(t *testing.T) {
+	var mu sync.Mutex
+	connections := map[string]bool{}
+	up := newFakeUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		kept := connections[r.RemoteAddr]
+		connections[r.RemoteAddr] = true
+		mu.Unlock()
+		if kept {
+			panic(http.ErrAbortHandler)
+		}
+		replies(`{}`)(w, r)
+	})
+	addr := serve(t, Config{}, &reasoner{}, up)
+	const body = `{"messages":[]}`
+	for range 2 {
+		resp := do(t, "POST", addr+"/v1/chat/completions", body, nil)
+		if got, _ := io.ReadAll(resp.Body); resp.StatusCode != 200 {
+			t.Fatalf("%d %s", resp.StatusCode, got)
+		}
+	}
+	if n, last := up.requests(), up.last(t); n != 3 || string(last.body) != body || last.header["Idempotency-Key"] != nil {
+		t.Errorf("%d requests, the last %s with %v", n, last.body, last.header)
 	}
 }
 
