@@ -212,24 +212,18 @@ func (c *oracleAuditCommand) Run(ctx context.Context, std streams) error {
 
 // labelled audits the oracle on what people have labelled.
 func (c *oracleAuditCommand) labelled(ctx context.Context, std streams, judge *oracle.Oracle) error {
-	solutions, err := given(dataset.ReadSolutions(c.Labelled, dataset.ProcessBench))
+	solutions, err := given(dataset.ReadJudged(c.Labelled, c.Limit))
 	if err != nil {
 		return err
 	}
-	var of []oracle.Solution
-	for _, s := range first(solutions, c.Limit) {
-		if wrong, known := s.FirstWrong(); known {
-			of = append(of, oracle.Solution{Trace: s.Trace, First: wrong})
-		}
-	}
-	right, wrong, err := oracle.AuditSolutions(ctx, judge, of)
+	right, wrong, err := oracle.AuditSolutions(ctx, judge, solutions)
 	if err != nil {
 		return err
 	}
 	if c.JSON {
 		return writeLine(std.out, map[string]oracle.Group{"right": right, "wrong": wrong})
 	}
-	return printAudit(std.out, fmt.Sprintf("%d labelled solutions", len(of)), []auditGroup{{"people call right", right}, {"people call wrong", wrong}})
+	return printAudit(std.out, fmt.Sprintf("%d labelled solutions", len(solutions)), []auditGroup{{"people call right", right}, {"people call wrong", wrong}})
 }
 
 func printAudit(w io.Writer, title string, groups []auditGroup) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 
 	"aprm/adapters"
@@ -151,9 +150,12 @@ A step is called wrong when its probability is below the checkpoint's threshold 
 }
 
 func (c *prmEvalCommand) Run(ctx context.Context, std streams) error {
-	solutions, err := c.read(std.in)
+	solutions, unlabelled, err := dataset.Judged(std.in, "standard input", c.Limit)
 	if err != nil {
-		return err
+		return badInput{err}
+	}
+	if unlabelled > 0 {
+		slog.Warn(`left out what has no "label"`, "solutions", unlabelled)
 	}
 	j, closeLLM, err := c.Judge.open(ctx)
 	if err != nil {
@@ -198,32 +200,6 @@ func (c *prmEvalCommand) Run(ctx context.Context, std streams) error {
 	id, _ := j.Checkpoint()
 	_, err = fmt.Fprintf(std.out, "checkpoint %s\n\n%s", id, eval.StepsMarkdown(rows))
 	return err
-}
-
-// read takes in the labelled solutions.
-func (c *prmEvalCommand) read(in io.Reader) ([]eval.Solution, error) {
-	var solutions []eval.Solution
-	unlabelled := 0
-	for s, err := range dataset.Solutions(in, "standard input", dataset.ProcessBench) {
-		if err != nil {
-			return nil, badInput{err}
-		}
-		first, known := s.FirstWrong()
-		if !known {
-			unlabelled++
-			continue
-		}
-		if solutions = append(solutions, eval.Solution{Trace: s.Trace, FirstWrong: first}); len(solutions) == c.Limit {
-			break
-		}
-	}
-	if unlabelled > 0 {
-		slog.Warn(`left out what has no "label"`, "solutions", unlabelled)
-	}
-	if len(solutions) == 0 {
-		return nil, badInput{errors.New("standard input has no labelled solution")}
-	}
-	return solutions, nil
 }
 
 type prmShowCommand struct {

@@ -180,21 +180,15 @@ func (g *Group) count(ruling Ruling, f Finding) {
 	}
 }
 
-// Solution is one whose first wrong step people have labelled.
-type Solution struct {
-	step.Trace
-	First int // the first wrong step, from 0; -1 for none
-}
-
 // AuditSolutions measures an oracle on solutions that people labelled, without a worked solution to hold them against, as it judges
 // an LLM's own steps: right are the steps before the first wrong one, wrong is that one. What follows it is neither. Judge errors end
 // the audit.
-func AuditSolutions(ctx context.Context, o *Oracle, solutions []Solution) (right, wrong Group, err error) {
+func AuditSolutions(ctx context.Context, o *Oracle, solutions []step.Judged) (right, wrong Group, err error) {
 	right, wrong = Group{Want: Correct}, Group{Want: Wrong}
 	for _, s := range solutions {
-		for i, text := range s.Steps {
+		for i, text := range s.Steps[:s.Labelled()] {
 			g := &right
-			if i == s.First {
+			if i == s.FirstWrong {
 				g = &wrong
 			}
 			prefix := step.Trace{Problem: s.Problem, Steps: slices.Clip(s.Steps[:i])}
@@ -203,9 +197,6 @@ func AuditSolutions(ctx context.Context, o *Oracle, solutions []Solution) (right
 				return right, wrong, fmt.Errorf("solution %s, step %d: %w", s.Problem.ID, i, err)
 			}
 			g.count(ruling, Finding{Problem: s.Problem.ID, Index: i, Rule: "as it stands", Step: text})
-			if i == s.First {
-				break
-			}
 		}
 	}
 	return right, wrong, nil

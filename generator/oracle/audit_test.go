@@ -49,9 +49,9 @@ func TestAudit(t *testing.T) {
 // Of labelled solutions a step counts until the first wrong one, by what people say of it.
 func TestAuditSolutions(t *testing.T) {
 	p := step.Problem{ID: "trays", Question: "8 trays of 3 cookies and 5 more, how many?"}
-	right, wrong, err := AuditSolutions(context.Background(), New(), []Solution{
-		{Trace: step.Trace{Problem: p, Steps: []string{"The trays hold 8*3 = 24 cookies.", "That makes 24+5 = 30.", "#### 30"}}, First: 1},
-		{Trace: step.Trace{Problem: p, Steps: []string{"The trays hold 8*3 = 25 cookies.", "Who knows?"}}, First: -1},
+	right, wrong, err := AuditSolutions(context.Background(), New(), []step.Judged{
+		{Trace: step.Trace{Problem: p, Steps: []string{"The trays hold 8*3 = 24 cookies.", "That makes 24+5 = 30.", "#### 30"}}, FirstWrong: 1},
+		{Trace: step.Trace{Problem: p, Steps: []string{"The trays hold 8*3 = 25 cookies.", "Who knows?"}}, FirstWrong: -1},
 	})
 	if err != nil || right.Cases != 3 || wrong.Cases != 1 || wrong.Wrong != 1 || len(wrong.Opposite) != 0 {
 		t.Errorf("right %+v, wrong %+v, %v", right, wrong, err)

@@ -35,6 +35,20 @@ func (t Trace) With(steps ...string) Trace {
 // Text returns the steps joined by line breaks, as a model would have written them.
 func (t Trace) Text() string { return strings.Join(t.Steps, "\n") }
 
+// Judged is a trace of which is known where it first goes wrong. What follows the first wrong step is neither right nor wrong.
+type Judged struct {
+	Trace
+	FirstWrong int // 0-based; -1 when every step is right
+}
+
+// Labelled is how many of the steps are right or wrong.
+func (j Judged) Labelled() int {
+	if j.FirstWrong >= 0 {
+		return min(len(j.Steps), j.FirstWrong+1)
+	}
+	return len(j.Steps)
+}
+
 // Token is one generated token with its log-probability.
 type Token struct {
 	Text    string        `json:"t"`

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
 	"strings"
 
 	"aprm/prm/step"
@@ -36,6 +37,39 @@ var formats = []struct {
 // ReadSolutions reads all solutions of the file at path; see [Solutions].
 func ReadSolutions(path string, format Format) ([]Solution, error) {
 	return collect(path, func(r io.Reader, file string) iter.Seq2[Solution, error] { return Solutions(r, file, format) })
+}
+
+// ReadJudged reads the file at path; see [Judged].
+func ReadJudged(path string, limit int) ([]step.Judged, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	judged, _, err := Judged(f, path, limit)
+	return judged, err
+}
+
+// Judged reads the solutions in ProcessBench's format that r holds whose first wrong step is known, so many and no more, all for 0, and
+// counts those between them of which it isn't. None at all is an error.
+func Judged(r io.Reader, file string, limit int) (judged []step.Judged, unlabelled int, err error) {
+	for s, err := range Solutions(r, file, ProcessBench) {
+		if err != nil {
+			return nil, 0, err
+		}
+		first, known := s.FirstWrong()
+		if !known {
+			unlabelled++
+			continue
+		}
+		if judged = append(judged, step.Judged{Trace: s.Trace, FirstWrong: first}); len(judged) == limit {
+			break
+		}
+	}
+	if len(judged) == 0 {
+		return nil, 0, fmt.Errorf("%s: no labelled solution", file)
+	}
+	return judged, unlabelled, nil
 }
 
 // Solutions yields the labelled solutions that r holds. An empty format is told by the fields of the first line. ProcessBench's

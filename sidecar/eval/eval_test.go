@@ -196,10 +196,10 @@ func TestAnswersFails(t *testing.T) {
 }
 
 func TestSteps(t *testing.T) {
-	solution := func(first int, steps ...string) Solution {
-		return Solution{Trace: step.Trace{Problem: step.Problem{ID: steps[0]}, Steps: steps}, FirstWrong: first}
+	solution := func(first int, steps ...string) step.Judged {
+		return step.Judged{Trace: step.Trace{Problem: step.Problem{ID: steps[0]}, Steps: steps}, FirstWrong: first}
 	}
-	solutions := []Solution{
+	solutions := []step.Judged{
 		solution(1, "good 1", "bad 1", "whatever"), // found
 		solution(2, "good 1", "good 2", "bad 2"),   // a right step scores lower
 		solution(-1, "good 1", "good 3"),           // all right

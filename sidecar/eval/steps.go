@@ -10,20 +10,6 @@ import (
 	"aprm/sidecar/decode"
 )
 
-// Solution is a trace whose first wrong step is known.
-type Solution struct {
-	Trace      step.Trace
-	FirstWrong int // 0-based; -1 when every step is right
-}
-
-// labelled is how many of the solution's n steps have a label: steps after the first wrong one have none.
-func (s Solution) labelled(n int) int {
-	if s.FirstWrong >= 0 {
-		return min(n, s.FirstWrong+1)
-	}
-	return n
-}
-
 // StepScorer gives one score a step.
 type StepScorer func(ctx context.Context, t step.Trace) ([]decode.Score, error)
 
@@ -38,12 +24,15 @@ func Position(_ context.Context, t step.Trace) ([]decode.Score, error) {
 }
 
 // ScoreSteps scores every step of every solution: result[i][j] is P(step j of solution i is correct). progress may be nil.
-func ScoreSteps(ctx context.Context, score StepScorer, solutions []Solution, progress func(done, total int)) ([][]float64, error) {
+func ScoreSteps(ctx context.Context, score StepScorer, solutions []step.Judged, progress func(done, total int)) ([][]float64, error) {
 	all := make([][]float64, len(solutions))
 	for i, s := range solutions {
 		scores, err := score(ctx, s.Trace)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", s.Trace.Problem.ID, err)
+			return nil, fmt.Errorf("%s: %w", s.Problem.ID, err)
+		}
+		if len(scores) != len(s.Steps) {
+			return nil, fmt.Errorf("%s: %d scores for %d steps", s.Problem.ID, len(scores), len(s.Steps))
 		}
 		for _, sc := range scores {
 			all[i] = append(all[i], sc.Step)
@@ -69,7 +58,7 @@ type StepFigures struct {
 }
 
 // MeasureSteps returns the figures for scores as ScoreSteps gave them.
-func MeasureSteps(solutions []Solution, scores [][]float64, threshold float64) StepFigures {
+func MeasureSteps(solutions []step.Judged, scores [][]float64, threshold float64) StepFigures {
 	var gold, predicted []int
 	var p []float64
 	var right []bool
@@ -83,7 +72,7 @@ func MeasureSteps(solutions []Solution, scores [][]float64, threshold float64) S
 			}
 		}
 		gold, predicted = append(gold, s.FirstWrong), append(predicted, found)
-		for j := range s.labelled(len(scores[i])) {
+		for j := range s.Labelled() {
 			p, right, trace = append(p, scores[i][j]), append(right, j != s.FirstWrong), append(trace, fmt.Sprint(i))
 		}
 	}
@@ -107,10 +96,10 @@ type StepRow struct {
 }
 
 // CompareSteps makes the row for scores as ScoreSteps gave them.
-func CompareSteps(name string, solutions []Solution, scores [][]float64, seed uint64, draws int) StepRow {
+func CompareSteps(name string, solutions []step.Judged, scores [][]float64, seed uint64, draws int) StepRow {
 	row := StepRow{Name: name, Solutions: len(solutions)}
-	for i, s := range solutions {
-		row.Steps += s.labelled(len(scores[i]))
+	for _, s := range solutions {
+		row.Steps += s.Labelled()
 	}
 	// Resampled traces must stay groups of their own, however often one is drawn.
 	auc := func(group func(draw, position int) string) metric.Interval {
@@ -120,7 +109,7 @@ func CompareSteps(name string, solutions []Solution, scores [][]float64, seed ui
 			var groups []string
 			for d, i := range idx {
 				s := solutions[i]
-				for j := range s.labelled(len(scores[i])) {
+				for j := range s.Labelled() {
 					p, right, groups = append(p, scores[i][j]), append(right, j != s.FirstWrong), append(groups, group(d, j))
 				}
 			}

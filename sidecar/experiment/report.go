@@ -11,6 +11,7 @@ import (
 	"aprm/generator"
 	"aprm/prm"
 	"aprm/prm/metric"
+	"aprm/prm/step"
 	"aprm/sidecar/dataset"
 	"aprm/sidecar/engine"
 	"aprm/sidecar/eval"
@@ -53,7 +54,7 @@ type Set struct {
 
 	baselines eval.Report
 	measured  []measured
-	truth     []eval.Solution
+	truth     []step.Judged
 }
 
 // measured is a PRM's results on a set, by seed.
@@ -211,7 +212,7 @@ func overBoth(like [][]float64, of func(seed, i int) float64) metric.Interval {
 
 // stepRow has intervals over solutions and seeds: pairs of a solution's first wrong step and a right one before it, as
 // metric.GroupAUC counts them.
-func (r *Report) stepRow(m measured, solutions []eval.Solution, rival *measured) StepRow {
+func (r *Report) stepRow(m measured, solutions []step.Judged, rival *measured) StepRow {
 	type tally struct{ won, pairs float64 }
 	within := func(scores [][][]float64) [][]tally { // by seed and solution
 		out := make([][]tally, len(scores))

@@ -149,8 +149,8 @@ func (s Source) read() (problems []step.Problem, toys []tasks.Problem, err error
 }
 
 // truth labels the first solution of each toy problem exactly.
-func truth(pool *eval.Pool, toys []tasks.Problem) []eval.Solution {
-	var out []eval.Solution
+func truth(pool *eval.Pool, toys []tasks.Problem) []step.Judged {
+	var out []step.Judged
 	for i, p := range toys {
 		sample := pool.Samples(i)[0]
 		if sample.Err != nil || sample.Finish == decode.FinishLength {
@@ -163,7 +163,7 @@ func truth(pool *eval.Pool, toys []tasks.Problem) []eval.Solution {
 			}
 		}
 		if len(steps) > 0 {
-			out = append(out, eval.Solution{Trace: step.Trace{Problem: pool.Problems()[i], Steps: steps}, FirstWrong: p.FirstError(steps)})
+			out = append(out, step.Judged{Trace: step.Trace{Problem: pool.Problems()[i], Steps: steps}, FirstWrong: p.FirstError(steps)})
 		}
 	}
 	return out
@@ -414,22 +414,11 @@ func (s *study) measureSet(ctx context.Context, source Source, chosen []choice) 
 
 // labelled has every chosen PRM find the first wrong steps of the plan's labelled solutions.
 func (s *study) labelled(ctx context.Context, chosen []choice) (Set, error) {
-	solutions, err := dataset.ReadSolutions(s.plan.Labels.File, dataset.ProcessBench)
+	truth, err := dataset.ReadJudged(s.plan.Labels.File, s.plan.Labels.Problems)
 	if err != nil {
 		return Set{}, err
 	}
-	out := Set{Name: filepath.Base(s.plan.Labels.File)}
-	for _, solution := range solutions {
-		if first, known := solution.FirstWrong(); known {
-			out.truth = append(out.truth, eval.Solution{Trace: solution.Trace, FirstWrong: first})
-		}
-	}
-	if len(out.truth) == 0 {
-		return out, fmt.Errorf("%s: no labelled solution", s.plan.Labels.File)
-	}
-	if n := s.plan.Labels.Problems; n > 0 && n < len(out.truth) {
-		out.truth = out.truth[:n]
-	}
+	out := Set{Name: filepath.Base(s.plan.Labels.File), truth: truth}
 	for _, c := range chosen {
 		of := measured{prm: c.prm}
 		for _, seed := range s.plan.seeds(c.prm) {
@@ -445,7 +434,7 @@ func (s *study) labelled(ctx context.Context, chosen []choice) (Set, error) {
 }
 
 // steps scores labelled solutions.
-func (s *study) steps(ctx context.Context, u unit, solutions []eval.Solution) ([][]float64, error) {
+func (s *study) steps(ctx context.Context, u unit, solutions []step.Judged) ([][]float64, error) {
 	e, err := s.bench(ctx, u)
 	if err != nil {
 		return nil, err
