@@ -29,7 +29,8 @@ type Search struct {
 	rate                                                        func([]Score) float64 // makes a path's scores one
 	settled                                                     string                // what Options.Watch knows of the answer
 	drawn                                                       []solution            // whole solutions, for fallBack
-	half                                                        *solution             // the best of those that failed on the way to a whole one, for soFar
+	half                                                        *solution             // the best of those that failed or were cut off on the way to a whole one, for soFar
+	cut                                                         bool                  // a first step was cut off
 	unscored                                                    error                 // of the PRM's last failure, nil when it has none
 }
 
