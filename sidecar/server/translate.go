@@ -387,6 +387,9 @@ func readReply(body io.Reader) (p part, err error) {
 	if err := json.Unmarshal(raw, &reply); err != nil {
 		return p, babble(err)
 	}
+	if says(reply.Error) { // some gateways put it under a 200
+		return p, &adapters.UpstreamError{Op: "chat", Message: messageIn(reply.Error)}
+	}
 	if len(reply.Choices) == 0 {
 		return p, babble(errors.New("no choices"))
 	}

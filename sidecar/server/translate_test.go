@@ -59,6 +59,7 @@ func TestTranslateReply(t *testing.T) {
 		{"whole", "/api/chat", `{"id":"x","choices":[{"index":0,"message":{"role":"assistant","content":"<b>hi</b>"},` + logprobs + `,"finish_reason":"length"}],"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}`},
 		{"whole_tools", "/api/chat", `{"choices":[{"message":{"role":"assistant","content":null,"reasoning_content":"hm","tool_calls":[{"id":"c1","type":"function","function":{"name":"add","arguments":"{\"b\":2,\"a\":1}"}}]},"finish_reason":"tool_calls"}]}`},
 		{"whole_generate", "/api/generate", `{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":4}}`},
+		{"whole_error", "/api/chat", `{"error":{"message":"the model is overloaded","code":503}}`},
 		{"stream", "/api/chat", ": comment\r\n\r\n" + stream(
 			`{"choices":[{"delta":{"role":"assistant","content":""},"finish_reason":null}]}`,
 			`{"choices":[{"delta":{"content":"hi"},`+logprobs+`,"finish_reason":null}]}`,
