@@ -242,3 +242,23 @@ func TestFaults(t *testing.T) {
 		}
 	}
 }
+
+// TestUnnamedModel: an answer names the model that gave it, also where the client named none.
+func TestUnnamedModel(t *testing.T) {
+	r := answers(solved())
+	s := build(t, Config{Model: "llm:1b", Defaults: defaults(guided), Traces: 1}, r)
+	for _, path := range []string{"/v1/chat/completions", "/api/chat"} {
+		for _, stream := range []string{"true", "false"} {
+			rec := post(s, path, `{"stream":`+stream+`,"messages":[{"role":"user","content":"`+question+`"}]}`)
+			if body := rec.Body.String(); strings.Count(body, `"model":"llm:1b"`) == 0 || strings.Contains(body, `"model":""`) {
+				t.Errorf("%s, stream %s: %s", path, stream, body)
+			}
+			if model := r.last(t).model; model != "llm:1b" {
+				t.Errorf("%s: searched with %q", path, model)
+			}
+		}
+	}
+	if kept := s.traces.List(1)[0]; kept.Model != "llm:1b" {
+		t.Errorf("the trace says %q", kept.Model)
+	}
+}
