@@ -130,7 +130,7 @@ func (s *Server) understand(e endpoint, body []byte) (*call, error) {
 // have 32 bits, and the candidates count up from it.
 func (s *Server) seed(a ask) int64 {
 	if a.seed != nil {
-		return *a.seed
+		return int64(*a.seed)
 	}
 	return rand.Int64N(1 << 31)
 }

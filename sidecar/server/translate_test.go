@@ -31,6 +31,8 @@ func TestTranslateRequest(t *testing.T) {
 			`{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":false,"response_format":{"type":"json_object"}}`},
 		{"schema", "/api/chat", `{"model":"m","stream":false,"format":{"type":"object"},"messages":[{"role":"user","content":"hi"}]}`,
 			`{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":false,"response_format":{"json_schema":{"name":"format","schema":{"type":"object"}},"type":"json_schema"}}`},
+		{"whole numbers as a float", "/api/chat", `{"model":"m","stream":false,"options":{"seed":7.0,"num_predict":50.0},"messages":[{"role":"user","content":"hi"}]}`,
+			`{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":false,"max_tokens":50,"seed":7}`},
 		{"logprobs, think", "/api/chat", `{"model":"m","stream":false,"logprobs":true,"top_logprobs":2,"think":"low","messages":[{"role":"user","content":"hi"}]}`,
 			`{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":false,"logprobs":true,"top_logprobs":2,"reasoning_effort":"low"}`},
 		{"generate", "/api/generate", `{"model":"m","stream":false,"system":"s","prompt":"hi <b>"}`,
