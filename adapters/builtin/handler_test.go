@@ -155,6 +155,13 @@ func TestModels(t *testing.T) {
 	if err != nil || len(list.Models) != 1 || list.Models[0].ID != "small" {
 		t.Errorf("%+v, %v", list, err)
 	}
+	if one, err := client(t).GetModel(t.Context(), "small"); err != nil || one.ID != "small" {
+		t.Errorf("%+v, %v", one, err)
+	}
+	var refused *openai.APIError
+	if _, err := client(t).GetModel(t.Context(), "gpt"); !errors.As(err, &refused) || refused.HTTPStatusCode != http.StatusNotFound || !strings.Contains(refused.Message, `"gpt"`) {
+		t.Errorf("a model that isn't there: %v", err)
+	}
 }
 
 // A stop string may stand alone, as OpenAI's clients may send it.
