@@ -48,6 +48,12 @@ const longest = 1 << 20
 func (l *LLM) chat(w http.ResponseWriter, r *http.Request) {
 	var in body
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, longest)).Decode(&in); err != nil {
+		var mistyped *json.UnmarshalTypeError
+		if errors.As(err, &mistyped) && mistyped.Field != "" {
+			field := strings.TrimPrefix(mistyped.Field, "ChatCompletionRequest.") // which is this program's affair
+			refuse(w, http.StatusBadRequest, field, fmt.Sprintf("%s has the wrong type: %s", field, mistyped.Value))
+			return
+		}
 		refuse(w, http.StatusBadRequest, "", "the body is no chat request: "+err.Error())
 		return
 	}
