@@ -39,8 +39,12 @@ func (c *configCheckCommand) Run(app *kong.Kong, std streams) error {
 // faults are reported at once, whichever command is run.
 func loadConfig(app *kong.Application, r io.Reader) (config, error) {
 	c := config{}
-	if err := yaml.NewDecoder(r).Decode((*map[string]any)(&c)); err != nil && !errors.Is(err, io.EOF) {
+	file := yaml.NewDecoder(r)
+	if err := file.Decode((*map[string]any)(&c)); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("config: %w", err)
+	}
+	if err := file.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return nil, errors.New("config: more than one document: what stands behind --- would not be read")
 	}
 	flags := map[string][]*kong.Flag{}
 	var visit func(n *kong.Node)

@@ -67,6 +67,7 @@ func TestConfigFileFaults(t *testing.T) {
 		"listen:":                               {"listen", "no value"},
 		"checkpoint: nowhere.prm":               {"checkpoint", "nowhere.prm"},
 		"search-timeout: 5":                     {"search-timeout"},
+		"n: 4\n---\nn: 5":                       {"more than one document"},
 	} {
 		path := configFile(t, text)
 		for _, args := range [][]string{{"serve", "--config", path}, {"config", "check", path}} {

@@ -142,8 +142,8 @@ func percent(f metric.Figure) string {
 // ready says before the work what would spoil its end.
 func (c *demoCommand) ready() error {
 	if c.Out != "" {
-		if err := os.MkdirAll(filepath.Dir(c.Out), 0o755); err != nil {
-			return badInput{fmt.Errorf("--out: %w", err)}
+		if err := toWrite("--out", c.Out); err != nil {
+			return err
 		}
 	}
 	if !c.Serve {

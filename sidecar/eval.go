@@ -63,6 +63,14 @@ type decodeFlags struct {
 	RebaseTemperature float64 `help:"rebase: temperature of the softmax of scores by which next steps are dealt out." default:"0.2"`
 }
 
+// check names every flag whose value no search can live with. In decode.Options what is zero takes the default; a flag has it already.
+func (d decodeFlags) check() error {
+	return errors.Join(atLeast(1, "--n", d.N), between(0, "--temperature", d.Temperature, 2), between(0, "--top-p", d.TopP, 1),
+		atLeast(1, "--max-tokens", d.MaxTokens), atLeast(1, "--max-steps", d.MaxSteps), atLeast(0, "--token-budget", d.TokenBudget),
+		between(0, "--threshold", d.Threshold, 1), atLeast(1, "--expansion", d.Expansion),
+		between(0, "--ess-threshold", d.ESSThreshold, 1), between(0, "--rebase-temperature", d.RebaseTemperature, 100))
+}
+
 func (d decodeFlags) options() decode.Options {
 	return decode.Options{N: d.N, Temperature: d.Temperature, TopP: d.TopP, MaxTokens: d.MaxTokens, MaxSteps: d.MaxSteps,
 		TokenBudget: d.TokenBudget, Threshold: d.Threshold, Aggregate: d.Aggregate,
@@ -100,6 +108,8 @@ may go on with. What stands there from more problems stays, strategy by strategy
 
   sidecar eval --problems test.jsonl --holdout dev.jsonl --checkpoint my.prm --distort inverted`
 }
+
+func (c *evalCommand) Validate() error { return c.Decode.check() }
 
 func (c *evalCommand) Run(ctx context.Context, std streams) error {
 	for _, name := range c.Strategies {

@@ -2,8 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 )
 
 // logClose logs what closing a file said, where there is nobody to return it to.
@@ -11,6 +15,25 @@ func logClose(err error) {
 	if err != nil {
 		slog.Error("closing", "err", err)
 	}
+}
+
+// toWrite says whether a file can be written that a flag names, before the work whose result it is to hold; its folder is made.
+func toWrite(flag, path string) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return badInput{fmt.Errorf("%s: %s is a folder; name a file", flag, path)}
+	}
+	folder := filepath.Dir(path)
+	err := os.MkdirAll(folder, 0o755)
+	if err == nil {
+		var probe *os.File
+		if probe, err = os.CreateTemp(folder, ".sidecar-"); err == nil {
+			err = errors.Join(probe.Close(), os.Remove(probe.Name()))
+		}
+	}
+	if err != nil {
+		return badInput{fmt.Errorf("%s: %w", flag, err)}
+	}
+	return nil
 }
 
 // writeLine writes a value as one line of JSON.

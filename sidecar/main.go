@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -118,11 +119,19 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 }
 
 // atLeast is the error of a flag below its least value.
-func atLeast(least int, flag string, value int) error {
+func atLeast[T int | time.Duration](least T, flag string, value T) error {
 	if value >= least {
 		return nil
 	}
-	return fmt.Errorf("%s must be at least %d, is %d", flag, least, value)
+	return fmt.Errorf("%s must be at least %v, is %v", flag, least, value)
+}
+
+// between is the error of a flag out of its range, which NaN is.
+func between(least float64, flag string, value, most float64) error {
+	if value >= least && value <= most {
+		return nil
+	}
+	return fmt.Errorf("%s must be from %g to %g, is %g", flag, least, most, value)
 }
 
 // badInput marks an error as the fault of what was given: a flag, a setting, a file.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -60,6 +61,11 @@ the number of candidates. Strategies, with their suffixes (* needs a PRM):
 		fmt.Fprintf(&b, "  %-14s@%-10s%s %s\n", d.Name, server.Suffix(d.Name), star, d.Help)
 	}
 	return b.String()
+}
+
+func (c *serveCommand) Validate() error {
+	return errors.Join(c.Decode.check(), atLeast(1, "--max-searches", c.MaxSearches), atLeast(0, "--traces", c.Traces),
+		atLeast(0, "--search-timeout", c.SearchTimeout), atLeast(0, "--probe-wait", c.ProbeWait))
 }
 
 func (c *serveCommand) Run(ctx context.Context, std streams) error {

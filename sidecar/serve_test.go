@@ -49,3 +49,23 @@ func TestAddressTaken(t *testing.T) {
 		t.Errorf("status %d: %s", code, &errs)
 	}
 }
+
+// Settings that no search can live with are told before anything starts, with the flag's name, whatever a bare model name gets: else the
+// first client that asks for a search would be told that its request is at fault.
+func TestImpossibleSettings(t *testing.T) {
+	for _, command := range [][]string{{"serve", "--strategy", "raw"}, {"eval", "--problems", "serve_test.go"}} {
+		for _, flag := range []string{"--n=0", "--temperature=NaN", "--top-p=2", "--max-tokens=0", "--max-steps=-1", "--token-budget=-1", "--threshold=2", "--expansion=0",
+			"--ess-threshold=2", "--rebase-temperature=101"} {
+			name, _, _ := strings.Cut(flag, "=")
+			if _, err := parse(t, append(command, flag)...); err == nil || !strings.Contains(err.Error(), name+" ") {
+				t.Errorf("%s %s: %v", command[0], flag, err)
+			}
+		}
+	}
+	for _, flag := range []string{"--max-searches=0", "--traces=-1", "--search-timeout=-1s", "--probe-wait=-1s"} {
+		name, _, _ := strings.Cut(flag, "=")
+		if _, err := parse(t, "serve", flag); err == nil || !strings.Contains(err.Error(), name+" ") {
+			t.Errorf("serve %s: %v", flag, err)
+		}
+	}
+}

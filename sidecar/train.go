@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"aprm/adapters"
@@ -59,6 +58,11 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 	if c.Skip >= len(problems) {
 		return badInput{fmt.Errorf("--skip %d leaves nothing of %d problems", c.Skip, len(problems))}
 	}
+	if c.Out != "" {
+		if err := toWrite("--out", c.Out); err != nil {
+			return err
+		}
+	}
 	llm, closeLLM, err := c.Upstream.llm(ctx, recordFlags{Record: filepath.Join(c.Folder, answersFile)})
 	if err != nil {
 		return err
@@ -83,9 +87,6 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 	fmt.Fprintln(std.out, model)
 	if c.Out == "" {
 		return nil
-	}
-	if err := os.MkdirAll(filepath.Dir(c.Out), 0o755); err != nil {
-		return err
 	}
 	if err := prm.Save(c.Out, model); err != nil {
 		return err

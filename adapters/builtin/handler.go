@@ -19,13 +19,21 @@ import (
 )
 
 // Handler serves the model by OpenAI's chat API, streaming and not, as far as a model without tools can: POST
-// /v1/chat/completions and GET /v1/models. What it lacks is refused, with the field at fault. A request that names no temperature
+// /v1/chat/completions, GET /v1/models and GET /v1/models/{id}. What it lacks is refused, with the field at fault. A request that names no temperature
 // gets the likeliest answer.
 func (l *LLM) Handler() http.Handler {
 	mux := http.NewServeMux()
 	name := l.scheduler.model.Name
+	card := modelCard{ID: name, Object: "model", OwnedBy: "builtin"}
 	mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, _ *http.Request) {
-		reply(w, http.StatusOK, models{Object: "list", Data: []modelCard{{ID: name, Object: "model", OwnedBy: "builtin"}}})
+		reply(w, http.StatusOK, models{Object: "list", Data: []modelCard{card}})
+	})
+	mux.HandleFunc("GET /v1/models/{id}", func(w http.ResponseWriter, r *http.Request) {
+		if id := r.PathValue("id"); id != name {
+			refuse(w, http.StatusNotFound, "model", fmt.Sprintf("there is no model %q, only %s", id, Title))
+			return
+		}
+		reply(w, http.StatusOK, card)
 	})
 	mux.HandleFunc("POST /v1/chat/completions", l.chat)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -40,6 +48,12 @@ const longest = 1 << 20
 func (l *LLM) chat(w http.ResponseWriter, r *http.Request) {
 	var in body
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, longest)).Decode(&in); err != nil {
+		var mistyped *json.UnmarshalTypeError
+		if errors.As(err, &mistyped) && mistyped.Field != "" {
+			field := strings.TrimPrefix(mistyped.Field, "ChatCompletionRequest.") // which is this program's affair
+			refuse(w, http.StatusBadRequest, field, fmt.Sprintf("%s has the wrong type: %s", field, mistyped.Value))
+			return
+		}
 		refuse(w, http.StatusBadRequest, "", "the body is no chat request: "+err.Error())
 		return
 	}

@@ -106,7 +106,10 @@ func TestRefusals(t *testing.T) {
 		`{` + hello + `,"tools":[{"type":"function","function":{"name":"f"}}]}`: "tools",
 		`{` + hello + `,"response_format":{"type":"json_object"}}`:              "response_format",
 		`{` + hello + `,"functions":[{"name":"f"}]}`:                            "tools",
-		`{` + hello + `,"stop":7}`:                                              "",
+		`{` + hello + `,"stop":7}`:                                              "stop",
+		`{` + hello + `,"n":"2"}`:                                               "n",
+		`{` + hello + `,"temperature":"hot"}`:                                   "temperature",
+		`{"messages":7}`:                                                        "messages",
 		`{` + hello + `,"stop":"` + strings.Repeat("x", 2000) + `"}`:            "stop",
 		`{` + hello + `,"max_tokens":-7}`:                                       "max_tokens",
 		`{` + hello + `,"presence_penalty":1}`:                                  "presence_penalty",
@@ -154,6 +157,13 @@ func TestModels(t *testing.T) {
 	list, err := client(t).ListModels(t.Context())
 	if err != nil || len(list.Models) != 1 || list.Models[0].ID != "small" {
 		t.Errorf("%+v, %v", list, err)
+	}
+	if one, err := client(t).GetModel(t.Context(), "small"); err != nil || one.ID != "small" {
+		t.Errorf("%+v, %v", one, err)
+	}
+	var refused *openai.APIError
+	if _, err := client(t).GetModel(t.Context(), "gpt"); !errors.As(err, &refused) || refused.HTTPStatusCode != http.StatusNotFound || !strings.Contains(refused.Message, `"gpt"`) {
+		t.Errorf("a model that isn't there: %v", err)
 	}
 }
 

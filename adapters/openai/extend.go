@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
+	"aprm/adapters"
 	"aprm/adapters/internal/draw"
 )
 
@@ -17,7 +19,39 @@ type call struct {
 	extra      map[string]any // merged into the request's JSON
 	stops      map[int]string // stop_reason by completion, where it is a string (vLLM)
 	retryAfter time.Duration
-	prompt     int // tokens of the prompt, where chunks tell (llama-server's timings)
+	prompt     int    // tokens of the prompt, where chunks tell (llama-server's timings)
+	head       []byte // what the answer began with, up to headBytes
+}
+
+// headBytes is how much of an answer is kept, to tell of one that is no stream.
+const headBytes = 2 << 10
+
+// silent is the error of an answer without a chunk: an endpoint that said nothing, put an error under a 200 or, at a wrong address, is
+// no LLM's at all.
+func (c *call) silent(err error) error {
+	said := strings.Join(strings.Fields(strings.ToValidUTF8(string(c.head), "")), " ")
+	var refusal struct{ Error any }
+	message := ""
+	if json.Unmarshal(c.head, &refusal) == nil {
+		switch e := refusal.Error.(type) {
+		case string:
+			message = e
+		case map[string]any:
+			message, _ = e["message"].(string)
+		}
+	}
+	switch {
+	case message != "":
+	case said == "", strings.HasPrefix(said, "data:"), strings.HasPrefix(said, ":"):
+		message = "the endpoint closed the stream without a word"
+	default:
+		const runes = 200
+		if r := []rune(said); len(r) > runes {
+			said = string(r[:runes]) + "…"
+		}
+		message = "the endpoint's answer is no stream: " + said
+	}
+	return &adapters.UpstreamError{Op: "generate", Message: message, Err: err}
 }
 
 type callKey struct{}
@@ -44,7 +78,7 @@ func (e extender) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	c.retryAfter = draw.RetryAfter(resp.Header, time.Now())
-	c.stops, c.prompt = nil, 0
+	c.stops, c.prompt, c.head = nil, 0, nil
 	resp.Body = &stopReader{ReadCloser: resp.Body, call: c}
 	return resp, nil
 }
@@ -89,6 +123,7 @@ const longestLine = 1 << 20
 
 func (s *stopReader) Read(p []byte) (int, error) {
 	n, err := s.ReadCloser.Read(p)
+	s.call.head = append(s.call.head, p[:min(n, headBytes-len(s.call.head))]...)
 	for rest := p[:n]; len(rest) > 0; {
 		i := bytes.IndexByte(rest, '\n')
 		if i < 0 {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -265,6 +267,7 @@ func TestFaults(t *testing.T) {
 		{"500 always", on(adaptertest.Fault{Status: 500}, 0, 1), 2, "the fake says 500", 500},
 		{"cut in mid-stream", on(adaptertest.Fault{CutAfter: 3}, 0), 1, "the connection broke", 0},
 		{"a malformed chunk", on(adaptertest.Fault{Malformed: true}, 0), 1, "the answer is no JSON", 0},
+		{"an error under a 200", on(adaptertest.Fault{Status: 200}, 0, 1), 2, "the fake says 200", 0},
 		{"an error in the stream", on(adaptertest.Fault{InStream: "out of memory"}, 0), 1, "out of memory", 502},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -288,6 +291,29 @@ func TestFaults(t *testing.T) {
 				t.Errorf("%v, want an UpstreamError %d with %q", err, test.status, test.err)
 			}
 		})
+	}
+}
+
+// TestNoStream: what an address answers that is no LLM's is shown, not taken for silence.
+func TestNoStream(t *testing.T) {
+	for body, want := range map[string]string{
+		"":                                 "closed the stream without a word",
+		"<html>\n<title>Chat</title>\n":    "no stream: <html> <title>Chat</title>",
+		`{"message":"hello"}`:              `no stream: {"message":"hello"}`,
+		`{"error":"the model is loading"}`: "the model is loading",
+		strings.Repeat("long ", 1000):      "no stream: long long",
+	} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, body) }))
+		transport := &http.Transport{DisableKeepAlives: true}
+		c, err := New(Config{URL: srv.URL, Model: "m", Tries: 1, Transport: transport})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = c.stream(t.Context(), adapters.Request{Messages: ask, N: 1}, adapters.Capabilities{Streaming: true}, nil, nil)
+		if err == nil || !strings.Contains(err.Error(), want) || len(err.Error()) > 400 {
+			t.Errorf("%.40q: %v, want %q", body, err, want)
+		}
+		srv.Close()
 	}
 }
 

@@ -70,7 +70,7 @@ func (c *Client) stream(ctx context.Context, req adapters.Request, caps adapters
 		}
 		first, err = s.Recv()
 		if errors.Is(err, io.EOF) {
-			return &adapters.UpstreamError{Op: "generate", Message: "the endpoint closed the stream without a word", Err: err}
+			return call.silent(err)
 		}
 		return fault(ctx, "generate", err, 0)
 	})

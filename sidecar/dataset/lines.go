@@ -40,7 +40,12 @@ func (l line) decode(v any) error {
 	if l.data[0] != '{' {
 		return errors.New("want one JSON object a line")
 	}
-	return json.Unmarshal(l.data, v)
+	err := json.Unmarshal(l.data, v)
+	var mistyped *json.UnmarshalTypeError
+	if errors.As(err, &mistyped) && mistyped.Field != "" {
+		return fmt.Errorf("%q has the wrong type: %s", mistyped.Field, mistyped.Value)
+	}
+	return err
 }
 
 // lines yields the non-empty lines of r, which is decompressed if it is gzipped. After an error it ends.

@@ -70,7 +70,7 @@ type Result struct {
 	Finish     Finish
 	Steps      []ScoredStep
 	Candidates []Candidate
-	Tokens     []step.Token // log-probabilities of Text, when Options.LogProbs asked for them
+	Tokens     []step.Token // log-probabilities of Text, when Options.LogProbs asked for them, with Options.TopLogProbs alternatives at most
 	Stopped    Stopped      // "" when the search ended by itself
 	Auto       AutoReport   // what auto decided; zero for other strategies
 	Instead    string       // the strategy that answered in place of Options.Strategy; "" when that one did

@@ -447,3 +447,28 @@ func TestTokensOfSteps(t *testing.T) {
 		}
 	}
 }
+
+// ranking gives whole solutions with three alternatives for their only token.
+type ranking struct{ asked SampleRequest }
+
+func (w *ranking) Sample(_ context.Context, req SampleRequest) ([]Sample, error) {
+	w.asked = req
+	out := make([]Sample, req.N)
+	for i := range out {
+		out[i] = Sample{Text: "#### 2", Finish: FinishEnd, Tokens: []step.Token{{Text: "#### 2", Top: []step.Alternative{{Text: "a"}, {Text: "b"}, {Text: "c"}}}}}
+	}
+	return out, nil
+}
+
+// TestAlternatives: the PRM looks at three a token, the client gets as many as it asked for.
+func TestAlternatives(t *testing.T) {
+	for _, strategy := range []string{Majority, WeightedVote, Guided} {
+		for want := range 4 {
+			llm := &ranking{}
+			r := solve(t, llm, &table{}, Options{Strategy: strategy, N: 2, LogProbs: true, TopLogProbs: want})
+			if len(r.Tokens) != 1 || len(r.Tokens[0].Top) != want || llm.asked.TopLogProbs != scoredTop {
+				t.Errorf("%s: asked for %d, the result has %+v, the LLM was asked for %d", strategy, want, r.Tokens, llm.asked.TopLogProbs)
+			}
+		}
+	}
+}

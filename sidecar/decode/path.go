@@ -210,6 +210,10 @@ func (s *Search) child(from *path, sample draw) *path {
 	c.Text = text
 	if text != "" && sample.Finish == FinishLength {
 		s.drop(sample.id, "cut off before the step ended")
+		if len(from.steps) == 0 {
+			s.cut = true
+			s.broken(sample)
+		}
 		return nil
 	}
 	if text == "" {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,7 +30,8 @@ type Search struct {
 	rate                                                        func([]Score) float64 // makes a path's scores one
 	settled                                                     string                // what Options.Watch knows of the answer
 	drawn                                                       []solution            // whole solutions, for fallBack
-	half                                                        *solution             // the best of those that failed on the way to a whole one, for soFar
+	half                                                        *solution             // the best of those that failed or were cut off on the way to a whole one, for soFar
+	cut                                                         bool                  // a first step was cut off
 	unscored                                                    error                 // of the PRM's last failure, nil when it has none
 }
 
@@ -46,10 +48,20 @@ func (s *Search) bill(r Result) Result {
 	r.SamplingCalls, r.ScoringCalls = s.samplingCalls, s.scoringCalls
 	r.Elapsed = time.Since(s.began)
 	r.Stopped = s.stopped
-	if !s.Options.LogProbs {
-		r.Tokens = nil
-	}
+	r.Tokens = s.wanted(r.Tokens)
 	return r
+}
+
+// wanted are tokens as Options ask for them: the PRM may have wanted more alternatives. They may be those of paths, which stay as they are.
+func (s *Search) wanted(tokens []step.Token) []step.Token {
+	if !s.Options.LogProbs {
+		return nil
+	}
+	out := slices.Clone(tokens)
+	for i, t := range out {
+		out[i].Top = t.Top[:min(len(t.Top), s.Options.TopLogProbs)]
+	}
+	return out
 }
 
 // left is how many tokens may still be generated.

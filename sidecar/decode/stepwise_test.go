@@ -171,6 +171,19 @@ func TestTheEndIsDrawnWholeNearTheBudgetsEnd(t *testing.T) {
 	}
 }
 
+// TestCutOffFirstStep: where the client's max_tokens ends before any first step does, the beginning is the answer, as it is in a vote.
+func TestCutOffFirstStep(t *testing.T) {
+	for _, strategy := range stepwiseNames() {
+		w := &watcher{t: t}
+		r := solve(t, &tree{next: map[string][]string{"": {"The boxes…", "dead", "In all boxes…"}}, fail: map[string]bool{"dead": true}}, &table{},
+			Options{Strategy: strategy, N: 4, MaxTokens: 3, Watch: w.watch})
+		if r.Text != "In all boxes" || r.Finish != FinishLength || r.Answered || r.Stopped != "" {
+			t.Errorf("%s: %q, finish %q, stopped %q", strategy, r.Text, r.Finish, r.Stopped)
+		}
+		w.agrees(strategy, r)
+	}
+}
+
 func TestDeadSteps(t *testing.T) {
 	for _, strategy := range several() {
 		// The whole of A's branch fails, as the request (nothing is scripted) and as single candidates; B's goes on.

@@ -91,7 +91,8 @@ var ErrNoCandidate = errors.New("every candidate failed")
 //
 // A candidate that fails is dropped and the others go on. When the context's deadline passes, the best so far is returned, marked
 // StoppedDeadline: what is chosen from the whole answers that are there, by a plain vote if none could be scored; step by step the
-// steps that were decided; and with neither the beginning of an answer, the one that got farthest, with FinishLength. Before the first
+// steps that were decided; and with neither the beginning of an answer, the one that got farthest, with FinishLength, which is also what
+// there is where every first step is cut off, as by a small Options.MaxTokens. Before the first
 // word there is nothing to return, and the error is context.DeadlineExceeded. When the context is cancelled, its error is returned.
 func Solve(ctx context.Context, sampler Sampler, scorer Scorer, opts Options) (Result, error) {
 	opts = opts.withDefaults()
@@ -110,8 +111,12 @@ func Solve(ctx context.Context, sampler Sampler, scorer Scorer, opts Options) (R
 	if err != nil && s.unscored != nil && opts.Fallback && s.settled == "" && ctx.Err() == nil {
 		result, err = s.fallBack(ctx, err)
 	}
-	if s.settled == "" && s.late(ctx, err) {
-		result, err = s.soFar(err)
+	switch {
+	case s.settled != "":
+	case s.late(ctx, err):
+		result, err = s.soFar("got farthest, as time was up before any was whole", err)
+	case s.cut && errors.Is(err, ErrNoCandidate) && !s.mustScore(err):
+		result, err = s.soFar("got farthest, as no first step came to its end", err)
 	}
 	if err != nil {
 		return s.bill(Result{}), err

@@ -94,13 +94,13 @@ func (s *Search) broken(d draw) {
 	}
 }
 
-// soFar is what there is when time is up before anything was whole. err is the search's own, which stands when there is nothing.
-func (s *Search) soFar(err error) (Result, error) {
+// soFar is what there is when nothing was whole, because of why. err is the search's own, which stands when there is nothing.
+func (s *Search) soFar(why string, err error) (Result, error) {
 	if s.half == nil {
 		return Result{}, err
 	}
 	s.candidate(s.half.id).Dropped = ""
-	return s.result([]solution{*s.half}, 0, "got farthest, as time was up before any was whole", nil), nil
+	return s.result([]solution{*s.half}, 0, why, nil), nil
 }
 
 // scored reports whether the PRM has scored any of them.

@@ -13,7 +13,7 @@ type head struct {
 	id      string
 	created time.Time // when the request came: of all chunks of OpenAI's the same
 	sent    time.Time // when the chunk at hand was made: Ollama's created_at
-	model   string    // as the client named it
+	model   string    // as call.name
 }
 
 // answer is a finished search, ready to be put into a dialect's words.

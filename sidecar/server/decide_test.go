@@ -149,6 +149,8 @@ func TestOptions(t *testing.T) {
 		{"/api/chat", `{"model":"m","options":{"seed":7,"temperature":0.4,"top_p":0.8,"num_predict":50},` + ask + `}`, "m", with(func(o *decode.Options) {
 			o.Temperature, o.TopP, o.MaxTokens = .4, .8, 50
 		})},
+		{"/v1/chat/completions", `{"model":"m","seed":7.0,"max_tokens":1e2,` + ask + `}`, "m", with(func(o *decode.Options) { o.MaxTokens = 100 })},
+		{"/api/chat", `{"model":"m","options":{"seed":7.0,"num_predict":50.0},` + ask + `}`, "m", with(func(o *decode.Options) { o.MaxTokens = 50 })},
 		{"/api/generate", `{"model":"m","options":{"seed":7,"num_predict":-1},"prompt":"` + question + `"}`, "m", with(func(o *decode.Options) {})},
 	}
 	for _, tt := range tests {

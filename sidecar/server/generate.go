@@ -40,7 +40,7 @@ var (
 type call struct {
 	endpoint
 	body  object
-	name  string // the model as the client named it
+	name  string // the model as the client named it, Config.Model where it named none
 	model string // the upstream's name of it
 	ask   ask    // for a search only
 	opts  decode.Options
@@ -63,6 +63,9 @@ func (s *Server) understand(e endpoint, body []byte) (*call, error) {
 	}
 	var pick choice
 	var virtual bool
+	if c.name == "" {
+		c.name = s.cfg.Model
+	}
 	c.model, pick, virtual = splitName(c.name)
 	if c.ov, err = readOverrides(o); err != nil {
 		return nil, err
@@ -127,7 +130,7 @@ func (s *Server) understand(e endpoint, body []byte) (*call, error) {
 // have 32 bits, and the candidates count up from it.
 func (s *Server) seed(a ask) int64 {
 	if a.seed != nil {
-		return *a.seed
+		return int64(*a.seed)
 	}
 	return rand.Int64N(1 << 31)
 }
@@ -305,11 +308,7 @@ func (s *Server) solve(ctx context.Context, c *call) (o outcome) {
 		return o
 	}
 	defer s.slots.Release(1)
-	model := c.model
-	if model == "" {
-		model = s.cfg.Model
-	}
-	o.result, o.err = s.reasoner.Solve(ctx, model, c.ask.messages, c.opts)
+	o.result, o.err = s.reasoner.Solve(ctx, c.model, c.ask.messages, c.opts)
 	s.metrics.searched(c.opts.Strategy, o.result, o.err)
 	if o.err != nil && ctx.Err() != nil {
 		o.err = ctx.Err() // whatever it ran into, that is why

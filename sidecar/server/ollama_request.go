@@ -125,6 +125,7 @@ func (a *ask) readOllama(o object) (err error) {
 		return badRequest("options", "options must be an object such as {\"temperature\":0.7}")
 	}
 	var temperature, topP *float64
+	var maxTokens whole
 	for _, field := range []struct {
 		key  string
 		into any
@@ -133,13 +134,13 @@ func (a *ask) readOllama(o object) (err error) {
 		{"temperature", &temperature, "a number of 0 or more"},
 		{"top_p", &topP, "a number from 0 to 1"},
 		{"seed", &a.seed, "a whole number"},
-		{"num_predict", &a.maxTokens, "a whole number"},
+		{"num_predict", &maxTokens, "a whole number"},
 	} {
 		if v, ok := options.get(field.key); ok && json.Unmarshal(v, field.into) != nil {
 			return badRequest("options."+field.key, "options.%s must be %s", field.key, field.want)
 		}
 	}
-	a.maxTokens = max(a.maxTokens, 0) // -1 and -2 are Ollama's words for no limit
+	a.maxTokens = int(max(maxTokens, 0)) // -1 and -2 are Ollama's words for no limit
 	if a.temperature, err = within("options.temperature", temperature, math.Inf(1)); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"strings"
 
 	"aprm/adapters"
@@ -95,7 +96,7 @@ func readOpenAI(o object) (a ask, err error) {
 		IncludeUsage bool `json:"include_usage"`
 	}
 	var temperature, topP *float64
-	var maxTokens, maxCompletion *int
+	var maxTokens, maxCompletion *whole
 	for _, field := range []struct {
 		key  string
 		into any
@@ -124,7 +125,7 @@ func readOpenAI(o object) (a ask, err error) {
 	}
 	for _, limit := range []struct {
 		param string
-		value *int
+		value *whole
 	}{{"max_tokens", maxTokens}, {"max_completion_tokens", maxCompletion}} {
 		if limit.value == nil {
 			continue
@@ -132,7 +133,7 @@ func readOpenAI(o object) (a ask, err error) {
 		if *limit.value < 1 {
 			return a, badRequest(limit.param, "%s must be a whole number above 0", limit.param)
 		}
-		a.maxTokens = *limit.value
+		a.maxTokens = int(*limit.value)
 	}
 	if a.topLogprobs < 0 || a.topLogprobs > 20 {
 		return a, badRequest("top_logprobs", "top_logprobs must be a whole number from 0 to 20")
@@ -152,10 +153,13 @@ func within(param string, v *float64, high float64) (float64, error) {
 	if v == nil {
 		return 0, nil
 	}
-	if !(*v >= 0 && *v <= high) {
-		return 0, badRequest(param, "%s must be a number from 0 to %g", param, high)
+	switch {
+	case *v >= 0 && *v <= high:
+		return *v, nil
+	case math.IsInf(high, 1):
+		return 0, badRequest(param, "%s must be a number of 0 or more", param)
 	}
-	return *v, nil
+	return 0, badRequest(param, "%s must be a number from 0 to %g", param, high)
 }
 
 // readMessages reads a conversation: contents are strings or lists of text parts.

@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/json"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -19,10 +20,28 @@ type ask struct {
 	temperature  float64  // 0: the strategy's own
 	topP         float64  // 0: the strategy's own
 	maxTokens    int      // of the answer; 0: the strategy's own
-	seed         *int64
+	seed         *whole
 	logprobs     bool
 	topLogprobs  int
 	ignored      []string // fields that the search doesn't carry, told to the client
+}
+
+// whole is a whole number of JSON, 100.0 and 1e2 included: clients that know no integers write them so, and endpoints take them.
+type whole int64
+
+func (w *whole) UnmarshalJSON(text []byte) error {
+	if json.Unmarshal(text, (*int64)(w)) == nil {
+		return nil
+	}
+	var f float64
+	if err := json.Unmarshal(text, &f); err != nil {
+		return err
+	}
+	if f != math.Trunc(f) || math.Abs(f) > 1<<53 { // beyond that not every whole number is a float
+		return &json.UnmarshalTypeError{Value: "number " + string(text), Type: reflect.TypeFor[int64]()}
+	}
+	*w = whole(f)
+	return nil
 }
 
 // fieldRule says what a search does about a field of a request. A field that has no rule is one we don't know, and

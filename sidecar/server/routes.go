@@ -29,8 +29,9 @@ func (s *Server) routes() *gin.Engine {
 	r := gin.New()
 	r.RedirectTrailingSlash = false // a path we don't know is the upstream's
 	r.Use(s.measure, s.survive)
-	r.GET("/healthz", func(g *gin.Context) { g.JSON(http.StatusOK, gin.H{"status": "ok"}) })
-	r.GET("/readyz", s.ready)
+	look := []string{http.MethodGet, http.MethodHead} // as wget --spider and Ollama's clients do; net/http leaves out the body
+	r.Match(look, "/healthz", func(g *gin.Context) { g.JSON(http.StatusOK, gin.H{"status": "ok"}) })
+	r.Match(look, "/readyz", s.ready)
 	r.GET("/metrics", gin.WrapH(s.metrics.handler()))
 
 	open := r.Group("/", s.admit)
@@ -39,7 +40,7 @@ func (s *Server) routes() *gin.Engine {
 	open.POST("/api/generate", s.generating(generate))
 	open.GET("/v1/models", s.listOpenAI)
 	open.GET("/v1/models/*id", s.showOpenAI)
-	open.GET("/api/tags", s.listOllama)
+	open.Match(look, "/api/tags", s.listOllama)
 	open.GET("/v1/prm/traces", s.listTraces)
 	open.GET("/v1/prm/traces/:id", s.showTrace)
 	if scorer, ok := s.reasoner.(StepScorer); ok {
@@ -52,7 +53,7 @@ func (s *Server) routes() *gin.Engine {
 	} else {
 		open.POST("/api/show", s.showOllama)
 		open.HEAD("/", func(g *gin.Context) { g.Status(http.StatusOK) }) // how Ollama's client asks whether anyone is there
-		open.GET("/api/version", func(g *gin.Context) { g.JSON(http.StatusOK, gin.H{"version": ollamaVersion}) })
+		open.Match(look, "/api/version", func(g *gin.Context) { g.JSON(http.StatusOK, gin.H{"version": ollamaVersion}) })
 	}
 	for _, path := range named {
 		open.POST(path, s.renamed)

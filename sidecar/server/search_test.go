@@ -379,6 +379,26 @@ func TestReady(t *testing.T) {
 	}
 }
 
+// TestHead: what asks whether anyone is there (wget --spider, uptime checks, Ollama's clients) does so by HEAD.
+func TestHead(t *testing.T) {
+	up := newFakeUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet || r.URL.Path != "/v1/models" {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		io.WriteString(w, `{"data":[{"id":"m"}]}`)
+	})
+	addr := serve(t, Config{}, &reasoner{}, up)
+	for _, path := range []string{"/healthz", "/readyz", "/", "/api/tags", "/api/version"} {
+		if resp := do(t, "HEAD", addr+path, "", nil); resp.StatusCode != 200 {
+			t.Errorf("%s: %d", path, resp.StatusCode)
+		}
+	}
+	up.Close()
+	if resp := do(t, "HEAD", addr+"/readyz", "", nil); resp.StatusCode != 503 {
+		t.Errorf("/readyz without an upstream: %d", resp.StatusCode)
+	}
+}
+
 func TestScore(t *testing.T) {
 	r := &reasoner{checkpoint: "ab12", score: func(_ context.Context, tr step.Trace) ([]decode.Score, error) {
 		out := make([]decode.Score, len(tr.Steps))

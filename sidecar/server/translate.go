@@ -28,12 +28,12 @@ type (
 		StreamOptions    *openAIStreamOption `json:"stream_options,omitempty"`
 		Tools            json.RawMessage     `json:"tools,omitempty"`
 		ResponseFormat   any                 `json:"response_format,omitempty"`
-		MaxTokens        *int                `json:"max_tokens,omitempty"`
+		MaxTokens        *whole              `json:"max_tokens,omitempty"`
 		Temperature      *float64            `json:"temperature,omitempty"`
 		TopP             *float64            `json:"top_p,omitempty"`
 		PresencePenalty  *float64            `json:"presence_penalty,omitempty"`
 		FrequencyPenalty *float64            `json:"frequency_penalty,omitempty"`
-		Seed             *int64              `json:"seed,omitempty"`
+		Seed             *whole              `json:"seed,omitempty"`
 		Stop             []string            `json:"stop,omitempty"`
 		Logprobs         bool                `json:"logprobs,omitempty"`
 		TopLogprobs      int                 `json:"top_logprobs,omitempty"`
@@ -304,8 +304,8 @@ func (req *openAIRequest) complete(stream *bool, format json.RawMessage, think *
 			TopP             *float64        `json:"top_p"`
 			PresencePenalty  *float64        `json:"presence_penalty"`
 			FrequencyPenalty *float64        `json:"frequency_penalty"`
-			Seed             *int64          `json:"seed"`
-			NumPredict       *int            `json:"num_predict"`
+			Seed             *whole          `json:"seed"`
+			NumPredict       *whole          `json:"num_predict"`
 			Stop             json.RawMessage `json:"stop"`
 		} `json:"options"`
 	}
@@ -386,6 +386,9 @@ func readReply(body io.Reader) (p part, err error) {
 	var reply openAIReply
 	if err := json.Unmarshal(raw, &reply); err != nil {
 		return p, babble(err)
+	}
+	if says(reply.Error) { // some gateways put it under a 200
+		return p, &adapters.UpstreamError{Op: "chat", Message: messageIn(reply.Error)}
 	}
 	if len(reply.Choices) == 0 {
 		return p, babble(errors.New("no choices"))

@@ -31,6 +31,8 @@ func TestTranslateRequest(t *testing.T) {
 			`{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":false,"response_format":{"type":"json_object"}}`},
 		{"schema", "/api/chat", `{"model":"m","stream":false,"format":{"type":"object"},"messages":[{"role":"user","content":"hi"}]}`,
 			`{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":false,"response_format":{"json_schema":{"name":"format","schema":{"type":"object"}},"type":"json_schema"}}`},
+		{"whole numbers as a float", "/api/chat", `{"model":"m","stream":false,"options":{"seed":7.0,"num_predict":50.0},"messages":[{"role":"user","content":"hi"}]}`,
+			`{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":false,"max_tokens":50,"seed":7}`},
 		{"logprobs, think", "/api/chat", `{"model":"m","stream":false,"logprobs":true,"top_logprobs":2,"think":"low","messages":[{"role":"user","content":"hi"}]}`,
 			`{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":false,"logprobs":true,"top_logprobs":2,"reasoning_effort":"low"}`},
 		{"generate", "/api/generate", `{"model":"m","stream":false,"system":"s","prompt":"hi <b>"}`,
@@ -59,6 +61,7 @@ func TestTranslateReply(t *testing.T) {
 		{"whole", "/api/chat", `{"id":"x","choices":[{"index":0,"message":{"role":"assistant","content":"<b>hi</b>"},` + logprobs + `,"finish_reason":"length"}],"usage":{"prompt_tokens":3,"completion_tokens":4,"total_tokens":7}}`},
 		{"whole_tools", "/api/chat", `{"choices":[{"message":{"role":"assistant","content":null,"reasoning_content":"hm","tool_calls":[{"id":"c1","type":"function","function":{"name":"add","arguments":"{\"b\":2,\"a\":1}"}}]},"finish_reason":"tool_calls"}]}`},
 		{"whole_generate", "/api/generate", `{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":4}}`},
+		{"whole_error", "/api/chat", `{"error":{"message":"the model is overloaded","code":503}}`},
 		{"stream", "/api/chat", ": comment\r\n\r\n" + stream(
 			`{"choices":[{"delta":{"role":"assistant","content":""},"finish_reason":null}]}`,
 			`{"choices":[{"delta":{"content":"hi"},`+logprobs+`,"finish_reason":null}]}`,

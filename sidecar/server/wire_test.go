@@ -148,6 +148,10 @@ func TestBadInput(t *testing.T) {
 		{"/v1/chat/completions", `{"prm":{"show_search":1},` + ask + `}`, "prm.show_search", "true or false"},
 		{"/v1/chat/completions", `{"prm":{"beams":2},` + ask + `}`, "prm.beams", "no setting"},
 		{"/api/chat", `{"options":{"temperature":"hot"},` + ask + `}`, "options.temperature", "number"},
+		{"/api/chat", `{"options":{"temperature":-1},` + ask + `}`, "options.temperature", "of 0 or more"},
+		{"/api/chat", `{"options":{"num_predict":1.5},` + ask + `}`, "options.num_predict", "whole number"},
+		{"/api/chat", `{"options":{"num_predict":1e30},` + ask + `}`, "options.num_predict", "whole number"},
+		{"/v1/chat/completions", `{"seed":"7",` + ask + `}`, "seed", "whole number"},
 		{"/api/chat", `{"options":3,` + ask + `}`, "options", "object"},
 		{"/api/chat", `{"options":{"stop":1},` + ask + `}`, "options.stop", "strings"},
 		{"/api/chat", `{"stream":1,` + ask + `}`, "stream", "true or false"},
@@ -240,5 +244,25 @@ func TestFaults(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestUnnamedModel: an answer names the model that gave it, also where the client named none.
+func TestUnnamedModel(t *testing.T) {
+	r := answers(solved())
+	s := build(t, Config{Model: "llm:1b", Defaults: defaults(guided), Traces: 1}, r)
+	for _, path := range []string{"/v1/chat/completions", "/api/chat"} {
+		for _, stream := range []string{"true", "false"} {
+			rec := post(s, path, `{"stream":`+stream+`,"messages":[{"role":"user","content":"`+question+`"}]}`)
+			if body := rec.Body.String(); strings.Count(body, `"model":"llm:1b"`) == 0 || strings.Contains(body, `"model":""`) {
+				t.Errorf("%s, stream %s: %s", path, stream, body)
+			}
+			if model := r.last(t).model; model != "llm:1b" {
+				t.Errorf("%s: searched with %q", path, model)
+			}
+		}
+	}
+	if kept := s.traces.List(1)[0]; kept.Model != "llm:1b" {
+		t.Errorf("the trace says %q", kept.Model)
 	}
 }
