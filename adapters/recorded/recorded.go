@@ -21,6 +21,7 @@ import (
 	"sync"
 
 	"aprm/adapters"
+	"aprm/adapters/claim"
 	"aprm/prm/step"
 )
 
@@ -56,7 +57,7 @@ const (
 )
 
 // Wrap answers from the file at path what was asked before and asks live the rest, appending what it answers. The file is
-// made when it isn't there; a line torn by a crash is dropped. Close it when done. Only one process may use a file.
+// made when it isn't there; a line torn by a crash is dropped. Close it when done. A file that another process has open so is claim.ErrInUse.
 func Wrap(live adapters.LLM, path string) (*LLM, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("recording: %w", err)
@@ -66,7 +67,10 @@ func Wrap(live adapters.LLM, path string) (*LLM, error) {
 		return nil, fmt.Errorf("recording: %w", err)
 	}
 	l := &LLM{live: live, path: path, file: file, answers: map[string]json.RawMessage{}}
-	if l.end, err = l.read(file); err == nil {
+	if err = claim.File(file); err == nil {
+		l.end, err = l.read(file)
+	}
+	if err == nil {
 		err = l.cut()
 	}
 	if err != nil {

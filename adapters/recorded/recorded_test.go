@@ -12,6 +12,7 @@ import (
 
 	"aprm/adapters"
 	"aprm/adapters/adaptertest"
+	"aprm/adapters/claim"
 	"aprm/adapters/openai"
 )
 
@@ -213,4 +214,24 @@ func TestContract(t *testing.T) {
 		t.Fatal(err)
 	}
 	adaptertest.Contract(t, wrap(t, live, filepath.Join(t.TempDir(), "answers.jsonl")))
+}
+
+// Two evals of one model share the default recording: each would write its answers over the other's.
+func TestARecordingHasOneWriter(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "answers.jsonl")
+	live := &counting{caps: adapters.Capabilities{Model: "m"}}
+	first := wrap(t, live, path)
+	if _, err := Wrap(live, path); !errors.Is(err, claim.ErrInUse) || !strings.Contains(err.Error(), path) {
+		t.Errorf("a second writer: %v", err)
+	}
+	if _, err := first.Generate(t.Context(), request(1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(path); err != nil {
+		t.Errorf("a reader beside it: %v", err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wrap(t, live, path)
 }
