@@ -54,6 +54,9 @@ type unit struct {
 
 // Run carries a plan out and writes its report into the folder.
 func (l Lab) Run(ctx context.Context, plan Plan) (Report, error) {
+	if err := plan.apart(); err != nil {
+		return Report{}, err
+	}
 	s := &study{Lab: l, plan: plan, desk: newDesk(l.LLM)}
 	var err error
 	if s.caps, err = s.desk.Capabilities(ctx); err != nil {
