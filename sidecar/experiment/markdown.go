@@ -81,7 +81,7 @@ func (r Report) markdown(plots []string) string {
 		}
 	}
 	if len(r.Labels) > 0 {
-		p("\n## Labels, against the toy world's exact truth (seed %d)\n\n| PRM | of | ground | called right | of these right | called wrong | of these wrong | left open | of these wrong |\n|---|---|---|---:|---:|---:|---:|---:|---:|\n", r.Seeds[0])
+		p("\n## Labels, against the toy world's exact truth (seed %d)\n\nWhat follows a wrong step is neither right nor wrong: it counts only where it is called right, which is a mistake, or states a false equation.\n\n| PRM | of | ground | called right | of these right | called wrong | of these wrong | left open | of these wrong |\n|---|---|---|---:|---:|---:|---:|---:|---:|\n", r.Seeds[0])
 		of := func(part, all int) string { return percent(metric.Figure(part) / metric.Figure(all)) }
 		for _, l := range r.Labels {
 			p("| %s | %s | %s | %d | %s | %d | %s | %d | %s |\n", l.PRM, l.Source, l.Ground, l.Right, of(l.TrulyRight, l.Right), l.Wrong, of(l.TrulyWrong, l.Wrong), l.Open, of(l.OpenWrong, l.Open))
