@@ -263,6 +263,9 @@ func (s *study) model(ctx context.Context, u unit) (*prm.Model, costs, error) {
 			return nil, c, err
 		}
 		m, err := prm.Load(filepath.Join(folder, modelFile))
+		if err != nil { // of an older build, it may be
+			err = fmt.Errorf("%w (delete %s to have it trained again)", err, folder)
+		}
 		return m, c, err
 	}
 	t := u.prm.Trials[u.trial]
