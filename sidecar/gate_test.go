@@ -183,6 +183,21 @@ func TestTrainAndEvalWriteTheGate(t *testing.T) {
 	if g, err = readGate(checkpoint); err != nil || g.Source != "dev.jsonl" || g.Problems != 4 || g.N != 3 {
 		t.Errorf("of the hold-out: %+v, %v", g, err)
 	}
+	var both []byte
+	for _, path := range []string{test, dev} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		both = append(both, text...)
+	}
+	mixed := filepath.Join(folder, "mixed.jsonl")
+	if err := os.WriteFile(mixed, both, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out := command(0, append(eval, "--holdout", mixed, "--no-gate")...); !strings.Contains(out, "promises too much") || !strings.Contains(out, "shared=3") {
+		t.Errorf("a hold-out that holds what is measured on, and not a word of it: %s", out)
+	}
 	if out := command(0, eval...); !strings.Contains(out, "weighted_vote (4 problems)") {
 		t.Errorf("it doesn't say what was kept: %s", out)
 	}
