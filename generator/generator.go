@@ -98,6 +98,7 @@ type Labelled struct {
 	Round    int          `json:"round"`              //
 	Pair     string       `json:"pair,omitempty"`     // shared by an attack and its correct partner
 	Sample   string       `json:"sample,omitempty"`   // shared by the steps of one natural solution
+	Answer   string       `json:"answer,omitempty"`   // what that solution states as its answer, "" where it states none
 	Tokens   []step.Token `json:"tokens,omitempty"`   // the step's own, of natural steps only: nil on both members of a pair
 	HeldOut  bool         `json:"held_out,omitempty"` // the problem is kept for measuring: never learned from
 	Reason   string       `json:"reason,omitempty"`   // why it is labelled so
@@ -106,11 +107,11 @@ type Labelled struct {
 // Trace returns the problem with the steps up to and including this one.
 func (l Labelled) Trace() step.Trace { return l.Prefix.With(l.Text) }
 
-// identify fills in ID: a hash of everything else but the reason.
+// identify fills in ID: a hash of everything else but the reason and the answer, which the sample names already.
 func (l Labelled) identify() (Labelled, error) {
 	l.ID = ""
 	bare := l
-	bare.Reason = ""
+	bare.Reason, bare.Answer = "", ""
 	b, err := json.Marshal(bare)
 	if err != nil {
 		return Labelled{}, fmt.Errorf("identify a labelled step: %w", err)

@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"sync"
+
+	"aprm/adapters/claim"
 )
 
 // Journal is the data set of record: labelled steps, one JSON object a line, appended and synced to disk before Append
@@ -22,13 +24,16 @@ type Journal struct {
 	end   int64 // where the next line goes
 }
 
-// OpenJournal opens or creates the file at path and reads what it holds.
+// OpenJournal opens or creates the file at path and reads what it holds. A file that another process has open so is claim.ErrInUse.
 func OpenJournal(path string) (*Journal, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
 	j := &Journal{file: f, seen: make(map[string]bool)}
+	if err := claim.File(f); err != nil {
+		return nil, errors.Join(fmt.Errorf("journal %s: %w", path, err), f.Close())
+	}
 	steps, end, err := readLabelled(f, path)
 	if err == nil {
 		err = f.Truncate(end)

@@ -1,12 +1,14 @@
 package generator
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
+	"aprm/adapters/claim"
 	"aprm/prm/step"
 )
 
@@ -89,4 +91,32 @@ func FuzzReadLabelled(f *testing.F) {
 			t.Errorf("%d steps up to byte %d of %q", len(steps), end, s)
 		}
 	})
+}
+
+// Two that append to one file write over each other's lines: two trainings in the default folder, say.
+func TestAJournalHasOneWriter(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "j.jsonl")
+	first, err := OpenJournal(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, err := OpenJournal(path); !errors.Is(err, claim.ErrInUse) || !strings.Contains(err.Error(), path) {
+		t.Errorf("a second writer: %v, %v", second, err)
+	}
+	if _, err := first.Append(labelled(t, "one", 0)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := ReadLabelled(path); err != nil || len(got) != 1 {
+		t.Errorf("a reader beside it: %d steps, %v", len(got), err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	second, err := OpenJournal(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Close(); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -55,7 +55,7 @@ func label(by NaturalLabels, p step.Problem, c adapters.Completion, round, index
 		l := Labelled{
 			Prefix: step.Trace{Problem: bareProblem(p), Steps: prefix[:len(prefix):len(prefix)]},
 			Text:   text, Value: value, Source: Natural, Kind: KindOf(text), Round: round, Sample: sample,
-			Tokens: tokens[i], HeldOut: heldOut, Reason: why,
+			Tokens: tokens[i], HeldOut: heldOut, Answer: answer, Reason: why,
 		}
 		if wrong < 0 {
 			if eq, bad := falseEquation(text); bad {

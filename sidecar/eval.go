@@ -149,7 +149,7 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 	options := c.Decode.options()
 	options.Seed = c.Seed
 	measurement := eval.Config{Options: options, Strategies: c.Strategies, Parallel: c.Parallel}
-	gate, made, err := c.gate(ctx, std, e, llm, measurement)
+	gate, made, err := c.gate(ctx, std, e, llm, measurement, problems)
 	if err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	if digest := eval.Digest(problems); gate != nil && gate.Digest == digest {
+	if digest := eval.Digest(problems); gate != nil && c.Holdout == "" && gate.Digest == digest {
 		slog.Warn("auto's gate was made from these very problems: its row promises too much", "instead", "--holdout FILE")
 	}
 	if made == nil && c.Distort == "" && c.PRM.Checkpoint != "" {
@@ -205,7 +205,7 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 }
 
 // gate is what auto goes by, and the gate that was made for it from --holdout, if there is one.
-func (c *evalCommand) gate(ctx context.Context, std streams, e *engine.Engine, llm adapters.LLM, cfg eval.Config) (gate, made *decode.Gate, err error) {
+func (c *evalCommand) gate(ctx context.Context, std streams, e *engine.Engine, llm adapters.LLM, cfg eval.Config, problems []step.Problem) (gate, made *decode.Gate, err error) {
 	if c.PRM.Checkpoint == "" {
 		return nil, nil, nil
 	}
@@ -220,6 +220,9 @@ func (c *evalCommand) gate(ctx context.Context, std streams, e *engine.Engine, l
 	if err != nil {
 		return nil, nil, err
 	}
+	if n := shared(problems, others); n > 0 {
+		slog.Warn("auto's gate is made from problems that are measured on too: its row promises too much", "shared", n, "instead", "--holdout FILE of other problems")
+	}
 	if len(cfg.Strategies) > 0 {
 		cfg.Strategies = append([]string{decode.WeightedVote}, cfg.Strategies...)
 	}
@@ -229,6 +232,20 @@ func (c *evalCommand) gate(ctx context.Context, std streams, e *engine.Engine, l
 	}
 	made, err = c.gateFrom(ctx, e, llm, report, c.Holdout, others)
 	return made, made, err
+}
+
+// shared counts the problems that are among others too, by their questions.
+func shared(problems, others []step.Problem) (n int) {
+	known := map[string]bool{}
+	for _, p := range others {
+		known[dataset.ProblemID(p.Question)] = true
+	}
+	for _, p := range problems {
+		if known[dataset.ProblemID(p.Question)] {
+			n++
+		}
+	}
+	return n
 }
 
 func (c *evalCommand) gateFrom(ctx context.Context, e *engine.Engine, llm adapters.LLM, report eval.Report, file string, problems []step.Problem) (*decode.Gate, error) {

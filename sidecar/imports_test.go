@@ -20,7 +20,8 @@ var arrows = map[string]string{
 	"adapters":                  "prm/step",
 	"adapters/openai":           "adapters adapters/internal/draw adapters/internal/llamaserver prm/step",
 	"adapters/ollama":           "adapters adapters/internal/draw adapters/internal/llamaserver prm/step",
-	"adapters/recorded":         "adapters prm/step",
+	"adapters/claim":            "",
+	"adapters/recorded":         "adapters adapters/claim prm/step",
 	"adapters/builtin":          "adapters adapters/internal/draw prm/step",
 	"adapters/pooling":          "adapters adapters/internal/draw prm/step",
 	"adapters/adaptertest":      "adapters prm/step",
@@ -28,7 +29,7 @@ var arrows = map[string]string{
 	"adapters/internal/draw":        "adapters prm/step",
 	"adapters/internal/llamaserver": "adapters adapters/internal/draw",
 
-	"generator":          "adapters generator/oracle prm/step prm/arith prm/metric",
+	"generator":          "adapters adapters/claim generator/oracle prm/step prm/arith prm/metric",
 	"generator/oracle":   "prm/step prm/arith",
 	"generator/tasks":    "adapters generator prm/step prm/arith",
 	"sidecar/decode":     "prm/step prm/arith",

@@ -21,6 +21,7 @@ import (
 	"sync"
 
 	"aprm/adapters"
+	"aprm/adapters/claim"
 	"aprm/prm/step"
 )
 
@@ -31,8 +32,9 @@ type LLM struct {
 
 	mu      sync.Mutex
 	answers map[string]json.RawMessage
-	file    *os.File // nil when only replaying
-	end     int64    // of what was written whole
+	asked   map[string]chan struct{} // keys that live is being asked for; closed when that is done
+	file    *os.File                 // nil when only replaying
+	end     int64                    // of what was written whole
 	caps    *adapters.Capabilities
 }
 
@@ -56,7 +58,7 @@ const (
 )
 
 // Wrap answers from the file at path what was asked before and asks live the rest, appending what it answers. The file is
-// made when it isn't there; a line torn by a crash is dropped. Close it when done. Only one process may use a file.
+// made when it isn't there; a line torn by a crash is dropped. Close it when done. A file that another process has open so is claim.ErrInUse.
 func Wrap(live adapters.LLM, path string) (*LLM, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("recording: %w", err)
@@ -65,8 +67,11 @@ func Wrap(live adapters.LLM, path string) (*LLM, error) {
 	if err != nil {
 		return nil, fmt.Errorf("recording: %w", err)
 	}
-	l := &LLM{live: live, path: path, file: file, answers: map[string]json.RawMessage{}}
-	if l.end, err = l.read(file); err == nil {
+	l := &LLM{live: live, path: path, file: file, answers: map[string]json.RawMessage{}, asked: map[string]chan struct{}{}}
+	if err = claim.File(file); err == nil {
+		l.end, err = l.read(file)
+	}
+	if err == nil {
 		err = l.cut()
 	}
 	if err != nil {
@@ -211,9 +216,11 @@ func answer[T any](ctx context.Context, l *LLM, op string, ask any, live func() 
 	if err != nil {
 		return out, err
 	}
-	l.mu.Lock()
-	kept, ok := l.answers[key]
-	l.mu.Unlock()
+	kept, ok, done, err := l.known(ctx, key)
+	if err != nil {
+		return out, err
+	}
+	defer done()
 	if ok {
 		if err := json.Unmarshal(kept, &out); err != nil {
 			return out, fmt.Errorf("recording %s: %s %s: %w", l.path, op, key, err)
@@ -231,6 +238,36 @@ func answer[T any](ctx context.Context, l *LLM, op string, ask any, live func() 
 		return out, err
 	}
 	return out, l.keep(op, key, out)
+}
+
+// known returns what the file has for a key. Where it has nothing, the caller is to ask, and whoever needs the same meanwhile waits until it
+// calls done: a second answer to one question would cost as much again, and be another one than the replay's.
+func (l *LLM) known(ctx context.Context, key string) (kept json.RawMessage, ok bool, done func(), err error) {
+	for {
+		l.mu.Lock()
+		kept, ok = l.answers[key]
+		asked := l.asked[key]
+		if !ok && asked == nil && l.live != nil {
+			asked = make(chan struct{})
+			l.asked[key] = asked
+			l.mu.Unlock()
+			return nil, false, func() {
+				l.mu.Lock()
+				defer l.mu.Unlock()
+				delete(l.asked, key)
+				close(asked)
+			}, nil
+		}
+		l.mu.Unlock()
+		if ok || l.live == nil {
+			return kept, ok, func() {}, nil
+		}
+		select {
+		case <-asked:
+		case <-ctx.Done():
+			return nil, false, nil, ctx.Err()
+		}
+	}
 }
 
 func contentKey(op, model string, ask any) (string, error) {

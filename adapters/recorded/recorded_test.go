@@ -8,10 +8,12 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 
 	"aprm/adapters"
 	"aprm/adapters/adaptertest"
+	"aprm/adapters/claim"
 	"aprm/adapters/openai"
 )
 
@@ -213,4 +215,80 @@ func TestContract(t *testing.T) {
 		t.Fatal(err)
 	}
 	adaptertest.Contract(t, wrap(t, live, filepath.Join(t.TempDir(), "answers.jsonl")))
+}
+
+// Two evals of one model share the default recording: each would write its answers over the other's.
+func TestARecordingHasOneWriter(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "answers.jsonl")
+	live := &counting{caps: adapters.Capabilities{Model: "m"}}
+	first := wrap(t, live, path)
+	if _, err := Wrap(live, path); !errors.Is(err, claim.ErrInUse) || !strings.Contains(err.Error(), path) {
+		t.Errorf("a second writer: %v", err)
+	}
+	if _, err := first.Generate(t.Context(), request(1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(path); err != nil {
+		t.Errorf("a reader beside it: %v", err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wrap(t, live, path)
+}
+
+// slow answers when it is let, and fails while it is to.
+type slow struct {
+	counting
+	mu    sync.Mutex
+	fails int
+	began chan struct{}
+	let   chan struct{}
+}
+
+func (s *slow) Generate(ctx context.Context, req adapters.Request) ([]adapters.Completion, error) {
+	s.began <- struct{}{}
+	<-s.let
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fails > 0 {
+		s.fails--
+		return nil, errors.New("busy")
+	}
+	return s.counting.Generate(ctx, req)
+}
+
+// Rollouts ask for one beginning from several goroutines at once. Asked twice, a server may answer in two ways, of which a replay has one.
+func TestOneQuestionAtOnceIsAskedOnce(t *testing.T) {
+	live := &slow{counting: counting{caps: adapters.Capabilities{Model: "m"}}, began: make(chan struct{}, 9), let: make(chan struct{}), fails: 1}
+	l := wrap(t, live, filepath.Join(t.TempDir(), "answers.jsonl"))
+	texts, errs := make([]string, 5), make([]error, 5)
+	var group sync.WaitGroup
+	for i := range texts {
+		group.Go(func() {
+			done, err := l.Generate(t.Context(), request(1))
+			if errs[i] = err; err == nil {
+				texts[i] = done[0].Text
+			}
+		})
+	}
+	<-live.began
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := l.Generate(gone, request(1)); !errors.Is(err, context.Canceled) {
+		t.Errorf("whoever gives up doesn't wait: %v", err)
+	}
+	close(live.let)
+	group.Wait()
+	failed := 0
+	for i, err := range errs {
+		if err != nil {
+			failed++ // the others ask for themselves
+		} else if texts[i] != "x" {
+			t.Errorf("answer %d is %q, want the first", i, texts[i])
+		}
+	}
+	if live.calls != 1 || failed != 1 {
+		t.Errorf("%d answers, %d of five failed", live.calls, failed)
+	}
 }

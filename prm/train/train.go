@@ -54,7 +54,7 @@ type Options struct {
 
 	Seed    int64     // of initial weights, split, order, dropout
 	Round   int       // of the game. A start model with an optimiser state of the same round goes on where it stopped
-	Created time.Time // put into the header [now]
+	Created time.Time `json:"-"` // put into the header [now]
 
 	Epochs   int                                 // at most, in this round [60]
 	Patience int                                 // epochs without a better held-out loss before stopping; negative: never stop early [10]
@@ -67,7 +67,7 @@ type Options struct {
 	HeldOut  float64                             // share of problems held out for stopping and calibration [0.2]
 	KL       float64                             // τ, the weight of KL(R ‖ R_ref) [0]
 	Entropy  float64                             // c, the weight of H(R) [0]
-	Progress func(done, total int, loss float64) // called after each epoch with its mean training loss; nil for none
+	Progress func(done, total int, loss float64) `json:"-"` // called after each epoch with its mean training loss; nil for none
 }
 
 // Report says how a Fit went. "Held-out" is over problems no step of which was trained on; figures that could not be

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -59,7 +60,8 @@ func TestAPRMSaysWhatItDoesNotRead(t *testing.T) {
 	}
 }
 
-func TestARunIsNotGoneOnWithByOtherStrategies(t *testing.T) {
+// answering is an LLM, a short game and problems for it.
+func answering(t *testing.T) (*script, Training, []step.Problem) {
 	llm := seeing()
 	llm.caps.Prefill = adapters.PrefillContinued
 	llm.answer = func(req adapters.Request) []adapters.Completion {
@@ -75,12 +77,81 @@ func TestARunIsNotGoneOnWithByOtherStrategies(t *testing.T) {
 	for _, id := range []string{"a", "b", "c"} {
 		problems = append(problems, step.Problem{ID: id, Question: "How many " + id + "?", Answer: "5"})
 	}
-	training := Training{Game: cfg, Folder: t.TempDir(), PRM: train.Options{Seed: 1, Epochs: 1}}
+	return llm, Training{Game: cfg, Folder: t.TempDir(), PRM: train.Options{Seed: 1, Epochs: 1}}, problems
+}
+
+func TestARunIsNotGoneOnWithByOtherStrategies(t *testing.T) {
+	llm, training, problems := answering(t)
 	if _, err := training.Run(t.Context(), llm, problems); err != nil {
 		t.Fatal(err)
 	}
 	training.Game.LeftOut = []string{"operator"}
 	if _, err := training.Run(t.Context(), llm, problems); !errors.As(err, &FolderError{}) || !strings.Contains(err.Error(), "other strategies") {
 		t.Errorf("the same folder without a strategy: %v", err)
+	}
+}
+
+// Else the PRM of other problems would be handed out as what was learned from these.
+func TestARunIsGoneOnWithByTheSameSettingsOnly(t *testing.T) {
+	llm, training, problems := answering(t)
+	if _, err := training.Run(t.Context(), llm, problems); err != nil {
+		t.Fatal(err)
+	}
+	drawn := training
+	drawn.Folder, drawn.Game.Drawn = t.TempDir(), 8
+	if _, err := drawn.Run(t.Context(), llm, problems); err != nil {
+		t.Fatal(err)
+	}
+	drawn.Game.Drawn = 0
+	if _, err := drawn.Run(t.Context(), llm, problems); !errors.As(err, &FolderError{}) || !strings.Contains(err.Error(), "game.drawn 8, not unset") {
+		t.Errorf("fewer drawn: %v", err)
+	}
+	for name, change := range map[string]func(*Training, *[]step.Problem){
+		"problems": func(_ *Training, p *[]step.Problem) {
+			*p = append(*p, step.Problem{ID: "d", Question: "And d?", Answer: "5"})
+		},
+		"game.seed":  func(t *Training, _ *[]step.Problem) { t.Game.Seed = 2 },
+		"game.drawn": func(t *Training, _ *[]step.Problem) { t.Game.Drawn = 8 },
+		"prm.kl":     func(t *Training, _ *[]step.Problem) { t.PRM.KL = 0.5 },
+		"no_hidden":  func(t *Training, _ *[]step.Problem) { t.NoHidden = true },
+	} {
+		other, otherProblems := training, slices.Clone(problems)
+		change(&other, &otherProblems)
+		if _, err := other.Run(t.Context(), llm, otherProblems); !errors.As(err, &FolderError{}) || !strings.Contains(err.Error(), name) {
+			t.Errorf("another %s: %v", name, err)
+		}
+	}
+	training.Game.Rounds, training.Game.Concurrency = 2, 1
+	trained, err := training.Run(t.Context(), llm, problems)
+	if err != nil || len(trained.Game) != 2 {
+		t.Errorf("one more round, fewer calls at a time: %d rounds, %v", len(trained.Game), err)
+	}
+}
+
+// A run that got nowhere may be begun again in any way.
+func TestARunThatGotNowhereHoldsNoSettings(t *testing.T) {
+	llm, training, problems := answering(t)
+	answer := llm.answer
+	llm.answer = func(adapters.Request) []adapters.Completion { return nil }
+	if _, err := training.Run(t.Context(), llm, problems); err == nil {
+		t.Fatal("a game with nobody to play it")
+	}
+	llm.answer = answer
+	training.Game.Seed = 2
+	if _, err := training.Run(t.Context(), llm, problems); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestARunWhoseCheckpointIsBrokenSaysWhatToDo(t *testing.T) {
+	llm, training, problems := answering(t)
+	if _, err := training.Run(t.Context(), llm, problems); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(RoundPath(training.Folder, 0), []byte("APRM-PRM, but of another version"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := training.Run(t.Context(), llm, problems); !errors.As(err, &FolderError{}) || !strings.Contains(err.Error(), "another folder") {
+		t.Errorf("%v", err)
 	}
 }

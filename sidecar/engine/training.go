@@ -1,14 +1,18 @@
 package engine
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"aprm/adapters"
 	"aprm/generator"
@@ -39,9 +43,10 @@ type Trained struct {
 
 // The files of a run's folder, beside the rounds' checkpoints.
 const (
-	StepsFile  = "steps.jsonl"
-	stateFile  = "state.json"
-	reportFile = "report.json"
+	StepsFile    = "steps.jsonl"
+	stateFile    = "state.json"
+	settingsFile = "settings.json"
+	reportFile   = "report.json"
 )
 
 // FolderError is what is wrong with a run's folder.
@@ -84,8 +89,12 @@ func (t Training) Run(ctx context.Context, llm adapters.LLM, problems []step.Pro
 	if err != nil {
 		return Trained{}, err
 	}
-	if err := learner.Resume(state.Round); err != nil {
+	begun := state.Round > 0 || len(journal.Rounds(0)) > 0
+	if err := t.hold(filepath.Join(t.Folder, settingsFile), begun, caps.Identity(), problems); err != nil {
 		return Trained{}, err
+	}
+	if err := learner.Resume(state.Round); err != nil {
+		return Trained{}, FolderError{fmt.Errorf("this run can't be gone on with: %w; take another folder to begin anew", err)}
 	}
 	state, err = game.Run(ctx, state, func(s generator.State) error {
 		if t.Show != nil {
@@ -118,4 +127,80 @@ func resume(game *generator.Game, path string) (generator.State, error) {
 		return s, FolderError{fmt.Errorf("%s: this run was begun with other strategies: take another folder, or the settings that it was begun with", path)}
 	}
 	return s, nil
+}
+
+// settings are what a run is begun with: gone on with others, its labelled steps and its PRM would be of other problems, some of them
+// held out before and learned from now.
+type settings struct {
+	Model    string           `json:"model"`
+	Problems string           `json:"problems"` // their number and digest
+	NoHidden bool             `json:"no_hidden"`
+	Game     generator.Config `json:"game"` // without rounds and concurrency, which may change
+	PRM      train.Options    `json:"prm"`
+}
+
+// hold writes the settings down where the run begins, and else holds them against those that it was begun with. A run begun before they were
+// written down is taken for the same.
+func (t Training) hold(path string, begun bool, model string, problems []step.Problem) error {
+	text, err := json.Marshal(problems)
+	if err != nil {
+		return err
+	}
+	now := settings{model, fmt.Sprintf("%d (%.8x)", len(problems), sha256.Sum256(text)), t.NoHidden, t.Game, t.PRM}
+	now.Game.Rounds, now.Game.Concurrency = 0, 0
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !begun {
+		return dataset.WriteJSON(path, now)
+	}
+	if err != nil {
+		return err
+	}
+	var before settings
+	if err := json.Unmarshal(data, &before); err != nil {
+		return FolderError{fmt.Errorf("%s: %w", path, err)}
+	}
+	was, err1 := before.flat()
+	is, err2 := now.flat()
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	names := maps.Clone(was)
+	maps.Copy(names, is)
+	var other []string
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if was[name] != is[name] {
+			other = append(other, fmt.Sprintf("%s %s, not %s", name, cmp.Or(was[name], "unset"), cmp.Or(is[name], "unset")))
+		}
+	}
+	if len(other) == 0 {
+		return nil
+	}
+	return FolderError{fmt.Errorf("%s: this run was begun with other settings (%s): take another folder, or the settings that it was begun with", path, strings.Join(other, "; "))}
+}
+
+// flat are the settings by name, each as JSON has it; what is left out there is not set.
+func (s settings) flat() (map[string]string, error) {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(text, &fields); err != nil {
+		return nil, err
+	}
+	out := make(map[string]string)
+	for _, part := range []string{"game", "prm"} {
+		var of map[string]json.RawMessage
+		if err := json.Unmarshal(fields[part], &of); err != nil {
+			return nil, err
+		}
+		delete(fields, part)
+		for name, v := range of {
+			out[part+"."+strings.ToLower(name)] = string(v)
+		}
+	}
+	for name, v := range fields {
+		out[name] = string(v)
+	}
+	return out, nil
 }

@@ -23,6 +23,9 @@ func Compare(first, second Report, seed uint64, draws int) ([]Difference, error)
 	if len(first.Problems) == 0 || !slices.Equal(first.Problems, second.Problems) {
 		return nil, fmt.Errorf("the two are not of the same problems: %s, and %s", some(first.Problems), some(second.Problems))
 	}
+	if first.Digest != second.Digest && first.Digest != "" && second.Digest != "" {
+		return nil, fmt.Errorf("the two are not of the same problems: the ids are alike, the questions are not")
+	}
 	if draws <= 0 {
 		draws = 10_000
 	}

@@ -50,6 +50,15 @@ func TestCompareFaults(t *testing.T) {
 			t.Errorf("want %q: %v", want, err)
 		}
 	}
+	other := reportOf([]float64{1, 0}, []float64{0, 0}) // another dev.jsonl, whose problems are dev-0 and dev-1 too
+	one.Digest, other.Digest = "a", "b"
+	if _, err := Compare(one, other, 1, 10); err == nil || !strings.Contains(err.Error(), "questions") {
+		t.Errorf("other questions under the same ids: %v", err)
+	}
+	other.Digest = "" // written before there were digests
+	if _, err := Compare(one, other, 1, 10); err != nil {
+		t.Error(err)
+	}
 	if _, err := Compare(Report{}, Report{}, 1, 10); err == nil {
 		t.Error("two empty reports were compared")
 	}

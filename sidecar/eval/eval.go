@@ -70,6 +70,7 @@ type Report struct {
 	N        int      `json:"n"`
 	Seed     int64    `json:"seed"`
 	Problems []string `json:"problems"`
+	Digest   string   `json:"digest,omitempty"` // of the problems' questions: ids may be those of another file's
 	Rows     []Row    `json:"rows"`
 
 	votes []Votes // of the pool's first N, problem by problem, for a gate
@@ -191,7 +192,7 @@ func measure(ctx context.Context, problems []step.Problem, cfg Config, open func
 	if cfg.Draws <= 0 {
 		cfg.Draws = 10_000
 	}
-	report := Report{N: cfg.Options.N, Seed: cfg.Options.Seed}
+	report := Report{N: cfg.Options.N, Seed: cfg.Options.Seed, Digest: Digest(problems)}
 	for _, p := range problems {
 		report.Problems = append(report.Problems, p.ID)
 	}

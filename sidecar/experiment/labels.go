@@ -22,7 +22,7 @@ type LabelRow struct {
 	Ground     string `json:"ground"` // the oracle's layer, or what a natural step is labelled by
 	Right      int    `json:"right"`  // labelled so
 	TrulyRight int    `json:"truly_right"`
-	Wrong      int    `json:"wrong"`
+	Wrong      int    `json:"wrong"` // labelled so, where no step before is wrong or an equation is false
 	TrulyWrong int    `json:"truly_wrong"`
 	Open       int    `json:"open"` // without a label, though no step before is wrong
 	OpenWrong  int    `json:"open_truly_wrong"`
@@ -41,11 +41,17 @@ func (s *study) labels(ctx context.Context, c choice) ([]LabelRow, error) {
 	if err != nil {
 		return nil, err
 	}
+	return audit(c.prm.Name, steps, s.firstError), nil
+}
+
+// audit holds labelled steps against the truth.
+func audit(name string, steps []generator.Labelled, truth func(step.Trace) (first int, ok bool)) []LabelRow {
 	rows := map[[2]string]*LabelRow{}
 	for _, l := range steps {
-		first, ok := s.firstError(l.Trace())
-		if !ok || l.Step == generator.Unknown && first >= 0 && first < len(l.Prefix.Steps) {
-			continue // what follows an error is neither right nor wrong
+		first, ok := truth(l.Trace())
+		follows := first >= 0 && first < len(l.Prefix.Steps) && !(l.Source == generator.Natural && ground(l) == falseEquation)
+		if !ok || follows && l.Step != generator.Right {
+			continue // what follows an error is neither right nor wrong; only to call it right is a mistake
 		}
 		source := string(l.Source)
 		if l.Source == generator.Worked || l.Source == generator.Own {
@@ -54,7 +60,7 @@ func (s *study) labels(ctx context.Context, c choice) ([]LabelRow, error) {
 		key := [2]string{source, ground(l)}
 		row := rows[key]
 		if row == nil {
-			row = &LabelRow{PRM: c.prm.Name, Source: key[0], Ground: key[1]}
+			row = &LabelRow{PRM: name, Source: key[0], Ground: key[1]}
 			rows[key] = row
 		}
 		switch l.Step {
@@ -63,7 +69,7 @@ func (s *study) labels(ctx context.Context, c choice) ([]LabelRow, error) {
 			row.TrulyRight += int(indicator(first < 0))
 		case generator.Wrong:
 			row.Wrong++
-			row.TrulyWrong += int(indicator(first == len(l.Prefix.Steps) || first >= 0 && l.Source == generator.Natural && ground(l) == falseEquation))
+			row.TrulyWrong += int(indicator(first >= 0))
 		default:
 			row.Open++
 			row.OpenWrong += int(indicator(first >= 0))
@@ -76,7 +82,7 @@ func (s *study) labels(ctx context.Context, c choice) ([]LabelRow, error) {
 	slices.SortFunc(out, func(a, b LabelRow) int {
 		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Ground, b.Ground))
 	})
-	return out, nil
+	return out
 }
 
 // firstError is the toy world's exact truth of a solution of a training problem.

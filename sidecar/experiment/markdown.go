@@ -49,10 +49,10 @@ func (r Report) markdown(plots []string) string {
 	for _, name := range plots {
 		p("\n![%s](%s)\n", strings.TrimSuffix(name, ".svg"), name)
 	}
-	p("\n## What training took (means over seeds)\n\nRight, wrong and outcome labels are those that the last round's fit was made to, four in five of all. The LLM's minutes count what was answered from memory, because another PRM had asked it, as if it had been asked again.\n\n")
+	p("\n## What training took (means over seeds)\n\nRight, wrong and outcome labels are those that the last round's fit was made to, four in five of all. The LLM's minutes count what was answered from memory, because another PRM had asked it, as if it had been asked again; of runs that were all cut off and gone on with they aren't known (–).\n\n")
 	p("| PRM | | right | wrong | outcomes | LLM calls | tokens read | tokens generated | minutes of the LLM | of all else | which is |\n|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
 	for _, t := range r.PRMs {
-		p("| %s | %s | %.0f | %.0f | %.0f | %.0f | %.0f | %.0f | %.1f | %.1f | %s |\n", t.PRM, t.About, t.Right, t.Wrong, t.Values, t.Calls, t.Prompt, t.Tokens, t.LLM, t.Own, percent(t.Own/t.LLM))
+		p("| %s | %s | %.0f | %.0f | %.0f | %.0f | %.0f | %.0f | %s | %s | %s |\n", t.PRM, t.About, t.Right, t.Wrong, t.Values, t.Calls, t.Prompt, t.Tokens, minutes(t.LLM), minutes(t.Own), percent(t.Own/t.LLM))
 	}
 	for _, t := range r.PRMs {
 		if len(t.Rounds) < 2 {
@@ -81,7 +81,7 @@ func (r Report) markdown(plots []string) string {
 		}
 	}
 	if len(r.Labels) > 0 {
-		p("\n## Labels, against the toy world's exact truth (seed %d)\n\n| PRM | of | ground | called right | of these right | called wrong | of these wrong | left open | of these wrong |\n|---|---|---|---:|---:|---:|---:|---:|---:|\n", r.Seeds[0])
+		p("\n## Labels, against the toy world's exact truth (seed %d)\n\nWhat follows a wrong step is neither right nor wrong: it counts only where it is called right, which is a mistake, or states a false equation.\n\n| PRM | of | ground | called right | of these right | called wrong | of these wrong | left open | of these wrong |\n|---|---|---|---:|---:|---:|---:|---:|---:|\n", r.Seeds[0])
 		of := func(part, all int) string { return percent(metric.Figure(part) / metric.Figure(all)) }
 		for _, l := range r.Labels {
 			p("| %s | %s | %s | %d | %s | %d | %s | %d | %s |\n", l.PRM, l.Source, l.Ground, l.Right, of(l.TrulyRight, l.Right), l.Wrong, of(l.TrulyWrong, l.Wrong), l.Open, of(l.OpenWrong, l.Open))
@@ -110,6 +110,13 @@ func gain(i *metric.Interval) string {
 		return ""
 	}
 	return fmt.Sprintf("%+.1f [%+.1f, %+.1f]", 100*i.Mean, 100*i.Low, 100*i.High)
+}
+
+func minutes(f metric.Figure) string {
+	if math.IsNaN(float64(f)) {
+		return "–"
+	}
+	return fmt.Sprintf("%.1f", f)
 }
 
 func number(f metric.Figure) string {

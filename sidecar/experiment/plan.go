@@ -16,6 +16,7 @@ import (
 	"aprm/generator"
 	"aprm/generator/tasks"
 	"aprm/prm/feature"
+	"aprm/sidecar/dataset"
 	"aprm/sidecar/decode"
 )
 
@@ -222,10 +223,59 @@ func (p Plan) check() error {
 		for _, name := range slices.Concat(a.PRMs, []string{or(a.Of, p.PRMs[0].Name)}) {
 			wrong(!prms[name], "attacks %s: there is no PRM %q", a.Name, name)
 			wrong(fewer[name], "attacks %s: %s has fewer seeds than the plan", a.Name, name)
+			wrong(a.Of != "" && p.heldOut(name, slices.Min[[]float64]) < p.heldOut(a.Of, slices.Max[[]float64]),
+				"attacks %s: %s has a lower held_out than %s, so it learns from problems that these attacks are on", a.Name, name, a.Of)
 		}
 	}
 	wrong(len(p.Guided.PRMs) > 0 && p.Guided.N < 1, "guided: n must be at least 1")
 	return errors.Join(errs...)
+}
+
+// heldOut is the least or the greatest share of problems that a PRM's trials keep out of training; 0 for no such PRM. Of the same problems
+// and seed, a greater share holds out what a smaller one does and more.
+func (p Plan) heldOut(name string, of func([]float64) float64) float64 {
+	for _, m := range p.PRMs {
+		if m.Name == name {
+			var shares []float64
+			for _, t := range m.Trials {
+				shares = append(shares, t.HeldOut)
+			}
+			return of(shares)
+		}
+	}
+	return 0
+}
+
+// apart reports problems that are in two of training, development and test: by their questions, whatever file they are in.
+func (p Plan) apart() error {
+	sets := append([]Source{p.Train, p.Dev}, p.Test...)
+	names := []string{"train", "dev"}
+	for _, s := range p.Test {
+		names = append(names, "test "+s.Name)
+	}
+	in := map[string]int{} // the first set that a problem is in; two tests may share some
+	for k, s := range sets {
+		problems, _, err := s.read()
+		if err != nil {
+			return err
+		}
+		shared := map[int][]string{}
+		for _, q := range problems {
+			id := dataset.ProblemID(q.Question)
+			first, ok := in[id]
+			if !ok {
+				in[id] = k
+			} else if first < 2 && first != k {
+				shared[first] = append(shared[first], q.ID)
+			}
+		}
+		for first := range 2 {
+			if ids := shared[first]; len(ids) > 0 {
+				return fmt.Errorf("experiment: %s and %s share %d problems, %s among them: what is learned from, or chosen by, can't be measured on", names[first], names[k], len(ids), ids[0])
+			}
+		}
+	}
+	return nil
 }
 
 // seeds are those that a PRM is trained with.

@@ -51,6 +51,7 @@ func TestReadSaysWhatIsWrong(t *testing.T) {
 		{"seeds: [1, 2]", "seeds: [1, 1]", "there twice"},
 		{"seeds: 1,", "seeds: 3,", "once: seeds: there are 2"},
 		{"of: game, prms: [game, static]", "of: game, prms: [once]", "once has fewer seeds"},
+		{"settings: {rounds: 1, problems: 16", "settings: {held_out: 0.1, rounds: 1, problems: 16", "static has a lower held_out than game"},
 		{"fixed: true, settings", "fixed: true, seeds: -1, settings", "static: seeds"},
 		{"sizes: [2, 4]", "sizes: [0]", "sizes"},
 		{"sizes: [2, 4]", "sizes: [2, 3]", "guided: n must not exceed"},

@@ -54,6 +54,9 @@ type unit struct {
 
 // Run carries a plan out and writes its report into the folder.
 func (l Lab) Run(ctx context.Context, plan Plan) (Report, error) {
+	if err := plan.apart(); err != nil {
+		return Report{}, err
+	}
 	s := &study{Lab: l, plan: plan, desk: newDesk(l.LLM)}
 	var err error
 	if s.caps, err = s.desk.Capabilities(ctx); err != nil {
@@ -260,6 +263,9 @@ func (s *study) model(ctx context.Context, u unit) (*prm.Model, costs, error) {
 			return nil, c, err
 		}
 		m, err := prm.Load(filepath.Join(folder, modelFile))
+		if err != nil { // of an older build, it may be
+			err = fmt.Errorf("%w (delete %s to have it trained again)", err, folder)
+		}
 		return m, c, err
 	}
 	t := u.prm.Trials[u.trial]

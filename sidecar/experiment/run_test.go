@@ -173,6 +173,22 @@ func TestRun(t *testing.T) {
 	}
 }
 
+func TestNothingIsMeasuredOnWhatWasLearnedFrom(t *testing.T) {
+	for _, tt := range []struct{ old, new, want string }{
+		{"dev: {split: dev, seed: 12", "dev: {split: train, seed: 11", "train and dev share 8 problems, toy-train-11-0"},
+		{"split: test, seed: 13", "split: dev, seed: 12", "dev and test in distribution share 8 problems"},
+	} {
+		plan, err := experiment.Read(strings.NewReader(strings.Replace(small, tt.old, tt.new, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, c := lab(t, t.TempDir(), 0)
+		if _, err := l.Run(t.Context(), plan); err == nil || !strings.Contains(err.Error(), tt.want) || c.calls.Load() > 0 {
+			t.Errorf("%s: %v after %d calls, want it to say %q", tt.new, err, c.calls.Load(), tt.want)
+		}
+	}
+}
+
 func TestCutOffRunGoesOn(t *testing.T) {
 	plan, err := experiment.Read(strings.NewReader(small))
 	if err != nil {
@@ -197,5 +213,8 @@ func TestCutOffRunGoesOn(t *testing.T) {
 	}
 	if a, b := figures(whole), figures(broken); a != b {
 		t.Errorf("cut off and run again:\n%s\nunbroken:\n%s", b, a)
+	}
+	if text := string(files(t, broken)["report.md"]); strings.Contains(text, "NaN") {
+		t.Errorf("a figure that isn't known is written NaN:\n%s", text)
 	}
 }

@@ -1,0 +1,22 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package claim
+
+import (
+	"errors"
+	"os"
+	"syscall"
+)
+
+// File claims an open file until it is closed or the process ends, however it ends. The error is ErrInUse where another has it; a file
+// system without locks lets everybody have it.
+func File(f *os.File) error {
+	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	switch {
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		return ErrInUse
+	case errors.Is(err, syscall.ENOSYS), errors.Is(err, syscall.ENOTSUP), errors.Is(err, syscall.ENOLCK):
+		return nil
+	}
+	return err
+}
