@@ -121,7 +121,8 @@ func draw(p *plot.Plot, i int, name string, l *points) error {
 	return nil
 }
 
-// fooling draws how far each game's attacks fooled R, round by round; any is false when there was no game of several rounds.
+// fooling draws how far each game's attacks fooled R, round by round; any is false when there was no game of several rounds
+// with an attack.
 func (r Report) fooling() (p *plot.Plot, any bool, err error) {
 	p = plot.New()
 	p.Title.Text = "How far wrong attacks fool R, round by round"
@@ -136,7 +137,13 @@ func (r Report) fooling() (p *plot.Plot, any bool, err error) {
 		}
 		l := &points{}
 		for k, round := range t.Rounds {
+			if math.IsNaN(float64(round.Fooling)) {
+				continue // no attack of that round was truly wrong, or none was made
+			}
 			l.XYs = append(l.XYs, plotter.XY{X: float64(k + 1), Y: float64(round.Fooling)})
+		}
+		if len(l.XYs) == 0 {
+			continue
 		}
 		if err := draw(p, i, t.PRM, l); err != nil {
 			return nil, false, err
