@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"math"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -54,12 +55,11 @@ func (r Report) plots(folder string) ([]string, error) {
 	return names, save("fooling.svg", p)
 }
 
-// plot draws accuracy over tokens: a line a PRM by weighted vote, and the majority vote.
+// plot draws accuracy over tokens: a line a PRM by weighted vote, and the majority vote. Of votes of one size there are no lines to
+// draw: then it is a row a PRM.
 func (s Set) plot() (*plot.Plot, error) {
 	p := plot.New()
 	p.Title.Text = fmt.Sprintf("%s, %d problems: weighted votes", s.Name, s.Problems)
-	p.X.Label.Text, p.Y.Label.Text = "tokens generated a problem", "correct, %"
-	p.Legend.Top, p.Legend.Left = true, true
 	lines := map[string]*points{}
 	var order []string
 	for _, row := range s.Rows {
@@ -80,12 +80,49 @@ func (s Set) plot() (*plot.Plot, error) {
 		l.XYs = append(l.XYs, plotter.XY{X: row.Tokens, Y: 100 * row.Accuracy.Mean})
 		l.YErrors = append(l.YErrors, struct{ Low, High float64 }{100 * (row.Accuracy.Mean - row.Accuracy.Low), 100 * (row.Accuracy.High - row.Accuracy.Mean)})
 	}
+	if !slices.ContainsFunc(order, func(name string) bool { return len(lines[name].XYs) > 1 }) {
+		return p, rows(p, order, lines)
+	}
+	p.X.Label.Text, p.Y.Label.Text = "tokens generated a problem", "correct, %"
+	p.Legend.Top, p.Legend.Left = true, true
 	for i, name := range order {
 		if err := draw(p, i, name, lines[name]); err != nil {
 			return nil, err
 		}
 	}
+	margin(p)
 	return p, nil
+}
+
+// margin leaves room for the marks at the right edge, which would be cut in two.
+func margin(p *plot.Plot) { p.X.Max += (p.X.Max - p.X.Min) / 50 }
+
+// rows draws the one point of each line as a row of its own, the first at the top.
+func rows(p *plot.Plot, order []string, lines map[string]*points) error {
+	p.X.Label.Text = "correct, %"
+	var names []string
+	for i, name := range slices.Backward(order) {
+		l := lines[name]
+		at := float64(len(names))
+		names = append(names, name)
+		mark := struct {
+			plotter.XYs
+			plotter.XErrors
+		}{plotter.XYs{{X: l.XYs[0].Y, Y: at}}, plotter.XErrors{l.YErrors[0]}}
+		dots, err := plotter.NewScatter(mark)
+		if err != nil {
+			return err
+		}
+		bars, err := plotter.NewXErrorBars(mark)
+		if err != nil {
+			return err
+		}
+		dots.Color, dots.Shape = palette[i%len(palette)], plotutil.Shape(0)
+		bars.Color = dots.Color
+		p.Add(dots, bars)
+	}
+	p.NominalY(names...)
+	return nil
 }
 
 // palette is Okabe and Ito's, which people who see colours otherwise can tell apart too, with its black first and yellow left out.
@@ -128,7 +165,7 @@ func (r Report) fooling() (p *plot.Plot, any bool, err error) {
 	p.Title.Text = "How far wrong attacks fool R, round by round"
 	p.X.Label.Text, p.Y.Label.Text = "round", "mean P(correct)"
 	p.X.Tick.Marker = plot.TickerFunc(rounds)
-	p.Legend.Top, p.Legend.XOffs = true, -3*vg.Millimeter
+	p.Legend.Top, p.Legend.Left = true, true
 	p.Y.Min, p.Y.Max = 0, 1
 	i := 0
 	for _, t := range r.PRMs {
@@ -150,6 +187,7 @@ func (r Report) fooling() (p *plot.Plot, any bool, err error) {
 		}
 		i++
 	}
+	margin(p)
 	return p, i > 0, nil
 }
 

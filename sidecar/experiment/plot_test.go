@@ -4,6 +4,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"aprm/prm/metric"
@@ -27,5 +29,32 @@ func TestPlotsOfGamesWithoutAttacks(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(folder, "fooling.svg")); (err == nil) != test.drawn || len(names) > 0 != test.drawn {
 			t.Errorf("%s: plots %v, %v", name, names, err)
 		}
+	}
+}
+
+// TestPlotOfOneSize: votes of one size are rows with a name each, not points on top of each other.
+func TestPlotOfOneSize(t *testing.T) {
+	folder := t.TempDir()
+	row := func(prm, method string, mean float64) Row {
+		return Row{PRM: prm, Method: method, Tokens: 500, Accuracy: metric.Interval{Mean: mean, Low: mean - 0.1, High: mean + 0.1}}
+	}
+	r := Report{Sets: []Set{{Name: "test", Problems: 9, Rows: []Row{row("", "majority-8", 0.5), row("game", "weighted-vote-8", 0.6), row("static", "weighted-vote-8", 0.55)}}}}
+	if _, err := r.plots(folder); err != nil {
+		t.Fatal(err)
+	}
+	svg, err := os.ReadFile(filepath.Join(folder, "accuracy-test.svg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	height := map[string]bool{}
+	for _, name := range []string{"majority", "game", "static"} {
+		found := regexp.MustCompile(`y="([^"]+)"[^>]*>` + name + `<`).FindSubmatch(svg)
+		if found == nil {
+			t.Fatalf("no %s in %s", name, svg)
+		}
+		height[string(found[1])] = true
+	}
+	if len(height) != 3 || strings.Contains(string(svg), "tokens generated") {
+		t.Errorf("names at heights %v", height)
 	}
 }
