@@ -65,10 +65,10 @@ type decodeFlags struct {
 
 // check names every flag whose value no search can live with. In decode.Options what is zero takes the default; a flag has it already.
 func (d decodeFlags) check() error {
-	return errors.Join(atLeast(1, "--n", d.N), between(0, "--temperature", d.Temperature, 2), between(0, "--top-p", d.TopP, 1),
+	return errors.Join(atLeast(1, "--n", d.N), above("--temperature", d.Temperature, 2), above("--top-p", d.TopP, 1),
 		atLeast(1, "--max-tokens", d.MaxTokens), atLeast(1, "--max-steps", d.MaxSteps), atLeast(0, "--token-budget", d.TokenBudget),
-		between(0, "--threshold", d.Threshold, 1), atLeast(1, "--expansion", d.Expansion),
-		between(0, "--ess-threshold", d.ESSThreshold, 1), between(0, "--rebase-temperature", d.RebaseTemperature, 100))
+		within("--threshold", d.Threshold, 1), atLeast(1, "--expansion", d.Expansion),
+		above("--ess-threshold", d.ESSThreshold, 1), above("--rebase-temperature", d.RebaseTemperature, 100))
 }
 
 func (d decodeFlags) options() decode.Options {

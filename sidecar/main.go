@@ -126,12 +126,20 @@ func atLeast[T int | time.Duration](least T, flag string, value T) error {
 	return fmt.Errorf("%s must be at least %v, is %v", flag, least, value)
 }
 
-// between is the error of a flag out of its range, which NaN is.
-func between(least float64, flag string, value, most float64) error {
-	if value >= least && value <= most {
+// within is the error of a flag that isn't from 0 to most, which NaN isn't.
+func within(flag string, value, most float64) error {
+	if value >= 0 && value <= most {
 		return nil
 	}
-	return fmt.Errorf("%s must be from %g to %g, is %g", flag, least, most, value)
+	return fmt.Errorf("%s must be from 0 to %g, is %g", flag, most, value)
+}
+
+// above is the error of a flag that isn't above 0, or is too great.
+func above(flag string, value, most float64) error {
+	if value > 0 && value <= most {
+		return nil
+	}
+	return fmt.Errorf("%s must be above 0 and at most %g, is %g", flag, most, value)
 }
 
 // badInput marks an error as the fault of what was given: a flag, a setting, a file.

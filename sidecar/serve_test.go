@@ -54,7 +54,7 @@ func TestAddressTaken(t *testing.T) {
 // first client that asks for a search would be told that its request is at fault.
 func TestImpossibleSettings(t *testing.T) {
 	for _, command := range [][]string{{"serve", "--strategy", "raw"}, {"eval", "--problems", "serve_test.go"}} {
-		for _, flag := range []string{"--n=0", "--temperature=NaN", "--top-p=2", "--max-tokens=0", "--max-steps=-1", "--token-budget=-1", "--threshold=2", "--expansion=0",
+		for _, flag := range []string{"--n=0", "--temperature=NaN", "--temperature=0", "--top-p=0", "--ess-threshold=0", "--rebase-temperature=0", "--top-p=2", "--max-tokens=0", "--max-steps=-1", "--token-budget=-1", "--threshold=2", "--expansion=0",
 			"--ess-threshold=2", "--rebase-temperature=101"} {
 			name, _, _ := strings.Cut(flag, "=")
 			if _, err := parse(t, append(command, flag)...); err == nil || !strings.Contains(err.Error(), name+" ") {

@@ -153,5 +153,6 @@ func (a *ask) readOllama(o object) (err error) {
 		return err
 	}
 	_, a.ignored = classify(options, ollamaOptions)
+	a.ignored = append(a.ignored, zeros(temperature, topP)...)
 	return nil
 }

@@ -146,7 +146,19 @@ func readOpenAI(o object) (a ask, err error) {
 		return a, err
 	}
 	_, a.ignored = classify(o, openAIFields)
+	a.ignored = append(a.ignored, zeros(temperature, topP)...)
 	return a, nil
+}
+
+// zeros names what of a client's sampling the search doesn't carry though it has the field: at 0 all candidates would be alike.
+func zeros(temperature, topP *float64) (names []string) {
+	if temperature != nil && *temperature == 0 {
+		names = append(names, "temperature")
+	}
+	if topP != nil && *topP == 0 {
+		names = append(names, "top_p")
+	}
+	return names
 }
 
 func within(param string, v *float64, high float64) (float64, error) {
