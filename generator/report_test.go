@@ -102,4 +102,7 @@ func TestReportWithoutFigures(t *testing.T) {
 	if err := json.Unmarshal(b, &back); err != nil || !math.IsNaN(float64(back.Total.Fooling)) {
 		t.Errorf("%v from %s", err, b)
 	}
+	if said := r.String(); strings.Contains(said, "NaN") {
+		t.Errorf("the report says\n%s", said)
+	}
 }
