@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -141,13 +142,27 @@ func TestThoughtsOfAReasoningModel(t *testing.T) {
 
 // TestASearchThatTakesBack breaks the stream off with an error: a client must not take what it has for the answer.
 func TestASearchThatTakesBack(t *testing.T) {
-	r := &reasoner{checkpoint: "x", solve: func(_ context.Context, _ string, _ []adapters.Message, opts decode.Options) (decode.Result, error) {
+	read := make(chan struct{}) // closed when the client has what is then taken back
+	r := &reasoner{checkpoint: "x", solve: func(ctx context.Context, _ string, _ []adapters.Message, opts decode.Options) (decode.Result, error) {
 		opts.Watch(decode.Event{Settled: "something else"})
+		select {
+		case <-read:
+		case <-ctx.Done():
+		}
 		return solved(), nil
 	}}
-	got := post(build(t, Config{Defaults: defaults(guided)}, r), "/v1/chat/completions", askStream).Body.String()
-	if !strings.Contains(got, `{"error":{`) || strings.Contains(got, `"finish_reason":"stop"`) {
-		t.Error(got)
+	up := newFakeUpstream(t, replies(`{}`))
+	resp := do(t, "POST", serve(t, Config{Defaults: defaults(guided)}, r, up)+"/v1/chat/completions", askStream, nil)
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() && !strings.Contains(lines.Text(), "something else") {
+	}
+	close(read)
+	var got strings.Builder
+	for lines.Scan() {
+		got.WriteString(lines.Text() + "\n")
+	}
+	if !strings.Contains(got.String(), `{"error":{`) || strings.Contains(got.String(), `"finish_reason":"stop"`) {
+		t.Error(got.String())
 	}
 }
 
