@@ -97,6 +97,15 @@ func (u *upstream) rewrite(r *httputil.ProxyRequest) {
 		}
 	}
 	u.authorize(r.Out.Header, r.In.Header.Get("Authorization"))
+	repeatable(r.Out)
+}
+
+// repeatable lets the transport send a request again, a POST too: an endpoint may hang up on a kept connection just when a request goes
+// out on it. What tells the transport so is not sent.
+func repeatable(r *http.Request) {
+	if r.GetBody != nil && len(r.Header.Values("Idempotency-Key")) == 0 {
+		r.Header["Idempotency-Key"] = []string{}
+	}
 }
 
 // authorize sets what the upstream is told of the client.
@@ -124,6 +133,7 @@ func (u *upstream) do(ctx context.Context, method, path string, body []byte, cli
 	}
 	req.Header.Set("Accept-Encoding", "identity")
 	u.authorize(req.Header, client)
+	repeatable(req)
 	resp, err := u.transport.RoundTrip(req)
 	if err != nil {
 		return nil, unreachable(err)
@@ -144,11 +154,6 @@ func (s *Server) forward(g *gin.Context, body []byte) {
 		g.Request.Body, _ = again()
 		g.Request.GetBody = again
 		g.Request.ContentLength = int64(len(body))
-		// An endpoint may hang up on a kept connection just when a request goes out on it. This, which isn't sent, tells the
-		// transport that it may then send a POST again on a new connection.
-		if header := g.Request.Header; len(header.Values("Idempotency-Key")) == 0 {
-			header["Idempotency-Key"] = []string{}
-		}
 	}
 	// Without this, net/http empties the request's body when the answer begins, while the transport may still be reading
 	// it, and the answer breaks off. What can't do it (HTTP/2) doesn't need it.

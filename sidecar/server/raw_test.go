@@ -185,7 +185,7 @@ func TestRawHungUpOn(t *testing.T) {
 		if kept {
 			panic(http.ErrAbortHandler)
 		}
-		replies(`{}`)(w, r)
+		replies(`{"choices":[{"message":{"content":"12"}}]}`)(w, r)
 	})
 	addr := serve(t, Config{}, &reasoner{}, up)
 	const body = `{"messages":[]}`
@@ -197,6 +197,11 @@ func TestRawHungUpOn(t *testing.T) {
 	}
 	if n, last := up.requests(), up.last(t); n != 3 || string(last.body) != body || last.header["Idempotency-Key"] != nil {
 		t.Errorf("%d requests, the last %s with %v", n, last.body, last.header)
+	}
+	// So does one of another dialect, which the sidecar puts into the endpoint's.
+	resp := do(t, "POST", addr+"/api/chat", `{"model":"m","stream":false,"messages":[{"role":"user","content":"hi"}]}`, nil)
+	if got, _ := io.ReadAll(resp.Body); resp.StatusCode != 200 || up.requests() != 5 {
+		t.Errorf("translated: %d %s after %d requests", resp.StatusCode, got, up.requests())
 	}
 }
 
