@@ -251,18 +251,9 @@ func Measure(steps []Labelled, p []float64) Measured {
 func (r Report) Line() string {
 	t, h := r.Total, r.HeldOut
 	return fmt.Sprintf("round %d: %d attacks, %d wrong, %d still correct, %d unknown; fooling %s (%s); held out: natural %s, synthetic %s, false alarms %s, ECE %s, AUC %s; %d calls, %d+%d tokens, %.1f min",
-		r.Round, t.Asked, t.Wrong, t.Right, t.Unknown, known("%.2f", t.Fooling), known("%.0f %%", 100*t.Fooled), known("%.0f %%", 100*h.DetectNat),
-		known("%.0f %%", 100*h.DetectSyn), known("%.0f %%", 100*h.FalseAlarm), known("%.2f", h.ECE), known("%.2f", h.AUC),
+		r.Round, t.Asked, t.Wrong, t.Right, t.Unknown, t.Fooling.Text("%.2f"), (100 * t.Fooled).Text("%.0f %%"), (100 * h.DetectNat).Text("%.0f %%"),
+		(100 * h.DetectSyn).Text("%.0f %%"), (100 * h.FalseAlarm).Text("%.0f %%"), h.ECE.Text("%.2f"), h.AUC.Text("%.2f"),
 		r.Calls, r.PromptTokens, r.CompletionTokens, r.Minutes)
-}
-
-// known is a figure as format writes it, "–" where there is none: a strategy of which no attack was truly wrong fooled nobody and failed
-// to fool nobody.
-func known(format string, f metric.Figure) string {
-	if math.IsNaN(float64(f)) {
-		return "–"
-	}
-	return fmt.Sprintf(format, float64(f))
 }
 
 // String is the round as a table, its line first and its alarms last.
@@ -276,7 +267,7 @@ func (r Report) String() string {
 	fmt.Fprintln(&b)
 	row := func(name string, s StrategyReport) {
 		fmt.Fprintf(&b, "%-14s %5d %6d %5d %7d %7d %8s %7s", name, s.Asked, s.Usable, s.Wrong, s.Right, s.Unknown,
-			known("%.2f", s.Fooling), known("%.0f%%", 100*s.Fooled))
+			s.Fooling.Text("%.2f"), (100 * s.Fooled).Text("%.0f%%"))
 	}
 	for i, s := range r.Strategies {
 		row(s.Strategy, s)
@@ -293,7 +284,7 @@ func (r Report) String() string {
 	fmt.Fprintf(&b, " of %.2f nats\n", math.Log(float64(len(r.Strategies))))
 	fmt.Fprintf(&b, "natural samples: %d of %d right, %d false equations; held out: %d steps, %d natural and %d synthetic errors\n",
 		r.SamplesRight, r.Samples, r.FalseEqs, r.HeldOut.Steps, r.HeldOut.Natural, r.HeldOut.Synthetic)
-	fmt.Fprintf(&b, "probes (AUC): the adversary's dialect %s, wrong steps by format alone %s\n", known("%.2f", r.Probes.Dialect), known("%.2f", r.Probes.Format))
+	fmt.Fprintf(&b, "probes (AUC): the adversary's dialect %s, wrong steps by format alone %s\n", r.Probes.Dialect.Text("%.2f"), r.Probes.Format.Text("%.2f"))
 	for _, a := range r.Alarms {
 		fmt.Fprintln(&b, "ALARM:", a)
 	}

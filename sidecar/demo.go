@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -132,12 +131,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 }
 
 // percent is a share, where there is one.
-func percent(f metric.Figure) string {
-	if math.IsNaN(float64(f)) {
-		return "– %"
-	}
-	return fmt.Sprintf("%.0f %%", 100*f)
-}
+func percent(f metric.Figure) string { return (100 * f).Text("%.0f") + " %" }
 
 // ready says before the work what would spoil its end.
 func (c *demoCommand) ready() error {

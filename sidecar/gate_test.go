@@ -228,11 +228,7 @@ func TestVotesOfARunAreForWhatWasAnswered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := prm.Parse(shipped)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := e.Use(m); err != nil {
+	if err := useShipped(e); err != nil {
 		t.Fatal(err)
 	}
 	for text, want := range map[string]string{

@@ -5,6 +5,7 @@ package metric
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -12,6 +13,14 @@ import (
 
 // Figure is a measured number. NaN says that it could not be measured (one class only, no examples) and is null in JSON.
 type Figure float64
+
+// Text is the figure as a fmt verb for floats writes it ("%.2f"), "–" for NaN and the infinities.
+func (f Figure) Text(format string) string {
+	if v := float64(f); math.IsNaN(v) || math.IsInf(v, 0) {
+		return "–"
+	}
+	return fmt.Sprintf(format, float64(f))
+}
 
 // MarshalJSON writes a number, or null for NaN and the infinities.
 func (f Figure) MarshalJSON() ([]byte, error) {

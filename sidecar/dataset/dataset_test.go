@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
+	"io"
+	"iter"
 	"math"
 	"os"
 	"path/filepath"
@@ -49,11 +51,16 @@ func zipped(t *testing.T, text string) []byte {
 	return b.Bytes()
 }
 
+// readSolutions reads all solutions of a file.
+func readSolutions(path string, format Format) ([]Solution, error) {
+	return collect(path, func(r io.Reader, file string) iter.Seq2[Solution, error] { return Solutions(r, file, format) })
+}
+
 // TestGolden reads a file of each format, told by its fields, and writes it again byte for byte.
 func TestGolden(t *testing.T) {
 	for _, format := range []Format{ProcessBench, TRL, MathShepherd} {
 		path := filepath.Join("testdata", string(format)+".jsonl")
-		solutions, err := ReadSolutions(path, "")
+		solutions, err := readSolutions(path, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -101,7 +108,7 @@ func TestSolutions(t *testing.T) {
 			`prm800k-2.1.1  ? ["?Think." "-4"]`,
 		},
 	} {
-		solutions, err := ReadSolutions(filepath.Join("testdata", string(format)+".jsonl"), format)
+		solutions, err := readSolutions(filepath.Join("testdata", string(format)+".jsonl"), format)
 		if err != nil {
 			t.Fatal(err)
 		}

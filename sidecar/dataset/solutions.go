@@ -34,11 +34,6 @@ var formats = []struct {
 	{PRM800K, []string{"question", "label"}, prm800k},
 }
 
-// ReadSolutions reads all solutions of the file at path; see [Solutions].
-func ReadSolutions(path string, format Format) ([]Solution, error) {
-	return collect(path, func(r io.Reader, file string) iter.Seq2[Solution, error] { return Solutions(r, file, format) })
-}
-
 // ReadJudged reads the file at path; see [Judged].
 func ReadJudged(path string, limit int) ([]step.Judged, error) {
 	f, err := os.Open(path)

@@ -2,7 +2,6 @@ package experiment
 
 import (
 	"fmt"
-	"math"
 	"strings"
 
 	"aprm/prm/metric"
@@ -52,7 +51,7 @@ func (r Report) markdown(plots []string) string {
 	p("\n## What training took (means over seeds)\n\nRight, wrong and outcome labels are those that the last round's fit was made to, four in five of all. The LLM's minutes count what was answered from memory, because another PRM had asked it, as if it had been asked again; of runs that were all cut off and gone on with they aren't known (–).\n\n")
 	p("| PRM | | right | wrong | outcomes | LLM calls | tokens read | tokens generated | minutes of the LLM | of all else | which is |\n|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
 	for _, t := range r.PRMs {
-		p("| %s | %s | %.0f | %.0f | %.0f | %.0f | %.0f | %.0f | %s | %s | %s |\n", t.PRM, t.About, t.Right, t.Wrong, t.Values, t.Calls, t.Prompt, t.Tokens, minutes(t.LLM), minutes(t.Own), percent(t.Own/t.LLM))
+		p("| %s | %s | %.0f | %.0f | %.0f | %.0f | %.0f | %.0f | %s | %s | %s |\n", t.PRM, t.About, t.Right, t.Wrong, t.Values, t.Calls, t.Prompt, t.Tokens, t.LLM.Text("%.1f"), t.Own.Text("%.1f"), percent(t.Own/t.LLM))
 	}
 	for _, t := range r.PRMs {
 		if len(t.Rounds) < 2 {
@@ -61,8 +60,8 @@ func (r Report) markdown(plots []string) string {
 		p("\n## The game of %s, round by round\n\nFooling is the mean P(correct) that R gave truly wrong attacks before it learned from them; what R finds is on problems kept out of training.\n\n", t.PRM)
 		p("| round | fooling | policy entropy | wrong | still correct | unknown | finds natural errors | finds attacks | false alarms | ECE | AUC within a problem |\n|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
 		for i, round := range t.Rounds {
-			p("| %d | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", i+1, number(round.Fooling), number(round.Entropy), percent(round.Wrong), percent(round.StillCorrect),
-				percent(round.Unknown), percent(round.DetectNat), percent(round.DetectSyn), percent(round.FalseAlarm), number(round.ECE), number(round.AUC))
+			p("| %d | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", i+1, round.Fooling.Text("%.2f"), round.Entropy.Text("%.2f"), percent(round.Wrong), percent(round.StillCorrect),
+				percent(round.Unknown), percent(round.DetectNat), percent(round.DetectSyn), percent(round.FalseAlarm), round.ECE.Text("%.2f"), round.AUC.Text("%.2f"))
 		}
 		if len(t.Caught) == 0 {
 			continue
@@ -112,23 +111,4 @@ func gain(i *metric.Interval) string {
 	return fmt.Sprintf("%+.1f [%+.1f, %+.1f]", 100*i.Mean, 100*i.Low, 100*i.High)
 }
 
-func minutes(f metric.Figure) string {
-	if math.IsNaN(float64(f)) {
-		return "–"
-	}
-	return fmt.Sprintf("%.1f", f)
-}
-
-func number(f metric.Figure) string {
-	if math.IsNaN(float64(f)) {
-		return "–"
-	}
-	return fmt.Sprintf("%.2f", f)
-}
-
-func percent(f metric.Figure) string {
-	if math.IsNaN(float64(f)) || math.IsInf(float64(f), 0) {
-		return "–"
-	}
-	return fmt.Sprintf("%.0f %%", 100*f)
-}
+func percent(f metric.Figure) string { return (100 * f).Text("%.0f %%") }
