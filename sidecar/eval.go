@@ -126,7 +126,7 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 	case (c.Distort != "" || c.Holdout != "") && c.PRM.Checkpoint == "":
 		return badInput{errors.New("--holdout and --distort are about a PRM; name one with --checkpoint")}
 	}
-	problems, err := given(dataset.ReadProblems(c.Problems))
+	problems, err := readProblems(c.Problems)
 	if err != nil {
 		return err
 	}
@@ -216,7 +216,7 @@ func (c *evalCommand) gate(ctx context.Context, std streams, e *engine.Engine, l
 		}
 		return gate, nil, err
 	}
-	others, err := given(dataset.ReadProblems(c.Holdout))
+	others, err := readProblems(c.Holdout)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -33,7 +33,7 @@ var arrows = map[string]string{
 	"generator/oracle":   "prm/step prm/arith",
 	"generator/tasks":    "adapters generator prm/step prm/arith",
 	"sidecar/decode":     "prm/step prm/arith",
-	"sidecar/dataset":    "prm/step",
+	"sidecar/dataset":    "prm/step prm/arith prm/arith/formula",
 	"sidecar/engine":     "adapters generator generator/oracle prm prm/step prm/feature prm/train sidecar/dataset sidecar/decode",
 	"sidecar/eval":       "sidecar/decode prm/step prm/arith prm/metric",
 	"sidecar/experiment": "adapters generator generator/tasks prm prm/feature prm/metric prm/step prm/train sidecar/dataset sidecar/decode sidecar/engine sidecar/eval",

@@ -195,7 +195,7 @@ func (c *oracleAuditCommand) Run(ctx context.Context, std streams) error {
 	if c.Labelled != "" {
 		return c.labelled(ctx, std, judge)
 	}
-	problems, err := given(dataset.ReadProblems(c.Problems))
+	problems, err := readProblems(c.Problems)
 	if err != nil {
 		return err
 	}

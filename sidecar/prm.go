@@ -112,7 +112,7 @@ func (c *prmScoreCommand) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer func() { logClose(closeLLM()) }()
-	for s, err := range dataset.Solutions(std.in, "standard input", dataset.ProcessBench) {
+	for s, err := range dataset.Solutions(std.in, "standard input") {
 		if err != nil {
 			return badInput{err}
 		}
@@ -155,7 +155,7 @@ func (c *prmEvalCommand) Run(ctx context.Context, std streams) error {
 		return badInput{err}
 	}
 	if unlabelled > 0 {
-		slog.Warn(`left out what has no "label"`, "solutions", unlabelled)
+		slog.Warn("left out solutions whose first wrong step isn't known", "solutions", unlabelled)
 	}
 	j, closeLLM, err := c.Judge.open(ctx)
 	if err != nil {

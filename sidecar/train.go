@@ -10,7 +10,6 @@ import (
 	"aprm/generator"
 	"aprm/prm"
 	"aprm/prm/train"
-	"aprm/sidecar/dataset"
 	"aprm/sidecar/engine"
 )
 
@@ -51,7 +50,7 @@ type gameFlags struct {
 const answersFile = "answers.jsonl"
 
 func (c *trainCommand) Run(ctx context.Context, std streams) error {
-	problems, err := given(dataset.ReadProblems(c.Problems))
+	problems, err := readProblems(c.Problems)
 	if err != nil {
 		return err
 	}

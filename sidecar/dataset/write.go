@@ -4,6 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
+
+	"aprm/prm/step"
 )
 
 // Writer writes solutions, one a line.
@@ -12,18 +16,19 @@ type Writer struct {
 	format Format
 }
 
-// NewWriter returns a Writer to w in one of the formats ProcessBench, TRL and MathShepherd.
-func NewWriter(w io.Writer, format Format) (*Writer, error) {
-	if format != ProcessBench && format != TRL && format != MathShepherd {
-		return nil, fmt.Errorf("cannot write format %q: want %s, %s or %s", format, ProcessBench, TRL, MathShepherd)
-	}
+// NewWriter returns a Writer to w in a format.
+func NewWriter(w io.Writer, format Format) *Writer {
+	return &Writer{enc: encoder(w), format: format}
+}
+
+func encoder(w io.Writer) *json.Encoder {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false) // solutions are full of < and >
-	return &Writer{enc: enc, format: format}, nil
+	return enc
 }
 
 // Write writes one solution. TRL and Math-Shepherd need a label for each step: they get the steps before the first
-// unlabelled one. ProcessBench keeps all steps. A solution without labels enough is an error, and nothing is written.
+// unlabelled one. ProcessBench and PRM800K keep all steps. A solution without labels enough is an error, and nothing is written.
 func (w *Writer) Write(s Solution) error {
 	record, err := w.record(s)
 	if err != nil {
@@ -33,21 +38,26 @@ func (w *Writer) Write(s Solution) error {
 }
 
 func (w *Writer) record(s Solution) (any, error) {
-	if w.format == ProcessBench {
-		first, known := s.FirstWrong()
+	first, known := s.FirstWrong()
+	n := slices.Index(s.Labels, Unlabelled)
+	if n < 0 {
+		n = len(s.Labels)
+	}
+	switch w.format {
+	case ProcessBench:
 		if !known {
 			return nil, fmt.Errorf("step %d is unlabelled, so the first wrong one is not known", first)
 		}
-		out := benchLine{ID: s.ID, Generator: s.Source, Problem: s.Problem.Question, Steps: s.Steps, Label: &first}
+		out := benchLine{ID: name(s.ID), Generator: s.Source, Problem: s.Problem.Question, Steps: pointers(s.Steps), Label: &first}
 		if s.Correct != Unlabelled {
-			right := s.Correct == Right
-			out.Correct = &right
+			out.Correct = new(s.Correct == Right)
 		}
 		return out, nil
-	}
-	n := 0
-	for n < len(s.Labels) && s.Labels[n] != Unlabelled {
-		n++
+	case PRM800K:
+		if !slices.Contains(s.Labels, Right) && !slices.Contains(s.Labels, Wrong) {
+			return nil, fmt.Errorf("no step is labelled")
+		}
+		return rating(s), nil
 	}
 	if n == 0 {
 		return nil, fmt.Errorf("the first step is unlabelled")
@@ -56,9 +66,33 @@ func (w *Writer) record(s Solution) (any, error) {
 	if w.format == MathShepherd {
 		return shepherd(s)
 	}
-	out := trlLine{Prompt: s.Problem.Question, Completions: s.Steps, Labels: make([]bool, n)}
-	for i, l := range s.Labels {
-		out.Labels[i] = l == Right
+	out := trlLine{Prompt: s.Problem.Question, Completions: pointers(s.Steps)}
+	for _, l := range s.Labels {
+		out.Labels = append(out.Labels, new(l == Right))
 	}
 	return out, nil
+}
+
+func pointers(of []string) []*string {
+	out := make([]*string, len(of))
+	for i := range of {
+		out[i] = &of[i]
+	}
+	return out
+}
+
+// WriteProblems writes problems as GSM8K has them, one a line: the worked steps, and the final answer behind ####.
+func WriteProblems(w io.Writer, problems []step.Problem) error {
+	enc := encoder(w)
+	for _, p := range problems {
+		line := struct {
+			ID       string `json:"id"`
+			Question string `json:"question"`
+			Answer   string `json:"answer"`
+		}{p.ID, p.Question, strings.Join(append(slices.Clone(p.Worked), "#### "+strings.Join(strings.Fields(p.Answer), " ")), "\n")}
+		if err := enc.Encode(line); err != nil {
+			return err
+		}
+	}
+	return nil
 }
