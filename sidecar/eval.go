@@ -48,14 +48,14 @@ func (m modelFlags) engine(open func(string) (adapters.LLM, error), instruction 
 
 // decodeFlags are the options of a search.
 type decodeFlags struct {
-	N           int     `name:"n" help:"Candidates: answers or, in searches step by step, next steps." default:"8"`
-	Temperature float64 `help:"Temperature of sampling." default:"0.7"`
-	TopP        float64 `help:"Nucleus of sampling: the share of probability drawn from." default:"0.95"`
-	MaxTokens   int     `help:"Most tokens of one answer." default:"1024"`
-	MaxSteps    int     `help:"Most steps of an answer that is built step by step." default:"32"`
-	TokenBudget int     `help:"Most tokens generated in a whole search; 0 for no limit but those above." default:"0"`
-	Threshold   float64 `help:"guided: sample a step again when no candidate scores at least this." default:"0"`
-	Aggregate   string  `help:"How the scores of an answer's steps become one: min, product or last." enum:"min,product,last" default:"min"`
+	N           int             `name:"n" help:"Candidates: answers or, in searches step by step, next steps." default:"8"`
+	Temperature float64         `help:"Temperature of sampling." default:"0.7"`
+	TopP        float64         `help:"Nucleus of sampling: the share of probability drawn from." default:"0.95"`
+	MaxTokens   int             `help:"Most tokens of one answer." default:"1024"`
+	MaxSteps    int             `help:"Most steps of an answer that is built step by step." default:"32"`
+	TokenBudget int             `help:"Most tokens generated in a whole search; 0 for no limit but those above." default:"0"`
+	Threshold   float64         `help:"guided: sample a step again when no candidate scores at least this." default:"0"`
+	Aggregate   prm.Aggregation `help:"How the scores of an answer's steps become one: min, product or last." enum:"min,product,last" default:"min"`
 
 	Expansion         int     `help:"beam, dvts: next steps of each path that is kept; n/expansion are kept." default:"4"`
 	ESSThreshold      float64 `name:"ess-threshold" help:"particle: resample when the effective sample size is below this share of n." default:"0.5"`
@@ -193,10 +193,10 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 	}
 	if c.JSON {
 		return writeLine(std.out, struct {
-			Model      string `json:"model"`
-			Checkpoint string `json:"checkpoint"`
-			File       string `json:"file"`
-			Aggregate  string `json:"aggregate"`
+			Model      string          `json:"model"`
+			Checkpoint string          `json:"checkpoint"`
+			File       string          `json:"file"`
+			Aggregate  prm.Aggregation `json:"aggregate"`
 			eval.Report
 		}{caps.Model, id, filepath.Base(c.Problems), c.Decode.Aggregate, report})
 	}

@@ -135,7 +135,7 @@ func gateOfRun(ctx context.Context, e *engine.Engine, llm adapters.LLM, folder s
 	if err != nil {
 		return nil, err
 	}
-	g.Aggregate, g.N, g.Source, g.Digest = decode.Min, n, "training's own hold-out", eval.Digest(problems)
+	g.Aggregate, g.N, g.Source, g.Digest = prm.Min, n, "training's own hold-out", eval.Digest(problems)
 	made := eval.NewGate(g, votes, nil, uint64(seed), 0)
 	return &made, nil
 }

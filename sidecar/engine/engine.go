@@ -226,15 +226,15 @@ func (e *Engine) Score(ctx context.Context, t step.Trace, tokens [][]step.Token)
 }
 
 // ScoreSteps is Score in decode's terms.
-func (e *Engine) ScoreSteps(ctx context.Context, t step.Trace) ([]decode.Score, error) {
+func (e *Engine) ScoreSteps(ctx context.Context, t step.Trace) ([]prm.Score, error) {
 	scores, _, err := e.Judge(ctx, t)
 	return scores, err
 }
 
 // Judge is ScoreSteps that also says whether the LLM's hidden states were read.
-func (e *Engine) Judge(ctx context.Context, t step.Trace) (scores []decode.Score, sighted bool, err error) {
+func (e *Engine) Judge(ctx context.Context, t step.Trace) (scores []prm.Score, sighted bool, err error) {
 	found, sighted, err := e.score(ctx, t, nil)
-	return decodeScores(found), sighted, err
+	return found, sighted, err
 }
 
 // score is Score by whichever PRM is in use.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"aprm/adapters"
+	"aprm/prm"
 	"aprm/prm/train"
 	"aprm/sidecar/decode"
 )
@@ -27,7 +28,7 @@ func TestAutoGoesByItsOwnGate(t *testing.T) {
 	if err := e.Use(l.Model()); err != nil {
 		t.Fatal(err)
 	}
-	gate := decode.Gate{Format: decode.GateFormat, Checkpoint: l.Model().ID(), Model: llm.caps.Identity(), Aggregate: decode.Min, Trust: true, Exponent: 1, Lead: 0.01}
+	gate := decode.Gate{Format: decode.GateFormat, Checkpoint: l.Model().ID(), Model: llm.caps.Identity(), Aggregate: prm.Min, Trust: true, Exponent: 1, Lead: 0.01}
 	solve := func(g *decode.Gate) decode.AutoReport {
 		e.Trust(g)
 		r, err := e.Solve(t.Context(), "", []adapters.Message{{Role: adapters.User, Content: "2 + 3?"}}, decode.Options{Strategy: decode.Auto})

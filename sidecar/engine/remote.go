@@ -11,7 +11,6 @@ import (
 
 	"aprm/prm"
 	"aprm/prm/step"
-	"aprm/sidecar/decode"
 )
 
 // remoteScorer is decode's view of a PRM that runs elsewhere: one problem. It asks about the same steps once: candidates are often
@@ -21,14 +20,14 @@ type remoteScorer struct {
 	problem step.Problem
 	asking  singleflight.Group
 	mu      sync.Mutex
-	known   map[string][]decode.Score
+	known   map[string][]prm.Score
 }
 
 func newRemoteScorer(r Remote, p step.Problem) *remoteScorer {
-	return &remoteScorer{remote: r, problem: p, known: map[string][]decode.Score{}}
+	return &remoteScorer{remote: r, problem: p, known: map[string][]prm.Score{}}
 }
 
-func (s *remoteScorer) Score(ctx context.Context, steps []string, _ [][]step.Token) ([]decode.Score, error) {
+func (s *remoteScorer) Score(ctx context.Context, steps []string, _ [][]step.Token) ([]prm.Score, error) {
 	var key strings.Builder
 	for _, text := range steps {
 		fmt.Fprintf(&key, "%d:%s", len(text), text)
@@ -40,11 +39,10 @@ func (s *remoteScorer) Score(ctx context.Context, steps []string, _ [][]step.Tok
 		if ok {
 			return scores, nil
 		}
-		found, err := remoteScores(ctx, s.remote, step.Trace{Problem: s.problem, Steps: steps})
+		scores, err := remoteScores(ctx, s.remote, step.Trace{Problem: s.problem, Steps: steps})
 		if err != nil {
 			return nil, err
 		}
-		scores = decodeScores(found)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.known[key.String()] = scores
@@ -53,7 +51,7 @@ func (s *remoteScorer) Score(ctx context.Context, steps []string, _ [][]step.Tok
 	if err != nil {
 		return nil, err
 	}
-	return slices.Clone(scores.([]decode.Score)), nil
+	return slices.Clone(scores.([]prm.Score)), nil
 }
 
 // remoteScores asks a remote PRM. It knows steps only: the value of a prefix is the score of its last step.

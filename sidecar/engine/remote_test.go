@@ -41,7 +41,7 @@ func TestRemote(t *testing.T) {
 	}
 	trace := step.Trace{Problem: step.Problem{Question: "Q"}, Steps: []string{"a", "b"}}
 	scores, sighted, err := e.Judge(t.Context(), trace)
-	if err != nil || sighted || len(scores) != 2 || scores[0] != (decode.Score{Step: .25, Value: .25}) || scores[1] != (decode.Score{Step: .75, Value: .75}) {
+	if err != nil || sighted || len(scores) != 2 || scores[0] != (prm.Score{Step: .25, Value: .25}) || scores[1] != (prm.Score{Step: .75, Value: .75}) {
 		t.Errorf("%+v, %v, %v", scores, sighted, err)
 	}
 	if len(llm.reads) > 0 {

@@ -63,17 +63,9 @@ type stepScorer struct {
 	problem step.Problem
 }
 
-func (s stepScorer) Score(ctx context.Context, steps []string, tokens [][]step.Token) ([]decode.Score, error) {
+func (s stepScorer) Score(ctx context.Context, steps []string, tokens [][]step.Token) ([]prm.Score, error) {
 	scores, _, err := s.engine.scoreBy(ctx, s.llm, s.prm, step.Trace{Problem: s.problem, Steps: steps}, tokens)
-	return decodeScores(scores), err
-}
-
-func decodeScores(scores []prm.Score) []decode.Score {
-	out := make([]decode.Score, len(scores))
-	for i, s := range scores {
-		out[i] = decode.Score{Step: s.Step, Value: s.Value}
-	}
-	return out
+	return scores, err
 }
 
 func finish(f adapters.FinishReason) decode.Finish {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"aprm/adapters"
+	"aprm/prm"
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
 )
@@ -22,7 +23,7 @@ func (s sleepy) Sample(context.Context, decode.SampleRequest) ([]decode.Sample, 
 	return nil, errors.New("an error counts too")
 }
 
-func (s sleepy) Score(context.Context, []string, [][]step.Token) ([]decode.Score, error) {
+func (s sleepy) Score(context.Context, []string, [][]step.Token) ([]prm.Score, error) {
 	time.Sleep(s.took)
 	return nil, nil
 }

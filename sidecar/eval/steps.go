@@ -5,18 +5,18 @@ import (
 	"fmt"
 	"strings"
 
+	"aprm/prm"
 	"aprm/prm/metric"
 	"aprm/prm/step"
-	"aprm/sidecar/decode"
 )
 
 // StepScorer gives one score a step.
-type StepScorer func(ctx context.Context, t step.Trace) ([]decode.Score, error)
+type StepScorer func(ctx context.Context, t step.Trace) ([]prm.Score, error)
 
 // Position is the baseline that knows only where a step stands: the later, the worse. Within a trace it is perfect, because
 // the labelled steps end with the wrong one; a PRM's figure means something only beside AtPosition.
-func Position(_ context.Context, t step.Trace) ([]decode.Score, error) {
-	scores := make([]decode.Score, len(t.Steps))
+func Position(_ context.Context, t step.Trace) ([]prm.Score, error) {
+	scores := make([]prm.Score, len(t.Steps))
 	for i := range scores {
 		scores[i].Step = 1 / float64(i+2)
 	}

@@ -39,7 +39,7 @@ type Report struct {
 type Trial struct {
 	PRM       string          `json:"prm"`
 	Trial     int             `json:"trial"`
-	Aggregate string          `json:"aggregate"`
+	Aggregate prm.Aggregation `json:"aggregate"`
 	Accuracy  metric.Interval `json:"accuracy"`
 	Gain      metric.Interval `json:"gain"` // over a majority of as many
 	Chosen    bool            `json:"chosen"`

@@ -9,8 +9,8 @@ import (
 	"github.com/gin-gonic/gin"
 	"golang.org/x/sync/errgroup"
 
+	"aprm/prm"
 	"aprm/prm/step"
-	"aprm/sidecar/decode"
 )
 
 // Bounds of one request to the PRM.
@@ -22,7 +22,7 @@ const (
 
 // scored are the PRM's scores of a solution.
 type scored struct {
-	scores  []decode.Score
+	scores  []prm.Score
 	sighted bool // the LLM's hidden states were read for them
 }
 

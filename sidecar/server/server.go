@@ -23,6 +23,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"aprm/adapters"
+	"aprm/prm"
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/trace"
@@ -52,7 +53,7 @@ type Reasoner interface {
 // StepScorer is what a Reasoner may be besides: then POST /v1/prm/score and POST /pooling are served.
 type StepScorer interface {
 	// Judge returns one score a step, and whether the LLM's hidden states were read for them.
-	Judge(ctx context.Context, t step.Trace) (scores []decode.Score, sighted bool, err error)
+	Judge(ctx context.Context, t step.Trace) (scores []prm.Score, sighted bool, err error)
 }
 
 // Config of a Server. Only Upstream and Dialect are needed.
