@@ -169,7 +169,7 @@ func (c *demoCommand) anecdote(ctx context.Context, llm adapters.LLM, folder str
 		if err := e.Use(m); err != nil {
 			return 0, err
 		}
-		scores, err := e.Score(ctx, l.Trace(), nil)
+		scores, _, err := e.Judge(ctx, l.Trace(), nil)
 		if err != nil {
 			return 0, err
 		}

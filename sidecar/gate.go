@@ -108,7 +108,7 @@ func heldOutVotes(ctx context.Context, e *engine.Engine, folder string, n int) (
 				tokens = append(tokens, l.Tokens)
 				generated += len(l.Tokens)
 			}
-			scores, err := e.Score(ctx, last.Trace(), tokens)
+			scores, _, err := e.Judge(ctx, last.Trace(), tokens)
 			if err != nil {
 				return nil, nil, err
 			}

@@ -117,11 +117,11 @@ func TestLearnThenServe(t *testing.T) {
 		t.Errorf("the checkpoint says model %q, width %d", h.Model, h.Width)
 	}
 	trace := step.Trace{Problem: step.Problem{Question: "How many? new"}, Steps: []string{"First, 1 + 1 = 2.", "Then 2 + 3 = 5."}}
-	good, err := e.Score(t.Context(), trace, nil)
+	good, _, err := e.Judge(t.Context(), trace, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	bad, err := e.Score(t.Context(), trace.Prefix(1).With("Then 2 + 3 = 9."), nil)
+	bad, _, err := e.Judge(t.Context(), trace.Prefix(1).With("Then 2 + 3 = 9."), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,11 +171,11 @@ func TestHiddenStatesAreReadOnce(t *testing.T) {
 	llm.reads = nil
 	trace := step.Trace{Problem: step.Problem{Question: "Q"}, Steps: []string{"Step 1: 1 + 1 = 2.", "2. So 2 + 2 = 4."}}
 	for range 2 {
-		if _, err := e.Score(t.Context(), trace, nil); err != nil {
+		if _, _, err := e.Judge(t.Context(), trace, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := e.Score(t.Context(), trace.With("#### 4"), nil); err != nil {
+	if _, _, err := e.Judge(t.Context(), trace.With("#### 4"), nil); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"Q\n\n1 + 1 = 2.\nSo 2 + 2 = 4.", "Q\n\n1 + 1 = 2.\nSo 2 + 2 = 4.\n4"}
@@ -194,7 +194,7 @@ func TestHiddenStatesAreMaskedElsewhere(t *testing.T) {
 		if err := e.Use(model); err != nil {
 			t.Fatal(err)
 		}
-		s, err := e.Score(t.Context(), trace, nil)
+		s, _, err := e.Judge(t.Context(), trace, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -217,7 +217,7 @@ func TestHiddenStatesAreMaskedElsewhere(t *testing.T) {
 		if err := measuring.Use(model); err != nil {
 			t.Fatal(err)
 		}
-		if s, err := measuring.Score(t.Context(), trace, nil); err == nil {
+		if s, _, err := measuring.Judge(t.Context(), trace, nil); err == nil {
 			t.Errorf("%s: %v, where hidden states are needed", name, s)
 		}
 	}
@@ -294,7 +294,7 @@ func TestUseRefusesAnotherSplitter(t *testing.T) {
 
 func TestScoreWithoutCheckpoint(t *testing.T) {
 	e := with(t, seeing(), Config{})
-	if _, err := e.Score(t.Context(), step.Trace{Steps: []string{"x"}}, nil); !errors.Is(err, ErrNoCheckpoint) {
+	if _, _, err := e.Judge(t.Context(), step.Trace{Steps: []string{"x"}}, nil); !errors.Is(err, ErrNoCheckpoint) {
 		t.Errorf("got %v", err)
 	}
 	scores, err := NewLearner(e, t.TempDir(), train.Options{}).Score(t.Context(), lesson()[:2])

@@ -54,7 +54,7 @@ func TestNobodyIsScoredFor(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
 	leave()
 	solution := step.Trace{Problem: step.Problem{Question: "2 + 3?"}, Steps: strings.Split(strings.Repeat("2 + 3 = 5|", 1000), "|")}
-	if _, err := e.Score(ctx, solution, nil); !errors.Is(err, context.Canceled) {
+	if _, _, err := e.Judge(ctx, solution, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want the client's own end", err)
 	}
 }

@@ -206,8 +206,9 @@ func TestSteps(t *testing.T) {
 		solution(-1, "good 1", "good 3"),           // all right
 	}
 	scores := map[string]float64{"good 1": 0.9, "good 2": 0.3, "good 3": 0.8, "bad 1": 0.2, "bad 2": 0.5, "whatever": 0}
-	score := func(_ context.Context, tr step.Trace) ([]prm.Score, error) {
-		return scorer(scores).Score(context.Background(), tr.Steps, nil)
+	score := func(_ context.Context, tr step.Trace, _ [][]step.Token) ([]prm.Score, bool, error) {
+		found, err := scorer(scores).Score(context.Background(), tr.Steps, nil)
+		return found, false, err
 	}
 	found, err := ScoreSteps(t.Context(), score, solutions, nil)
 	if err != nil {

@@ -122,7 +122,7 @@ func (s *study) attackSet(ctx context.Context, a Attacks, chosen []choice) (Atta
 				for _, p := range g {
 					var both [2]float64
 					for k, t := range []step.Trace{p.right, p.wrong} {
-						found, err := e.Score(ctx, t, nil)
+						found, _, err := e.Judge(ctx, t, nil)
 						if err != nil {
 							return out, err
 						}

@@ -340,7 +340,7 @@ func (s *study) caught(ctx context.Context, u unit, rounds int) ([][]float64, er
 			if l.Source != generator.Attack || l.Step != generator.Wrong || !l.HeldOut {
 				continue
 			}
-			scores, err := e.Score(ctx, l.Trace(), nil)
+			scores, _, err := e.Judge(ctx, l.Trace(), nil)
 			if err != nil {
 				return nil, err
 			}

@@ -446,5 +446,5 @@ func (s *study) steps(ctx context.Context, u unit, solutions []step.Judged) ([][
 		return nil, err
 	}
 	bar := s.Progress(fmt.Sprintf("steps by %s, seed %d", u.prm.Name, u.seed))
-	return eval.ScoreSteps(ctx, e.ScoreSteps, solutions, func(done, total int) { bar(done, total, "") })
+	return eval.ScoreSteps(ctx, e.Judge, solutions, func(done, total int) { bar(done, total, "") })
 }

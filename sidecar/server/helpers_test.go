@@ -59,7 +59,7 @@ func (r *reasoner) Solve(ctx context.Context, model string, messages []adapters.
 
 func (r *reasoner) Checkpoint() (string, bool) { return r.checkpoint, r.checkpoint != "" }
 func (r *reasoner) Instruction() string        { return r.instruction }
-func (r *reasoner) Judge(ctx context.Context, t step.Trace) ([]prm.Score, bool, error) {
+func (r *reasoner) Judge(ctx context.Context, t step.Trace, _ [][]step.Token) ([]prm.Score, bool, error) {
 	scores, err := r.score(ctx, t)
 	return scores, r.sighted, err
 }

@@ -105,7 +105,7 @@ func (s *Server) judge(r *http.Request, scorer StepScorer, traces []step.Trace) 
 				return err
 			}
 			defer s.judging.Release(1)
-			if found[i].scores, found[i].sighted, err = scorer.Judge(ctx, t); err == nil && len(found[i].scores) != len(t.Steps) {
+			if found[i].scores, found[i].sighted, err = scorer.Judge(ctx, t, nil); err == nil && len(found[i].scores) != len(t.Steps) {
 				err = fmt.Errorf("the PRM gave %d scores for %d steps", len(found[i].scores), len(t.Steps))
 			}
 			return err
