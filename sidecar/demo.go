@@ -15,6 +15,7 @@ import (
 	"aprm/generator/tasks"
 	"aprm/prm"
 	"aprm/prm/metric"
+	"aprm/prm/step"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/engine"
 	"aprm/sidecar/eval"
@@ -178,7 +179,7 @@ func (c *demoCommand) anecdote(ctx context.Context, llm adapters.LLM, folder str
 	var best generator.Labelled
 	var before, after float64
 	for _, l := range steps {
-		if l.Source != generator.Attack || l.Step != generator.Wrong || l.Round == 0 || l.Round == c.Rounds-1 || best.HeldOut && !l.HeldOut {
+		if l.Source != generator.Attack || l.Step != step.Wrong || l.Round == 0 || l.Round == c.Rounds-1 || best.HeldOut && !l.HeldOut {
 			continue // round 0 has no PRM to fool yet, and nothing has been learned since the last one
 		}
 		first, err := score(l.Round-1, l)

@@ -113,12 +113,12 @@ func heldOutVotes(ctx context.Context, e *engine.Engine, folder string, n int) (
 				return nil, nil, err
 			}
 			b := decode.Ballot{Score: prm.Aggregate(prm.Min, scores), Tokens: max(generated, 1)}
-			if last.Value != generator.Unknown {
+			if last.Value != step.Unknown {
 				if b.Answer, b.Answered = last.Answer, last.Answer != ""; !b.Answered { // or the run is of before answers were kept
 					b.Answer, b.Answered = arith.Extract(strings.Join(last.Trace().Steps, "\n"))
 				}
 			}
-			v.Ballots, v.Right = append(v.Ballots, b), append(v.Right, last.Value == generator.Right)
+			v.Ballots, v.Right = append(v.Ballots, b), append(v.Right, last.Value == step.Right)
 		}
 		out = append(out, v)
 	}

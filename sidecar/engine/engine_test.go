@@ -80,9 +80,9 @@ func with(t *testing.T, llm adapters.LLM, cfg Config) *Engine {
 
 func labelled(problem string, right bool, text string, prefix ...string) generator.Labelled {
 	l := generator.Labelled{Prefix: step.Trace{Problem: step.Problem{ID: problem, Question: "How many? " + problem}, Steps: prefix}, Text: text,
-		Step: generator.Right, Pair: problem}
+		Step: step.Right, Pair: problem}
 	if !right {
-		l.Step = generator.Wrong
+		l.Step = step.Wrong
 	}
 	return l
 }

@@ -89,7 +89,7 @@ func (l *Learner) Learn(ctx context.Context, round int, examples []generator.Lab
 	}
 	learned := make([]train.Example, len(examples))
 	for i, ex := range examples {
-		learned[i] = train.Example{Input: inputs[i], Step: target(ex.Step), Value: target(ex.Value), Problem: ex.Prefix.Problem.ID, Pair: ex.Pair}
+		learned[i] = train.Example{Input: inputs[i], Step: ex.Step, Value: ex.Value, Problem: ex.Prefix.Problem.ID, Pair: ex.Pair}
 	}
 	options := l.options
 	options.Round = round
@@ -121,17 +121,6 @@ func (l *Learner) Learn(ctx context.Context, round int, examples []generator.Lab
 	}
 	l.reports = append(l.reports, report)
 	return generator.LearnReport{Checkpoint: model.ID(), Examples: len(examples), Loss: report.TrainLoss, Seconds: time.Since(began).Seconds()}, nil
-}
-
-func target(label generator.Label) train.Target {
-	switch label {
-	case generator.Right:
-		return train.Right
-	case generator.Wrong:
-		return train.Wrong
-	default:
-		return train.Unlabelled
-	}
 }
 
 // inputs returns what the PRM reads of each example. Problems are read side by side; of one problem the longest traces come

@@ -68,9 +68,9 @@ func (s *study) pairs(ctx context.Context, a Attacks, chosen []choice, seed int6
 			halves[l.Pair] = of
 		}
 		switch {
-		case l.Source == generator.Attack && l.Step == generator.Wrong && (len(a.Strategies) == 0 || slices.Contains(a.Strategies, l.Strategy)):
+		case l.Source == generator.Attack && l.Step == step.Wrong && (len(a.Strategies) == 0 || slices.Contains(a.Strategies, l.Strategy)):
 			of.wrong = l.Trace()
-		case l.Step == generator.Right && l.Source != generator.Attack: // worded by the solver, or reworded as attacks are
+		case l.Step == step.Right && l.Source != generator.Attack: // worded by the solver, or reworded as attacks are
 			of.right = l.Trace()
 		}
 	}

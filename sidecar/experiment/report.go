@@ -337,7 +337,7 @@ func (s *study) caught(ctx context.Context, u unit, rounds int) ([][]float64, er
 		}
 		found, all := make([]float64, rounds), make([]float64, rounds)
 		for _, l := range steps {
-			if l.Source != generator.Attack || l.Step != generator.Wrong || !l.HeldOut {
+			if l.Source != generator.Attack || l.Step != step.Wrong || !l.HeldOut {
 				continue
 			}
 			scores, _, err := e.Judge(ctx, l.Trace(), nil)
