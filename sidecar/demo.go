@@ -17,8 +17,8 @@ import (
 	"aprm/prm/metric"
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
-	"aprm/sidecar/engine"
 	"aprm/sidecar/eval"
+	"aprm/sidecar/training"
 )
 
 type demoCommand struct {
@@ -65,9 +65,9 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 		builtin.Title, c.PerRound, c.Attacks)
 	game := gameFlags{Rounds: c.Rounds, PerRound: c.PerRound, Samples: 4, Attacks: c.Attacks, Turns: 1, Natural: string(generator.Sure), Paraphrases: 0.5, MaxTokens: 160, Seed: c.Seed,
 		Epochs: 12, Rate: 0.002, KL: 0.05, Smooth: 0.01}
-	training := game.training(folder, 16)
-	training.Game.Progress = roundsProgress(newProgress(std.err, "train"), c.Rounds)
-	training.Show = func(r generator.Report) {
+	work := game.run(folder, 16)
+	work.Game.Progress = roundsProgress(newProgress(std.err, "train"), c.Rounds)
+	work.Show = func(r generator.Report) {
 		t, h := r.Total, r.HeldOut
 		fooled := "there is no PRM yet to tell"
 		if r.Round > 0 {
@@ -77,7 +77,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 			"           finds %s of the attacks and %s of the model's own errors that the oracle is sure of, with %s false alarms.\n",
 			r.Round+1, t.Wrong, t.Asked, fooled, percent(h.DetectSyn), percent(h.DetectNat), percent(h.FalseAlarm))
 	}
-	trained, err := training.Run(ctx, llm, toys(tasks.Train, uint64(c.Seed), c.Rounds*c.PerRound))
+	trained, err := work.Play(ctx, llm, toys(tasks.Train, uint64(c.Seed), c.Rounds*c.PerRound))
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 	if err := e.Use(model); err != nil {
 		return err
 	}
-	gate, err := gateOfRun(ctx, e, llm, folder, game.Samples, c.Seed)
+	gate, err := training.GateOf(ctx, e, folder, game.Samples, c.Seed)
 	if err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (c *demoCommand) ready() error {
 // anecdote shows, of the corrupted steps that the PRM of their round took for correct and the last one doesn't, the one with the
 // largest change; one of a problem kept out of training, if there is any.
 func (c *demoCommand) anecdote(ctx context.Context, llm adapters.LLM, folder string, std streams) error {
-	steps, err := generator.ReadLabelled(filepath.Join(folder, engine.StepsFile))
+	steps, err := generator.ReadLabelled(filepath.Join(folder, training.StepsFile))
 	if err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func (c *demoCommand) anecdote(ctx context.Context, llm adapters.LLM, folder str
 		return err
 	}
 	score := func(round int, l generator.Labelled) (float64, error) {
-		m, err := prm.Load(engine.RoundPath(folder, round))
+		m, err := prm.Load(training.RoundPath(folder, round))
 		if err != nil {
 			return 0, err
 		}

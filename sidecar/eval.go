@@ -17,6 +17,7 @@ import (
 	"aprm/sidecar/decode"
 	"aprm/sidecar/engine"
 	"aprm/sidecar/eval"
+	"aprm/sidecar/training"
 )
 
 // modelFlags say which PRM is measured or served.
@@ -149,7 +150,7 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 	options := c.Decode.options()
 	options.Seed = c.Seed
 	measurement := eval.Config{Options: options, Strategies: c.Strategies, Parallel: c.Parallel}
-	gate, made, err := c.gate(ctx, std, e, llm, measurement, problems)
+	gate, made, err := c.gate(ctx, std, e, measurement, problems)
 	if err != nil {
 		return err
 	}
@@ -167,7 +168,7 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 		slog.Warn("auto's gate was made from these very problems: its row promises too much", "instead", "--holdout FILE")
 	}
 	if made == nil && c.Distort == "" && c.PRM.Checkpoint != "" {
-		if made, err = c.gateFrom(ctx, e, llm, report, c.Problems, problems); err != nil {
+		if made, err = c.gateFrom(ctx, e, report, c.Problems, problems); err != nil {
 			return err
 		}
 	}
@@ -205,7 +206,7 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 }
 
 // gate is what auto goes by, and the gate that was made for it from --holdout, if there is one.
-func (c *evalCommand) gate(ctx context.Context, std streams, e *engine.Engine, llm adapters.LLM, cfg eval.Config, problems []step.Problem) (gate, made *decode.Gate, err error) {
+func (c *evalCommand) gate(ctx context.Context, std streams, e *engine.Engine, cfg eval.Config, problems []step.Problem) (gate, made *decode.Gate, err error) {
 	if c.PRM.Checkpoint == "" {
 		return nil, nil, nil
 	}
@@ -230,7 +231,7 @@ func (c *evalCommand) gate(ctx context.Context, std streams, e *engine.Engine, l
 	if err != nil {
 		return nil, nil, err
 	}
-	made, err = c.gateFrom(ctx, e, llm, report, c.Holdout, others)
+	made, err = c.gateFrom(ctx, e, report, c.Holdout, others)
 	return made, made, err
 }
 
@@ -248,8 +249,8 @@ func shared(problems, others []step.Problem) (n int) {
 	return n
 }
 
-func (c *evalCommand) gateFrom(ctx context.Context, e *engine.Engine, llm adapters.LLM, report eval.Report, file string, problems []step.Problem) (*decode.Gate, error) {
-	g, err := gateAbout(ctx, e, llm)
+func (c *evalCommand) gateFrom(ctx context.Context, e *engine.Engine, report eval.Report, file string, problems []step.Problem) (*decode.Gate, error) {
+	g, err := training.GateAbout(ctx, e)
 	if err != nil {
 		return nil, err
 	}

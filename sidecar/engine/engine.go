@@ -160,6 +160,15 @@ func (e *Engine) llm(name string) (adapters.LLM, error) {
 	return llm, nil
 }
 
+// Capabilities are those of the configured model.
+func (e *Engine) Capabilities(ctx context.Context) (adapters.Capabilities, error) {
+	llm, err := e.llm("")
+	if err != nil {
+		return adapters.Capabilities{}, err
+	}
+	return llm.Capabilities(ctx)
+}
+
 // Solve answers the last message of a conversation with the model of that name, by the strategy that opts names, or by a plain
 // vote when the PRM fails.
 func (e *Engine) Solve(ctx context.Context, model string, messages []adapters.Message, opts decode.Options) (decode.Result, error) {

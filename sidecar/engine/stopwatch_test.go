@@ -73,7 +73,7 @@ func TestHiddenStatesAreTheLLMs(t *testing.T) {
 			return []adapters.Completion{{Text: "2 + 3 = 5\n#### 5", Finish: adapters.FinishStop, Usage: adapters.Usage{CompletionTokens: 5}}}
 		}
 		e := with(t, llm, Config{})
-		if err := e.Use(taught(t, e).Model()); err != nil {
+		if err := e.Use(taught(t, e)); err != nil {
 			t.Fatal(err)
 		}
 		plain := llm.hiddenOf

@@ -10,7 +10,7 @@ import (
 	"aprm/generator"
 	"aprm/prm/metric"
 	"aprm/prm/step"
-	"aprm/sidecar/engine"
+	"aprm/sidecar/training"
 )
 
 // Attacks is a set of truly wrong attacks, each beside the correct step that it came from, that PRMs are held against: those that
@@ -51,7 +51,7 @@ func (s *study) pairs(ctx context.Context, a Attacks, chosen []choice, seed int6
 		if _, _, err := s.model(ctx, u); err != nil { // it may have to be trained first
 			return nil, err
 		}
-		path = filepath.Join(s.folder(u), engine.StepsFile)
+		path = filepath.Join(s.folder(u), training.StepsFile)
 	}
 	steps, err := generator.ReadLabelled(path)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 
 	"aprm/generator"
 	"aprm/prm/step"
-	"aprm/sidecar/engine"
+	"aprm/sidecar/training"
 )
 
 // falseEquation is a ground that holds wherever the step stands, after another mistake too.
@@ -37,7 +37,7 @@ func (s *study) labels(ctx context.Context, c choice) ([]LabelRow, error) {
 	if _, _, err := s.model(ctx, u); err != nil {
 		return nil, err
 	}
-	steps, err := generator.ReadLabelled(filepath.Join(s.folder(u), engine.StepsFile))
+	steps, err := generator.ReadLabelled(filepath.Join(s.folder(u), training.StepsFile))
 	if err != nil {
 		return nil, err
 	}
