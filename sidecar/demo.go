@@ -85,9 +85,6 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 	if err := c.anecdote(ctx, llm, folder, std); err != nil {
 		return err
 	}
-	if model, err = prm.New(model.Header(), model.Weights(), nil); err != nil { // nobody trains it further: the optimiser's state, two thirds of it, can go
-		return err
-	}
 	checkpoint := filepath.Join(folder, "demo.prm")
 	if c.Out != "" {
 		checkpoint = c.Out

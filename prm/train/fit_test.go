@@ -66,7 +66,7 @@ func TestResumedRunEqualsUnbrokenRun(t *testing.T) {
 		opt.Epochs = 2
 		part, _ := fit(t, nil, nil, examples, opt)
 		path := filepath.Join(t.TempDir(), "part.ckpt")
-		if err := prm.Save(path, part); err != nil {
+		if err := prm.SaveResumable(path, part); err != nil {
 			t.Fatal(err)
 		}
 		loaded, err := prm.Load(path)
@@ -90,7 +90,7 @@ func TestNextRoundFromCheckpoint(t *testing.T) {
 		t.Errorf("header %+v does not name its parent %s and round", want.Header(), zero.ID())
 	}
 	path := filepath.Join(t.TempDir(), "zero.ckpt")
-	if err := prm.Save(path, zero); err != nil {
+	if err := prm.SaveResumable(path, zero); err != nil {
 		t.Fatal(err)
 	}
 	loaded, err := prm.Load(path)

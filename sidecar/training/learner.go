@@ -109,7 +109,7 @@ func (l *Learner) Learn(ctx context.Context, round int, examples []generator.Lab
 	if err := os.MkdirAll(l.folder, 0o755); err != nil {
 		return generator.LearnReport{}, err
 	}
-	if err := prm.Save(l.path(round), model); err != nil {
+	if err := prm.SaveResumable(l.path(round), model); err != nil {
 		return generator.LearnReport{}, err
 	}
 	l.current = model
