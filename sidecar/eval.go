@@ -235,6 +235,14 @@ func (c *evalCommand) gate(ctx context.Context, std streams, e *engine.Engine, c
 	return made, made, err
 }
 
+// first returns the first n, all when n is 0.
+func first[T any](of []T, n int) []T {
+	if n > 0 && n < len(of) {
+		return of[:n]
+	}
+	return of
+}
+
 // shared counts the problems that are among others too, by their questions.
 func shared(problems, others []step.Problem) (n int) {
 	known := map[string]bool{}
