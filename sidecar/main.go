@@ -156,3 +156,10 @@ func given[T any](value T, err error) (T, error) {
 	}
 	return value, err
 }
+
+// logClose logs what closing a file said, where there is nobody to return it to.
+func logClose(err error) {
+	if err != nil {
+		slog.Error("closing", "err", err)
+	}
+}
