@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"aprm/prm/step"
 )
 
 // prm800kLine is a line of PRM800K: at each step a labeller rated completions and chose one to go on from, or wrote one.
@@ -31,18 +33,18 @@ type rated struct {
 }
 
 // label: neutral steps stay unlabelled, and so do those nobody rated.
-func (r rated) label() (Label, error) {
+func (r rated) label() (step.Verdict, error) {
 	switch {
 	case r.Text == nil:
-		return Unlabelled, errors.New(`"text" is missing or null`)
+		return step.Unknown, errors.New(`"text" is missing or null`)
 	case r.Rating == nil || *r.Rating == 0:
-		return Unlabelled, nil
+		return step.Unknown, nil
 	case *r.Rating == 1:
-		return Right, nil
+		return step.Right, nil
 	case *r.Rating == -1:
-		return Wrong, nil
+		return step.Wrong, nil
 	}
-	return Unlabelled, fmt.Errorf("the rating %d is none of -1, 0, 1", *r.Rating)
+	return step.Unknown, fmt.Errorf("the rating %d is none of -1, 0, 1", *r.Rating)
 }
 
 // prm800k follows the labeller's path. Where the labeller chose nothing (an error was found) the first completion ends it.
@@ -59,7 +61,7 @@ func prm800k(r record) ([]Solution, error) {
 		return nil, nil
 	}
 	var path []string
-	var labels []Label
+	var labels []step.Verdict
 	var branches []Solution
 	ended := false
 	for i, st := range in.Label.Steps {
@@ -84,7 +86,7 @@ func prm800k(r record) ([]Solution, error) {
 			if err != nil {
 				return nil, fmt.Errorf("step %d, completion %d: %w", i, j, err)
 			}
-			if j == chosen || label == Unlabelled {
+			if j == chosen || label == step.Unknown {
 				continue
 			}
 			s, err := newSolution(fmt.Sprintf("%s.%d.%d", r.id(), i, j), in.Question.Problem,
@@ -101,7 +103,7 @@ func prm800k(r record) ([]Solution, error) {
 	}
 	s, err := newSolution(r.id(), in.Question.Problem, path, labels)
 	if reason == solved {
-		s.Correct = Right
+		s.Correct = step.Right
 	}
 	all := append([]Solution{s}, branches...)
 	for i := range all {
@@ -124,9 +126,9 @@ func rating(s Solution) prm800kLine {
 	for i, text := range s.Steps {
 		at := prm800kStep{Completions: []rated{{Text: &text}}, Chosen: new(int)}
 		switch s.Labels[i] {
-		case Right:
+		case step.Right:
 			at.Completions[0].Rating = new(1)
-		case Wrong:
+		case step.Wrong:
 			at.Completions[0].Rating = new(-1)
 			out.Label.FinishReason = new(erred)
 			if i == len(s.Steps)-1 {
@@ -135,7 +137,7 @@ func rating(s Solution) prm800kLine {
 		}
 		out.Label.Steps = append(out.Label.Steps, at)
 	}
-	if s.Correct == Right && out.Label.FinishReason == nil {
+	if s.Correct == step.Right && out.Label.FinishReason == nil {
 		out.Label.FinishReason = new(solved)
 	}
 	return out

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
@@ -267,4 +268,24 @@ func Objects[T any](r io.Reader, file string, check func(T) error) iter.Seq2[T, 
 			}
 		}
 	}
+}
+
+// collect opens the file at path and gathers all that read yields from it.
+func collect[T any](path string, read func(io.Reader, string) iter.Seq2[T, error]) ([]T, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var all []T
+	for v, err := range read(f, path) {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%s: empty", path)
+	}
+	return all, nil
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"aprm/prm/step"
 )
 
 // stepTag stands behind each step in Math-Shepherd's "input"; "label" has its verdict there.
@@ -31,7 +33,7 @@ func mathShepherd(r record) ([]Solution, error) {
 		return nil, err
 	}
 	var steps []string
-	var labels []Label
+	var labels []step.Verdict
 	pieces := strings.Split(in.Input, stepTag)
 	judged := in.Label
 	for _, piece := range pieces[:len(pieces)-1] {
@@ -41,9 +43,9 @@ func mathShepherd(r record) ([]Solution, error) {
 		}
 		switch rest[0] {
 		case '+':
-			labels = append(labels, Right)
+			labels = append(labels, step.Right)
 		case '-':
-			labels = append(labels, Wrong)
+			labels = append(labels, step.Wrong)
 		default:
 			return nil, fmt.Errorf(`step %d is followed by %q in "label": want + or -`, len(steps)+1, rest[:1])
 		}
@@ -59,7 +61,7 @@ func mathShepherd(r record) ([]Solution, error) {
 	}
 	steps[0] = first
 	if last := pieces[len(pieces)-1]; strings.TrimSpace(last) != "" {
-		steps, labels = append(steps, last), append(labels, Unlabelled)
+		steps, labels = append(steps, last), append(labels, step.Unknown)
 	}
 	for i, s := range steps {
 		steps[i] = unnumbered(s)
@@ -84,7 +86,7 @@ func shepherd(s Solution) (shepherdLine, error) {
 		}
 		write(fmt.Sprintf("Step %d: %s ", i+1, text))
 		input.WriteString(stepTag)
-		label.WriteByte("+-"[s.Labels[i]-Right])
+		label.WriteByte("+-"[s.Labels[i]-step.Right])
 	}
 	return shepherdLine{Input: input.String(), Label: label.String(), Task: s.Source}, nil
 }

@@ -132,7 +132,7 @@ func parser(r record) (func(record) ([]Solution, error), error) {
 }
 
 // newSolution checks what every format must give.
-func newSolution(id, question string, steps []string, labels []Label) (Solution, error) {
+func newSolution(id, question string, steps []string, labels []step.Verdict) (Solution, error) {
 	switch {
 	case strings.TrimSpace(question) == "":
 		return Solution{}, errors.New("the problem is missing or empty")
@@ -167,7 +167,7 @@ func processBench(r record) ([]Solution, error) {
 	if err != nil {
 		return nil, err
 	}
-	labels := make([]Label, len(steps))
+	labels := make([]step.Verdict, len(steps))
 	if in.Label != nil {
 		if *in.Label < -1 || *in.Label >= len(steps) {
 			return nil, fmt.Errorf(`"label" is %d: want a step, 0 to %d, or -1`, *in.Label, len(steps)-1)
@@ -177,7 +177,7 @@ func processBench(r record) ([]Solution, error) {
 	s, err := newSolution(string(in.ID), in.Problem, steps, labels)
 	s.Source = in.Generator
 	if in.Correct != nil {
-		s.Correct = LabelOf(*in.Correct)
+		s.Correct = step.VerdictOf(*in.Correct)
 	}
 	return []Solution{s}, err
 }
@@ -198,12 +198,12 @@ func trl(r record) ([]Solution, error) {
 	if err != nil {
 		return nil, err
 	}
-	labels := make([]Label, len(in.Labels))
+	labels := make([]step.Verdict, len(in.Labels))
 	for i, right := range in.Labels {
 		if right == nil {
 			return nil, fmt.Errorf(`"labels": number %d, from 0, is null: want true or false`, i)
 		}
-		labels[i] = LabelOf(*right)
+		labels[i] = step.VerdictOf(*right)
 	}
 	s, err := newSolution(r.id(), in.Prompt, steps, labels)
 	return []Solution{s}, err

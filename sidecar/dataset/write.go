@@ -39,7 +39,7 @@ func (w *Writer) Write(s Solution) error {
 
 func (w *Writer) record(s Solution) (any, error) {
 	first, known := s.FirstWrong()
-	n := slices.Index(s.Labels, Unlabelled)
+	n := slices.Index(s.Labels, step.Unknown)
 	if n < 0 {
 		n = len(s.Labels)
 	}
@@ -49,12 +49,12 @@ func (w *Writer) record(s Solution) (any, error) {
 			return nil, fmt.Errorf("step %d is unlabelled, so the first wrong one is not known", first)
 		}
 		out := benchLine{ID: name(s.ID), Generator: s.Source, Problem: s.Problem.Question, Steps: pointers(s.Steps), Label: &first}
-		if s.Correct != Unlabelled {
-			out.Correct = new(s.Correct == Right)
+		if s.Correct != step.Unknown {
+			out.Correct = new(s.Correct == step.Right)
 		}
 		return out, nil
 	case PRM800K:
-		if !slices.Contains(s.Labels, Right) && !slices.Contains(s.Labels, Wrong) {
+		if !slices.Contains(s.Labels, step.Right) && !slices.Contains(s.Labels, step.Wrong) {
 			return nil, fmt.Errorf("no step is labelled")
 		}
 		return rating(s), nil
@@ -68,7 +68,7 @@ func (w *Writer) record(s Solution) (any, error) {
 	}
 	out := trlLine{Prompt: s.Problem.Question, Completions: pointers(s.Steps)}
 	for _, l := range s.Labels {
-		out.Labels = append(out.Labels, new(l == Right))
+		out.Labels = append(out.Labels, new(l == step.Right))
 	}
 	return out, nil
 }
