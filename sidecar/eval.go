@@ -83,7 +83,7 @@ type evalCommand struct {
 	Answers    recordFlags   `embed:"" group:"Endpoint:"`
 	PRM        modelFlags    `embed:"" group:"PRM:"`
 	Decode     decodeFlags   `embed:"" group:"Search:"`
-	Problems   string        `help:"Problems with final answers that the PRM was not trained on, as JSON lines: {\"question\":…,\"answer\":…}, as GSM8K has them." required:"" type:"existingfile" placeholder:"FILE"`
+	Problems   string        `help:"Problems with final answers that the PRM was not trained on, ${published}." required:"" type:"existingfile" placeholder:"FILE"`
 	Limit      int           `help:"Take only so many of them, from the beginning of the file; 0 for all." default:"0"`
 	Strategies []string      `help:"What to compare with a majority vote: ${measured}. Without a name here: all of them, without a PRM those that need none." placeholder:"NAME"`
 	Seed       int64         `help:"Seed of the draws and of the bootstrap." default:"1"`

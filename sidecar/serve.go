@@ -250,5 +250,6 @@ func defaults() map[string]string {
 	for _, d := range decode.Strategies() {
 		names = append(names, d.Name)
 	}
-	return map[string]string{"instruction": generator.Instruction, "strategies": strings.Join(names, ","), "measured": strings.Join(eval.Strategies(), ", ")}
+	return map[string]string{"instruction": generator.Instruction, "strategies": strings.Join(names, ","), "measured": strings.Join(eval.Strategies(), ", "),
+		"published": "as GSM8K, MATH, AIME, SVAMP, ASDiv, MAWPS, NuminaMath or MetaMath have them, JSON lines or an array, gzipped or not (sidecar dataset convert --help names the fields)"}
 }

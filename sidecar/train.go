@@ -17,7 +17,7 @@ import (
 type trainCommand struct {
 	Upstream upstreamFlags `embed:""`
 	Game     gameFlags     `embed:""`
-	Problems string        `help:"Problems with answers and worked solutions, as GSM8K has them." required:"" type:"existingfile" placeholder:"FILE"`
+	Problems string        `help:"Problems with answers and worked solutions, ${published}." required:"" type:"existingfile" placeholder:"FILE"`
 	Skip     int           `help:"Leave out so many problems at the beginning of the file."`
 	Folder   string        `name:"run" help:"Folder of this run: answers, labelled steps, checkpoints, report. The same command goes on from there." default:"runs/train" type:"path"`
 	Out      string        `help:"Write the finished checkpoint here too, and its gate beside it (FILE.gate.json): what strategy auto may trust it with, by the solutions of problems kept out of training." placeholder:"FILE" type:"path"`

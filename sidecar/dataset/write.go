@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -12,9 +13,16 @@ import (
 
 // Writer writes solutions, one a line.
 type Writer struct {
+	Dropped int // steps of what was written that the format has no place for: those from the first unlabelled one on
+
 	enc    *json.Encoder
 	format Format
 }
+
+// Unfit is why a solution can't be written in a format.
+type Unfit struct{ error }
+
+func (u Unfit) Unwrap() error { return u.error }
 
 // NewWriter returns a Writer to w in a format.
 func NewWriter(w io.Writer, format Format) *Writer {
@@ -28,11 +36,11 @@ func encoder(w io.Writer) *json.Encoder {
 }
 
 // Write writes one solution. TRL and Math-Shepherd need a label for each step: they get the steps before the first
-// unlabelled one. ProcessBench and PRM800K keep all steps. A solution without labels enough is an error, and nothing is written.
+// unlabelled one. ProcessBench and PRM800K keep all steps. A solution without labels enough is [Unfit], and nothing is written.
 func (w *Writer) Write(s Solution) error {
 	record, err := w.record(s)
 	if err != nil {
-		return fmt.Errorf("solution %s: %w", s.ID, err)
+		return Unfit{fmt.Errorf("solution %s: %w", s.ID, err)}
 	}
 	return w.enc.Encode(record)
 }
@@ -55,17 +63,23 @@ func (w *Writer) record(s Solution) (any, error) {
 		return out, nil
 	case PRM800K:
 		if !slices.Contains(s.Labels, step.Right) && !slices.Contains(s.Labels, step.Wrong) {
-			return nil, fmt.Errorf("no step is labelled")
+			return nil, errors.New("no step is labelled")
 		}
 		return rating(s), nil
 	}
 	if n == 0 {
-		return nil, fmt.Errorf("the first step is unlabelled")
+		return nil, errors.New("the first step is unlabelled")
 	}
+	dropped := len(s.Steps) - n
 	s.Steps, s.Labels = s.Steps[:n], s.Labels[:n]
 	if w.format == MathShepherd {
-		return shepherd(s)
+		line, err := shepherd(s)
+		if err == nil {
+			w.Dropped += dropped
+		}
+		return line, err
 	}
+	w.Dropped += dropped
 	out := trlLine{Prompt: s.Problem.Question, Completions: pointers(s.Steps)}
 	for _, l := range s.Labels {
 		out.Labels = append(out.Labels, new(l == step.Right))
