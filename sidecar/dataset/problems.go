@@ -5,12 +5,9 @@ import (
 	"io"
 	"os"
 	"regexp"
-	"slices"
 	"strings"
-	"unicode"
 
 	"aprm/prm/arith"
-	"aprm/prm/arith/formula"
 	"aprm/prm/step"
 )
 
@@ -18,7 +15,7 @@ import (
 type Problems struct {
 	Problems []step.Problem
 	Open     int      // left out: what they have of a solution states no final answer, as a proof doesn't
-	Unread   []string // the final answers that nothing can be held against (see [arith.Compare]); their problems are kept
+	Unread   []string // the final answers that nothing can be held against (see [arith.Readable]); their problems are kept
 }
 
 // The fields that problems are read from, in lower case; the first that is there counts.
@@ -67,7 +64,7 @@ func readProblems(r io.Reader, file string) (Problems, error) {
 			all.Open++
 			continue
 		}
-		if !readable(p.Answer) {
+		if !arith.Readable(p.Answer) {
 			all.Unread = append(all.Unread, p.Answer)
 		}
 		all.Problems = append(all.Problems, p)
@@ -82,15 +79,6 @@ func readProblems(r io.Reader, file string) (Problems, error) {
 			file, n, len(all.Unread), all.Unread[0])
 	}
 	return all, nil
-}
-
-// readable reports whether something can be held against a: a number or a formula with one must be told from some number, name
-// or equation, words need only be read.
-func readable(a string) bool {
-	if !strings.ContainsAny(a, "0123456789") {
-		return strings.ContainsFunc(a, unicode.IsLetter) && arith.Compare(a, a, formula.Options{}).Gold != ""
-	}
-	return slices.ContainsFunc([]string{"0", "1/7", "x", "x = 7y + 3"}, func(other string) bool { return arith.Equal(a, other) != arith.Unknown })
 }
 
 // problem reads a record as a problem, whose Answer is "" where its solution has none.
