@@ -160,6 +160,9 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 	if measurement.Options.Gate, err = e.Gate(ctx); err != nil {
 		return err
 	}
+	if g := measurement.Options.Gate; g != nil {
+		measurement.Options.Vote = g.Vote
+	}
 	report, err := c.measure(ctx, std, "eval", e, problems, measurement)
 	if err != nil {
 		return err

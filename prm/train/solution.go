@@ -14,6 +14,7 @@ import (
 	"aprm/prm"
 	"aprm/prm/feature"
 	"aprm/prm/metric"
+	"aprm/prm/vote"
 )
 
 // Answer is a whole answer to learn from.
@@ -21,7 +22,7 @@ type Answer struct {
 	Solution feature.Solution
 	Right    bool   // it ends right
 	Problem  string // folds are made by it; answers are only ever compared within it
-	Group    int    // equal final answers to a problem share it
+	Group    int    // equal final answers to a problem share it; negative: it has none, is not learned from, and can't be voted for
 }
 
 // Contrast is two beginnings of answers to one problem of which one is known to be the better: a step and its corruption, in one context.
@@ -66,10 +67,26 @@ type SolutionReport struct {
 	LinearLL  metric.Figure `json:"linear_log_likelihood"` // of the right answers by a vote, nats a problem
 	DenseLL   metric.Figure `json:"dense_log_likelihood"`
 	Dense     bool          `json:"dense"` // the dense layer beat the floor
-	Vote      prm.Vote      `json:"vote"`
+	Vote      vote.Rule     `json:"vote"`
 	PlainLL   metric.Figure `json:"plain_log_likelihood"`
 
 	Logits []float64 `json:"-"` // of each of the answers, by the head of its fold
+}
+
+// AUC is the head's, within a problem.
+func (r SolutionReport) AUC() metric.Figure {
+	if r.Dense {
+		return r.DenseAUC
+	}
+	return r.LinearAUC
+}
+
+// Likelihood is what the head's vote gives the right answers, nats a problem.
+func (r SolutionReport) Likelihood() metric.Figure {
+	if r.Dense {
+		return r.DenseLL
+	}
+	return r.LinearLL
 }
 
 // penalties are those tried for the linear part, a problem.
@@ -146,9 +163,9 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 		right[i] = a.Right
 	}
 	report.LinearAUC = metric.Figure(metric.GroupAUC(report.Logits, right, group))
-	report.Vote = FitVote(answers, report.Logits)
-	report.LinearLL = metric.Figure(likelihood(answers, report.Logits, report.Vote))
-	report.PlainLL = metric.Figure(likelihood(answers, report.Logits, prm.Plain))
+	report.Vote = vote.Fit(ballots(answers, report.Logits))
+	report.LinearLL = metric.Figure(vote.LogLikelihood(ballots(answers, report.Logits), report.Vote))
+	report.PlainLL = metric.Figure(vote.LogLikelihood(ballots(answers, report.Logits), vote.Plain))
 	head, _ := design.linear(func(string) bool { return true }, report.L2, nil)
 	if err := tick(); err != nil {
 		return nil, report, err
@@ -173,13 +190,13 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 			return nil, report, err
 		}
 	}
-	vote := FitVote(answers, dense)
+	rule := vote.Fit(ballots(answers, dense))
 	report.DenseAUC = metric.Figure(metric.GroupAUC(dense, right, group))
-	report.DenseLL = metric.Figure(likelihood(answers, dense, vote))
+	report.DenseLL = metric.Figure(vote.LogLikelihood(ballots(answers, dense), rule))
 	if !(report.DenseLL > report.LinearLL && pairLoss(answers, dense) < losses[best]) {
 		return head, report, nil
 	}
-	report.Dense, report.Vote, report.Logits = true, vote, dense
+	report.Dense, report.Vote, report.Logits = true, rule, dense
 	head, err := design.dense(ctx, head, func(string) bool { return true }, opt)
 	return head, report, errors.Join(err, tick())
 }
@@ -379,4 +396,19 @@ func pairLoss(answers []Answer, logits []float64) float64 {
 		n++
 	}
 	return sum / float64(n)
+}
+
+// ballots are the answers by problem, in their order.
+func ballots(answers []Answer, logits []float64) [][]vote.Ballot {
+	at := map[string]int{}
+	var all [][]vote.Ballot
+	for i, a := range answers {
+		k, ok := at[a.Problem]
+		if !ok {
+			k = len(all)
+			at[a.Problem], all = k, append(all, nil)
+		}
+		all[k] = append(all[k], vote.Ballot{Group: a.Group, Logit: logits[i], Right: a.Right})
+	}
+	return all
 }
