@@ -64,9 +64,6 @@ func readProblems(r io.Reader, file string) (Problems, error) {
 			all.Open++
 			continue
 		}
-		if !arith.Readable(p.Answer) {
-			all.Unread = append(all.Unread, p.Answer)
-		}
 		all.Problems = append(all.Problems, p)
 	}
 	switch n := len(all.Problems); {
@@ -74,9 +71,22 @@ func readProblems(r io.Reader, file string) (Problems, error) {
 		return Problems{}, fmt.Errorf("%s: none of %d problems has a final answer, behind #### or in a \\boxed{…}; want %s", file, all.Open, ProblemFields)
 	case n == 0:
 		return Problems{}, fmt.Errorf("%s: empty", file)
-	case 2*len(all.Unread) > n:
-		return Problems{}, fmt.Errorf("%s: of %d final answers %d can't be read, %q among them: no answer to these would ever count as right. Write them as a number, a formula or a word",
-			file, n, len(all.Unread), all.Unread[0])
+	}
+	var err error
+	all.Unread, err = unread(file, all.Problems)
+	return all, err
+}
+
+// unread returns the final answers that nothing can be held against, and an error where these are more than half.
+func unread(file string, problems []step.Problem) (all []string, err error) {
+	for _, p := range problems {
+		if p.Answer != "" && !arith.Readable(p.Answer) {
+			all = append(all, p.Answer)
+		}
+	}
+	if 2*len(all) > len(problems) {
+		return all, fmt.Errorf("%s: of %d final answers %d can't be read, %q among them: no answer to these would ever count as right. Write them as a number, a formula or a word",
+			file, len(problems), len(all), all[0])
 	}
 	return all, nil
 }
