@@ -16,7 +16,7 @@ type datasetCommand struct {
 
 type datasetConvertCommand struct {
 	File string `arg:"" help:"What to convert: JSON lines or a JSON array, gzipped or not." type:"existingfile"`
-	To   string `help:"Format to write: ${enum}. gsm8k is of problems, the others of labelled solutions." enum:"trl,prm800k,math-shepherd,processbench,gsm8k" required:""`
+	To   string `help:"Format to write: ${enum}. gsm8k is of problems, the others of labelled solutions." enum:"${formats},gsm8k" required:""`
 }
 
 // gsm8k is the format that problems are written in.
