@@ -10,8 +10,8 @@ import (
 const SolutionWidth = feature.NumPooledSymbols + feature.NumPooledLogProbs
 
 // SolutionHead tells which of two answers to one problem ends right: their odds are the difference of its logits (Bradley–Terry).
-// It reads a feature.Solution, standardised, masked numbers as their mean, with a linear part and, where training found that it beats the
-// linear part alone, a dense layer beside it:
+// It reads a feature.Solution, standardised and cut off at two deviations, masked numbers as their mean, with a linear part and, where training
+// found that it beats the linear part alone, a dense layer beside it:
 //
 //	logit = x·Linear + relu(x·Dense + DenseBias)·Out
 //
@@ -25,6 +25,9 @@ type SolutionHead struct {
 
 	Without []feature.Block // inputs that it doesn't read
 }
+
+// furthest is how many deviations from its mean a number counts at most: what is far out, in problems unlike those learned from, must not decide alone.
+const furthest = 2
 
 // NewSolutionHead returns a head of so many units whose weights are zero, and whose scales are one.
 func NewSolutionHead(units int, without ...feature.Block) *SolutionHead {
@@ -84,6 +87,9 @@ func (h *SolutionHead) Read(s feature.Solution, x []float32) {
 			k := feature.NumPooledSymbols + i
 			x[k] = (v - h.Centre.Data[k]) * h.Scale.Data[k]
 		}
+	}
+	for i, v := range x {
+		x[i] = max(min(v, furthest), -furthest)
 	}
 }
 

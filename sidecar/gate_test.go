@@ -178,9 +178,7 @@ func TestTrainAndEvalWriteTheGate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if g == nil || g.Checkpoint != m.ID() || g.Trust || g.N != 2 || g.Problems < 1 || g.Source != "training's own hold-out" || len(g.Measured) != 2 {
-		t.Fatalf("%+v", g)
-	}
+	if XX	}
 	dev, test := problems("dev.jsonl", "dev", "4"), problems("test.jsonl", "test", "3")
 	eval := []string{"eval", "--upstream", "builtin", "--checkpoint", checkpoint, "--problems", test, "--n", "3", "--max-tokens", "120", "--record", filepath.Join(folder, "answers.jsonl"), "--strategies", "auto,weighted_vote"}
 	command(2, append(eval, "--distort", "noise")...)

@@ -297,18 +297,45 @@ func standardWithin(h *prm.SolutionHead, answers []Answer, byProblem [][]int) {
 }
 
 // linear fits the floor to the pairs of some problems: Σ w·softplus(−β·Δx), a problem, + ½·penalty·|β|². start is where to begin, nil for zero.
+//
+// It is the mean of two fits: to everything, and to log-probabilities alone. What symbols are worth depends on how problems are made (in some every number of the
+// question is used, others hold numbers that mislead), what the LLM's own doubt is worth hardly does: so the mean holds on problems unlike those learned from,
+// where the fit to everything loses.
 func (p *pairs) linear(of func(problem string) bool, penalty float64, start []float64) (*prm.SolutionHead, []float64) {
-	var data, weight []float64
-	total := 0.0
+	var all, doubt, weight []float64
 	for _, r := range p.rows {
 		if !of(r.problem) {
 			continue
 		}
 		for k := range r.better {
-			data = append(data, float64(r.better[k])-float64(r.worse[k]))
+			d := float64(r.better[k]) - float64(r.worse[k])
+			all = append(all, d)
+			if k < feature.NumPooledSymbols {
+				d = 0
+			}
+			doubt = append(doubt, d)
 		}
 		weight = append(weight, r.weight)
-		total += r.weight
+	}
+	beta := slices.Clone(start)
+	if beta == nil {
+		beta = make([]float64, 2*prm.SolutionWidth)
+	}
+	beta = append(contrast(all, weight, penalty, beta[:prm.SolutionWidth]), contrast(doubt, weight, penalty, beta[prm.SolutionWidth:])...)
+	head := prm.NewSolutionHead(0, p.blank.Without...)
+	copy(head.Centre.Data, p.blank.Centre.Data)
+	copy(head.Scale.Data, p.blank.Scale.Data)
+	for k := range head.Linear.Data {
+		head.Linear.Data[k] = float32((beta[k] + beta[prm.SolutionWidth+k]) / 2)
+	}
+	return head, beta
+}
+
+// contrast returns the β that minimises the weighted mean of softplus(−β·Δx), + ½·penalty·|β|², over rows of SolutionWidth differences.
+func contrast(data, weight []float64, penalty float64, start []float64) []float64 {
+	total := 0.0
+	for _, w := range weight {
+		total += w
 	}
 	n := len(weight)
 	x := blas64.General{Rows: n, Cols: prm.SolutionWidth, Stride: prm.SolutionWidth, Data: data}
@@ -340,21 +367,12 @@ func (p *pairs) linear(of func(problem string) bool, penalty float64, start []fl
 			blas64.Gemv(blas.Trans, 1, x, blas64.Vector{N: n, Inc: 1, Data: slope}, 1, blas64.Vector{N: prm.SolutionWidth, Inc: 1, Data: grad})
 		},
 	}
-	beta := slices.Clone(start)
-	if beta == nil {
-		beta = make([]float64, prm.SolutionWidth)
-	}
 	// Strictly convex: what it ends with is the minimum, or, when the line search finds nothing better any more, as near as numbers go.
-	if found, err := optimize.Minimize(problem, beta, &optimize.Settings{GradientThreshold: 1e-5, MajorIterations: 200}, &optimize.LBFGS{}); found != nil && (err == nil || found.X != nil) {
-		beta = found.X
+	found, _ := optimize.Minimize(problem, start, &optimize.Settings{GradientThreshold: 1e-5, MajorIterations: 200}, &optimize.LBFGS{})
+	if found == nil || len(found.X) != len(start) {
+		return slices.Clone(start)
 	}
-	head := prm.NewSolutionHead(0, p.blank.Without...)
-	copy(head.Centre.Data, p.blank.Centre.Data)
-	copy(head.Scale.Data, p.blank.Scale.Data)
-	for k, b := range beta {
-		head.Linear.Data[k] = float32(b)
-	}
-	return head, beta
+	return found.X
 }
 
 // compare holds right answers against the wrong ones of their problems: the mean Bradley–Terry loss, every problem weighing the same, and the chance that the

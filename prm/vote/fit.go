@@ -11,12 +11,12 @@ import (
 var (
 	betas  = []float64{0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.15, 1.3, 1.5, 1.75, 2, 2.5, 3, 4, 6}
 	powers = []float64{0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3}
-	chance = []float64{0.6, 0.65, 0.7, 0.75, 0.8, 0.84, 0.88, 0.91, 0.93, 0.95, 0.97, 0.98, 0.99}
+	chance = []float64{0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.84, 0.88, 0.91, 0.93, 0.95, 0.97, 0.98, 0.99}
 )
 
 const (
-	passed   = 3.3   // half of the 99th percentile of χ² with one degree of freedom
-	bearable = 0.005 // loss of accuracy for which Stop may save answers
+	passed   = 3.3  // half of the 99th percentile of χ² with one degree of freedom
+	bearable = 0.01 // loss of accuracy for which Stop may save answers
 )
 
 // Fit returns how much logits should count: the Beta and Power, no logits at all among the choices, under which a vote makes the right answers of
@@ -27,8 +27,8 @@ const (
 // say nothing (Wilks), so that a Margin of 3.3 nats over all problems is passed by chance in one of a hundred hold-outs; it grows as the
 // hold-out shrinks. What doesn't pass is a plain vote.
 //
-// Stop is a logistic regression of whether the leader is right, over all beginnings of all problems' answers; At is the least chance at which stopping, two
-// answers at a time after the first, costs at most half a point of accuracy.
+// Stop is a logistic regression of whether the leader is right, over all beginnings of all problems' answers; At is the least chance at which stopping,
+// answer by answer, costs at most a point of accuracy.
 func Fit(problems [][]Ballot) Rule {
 	var mixed [][]Ballot
 	for _, p := range problems {
@@ -236,7 +236,7 @@ func (s Stop) replay(problems [][]moment, at float64) (drawn, correct float64) {
 		}
 		total += float64(len(of))
 		k := 1
-		for ; k < len(of) && (!of[k-1].voted || s.sure(of[k-1].evidence) < at); k = min(k+2, len(of)) {
+		for ; k < len(of) && (!of[k-1].voted || s.sure(of[k-1].evidence) < at); k++ {
 		}
 		drawn += float64(k)
 		if of[k-1].right {

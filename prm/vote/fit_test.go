@@ -211,7 +211,7 @@ func TestStop(t *testing.T) {
 		drawn, all, right := 0.0, 0.0, 0.0
 		for _, p := range fresh {
 			k := 1
-			for ; k < len(p) && r.Stop.Chance(r.Of(p[:k])) < r.Stop.At; k = min(k+2, len(p)) {
+			for ; k < len(p) && r.Stop.Chance(r.Of(p[:k])) < r.Stop.At; k++ {
 			}
 			drawn, all = drawn+float64(k), all+float64(len(p))
 			if p[r.Of(p[:k]).Winner].Right {

@@ -10,7 +10,7 @@ import (
 // auto draws as few whole answers as settle the vote, up to Options.N.
 //
 // Where something was measured of the PRM with this LLM (Options.Gate, else what the checkpoint has from its training) and logits were worth
-// more than nothing, votes are weighed by them: one answer is drawn, then two at a time, until the chance that the leading answer is right,
+// more than nothing, votes are weighed by them: one answer is drawn after the other, until the chance that the leading answer is right,
 // fitted on that hold-out, is as great as was found to lose no accuracy there (vote.Stop). Questions that are still open after half of the
 // candidates go to Gate.Escalate with the tokens that the others would have taken, if that was measured to be better.
 //
@@ -27,7 +27,6 @@ const (
 	risk     = 0.05 // that an early stop of a plain vote changes its outcome, by the model above
 	opening  = 3    // answers drawn at first for a plain vote
 	silent   = 5    // answers without a final one after which nobody is taken to give one
-	weighed  = 2    // answers drawn at a time behind the first, by a weighed vote
 	tiebreak = 1e-6 // beta of a vote in which logits decide between groups of one size, and nothing else
 )
 
@@ -68,7 +67,7 @@ func more(r vote.Rule, ballots []ballot, drawn, n int) int {
 		if r.Stop.Chance(c) >= r.Stop.At {
 			return 0
 		}
-		return min(weighed, left)
+		return 1
 	}
 	// A vote that only the leader's own draws would settle isn't looked at again before these are there.
 	sizes, first := sizesOf(ballots)

@@ -64,12 +64,12 @@ func TestWhenThePRMsVoteStops(t *testing.T) {
 	}{
 		{"", nil, 1},
 		{"a", []float64{0.9}, 0},                                   // 1 · 9
-		{"a", []float64{0.4}, 2},                                   // 1 · ⅔
+		{"a", []float64{0.4}, 1},                                   // 1 · ⅔
 		{"aab", []float64{0.6, 0.6, 0.05}, 0},                      // 3/(1/19 + 1.02) · 1.5 = 4.2
-		{"aab", []float64{0.5, 0.5, 0.05}, 2},                      // 2/(1/19 + 0.68) · 1 = 2.7
-		{"aab", []float64{0.9, 0.1, 0.9}, 2},                       // 9.1/(9 + 6) · 1
+		{"aab", []float64{0.5, 0.5, 0.05}, 1},                      // 2/(1/19 + 0.68) · 1 = 2.7
+		{"aab", []float64{0.9, 0.1, 0.9}, 1},                       // 9.1/(9 + 6) · 1
 		{"aab", []float64{0.1, 0.1, 0.98}, 0},                      // 49/(2/9 + 16.4) · 49: few, and far better
-		{"abcd", []float64{0.01, 0.01, 0, 0}, 2},                   // however bad: more may be better
+		{"abcd", []float64{0.01, 0.01, 0, 0}, 1},                   // however bad: more may be better
 		{"-----", []float64{0.5, 0.5, 0.5, 0.5, 0.5}, 0},           // nobody will give an answer
 		{"abcdefg", []float64{0.3, 0.3, 0.2, 0.1, 0.1, 0, 0.2}, 1}, // all that is left
 	} {
@@ -158,7 +158,7 @@ func TestAutoTrustsThePRMOnlyByItsGate(t *testing.T) {
 		calls  int
 		reason string
 	}{
-		"trusted":    {trusting(), "2", 5, 5, "weighed by the PRM (beta 1, power 1): +0.200 nats a problem, 0.030 are chance, by 100 of 100 problems of dev.jsonl; +10.0 points [+5.0, +15.0] against a plain vote"},
+		"trusted":    {trusting(), "2", 4, 4, "weighed by the PRM (beta 1, power 1): +0.200 nats a problem, 0.030 are chance, by 100 of 100 problems of dev.jsonl; +10.0 points [+5.0, +15.0] against a plain vote"},
 		"useless":    {useless, "1", 3, 0, "the PRM's word has no say"},
 		"unmeasured": {nil, "1", 3, 0, "nothing was measured"},
 	} {
@@ -203,7 +203,7 @@ func TestAutoEscalates(t *testing.T) {
 	var told strings.Builder
 	watch := func(e Event) { told.WriteString(e.Settled) }
 	r := solve(t, sampler, scorer, Options{Strategy: Auto, N: 8, Gate: gate, Watch: watch})
-	if r.Answer != "5" || r.Auto.Escalated != Guided || r.Auto.Drawn != 5 || told.String() != r.Text {
+	if r.Answer != "5" || r.Auto.Escalated != Guided || r.Auto.Drawn != 4 || told.String() != r.Text {
 		t.Errorf("%q, told %q; %+v", r.Answer, told.String(), r.Auto)
 	}
 	sampler.next = nil // no step is to be had

@@ -31,6 +31,7 @@ type Config struct {
 	Options    decode.Options // N is the candidates of a search; Strategy and TokenBudget are set by the method
 	Sizes      []int          // of the votes and best-of-N beside Options.N. The pool holds as many samples as the greatest needs
 	Strategies []string       // of those that Strategies names; empty for all that the bench allows
+	Rotate     bool           // what chooses among whole answers does so once from each of the pool's, in turn, and the mean counts: the order in which they were drawn is chance
 	Parallel   int            // problems at a time; 0 means 1
 	Draws      int            // of the bootstrap; 0 means 10,000
 	Progress   func(done, total int, problem string)
@@ -88,6 +89,22 @@ type method struct {
 	strategy string
 	n        int
 	run      func(ctx context.Context, c *contest, n int) (Outcome, error)
+}
+
+// measured is what the method makes of a problem.
+func (m method) measured(ctx context.Context, c *contest, cfg Config) (Outcome, error) {
+	if !cfg.Rotate || m.strategy == decode.Greedy || m.strategy != "" && decode.Stepwise(m.strategy) {
+		return m.run(ctx, c, m.n)
+	}
+	var all []Outcome
+	for k := range c.pool {
+		o, err := m.run(ctx, c.rotated(k), m.n)
+		if err != nil {
+			return o, err
+		}
+		all = append(all, o)
+	}
+	return meanOutcome(all), nil
 }
 
 // methods are the rows for votes of some sizes and searches of n candidates.
@@ -214,7 +231,7 @@ func measure(ctx context.Context, problems []step.Problem, cfg Config, open func
 			if !cfg.wanted(m, c.scorer != nil) {
 				continue
 			}
-			o, err := m.run(ctx, c, m.n)
+			o, err := m.measured(ctx, c, cfg)
 			if err != nil {
 				return fmt.Errorf("%s: %w", m.name, err)
 			}
