@@ -145,7 +145,7 @@ func TestWhoseGateItIs(t *testing.T) {
 	}
 }
 
-// A run of training leaves a gate beside its checkpoint, from what it kept out, and eval goes by it and writes its own.
+// A run of training that draws too few answers leaves no gate beside its checkpoint; eval writes one from its hold-out, or what it measures on, and goes by it.
 func TestTrainAndEvalWriteTheGate(t *testing.T) {
 	folder := t.TempDir()
 	problems := func(name, split, n string) string {
@@ -168,17 +168,11 @@ func TestTrainAndEvalWriteTheGate(t *testing.T) {
 		return out.String() + errs.String()
 	}
 	checkpoint := filepath.Join(folder, "my.prm")
-	command(0, "train", "--upstream", "builtin", "--problems", problems("train.jsonl", "train", "10"), "--run", filepath.Join(folder, "run"), "--out", checkpoint,
+	said := command(0, "train", "--upstream", "builtin", "--problems", problems("train.jsonl", "train", "10"), "--run", filepath.Join(folder, "run"), "--out", checkpoint,
 		"--rounds", "1", "--per-round", "10", "--samples", "2", "--attacks", "8", "--epochs", "1", "--max-tokens", "120")
-	g, err := readGate(checkpoint)
-	if err != nil {
-		t.Fatal(err)
+	if g, err := readGate(checkpoint); g != nil || err != nil || !strings.Contains(said, "no head for whole answers") || !strings.Contains(said, "draw more answers") {
+		t.Fatalf("twenty answers teach nothing of whole ones, and make no gate: %+v, %v; %s", g, err, said)
 	}
-	m, err := prm.Load(checkpoint)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if XX	}
 	dev, test := problems("dev.jsonl", "dev", "4"), problems("test.jsonl", "test", "3")
 	eval := []string{"eval", "--upstream", "builtin", "--checkpoint", checkpoint, "--problems", test, "--n", "3", "--max-tokens", "120", "--record", filepath.Join(folder, "answers.jsonl"), "--strategies", "auto,weighted_vote"}
 	command(2, append(eval, "--distort", "noise")...)
@@ -187,15 +181,16 @@ func TestTrainAndEvalWriteTheGate(t *testing.T) {
 			t.Errorf("%s: %s", distort, out)
 		}
 	}
-	if same, err := readGate(checkpoint); err != nil || same.Source != g.Source {
+	if same, err := readGate(checkpoint); err != nil || same != nil {
 		t.Errorf("a spoilt PRM wrote a gate: %+v, %v", same, err)
 	}
 	command(0, append(eval, "--no-gate")...)
-	if same, err := readGate(checkpoint); err != nil || same.Source != g.Source {
+	if same, err := readGate(checkpoint); err != nil || same != nil {
 		t.Errorf("--no-gate wrote one: %+v, %v", same, err)
 	}
 	command(0, append(eval, "--holdout", dev)...)
-	if g, err = readGate(checkpoint); err != nil || g.Source != "dev.jsonl" || g.Problems != 4 || g.N != 3 {
+	g, err := readGate(checkpoint)
+	if err != nil || g == nil || g.Source != "dev.jsonl" || g.Problems != 4 || g.N != 3 {
 		t.Errorf("of the hold-out: %+v, %v", g, err)
 	}
 	var both []byte
