@@ -125,9 +125,10 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 	var floors [folds][]*prm.SolutionHead
 	for f := range folds {
 		start := []float64(nil)
+		learned := design.differences(func(problem string) bool { return fold(problem) != f })
 		for k := range penalties {
 			at := len(penalties) - 1 - k // the strongest first: each starts from the one before
-			head, beta := design.linear(func(problem string) bool { return fold(problem) != f }, penalties[at], start)
+			head, beta := design.linear(learned, penalties[at], start)
 			start = beta
 			floors[f] = append([]*prm.SolutionHead{head}, floors[f]...)
 			for i, a := range answers {
@@ -153,7 +154,7 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 	report.Vote = vote.Fit(linear)
 	report.LinearLL = metric.Figure(vote.LogLikelihood(linear, report.Vote))
 	report.PlainLL = metric.Figure(vote.LogLikelihood(linear, vote.Plain))
-	head, _ := design.linear(func(string) bool { return true }, report.L2, nil)
+	head, _ := design.linear(design.differences(func(string) bool { return true }), report.L2, nil)
 	if err := tick(); err != nil {
 		return nil, report, err
 	}
@@ -301,47 +302,66 @@ func standardWithin(h *prm.SolutionHead, answers []Answer, byProblem [][]int) {
 // It is the mean of two fits: to everything, and to log-probabilities alone. What symbols are worth depends on how problems are made (in some every number of the
 // question is used, others hold numbers that mislead), what the LLM's own doubt is worth hardly does: so the mean holds on problems unlike those learned from,
 // where the fit to everything loses.
-func (p *pairs) linear(of func(problem string) bool, penalty float64, start []float64) (*prm.SolutionHead, []float64) {
-	var all, doubt, weight []float64
-	for _, r := range p.rows {
-		if !of(r.problem) {
-			continue
-		}
-		for k := range r.better {
-			d := float64(r.better[k]) - float64(r.worse[k])
-			all = append(all, d)
-			if k < feature.NumPooledSymbols {
-				d = 0
-			}
-			doubt = append(doubt, d)
-		}
-		weight = append(weight, r.weight)
-	}
-	beta := slices.Clone(start)
+func (p *pairs) linear(d differences, penalty float64, start []float64) (*prm.SolutionHead, []float64) {
+	beta := start
 	if beta == nil {
-		beta = make([]float64, 2*prm.SolutionWidth)
+		beta = make([]float64, prm.SolutionWidth+feature.NumPooledLogProbs)
 	}
-	beta = append(contrast(all, weight, penalty, beta[:prm.SolutionWidth]), contrast(doubt, weight, penalty, beta[prm.SolutionWidth:])...)
+	all, doubt := d.x, d.x // the same numbers, but for the first columns
+	doubt.Data, doubt.Cols = doubt.Data[min(feature.NumPooledSymbols, len(doubt.Data)):], feature.NumPooledLogProbs
+	beta = append(contrast(all, d.weight, penalty, beta[:prm.SolutionWidth]), contrast(doubt, d.weight, penalty, beta[prm.SolutionWidth:])...)
 	head := prm.NewSolutionHead(0, p.blank.Without...)
 	copy(head.Centre.Data, p.blank.Centre.Data)
 	copy(head.Scale.Data, p.blank.Scale.Data)
 	for k := range head.Linear.Data {
-		head.Linear.Data[k] = float32((beta[k] + beta[prm.SolutionWidth+k]) / 2)
+		w := beta[k] / 2
+		if k >= feature.NumPooledSymbols {
+			w += beta[prm.SolutionWidth+k-feature.NumPooledSymbols] / 2
+		}
+		head.Linear.Data[k] = float32(w)
 	}
 	return head, beta
 }
 
-// contrast returns the β that minimises the weighted mean of softplus(−β·Δx), + ½·penalty·|β|², over rows of SolutionWidth differences.
-func contrast(data, weight []float64, penalty float64, start []float64) []float64 {
+// differences are those of the better from the worse one of pairs, SolutionWidth columns, and what each pair weighs.
+type differences struct {
+	x      blas64.General
+	weight []float64
+}
+
+// differences are those of the pairs of some problems.
+func (p *pairs) differences(of func(problem string) bool) differences {
+	var d differences
+	var rows []pair
+	for _, r := range p.rows {
+		if of(r.problem) {
+			rows, d.weight = append(rows, r), append(d.weight, r.weight)
+		}
+	}
+	d.x = blas64.General{Rows: len(rows), Cols: prm.SolutionWidth, Stride: prm.SolutionWidth, Data: make([]float64, len(rows)*prm.SolutionWidth)}
+	for i, r := range rows {
+		to := d.x.Data[i*prm.SolutionWidth:][:prm.SolutionWidth]
+		for k, v := range r.better {
+			to[k] = float64(v) - float64(r.worse[k])
+		}
+	}
+	return d
+}
+
+// contrast returns the β that minimises the weighted mean of softplus(−β·Δx), + ½·penalty·|β|², over the rows of x.
+func contrast(x blas64.General, weight []float64, penalty float64, start []float64) []float64 {
 	total := 0.0
 	for _, w := range weight {
 		total += w
 	}
-	n := len(weight)
-	x := blas64.General{Rows: n, Cols: prm.SolutionWidth, Stride: prm.SolutionWidth, Data: data}
-	margins, slope := make([]float64, n), make([]float64, n)
+	vector := func(data []float64) blas64.Vector { return blas64.Vector{N: len(data), Inc: 1, Data: data} }
+	margins, slope := make([]float64, x.Rows), make([]float64, x.Rows)
+	var at []float64 // where margins are of: the loss and its slope are asked for at the same places
 	margin := func(beta []float64) {
-		blas64.Gemv(blas.NoTrans, 1, x, blas64.Vector{N: prm.SolutionWidth, Inc: 1, Data: beta}, 0, blas64.Vector{N: n, Inc: 1, Data: margins})
+		if !slices.Equal(at, beta) {
+			at = append(at[:0], beta...)
+			blas64.Gemv(blas.NoTrans, 1, x, vector(beta), 0, vector(margins))
+		}
 	}
 	problem := optimize.Problem{
 		Func: func(beta []float64) float64 {
@@ -364,7 +384,7 @@ func contrast(data, weight []float64, penalty float64, start []float64) []float6
 			for k, b := range beta {
 				grad[k] = penalty * b
 			}
-			blas64.Gemv(blas.Trans, 1, x, blas64.Vector{N: n, Inc: 1, Data: slope}, 1, blas64.Vector{N: prm.SolutionWidth, Inc: 1, Data: grad})
+			blas64.Gemv(blas.Trans, 1, x, vector(slope), 1, vector(grad))
 		},
 	}
 	// Strictly convex: what it ends with is the minimum, or, when the line search finds nothing better any more, as near as numbers go.
