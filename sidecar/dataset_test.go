@@ -98,7 +98,7 @@ func TestUnfitFiles(t *testing.T) {
 		{`{"problem":"p","steps":[null,"b"]}`, []string{"prm", "score", "--checkpoint", "builtin.prm"}, []string{"standard input:1", `"steps": number 0`}},
 		{`{"question":"q","answer":"1"}`, []string{"prm", "eval", "--checkpoint", "builtin.prm"}, []string{`the fields are "answer", "question"`, `"prompt", "completions" and "labels" (TRL)`}},
 		{"", []string{"prm", "eval", "--checkpoint", "builtin.prm"}, []string{"standard input: no labelled solution"}},
-		{`{"problem":"p","steps":["a"]}`, []string{"prm", "eval", "--checkpoint", "builtin.prm"}, []string{"of none of 1 solutions is known which step is the first wrong one"}},
+		{`{"problem":"p","steps":["a"]}`, []string{"prm", "eval", "--checkpoint", "builtin.prm"}, []string{"no labelled solution: of none of 1 is known which step is the first wrong one"}},
 		{"", []string{"dataset", "convert", problems, "--to", "trl"}, []string{"p.jsonl:1", "no labelled solution", `"problem" and "steps"`}},
 		{"", []string{"dataset", "convert", unlabelled, "--to", "trl"}, []string{"none of 1 solutions can be written as trl", "the first step is unlabelled"}},
 		{"", []string{"dataset", "convert", unlabelled, "--to", "gsm8k"}, []string{"these are labelled solutions (processbench)"}},

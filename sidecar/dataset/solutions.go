@@ -71,7 +71,7 @@ func Judged(r io.Reader, file string, limit int) (judged []step.Judged, unlabell
 		}
 	}
 	if len(judged) == 0 && unlabelled > 0 {
-		return nil, 0, fmt.Errorf("%s: of none of %d solutions is known which step is the first wrong one: every step up to it needs a label", file, unlabelled)
+		return nil, 0, fmt.Errorf("%s: no labelled solution: of none of %d is known which step is the first wrong one; every step up to it needs a label", file, unlabelled)
 	}
 	if len(judged) == 0 {
 		return nil, 0, fmt.Errorf("%s: no labelled solution", file)
