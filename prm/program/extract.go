@@ -32,7 +32,7 @@ func extract(answer string) ([]candidate, error) {
 		answer = answer[:i]
 	}
 	answer = strings.ReplaceAll(answer, "\r\n", "\n")
-	if len(answer) > 4*maxSource {
+	if len(answer) > 2*maxSource {
 		return nil, limitError("the answer is too long")
 	}
 	out := fenced(answer)
@@ -121,6 +121,12 @@ func dedent(lines []string) string {
 // begins tells a line that code may begin with.
 var begins = regexp.MustCompile(`^(import \w|from \w+ import |def \w+|print ?\(|(for|while|if) .*:\s*(#.*)?$|return\b|[A-Za-z_]\w*(\s*,\s*[A-Za-z_]\w*)*\s*(:\s*\w+\s*)?([-+*/]|//|\*\*)?=[^=])`)
 
+// A model that takes up JavaScript by mistake writes nothing else differently in a calculation.
+var (
+	declared = regexp.MustCompile(`(?m)^([ \t]*)(?:let|const|var) ([A-Za-z_]\w* *=)`)
+	comment  = regexp.MustCompile(`;[ \t]*//`)
+)
+
 // arithmetic reports whether a text is nothing but a calculation or a number.
 func arithmetic(s string) bool {
 	s = strings.TrimSpace(s)
@@ -130,22 +136,29 @@ func arithmetic(s string) bool {
 // bare finds code that no fence is around: lines from the first that looks like code up to where it stops being some.
 func bare(answer string) []candidate {
 	answer = strings.Trim(answer, " \n`")
-	if arithmetic(answer) {
-		return []candidate{{text: answer}}
+	calculation, claimed, equation := strings.Cut(answer, "=") // "12 - 10 = 2": the claim isn't needed
+	if arithmetic(calculation) && (!equation || arithmetic(claimed)) {
+		return []candidate{{text: calculation}}
 	}
+	answer = comment.ReplaceAllString(declared.ReplaceAllString(answer, "$1$2"), "; #")
 	lines := strings.Split(answer, "\n")
+	if slices.ContainsFunc(lines, func(l string) bool { return begins.MatchString(strings.TrimSpace(l)) }) {
+		if _, _, _, err := parse(answer); err == nil {
+			return []candidate{{text: answer}}
+		}
+	}
 	tries := 0
 	for i, l := range lines {
 		if !begins.MatchString(strings.TrimSpace(l)) && !strings.HasPrefix(l, ">>> ") {
 			continue
 		}
-		if tries++; tries > 8 {
+		if tries++; tries > 4 {
 			return nil
 		}
 		text := dedent(lines[i:])
 		_, _, _, err := parse(text)
-		if err == nil || errors.Is(err, ErrCut) {
-			return []candidate{{text: text, open: err != nil}}
+		if err == nil || errors.Is(err, ErrCut) || errors.Is(err, ErrLimit) {
+			return []candidate{{text: text, open: errors.Is(err, ErrCut)}}
 		}
 		if head := beginning(text); head != "" && strings.Count(strings.TrimSpace(head), "\n") > 0 {
 			return []candidate{{text: head}}
@@ -157,7 +170,7 @@ func bare(answer string) []candidate {
 // beginning is as much of a text as is a program, up to a whole statement; "" for nothing.
 func beginning(text string) string {
 	lines := strings.Split(text, "\n")
-	for tries := 0; tries < 8; tries++ {
+	for tries := 0; tries < 4; tries++ {
 		_, _, stops, err := parse(text)
 		if err == nil {
 			return text

@@ -219,7 +219,7 @@ func (m *machine) elements(v starlark.Value) ([]starlark.Value, error) {
 		for _, r := range string(s) {
 			out = append(out, starlark.String(r))
 		}
-		return out, m.charge(len(s)/8, len(s)*32)
+		return out, m.charge(len(s), len(s)*32)
 	}
 	if t, ok := v.(starlark.Tuple); ok {
 		return t, m.charge(len(t)/8, 0)
@@ -232,7 +232,7 @@ func (m *machine) elements(v starlark.Value) ([]starlark.Value, error) {
 	if n > maxItems {
 		return nil, limitError("a list gets too long")
 	}
-	if err := m.charge(n/4, n*24); err != nil {
+	if err := m.charge(n, n*24); err != nil {
 		return nil, err
 	}
 	out := make([]starlark.Value, 0, n)
@@ -588,7 +588,7 @@ func zip(m *machine, args starlark.Tuple, _ []starlark.Tuple) (starlark.Value, e
 		}
 		out[i] = row
 	}
-	return starlark.NewList(out), m.charge(n*len(args)/4, n*(40+16*len(args)))
+	return starlark.NewList(out), m.charge(n*len(args), n*(40+16*len(args)))
 }
 
 func toFloat(_ *machine, v starlark.Value) (starlark.Value, error) {
@@ -1019,7 +1019,7 @@ func choose(comb bool) function {
 		if k > 2000 {
 			return nil, limitError("an integer gets too large")
 		}
-		if err := m.charge(int(k), int(k)*8); err != nil {
+		if err := m.charge(int(k*k/16), int(k)*8); err != nil {
 			return nil, err
 		}
 		if comb {

@@ -38,14 +38,17 @@ type lexer struct {
 	tokens []token
 }
 
-// operators, the longest first.
-var operators = []string{
-	"**=", "//=", ">>=", "<<=", "...", "!=", "<=", ">=", "==", "->", ":=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "@=", "**", "//", "<<", ">>",
-	"+", "-", "*", "/", "%", "@", "&", "|", "^", "~", "<", ">", "(", ")", "[", "]", "{", "}", ",", ":", ".", ";", "=",
-}
+// operators are those of Python, by their text.
+var operators = func() map[string]bool {
+	m := map[string]bool{}
+	for _, op := range strings.Fields("**= //= >>= <<= ... != <= >= == -> := += -= *= /= %= &= |= ^= @= ** // << >> + - * / % @ & | ^ ~ < > ( ) [ ] { } , : . ; =") {
+		m[op] = true
+	}
+	return m
+}()
 
 func lex(src string) ([]token, error) {
-	l := &lexer{src: src, line: 1, indent: []int{0}}
+	l := &lexer{src: src, line: 1, indent: []int{0}, tokens: make([]token, 0, len(src)/4+8)}
 	if err := l.run(); err != nil {
 		return nil, err
 	}
@@ -198,20 +201,22 @@ func (l *lexer) token(c byte) error {
 		l.emit(tokName, start)
 		return nil
 	}
-	for _, op := range operators {
-		if strings.HasPrefix(l.src[l.at:], op) {
-			l.at += len(op)
-			switch op {
-			case "(", "[", "{":
-				l.depth++
-			case ")", "]", "}":
-				if l.depth--; l.depth < 0 {
-					return syntaxError(l.line, "a bracket is closed that was never opened")
-				}
-			}
-			l.emit(tokOp, start)
-			return nil
+	for n := min(3, len(l.src)-l.at); n > 0; n-- {
+		op := l.src[l.at : l.at+n]
+		if !operators[op] {
+			continue
 		}
+		l.at += n
+		switch op {
+		case "(", "[", "{":
+			l.depth++
+		case ")", "]", "}":
+			if l.depth--; l.depth < 0 {
+				return syntaxError(l.line, "a bracket is closed that was never opened")
+			}
+		}
+		l.emit(tokOp, start)
+		return nil
 	}
 	return syntaxError(l.line, "%q means nothing in Python", r)
 }

@@ -65,7 +65,7 @@ func stringMethod(m *machine, s, name string, args starlark.Tuple) (starlark.Val
 		for i, p := range parts {
 			out[i] = starlark.String(p)
 		}
-		return starlark.NewList(out), m.charge(len(parts)/4, 32*len(parts))
+		return starlark.NewList(out), m.charge(len(parts), 32*len(parts))
 	}
 	all := func(test func(rune) bool) (starlark.Value, error) {
 		return starlark.Bool(s != "" && strings.IndexFunc(s, func(r rune) bool { return !test(r) }) < 0), nil

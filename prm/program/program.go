@@ -71,7 +71,7 @@ var (
 
 // Bounds of a program.
 const (
-	maxSource    = 32 << 10 // bytes
+	maxSource    = 16 << 10 // bytes
 	maxNesting   = 60       // blocks, brackets, signs before each other
 	maxChain     = 1000     // operators in a row
 	maxArguments = 250      // of a call
@@ -84,7 +84,7 @@ const (
 	maxSteps     = 400_000  // of Starlark's machine, with what this package's own functions charge
 	maxBytes     = 24 << 20 // allocated by this package's functions, in all
 	maxTold      = 60       // steps
-	maxTime      = 80 * time.Millisecond
+	maxTime      = 50 * time.Millisecond
 )
 
 // Result is what a program comes to.

@@ -47,6 +47,9 @@ type printed struct {
 
 // Run runs the program. Errors wrap ErrFailed, ErrRefused, ErrLimit or ErrNoValue; a context that ends is a limit.
 func (p *Program) Run(ctx context.Context) (r Result, err error) {
+	if ctx.Err() != nil {
+		return Result{}, limitError("the request has ended")
+	}
 	m := &machine{program: p, thread: &starlark.Thread{Name: "program"}, counts: make([]int, len(p.sites))}
 	m.thread.SetLocal("machine", m)
 	m.thread.SetMaxExecutionSteps(maxSteps)
