@@ -20,7 +20,7 @@ var predeclared = starlark.StringDict{}
 func init() {
 	internal := map[string]function{
 		"calc": calc, "join": joinText, "fmt": formatField, "method": callMethod, "attr": attr, "index": getIndex, "slice": getSlice, "setindex": setIndex,
-		"delete": deleteIndex, "iter": iterate, "split": split, "chain": chain, "cell": newCell, "get": getCell, "set!": setCell, "enter": enter,
+		"delete": deleteIndex, "each": iterate, "split": split, "chain": chain, "cell": newCell, "get": getCell, "set!": setCell, "enter": enter,
 		"return": returned, "value": stoodAlone, "raise": raise, "assert": assert, "undefined": undefined,
 	}
 	for _, table := range []map[string]function{functions, internal} {
@@ -228,22 +228,42 @@ func callMethod(m *machine, args starlark.Tuple, kwargs []starlark.Tuple) (starl
 	return m.method(args[1], string(args[0].(starlark.String)), args[2:], kwargs)
 }
 
-// attr reads an attribute that is not called; only fractions have some.
+// attr reads an attribute that is not called: a part of a fraction, or a method to be called elsewhere.
 func attr(_ *machine, args starlark.Tuple, _ []starlark.Tuple) (starlark.Value, error) {
 	name := string(args[1].(starlark.String))
-	if n, ok := asNumber(args[0]); ok && (name == "numerator" || name == "denominator") {
-		if n.isInt && name == "numerator" {
-			return n.whole, nil
+	bind := func(f function) *starlark.Builtin {
+		return starlark.NewBuiltin(name, func(thread *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+			return f(thread.Local("machine").(*machine), args, kwargs)
+		})
+	}
+	switch x := args[0].(type) {
+	case starlark.Int, real:
+		n, _ := asNumber(x)
+		if r, err := n.asReal(); err == nil && r.exact != nil {
+			switch name {
+			case "numerator":
+				return starlark.MakeBigInt(new(big.Int).Set(r.exact.Num())), nil
+			case "denominator":
+				return starlark.MakeBigInt(new(big.Int).Set(r.exact.Denom())), nil
+			}
 		}
-		if n.isInt {
-			return starlark.MakeInt(1), nil
+	case starlark.String, starlark.Tuple, *starlark.List, *starlark.Dict, *starlark.Set:
+		if strings.HasPrefix(name, "_") {
+			break
 		}
-		if n.real.exact != nil && name == "numerator" {
-			return starlark.MakeBigInt(new(big.Int).Set(n.real.exact.Num())), nil
+		return bind(func(m *machine, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+			return m.method(x, name, args, kwargs)
+		}), nil
+	case *starlark.Builtin: // str.upper
+		if typeNames[x.Name()] == "" || strings.HasPrefix(name, "_") {
+			break
 		}
-		if n.real.exact != nil {
-			return starlark.MakeBigInt(new(big.Int).Set(n.real.exact.Denom())), nil
-		}
+		return bind(func(m *machine, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+			if len(args) == 0 {
+				return nil, failure("unbound method %s.%s() needs an argument", x.Name(), name)
+			}
+			return m.method(args[0], name, args[1:], kwargs)
+		}), nil
 	}
 	return nil, refusal("the attribute ." + name)
 }

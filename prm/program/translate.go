@@ -433,7 +433,7 @@ func (t *translator) comprehension(e *expr) syntax.Expr {
 	outer := t.env
 	c := &syntax.Comprehension{Lbrack: position(e.line), Rbrack: position(e.line)}
 	for i, clause := range e.clauses {
-		over := t.ours("iter", e.line, t.expr(clause.in)) // the first one belongs to the scope around
+		over := t.ours("each", e.line, t.expr(clause.in)) // the first one belongs to the scope around
 		if i == 0 {
 			t.env = &env{scope: inner, parent: outer}
 		}
@@ -663,7 +663,7 @@ func (t *translator) unpack(target *expr, value syntax.Expr) []syntax.Stmt {
 	if star >= 0 {
 		value = t.ours("split", target.line, value, integer(star, target.line), integer(len(target.kids)-1-star, target.line))
 	} else {
-		value = t.ours("iter", target.line, value)
+		value = t.ours("each", target.line, value)
 	}
 	return append([]syntax.Stmt{&syntax.AssignStmt{OpPos: position(target.line), Op: syntax.EQ, LHS: before, RHS: value}}, after...)
 }
@@ -745,7 +745,7 @@ func (t *translator) loop(s *stmt) []syntax.Stmt {
 		t.flags = append(t.flags, flag)
 		out = append(out, &syntax.WhileStmt{While: position(s.line), Cond: cond, Body: t.suite(s.body)})
 	} else {
-		over := t.ours("iter", s.line, t.expr(s.value))
+		over := t.ours("each", s.line, t.expr(s.value))
 		target := s.targets[0]
 		t.flags = append(t.flags, flag)
 		if plainTarget(target) && !t.anyCell(target) {
