@@ -16,7 +16,7 @@ func (m *machine) answer() (string, *big.Rat, error) {
 		line := m.output[n]
 		switch {
 		case strings.TrimSpace(line.text) == "":
-		case line.value != nil && line.value != starlark.None:
+		case line.value != nil && line.value != starlark.None && line.value.Type() != "string":
 			return m.final(line.value)
 		case strings.ContainsAny(line.text, "0123456789") || !m.anyNumber():
 			return fromText(line.text)

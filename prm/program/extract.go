@@ -121,6 +121,9 @@ func dedent(lines []string) string {
 // begins tells a line that code may begin with.
 var begins = regexp.MustCompile(`^(import \w|from \w+ import |def \w+|print ?\(|(for|while|if) .*:\s*(#.*)?$|return\b|[A-Za-z_]\w*(\s*,\s*[A-Za-z_]\w*)*\s*(:\s*\w+\s*)?([-+*/]|//|\*\*)?=[^=])`)
 
+// ends tells code whose last line gives its value.
+var ends = regexp.MustCompile(`(^|\n)[ \t]*(print ?\(|return |[A-Za-z_]\w*\()[^\n]*$`)
+
 // A model that takes up JavaScript by mistake writes nothing else differently in a calculation.
 var (
 	declared = regexp.MustCompile(`(?m)^([ \t]*)(?:let|const|var) ([A-Za-z_]\w* *=)`)
@@ -143,7 +146,7 @@ func bare(answer string) []candidate {
 	answer = comment.ReplaceAllString(declared.ReplaceAllString(answer, "$1$2"), "; #")
 	lines := strings.Split(answer, "\n")
 	if slices.ContainsFunc(lines, func(l string) bool { return begins.MatchString(strings.TrimSpace(l)) }) {
-		if _, _, _, err := parse(answer); err == nil {
+		if _, _, _, err := parse(answer); err == nil || errors.Is(err, ErrRefused) {
 			return []candidate{{text: answer}}
 		}
 	}
@@ -157,10 +160,14 @@ func bare(answer string) []candidate {
 		}
 		text := dedent(lines[i:])
 		_, _, _, err := parse(text)
-		if err == nil || errors.Is(err, ErrCut) || errors.Is(err, ErrLimit) {
-			return []candidate{{text: text, open: errors.Is(err, ErrCut)}}
+		if err == nil || errors.Is(err, ErrLimit) {
+			return []candidate{{text: text}}
 		}
-		if head := beginning(text); head != "" && strings.Count(strings.TrimSpace(head), "\n") > 0 {
+		head := strings.TrimSpace(beginning(text))
+		if errors.Is(err, ErrCut) && !ends.MatchString(head) { // else what is cut off may be prose behind it
+			return []candidate{{text: text, open: true}}
+		}
+		if strings.Contains(head, "\n") {
 			return []candidate{{text: head}}
 		}
 	}

@@ -63,7 +63,7 @@ func (m *machine) steps() []Step {
 	var out []Step
 	for _, e := range m.told {
 		s := &m.program.sites[e.site]
-		line := Step{Name: s.target, Line: s.line, Left: e.left, Text: m.line1(s, e)}
+		line := Step{Name: s.target, Line: s.line, Left: e.left, Text: m.sentence(s, e)}
 		if line.Text == "" {
 			continue
 		}
@@ -86,8 +86,8 @@ func exactly(n number) *big.Rat {
 	return new(big.Rat).SetFloat64(n.real.float)
 }
 
-// line1 tells one execution: names, values, result, each once.
-func (m *machine) line1(s *site, e entry) string {
+// sentence tells one execution: names, values, result, each once.
+func (m *machine) sentence(s *site, e entry) string {
 	result, ok := shown(e.value)
 	if !ok {
 		return ""
@@ -104,7 +104,7 @@ func (m *machine) line1(s *site, e entry) string {
 	if names != "" && names != values {
 		parts = append(parts, words(names))
 	}
-	if values != "" && root.leaf == 0 && root.kind != constant {
+	if values != "" && values != result && root.leaf == 0 {
 		parts = append(parts, values)
 	}
 	if parts = append(parts, result); len(parts) == 1 && s.target == "" {
