@@ -285,7 +285,7 @@ func (m *machine) compare(op string, x, y starlark.Value) (bool, error) {
 				}
 			}
 		default:
-			same = comparable_(x) && comparable_(y) && x == y
+			same = identifiable(x) && identifiable(y) && x == y
 		}
 		return same == (op == "is"), nil
 	case "in", "not in":
@@ -307,8 +307,8 @@ func (m *machine) compare(op string, x, y starlark.Value) (bool, error) {
 	return c >= 0, nil
 }
 
-// comparable_ reports whether Go's == may be applied to a value.
-func comparable_(v starlark.Value) bool {
+// identifiable reports whether Go's == may be applied to a value.
+func identifiable(v starlark.Value) bool {
 	switch v.(type) {
 	case starlark.Tuple:
 		return false
@@ -378,7 +378,7 @@ func (m *machine) equal(x, y starlark.Value, depth int) (bool, error) {
 		}
 		return true, m.charge(x.Len(), 0)
 	}
-	return comparable_(y) && x == y, nil
+	return identifiable(y) && x == y, nil
 }
 
 // order is −1, 0 or 1; ok is false where neither comes first (NaN).

@@ -94,7 +94,7 @@ func corpus(tb testing.TB) []recorded {
 // TestCorpus holds how often a program that runs under CPython 3.11 has the same value here, how many programs have a value at all,
 // and that reading them this way agrees with the reference answers at least as often as reading what they print.
 func TestCorpus(t *testing.T) {
-	var all, run, same_, complete, valued, real, printedRight, cpythonRight, right int
+	var all, run, agree, complete, valued, real, printedRight, cpythonRight, right int
 	for _, r := range corpus(t) {
 		all++
 		got, err := Run(context.Background(), r.Text)
@@ -102,7 +102,7 @@ func TestCorpus(t *testing.T) {
 		if r.Error == "" {
 			run++
 			if err == nil && same(got.Answer, expected) {
-				same_++
+				agree++
 			} else {
 				t.Logf("%s %d %d %s: %q, %v; CPython: %q", r.Set, r.I, r.J, r.Variant, got.Answer, err, expected)
 			}
@@ -132,10 +132,10 @@ func TestCorpus(t *testing.T) {
 		}
 	}
 	share := func(a, b int) float64 { return 100 * float64(a) / float64(b) }
-	t.Logf("%d programs, %d run under CPython, %.2f %% of them have the same value here", all, run, share(same_, run))
+	t.Logf("%d programs, %d run under CPython, %.2f %% of them have the same value here", all, run, share(agree, run))
 	t.Logf("of %d answers of the model %d hold a program that was not cut off, %.2f %% of which have a value", real, complete, share(valued, complete))
 	t.Logf("right: %.1f %% by what is printed, %.1f %% with CPython's values, %.1f %% here", share(printedRight, real), share(cpythonRight, real), share(right, real))
-	if all < 800 || share(same_, run) < 97 || share(valued, complete) < 95 || right < cpythonRight {
+	if all < 800 || share(agree, run) < 97 || share(valued, complete) < 95 || right < cpythonRight {
 		t.Error("below the bounds")
 	}
 }

@@ -12,7 +12,7 @@ import (
 // kinds are all the errors that a program may end with.
 var kinds = []error{ErrNone, ErrSyntax, ErrCut, ErrRefused, ErrLimit, ErrFailed, ErrNoValue}
 
-func known_(err error) bool {
+func ofKind(err error) bool {
 	for _, kind := range kinds {
 		if errors.Is(err, kind) {
 			return true
@@ -51,7 +51,7 @@ func FuzzTranslate(f *testing.F) {
 	f.Fuzz(func(t *testing.T, source string) {
 		var err error
 		inTime(t, func() { _, err = Translate(source) })
-		if err != nil && !known_(err) {
+		if err != nil && !ofKind(err) {
 			t.Errorf("an error of no kind: %v", err)
 		}
 	})
@@ -65,7 +65,7 @@ func FuzzRun(f *testing.F) {
 		var err error
 		inTime(t, func() { r, err = Run(context.Background(), answer) })
 		if err != nil {
-			if !known_(err) || strings.Contains(err.Error(), "internal") {
+			if !ofKind(err) || strings.Contains(err.Error(), "internal") {
 				t.Errorf("an error of no kind: %v", err)
 			}
 			return

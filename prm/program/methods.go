@@ -341,7 +341,7 @@ func (m *machine) sort(l *starlark.List, all []starlark.Value, key starlark.Valu
 	for i, place := range places {
 		out[i] = all[place]
 	}
-	return cmp(replace(l, out), m.charge(len(all), 32*len(all)))
+	return firstError(replace(l, out), m.charge(len(all), 32*len(all)))
 }
 
 func dictMethod(m *machine, d *starlark.Dict, name string, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {

@@ -33,8 +33,9 @@
 // # The answer
 //
 // The last line printed that holds a digit; without any print, what "return" outside of a function gave, or the last expression
-// that stands alone, or what the last function returns where nothing follows it, or the last variable assigned. Of the rules tried,
-// this one agrees best with the reference answers of 468 programs of a 1.5B model.
+// that stands alone, or what the last function returns where nothing follows it (solution, solve and main before others; variables of
+// the same names are its arguments), or the variable assigned last. So read, 59.6 % of 468 answers of a 1.5B model that was asked for
+// programs are right; by what CPython prints of them alone 38.5 %.
 package program
 
 import (
@@ -106,21 +107,25 @@ type Step struct {
 }
 
 // Run finds the program in an LLM's answer and runs it. It never panics, and ends within maxTime or with ctx.
-func Run(ctx context.Context, answer string) (Result, error) {
+func Run(ctx context.Context, answer string) (r Result, err error) {
+	defer func() { // a slip of the translator, or of Starlark's machine, must cost one answer and not the server
+		if p := recover(); p != nil {
+			r, err = Result{}, failure("internal: %v", p)
+		}
+	}()
 	sources, err := extract(answer)
 	if err != nil {
 		return Result{}, err
 	}
 	var first error
 	for _, s := range sources {
-		var r Result
 		p, err := Translate(s.text)
 		if err == nil {
 			p.open = s.open
-			r, err = p.Run(ctx)
-		}
-		if err == nil {
-			return r, nil
+			var r Result
+			if r, err = p.Run(ctx); err == nil {
+				return r, nil
+			}
 		}
 		if first == nil {
 			first = err

@@ -62,7 +62,7 @@ func TestFolded(t *testing.T) {
 // TestStepsRead holds that what is told is read as it is meant, for all programs of the corpus: one step a line, no equation that the
 // checker finds false, most of those that compute found true, and the result is the value.
 func TestStepsRead(t *testing.T) {
-	var computing, true_ int
+	var computing, affirmed int
 	for _, r := range corpus(t) {
 		got, err := Run(context.Background(), r.Text)
 		if err != nil {
@@ -87,13 +87,13 @@ func TestStepsRead(t *testing.T) {
 			if strings.Count(s.Text, "=") > 1 && strings.ContainsAny(s.Text, "+*/^") {
 				computing++
 				if slices.ContainsFunc(checks, func(c arith.Check) bool { return c.Verdict == arith.True }) {
-					true_++
+					affirmed++
 				}
 			}
 		}
 	}
-	t.Logf("of %d steps that compute %d state an equation that is found true", computing, true_)
-	if true_*10 < computing*9 {
+	t.Logf("of %d steps that compute %d state an equation that is found true", computing, affirmed)
+	if affirmed*10 < computing*9 {
 		t.Error("too few")
 	}
 }
