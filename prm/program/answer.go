@@ -85,8 +85,8 @@ func (m *machine) final(v starlark.Value) (string, *big.Rat, error) {
 // finalReal writes a float as an answer: whole or with its decimals where these end, else as a fraction, and where no more than
 // CPython's double is known, to twelve digits.
 func (m *machine) finalReal(x real) (string, *big.Rat, error) {
-	exact := x.exact
-	if exact == nil {
+	exact := exactly(number{real: x})
+	if x.exact == nil {
 		if x.float != x.float || x.float-x.float != 0 {
 			return "", nil, fmt.Errorf("%w: it ends with %s", ErrNoValue, formatRepr(x.float))
 		}

@@ -1,6 +1,8 @@
 package program
 
 import (
+	"strings"
+
 	"go.starlark.net/starlark"
 )
 
@@ -20,7 +22,7 @@ type machine struct {
 
 // charge accounts for the work and memory of one of our functions, in steps of Starlark's machine and in bytes.
 func (m *machine) charge(steps, bytes int) error {
-	m.thread.Steps += uint64(max(steps, 0))
+	m.thread.Steps += uint64(max(steps, 0) + max(bytes, 0)/128)
 	m.bytes += max(bytes, 0)
 	if m.thread.Steps > maxSteps {
 		return limitError("too many steps")
@@ -240,11 +242,7 @@ func (m *machine) repeat(x starlark.Value, times starlark.Int) (starlark.Value, 
 		if err := m.charge(0, len(x)*int(n)); err != nil {
 			return nil, err
 		}
-		out := make([]byte, 0, len(x)*int(n))
-		for range n {
-			out = append(out, x...)
-		}
-		return starlark.String(out), nil
+		return starlark.String(strings.Repeat(string(x), int(n))), nil
 	case *starlark.List, starlark.Tuple:
 		all, err := m.elements(x)
 		if err != nil {

@@ -213,6 +213,9 @@ func TestHostile(t *testing.T) {
 					t.Errorf("an answer of %d bytes", len(r.Answer))
 				}
 				slowest, most = max(slowest, took), max(most, bytes)
+				if took > limitTime/2 {
+					t.Logf("%v and %d MB, ended with %.200v", took, bytes>>20, err)
+				}
 			}
 		})
 	}

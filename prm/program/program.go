@@ -28,7 +28,7 @@
 // # Bounds
 //
 // A program has no files, network, clock or randomness. Its length, nesting, steps, depth of recursion, the size of its integers,
-// texts and lists, and all that it allocates are bounded, and so is its time, by the context and by maxTime.
+// texts and lists, and all that it allocates are bounded, and so is its time, by the context and by maxTime. A program of few steps has the same result however busy the machine.
 //
 // # The answer
 //
@@ -82,10 +82,11 @@ const (
 	maxText      = 64 << 10 // bytes of a string
 	maxItems     = 1 << 16  // of a list
 	maxDepth     = 900      // calls within each other
-	maxSteps     = 400_000  // of Starlark's machine, with what this package's own functions charge
+	maxSteps     = 300_000  // of Starlark's machine, with what this package's own functions charge
 	maxBytes     = 24 << 20 // allocated by this package's functions, in all
 	maxTold      = 60       // steps
-	maxTime      = 50 * time.Millisecond
+	maxTime      = 40 * time.Millisecond
+	checkEvery   = 5_000 // steps after which time and context are looked at: a short program never fails for a busy machine
 )
 
 // Result is what a program comes to.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/big"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -123,4 +124,31 @@ func TestRound(t *testing.T) {
 			t.Errorf("%v, %q: %q, %v", c.value, c.question, got, ok)
 		}
 	}
+}
+
+// TestAtOnce holds that one program may be run many times at once.
+func TestAtOnce(t *testing.T) {
+	p, err := Translate("import math\nrate = 0.1\ncounter = 0\ndef add(x):\n    global counter\n    counter += x * rate\nfor i in range(20):\n    add(i)\nprint(round(counter, 2) + math.pi * 0)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 20 {
+				r, err := p.Run(context.Background())
+				if err != nil || r.Answer != "19" {
+					t.Errorf("%q, %v", r.Answer, err)
+					return
+				}
+				r.Value.SetInt64(7) // it is the caller's own
+				for _, s := range r.Steps {
+					if s.Value != nil {
+						s.Value.SetInt64(7)
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/big"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"go.starlark.net/starlark"
@@ -52,11 +53,20 @@ func (p *Program) Run(ctx context.Context) (r Result, err error) {
 	}
 	m := &machine{program: p, thread: &starlark.Thread{Name: "program"}, counts: make([]int, len(p.sites))}
 	m.thread.SetLocal("machine", m)
-	m.thread.SetMaxExecutionSteps(maxSteps)
-	ctx, cancel := context.WithTimeout(ctx, maxTime)
-	defer cancel()
-	stop := context.AfterFunc(ctx, func() { m.thread.Cancel("too much time") })
-	defer stop()
+	start := time.Now()
+	m.thread.SetMaxExecutionSteps(checkEvery)
+	m.thread.OnMaxSteps = func(thread *starlark.Thread) {
+		switch {
+		case ctx.Err() != nil:
+			thread.Cancel("the request has ended")
+		case thread.Steps >= maxSteps:
+			thread.Cancel("too many steps")
+		case time.Since(start) > maxTime:
+			thread.Cancel("too much time")
+		default:
+			thread.SetMaxExecutionSteps(min(thread.Steps+checkEvery, maxSteps))
+		}
+	}
 
 	globals, err := p.compiled.Init(m.thread, predeclared)
 	if errors.Is(err, errExit) {

@@ -81,7 +81,7 @@ func exactly(n number) *big.Rat {
 	case n.isInt:
 		return new(big.Rat).SetInt(n.whole.BigInt())
 	case n.real.exact != nil:
-		return n.real.exact
+		return new(big.Rat).Set(n.real.exact)
 	}
 	return new(big.Rat).SetFloat64(n.real.float)
 }
