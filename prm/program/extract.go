@@ -88,7 +88,7 @@ func fenced(answer string) []candidate {
 // dedent takes off the indentation that all lines share, and the prompts of an interactive session.
 func dedent(lines []string) string {
 	lines = slices.Clone(lines)
-	if slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(strings.TrimSpace(l), ">>> ") }) {
+	if first := slices.IndexFunc(lines, func(l string) bool { return strings.TrimSpace(l) != "" }); first >= 0 && strings.HasPrefix(strings.TrimSpace(lines[first]), ">>> ") {
 		kept := lines[:0]
 		for _, l := range lines {
 			l = strings.TrimSpace(l)
@@ -138,7 +138,7 @@ func arithmetic(s string) bool {
 
 // bare finds code that no fence is around: lines from the first that looks like code up to where it stops being some.
 func bare(answer string) []candidate {
-	answer = strings.Trim(answer, " \n`")
+	answer = strings.TrimPrefix(strings.Trim(answer, " \n`"), "python\n")
 	calculation, claimed, equation := strings.Cut(answer, "=") // "12 - 10 = 2": the claim isn't needed
 	if arithmetic(calculation) && (!equation || arithmetic(claimed)) {
 		return []candidate{{text: calculation}}

@@ -57,21 +57,18 @@ func Translate(source string) (*Program, error) {
 	return t.program, nil
 }
 
-// mainFunction is the function that a program defines to solve the problem, where it ends without calling one.
+// mainFunction is the function that a program defines to solve the problem, where it ends without calling one: nothing behind it
+// mentions it or computes something.
 func mainFunction(body []*stmt) string {
 	last := ""
 	for _, s := range body {
-		switch s.kind {
-		case define:
+		computes := s.value != nil && (s.value.kind != constant || s.kind == augmented) && s.kind != assertStmt
+		switch {
+		case s.kind == define:
 			if last == "" || !solves(last) {
 				last = s.text
 			}
-		case expression:
-			if s.value.kind != constant {
-				last = ""
-			}
-		case passStmt:
-		default:
+		case computes || len(s.body) > 0:
 			last = ""
 		}
 	}
