@@ -15,7 +15,7 @@
 //
 // # What is refused
 //
-// Classes, with, yield, async, match, decorators but caches, other modules, input(), files, bytes, complex numbers, attributes and
+// Classes, with, yield, async, decorators but caches, other modules, input(), files, bytes, complex numbers, attributes and
 // slices that are assigned to, eval and its kind. Such a program has no answer, with the reason.
 //
 // # Numbers

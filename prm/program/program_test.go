@@ -75,6 +75,14 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// TestPrompt holds that the prompt's own example is what it asks for.
+func TestPrompt(t *testing.T) {
+	r, err := Run(context.Background(), Prompt)
+	if err != nil || r.Answer != "31" || len(r.Steps) != 5 {
+		t.Errorf("%q, %v, %d steps", r.Answer, err, len(r.Steps))
+	}
+}
+
 // TestNoAnswer holds which error says why there is no value, and that it names the cause.
 func TestNoAnswer(t *testing.T) {
 	for _, c := range []struct {
@@ -95,6 +103,8 @@ func TestNoAnswer(t *testing.T) {
 		{"raises", "raise ValueError('no')\nprint(3)", ErrFailed, "raises"},
 		{"input", "n = int(input())\nprint(n)", ErrRefused, "input()"},
 		{"module", "import numpy as np\nprint(np.mean([1]))", ErrRefused, "numpy"},
+		{"files", "print(open('f').read())", ErrRefused, "open"},
+		{"eval", "print(eval('1 + 1'))", ErrRefused, "eval"},
 		{"class", "class A:\n    x = 1\nprint(A.x)", ErrRefused, "class"},
 		{"endless", "while True:\n    pass", ErrLimit, ""},
 		{"argument missing", "def double(x):\n    return x * 2", ErrNoValue, "\"x\""},
