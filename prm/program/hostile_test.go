@@ -174,7 +174,7 @@ func manyNames(n int) string {
 // spent is what a function took: its best time of a few, since the machine may be busy with something else, and what it allocated.
 func spent(f func()) (time.Duration, uint64) {
 	best, bytes := time.Hour, uint64(0)
-	for range 3 {
+	for range 5 {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		start := time.Now()

@@ -279,6 +279,9 @@ func gcd(least bool) function {
 		}
 		for _, x := range n {
 			x = new(big.Int).Abs(x)
+			if err := m.charge(20+(x.BitLen()+out.BitLen())/4, 256); err != nil {
+				return nil, err
+			}
 			if !least {
 				out.GCD(nil, nil, out, x)
 				continue
@@ -292,7 +295,7 @@ func gcd(least bool) function {
 				return nil, limitError("an integer gets too large")
 			}
 		}
-		return starlark.MakeBigInt(out), m.charge(20*len(args), 64*len(args))
+		return starlark.MakeBigInt(out), nil
 	}
 }
 
@@ -304,7 +307,7 @@ func isqrt(m *machine, v starlark.Value) (starlark.Value, error) {
 	if n[0].Sign() < 0 {
 		return nil, failure("isqrt() argument must be nonnegative")
 	}
-	return starlark.MakeBigInt(new(big.Int).Sqrt(n[0])), m.charge(100, 2048)
+	return starlark.MakeBigInt(new(big.Int).Sqrt(n[0])), m.charge(20+n[0].BitLen()/4, 2048)
 }
 
 // floats are numbers as floats.

@@ -28,7 +28,8 @@
 // # Bounds
 //
 // A program has no files, network, clock or randomness. Its length, nesting, steps, depth of recursion, the size of its integers,
-// texts and lists, and all that it allocates are bounded, and so is its time, by the context and by maxTime. A program of few steps has the same result however busy the machine.
+// texts and lists, and all that it allocates are bounded, and so is its time, by the context and by maxTime. A program of few
+// steps (sureSteps) has the same result however busy the machine.
 //
 // # The answer
 //
@@ -86,7 +87,8 @@ const (
 	maxBytes     = 24 << 20 // allocated by this package's functions, in all
 	maxTold      = 60       // steps
 	maxTime      = 40 * time.Millisecond
-	checkEvery   = 5_000 // steps after which time and context are looked at: a short program never fails for a busy machine
+	checkEvery   = 5_000  // steps after which time and context are looked at
+	sureSteps    = 50_000 // that a program has however long they take: it must not fail because the machine is busy
 )
 
 // Result is what a program comes to.

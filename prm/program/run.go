@@ -61,7 +61,7 @@ func (p *Program) Run(ctx context.Context) (r Result, err error) {
 			thread.Cancel("the request has ended")
 		case thread.Steps >= maxSteps:
 			thread.Cancel("too many steps")
-		case time.Since(start) > maxTime:
+		case thread.Steps > sureSteps && time.Since(start) > maxTime:
 			thread.Cancel("too much time")
 		default:
 			thread.SetMaxExecutionSteps(min(thread.Steps+checkEvery, maxSteps))
