@@ -86,7 +86,7 @@ type evalCommand struct {
 	PRM        modelFlags    `embed:"" group:"PRM:"`
 	Decode     decodeFlags   `embed:"" group:"Search:"`
 	Problems   string        `help:"Problems with final answers that the PRM was not trained on, ${published}." type:"existingfile" placeholder:"FILE"`
-	Solutions  []string      `help:"Measure on recorded answers, as 'sidecar sample' writes them, with no endpoint and in seconds: votes of 1, 2, … up to n of them." type:"existingfile" placeholder:"FILE"`
+	Solutions  []string      `help:"Measure on recorded answers, as 'sidecar sample' writes them, with no endpoint and in seconds: votes of 1, 2, … up to n of them. Files of prose and of programs are mixed, one of each in turn." type:"existingfile" placeholder:"FILE"`
 	Plot       string        `help:"With --solutions: draw accuracy over the number of answers into this file (SVG)." type:"path" placeholder:"FILE"`
 	Limit      int           `help:"Take only so many of them, from the beginning of the file; 0 for all." default:"0"`
 	Strategies []string      `help:"What to compare with a majority vote: ${measured}. Without a name here: all of them, without a PRM those that need none." placeholder:"NAME"`
@@ -227,10 +227,11 @@ func (c *evalCommand) print(ctx context.Context, std streams, e *engine.Engine, 
 
 // replay measures on recorded answers. The gate beside the checkpoint is neither read nor written: auto goes by what the PRM has from its own training.
 func (c *evalCommand) replay(ctx context.Context, std streams) error {
-	answered, err := given(dataset.ReadAnswers(c.Solutions...))
+	answered, err := readSolutions(ctx, c.Solutions)
 	if err != nil {
 		return err
 	}
+	answered = mixed(answered)
 	var problems []step.Problem
 	var samples [][]decode.Sample
 	for _, a := range first(answered, c.Limit) {

@@ -11,7 +11,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"aprm/adapters"
-	"aprm/generator"
 	"aprm/prm/arith"
 	"aprm/prm/step"
 	"aprm/sidecar/dataset"
@@ -25,6 +24,7 @@ type sampleCommand struct {
 	Skip        int           `help:"Leave out so many problems at the beginning of the file."`
 	Limit       int           `help:"Take only so many of the rest; 0 for all."`
 	N           int           `name:"n" help:"Answers to each problem; those that the file has already count." default:"8"`
+	Kind        string        `help:"What to ask for: prose, or a short program, which is run (here, with no files or network) for its value." enum:"prose,program" default:"prose"`
 	Out         string        `help:"File of answers (JSON lines) to write; it is gone on with where it is there." required:"" type:"path" placeholder:"FILE"`
 	Temperature float64       `help:"Temperature of sampling." default:"0.7"`
 	TopP        float64       `name:"top-p" help:"Nucleus of sampling; 0 leaves it to the endpoint." default:"0"`
@@ -65,13 +65,13 @@ func (c *sampleCommand) Run(ctx context.Context, std streams) (err error) {
 	if !caps.LogProbs {
 		slog.Warn("the endpoint gives no log-probabilities: the answers will be without, and a PRM that learns from them too")
 	}
-	file, err := given(dataset.OpenAnswers(c.Out, dataset.Sampling{Model: caps.Identity(), Kind: "prose", Temperature: c.Temperature, TopP: c.TopP,
-		MaxTokens: c.MaxTokens, Instruction: generator.Instruction}))
+	file, err := given(dataset.OpenAnswers(c.Out, dataset.Sampling{Model: caps.Identity(), Kind: c.Kind, Temperature: c.Temperature, TopP: c.TopP,
+		MaxTokens: c.MaxTokens, Instruction: instructions[c.Kind]}))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	e, err := engine.New(engine.Config{Open: func(string) (adapters.LLM, error) { return llm, nil }, Instruction: generator.Instruction})
+	e, err := engine.New(engine.Config{Open: func(string) (adapters.LLM, error) { return llm, nil }, Instruction: instructions[c.Kind]})
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,10 @@ func (c *sampleCommand) draw(ctx context.Context, std streams, e *engine.Engine,
 			for _, a := range drawn {
 				answers++
 				tokens += a.Spent
-				if found, ok := arith.Extract(a.Text); ok && arith.Equal(p.Answer, found) == arith.True {
+				if c.Kind == programs {
+					a = told(ctx, a)
+				}
+				if found, ok := arith.Extract(a.Text); ok && !a.Cut && arith.Equal(p.Answer, found) == arith.True {
 					right++
 				}
 			}
