@@ -1,7 +1,7 @@
 package arith
 
 import (
-	"math/big"
+	"regexp"
 	"strings"
 
 	"aprm/prm/arith/formula"
@@ -38,62 +38,110 @@ func Compare(gold, pred string, o formula.Options) Comparison {
 }
 
 func compare(a, b answer, o formula.Options) (Verdict, string) {
+	if a.letter != "" && b.letter != "" && a.letter != b.letter {
+		return False, "different choices"
+	}
 	if same := plain(a.text); same != "" && same == plain(b.text) {
 		return True, "the same text"
 	}
-	if a.err == nil && b.err == nil {
-		switch formula.Compare(a.formula, b.formula, o) {
-		case formula.Equal:
-			return True, "equal formulas"
-		case formula.Different:
-			return False, "different formulas"
+	if a.letter != "" && oneLetter.MatchString(b.text) || b.letter != "" && oneLetter.MatchString(a.text) {
+		if a.letter == "" {
+			a, b = b, a
 		}
-		return Unknown, "can't be told"
+		if strings.Contains(b.text, a.letter) {
+			return True, "the same choice"
+		}
+		return False, "different choices"
 	}
-	if v := equalQuantities(a.text, b.text); v != Unknown && a.inWords() && b.inWords() {
-		return v, "compared as numbers in prose"
-	}
-	if a.err != nil {
+	switch {
+	case a.err != nil:
 		return Unknown, "not read: " + a.err.Error()
+	case b.err != nil:
+		return Unknown, "not read: " + b.err.Error()
 	}
-	return Unknown, "not read: " + b.err.Error()
+	switch formula.Compare(a.formula, b.formula, o) {
+	case formula.Equal:
+		return True, "equal formulas"
+	case formula.Different:
+		return False, "different formulas"
+	}
+	return Unknown, "can't be told"
 }
+
+var oneLetter = regexp.MustCompile(`^[({]*[A-J][)}.]*$`)
 
 // answer is a final answer, as text and, unless err says why not, as a formula.
 type answer struct {
 	text    string
 	formula *formula.Node
 	err     error
-}
-
-// inWords reports whether what isn't read as a formula may be a number in prose.
-func (a answer) inWords() bool {
-	return a.err == nil || prose(a.text) || !strings.Contains(a.text, `\`)
+	letter  string // of a multiple choice, with what it stands for in the rest
 }
 
 // read takes the answer that a text announces, or the text where it is an answer itself.
 func read(text string) answer {
+	if len(text) > maxText {
+		text = text[len(text)-maxText:]
+	}
 	all := text
 	text = strings.TrimSpace(aloud(all))
-	if m := choice.FindStringSubmatch(text); m != nil {
-		return parse(m[1])
+	if l, rest := chosen(text); l != "" && !strings.Contains(text, "\n") {
+		a := parse(rest)
+		a.letter = l
+		return a
 	}
 	announced := strings.Contains(text, `\boxed`) || strings.Contains(text, "####") || text != strings.TrimSpace(all) ||
-		len(text) > len("answer") && said.MatchString(text)
-	if !announced && !strings.Contains(text, "\n") {
-		if a := parse(text); a.err == nil || !prose(text) {
+		len(text) > len("answer") && (said.MatchString(text) || tagged.MatchString(text))
+	if !announced && !strings.Contains(text, "\n") && !leadIn.MatchString(text) && !prose(inMaths.ReplaceAllString(text, " ")+" ") {
+		return parse(unmarked(text))
+	}
+	if !announced && !strings.Contains(text, "\n") && !leadIn.MatchString(text) && !inMaths.MatchString(text) {
+		if a := parse(unmarked(text)); a.err == nil || !prose(text) {
 			return a // a formula that isn't understood holds no other answer
 		}
 	}
-	if found, ok := Extract(text); ok {
-		return parse(found)
+	f, ok := find(text)
+	if !ok {
+		return parse(text)
 	}
-	return parse(text)
+	if f.loose != "" {
+		return parse(f.loose)
+	}
+	l, rest := chosen(unwrap(f.span))
+	a := parse(rest)
+	if a.err != nil && !f.boxed {
+		if tidied, ok := f.tidy(); ok && countNumbers(reply(rest)) <= 1 {
+			a = parse(tidied)
+		}
+	}
+	a.letter = l
+	return a
 }
 
+// leadIn begins a sentence that arrives at an answer.
+var leadIn = regexp.MustCompile(`^(?i:so|thus|therefore|hence|then|finally|which)\b`)
+
+// countNumbers counts the numbers in a text.
+func countNumbers(text string) int { return len(signed(text)) }
+
 func parse(text string) answer {
+	text = explained(strings.TrimSpace(text))
+	if reason.MatchString(text) {
+		text = reply(text)
+	}
 	n, err := formula.Parse(text)
-	return answer{text, n, err}
+	if err == nil && n.Op != formula.Words {
+		return answer{text: text, formula: n}
+	}
+	for _, part := range []string{reply(text), arrived(text), arrived(reply(text))} {
+		if part == text || part == "" {
+			continue
+		}
+		if m, errPart := formula.Parse(part); errPart == nil && (err != nil || m.Op != formula.Words || reason.MatchString(part)) {
+			return answer{text: part, formula: m}
+		}
+	}
+	return answer{text: text, formula: n, err: err}
 }
 
 // prose reports whether a text has words beside what may be a formula.
@@ -105,28 +153,6 @@ func prose(text string) bool {
 		}
 	}
 	return words > 1
-}
-
-// equalQuantities compares two numbers with their units, as prose writes them.
-func equalQuantities(a, b string) Verdict {
-	x, okX := quantity(a)
-	y, okY := quantity(b)
-	if !okX || !okY {
-		return Unknown
-	}
-	if same(x, y) {
-		return True
-	}
-	if x.percents > 0 || y.percents > 0 {
-		xs, ys := bare(x), bare(y)
-		if xs.rat.Cmp(y.rat) == 0 || ys.rat.Cmp(x.rat) == 0 {
-			return True
-		}
-	}
-	if convertible(x.units, y.units) {
-		return Unknown // 2 hours and 120 minutes
-	}
-	return False
 }
 
 // plain is an answer without what doesn't matter for comparing words.
@@ -150,44 +176,4 @@ func quantity(s string) (value, bool) {
 	p := parser{tokens: tokens}
 	v, err := p.whole()
 	return v, err == nil
-}
-
-// bare undoes reading a percentage as a fraction.
-func bare(v value) value {
-	if v.percents > 0 {
-		return scaled(v, 100)
-	}
-	return v
-}
-
-// same reports whether two numbers are equal, or one is a decimal that shows the other, which has no finite decimals.
-func same(x, y value) bool {
-	if x.rat.Cmp(y.rat) == 0 {
-		return true
-	}
-	return endless(x.rat) && y.decimals >= 2 && rounds(x.rat, y) || endless(y.rat) && x.decimals >= 2 && rounds(y.rat, x)
-}
-
-// rounds reports whether x rounded to the decimals of shown is shown.
-func rounds(x *big.Rat, shown value) bool {
-	half := new(big.Rat).SetFrac(big.NewInt(1), new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(shown.decimals)), nil))
-	half.Mul(half, big.NewRat(1, 2))
-	diff := new(big.Rat).Sub(x, shown.rat)
-	return diff.Abs(diff).Cmp(half) <= 0
-}
-
-// endless reports whether x has no finite decimal notation.
-func endless(x *big.Rat) bool {
-	d := new(big.Int).Set(x.Denom())
-	for _, prime := range []int64{2, 5} {
-		p, rest := big.NewInt(prime), new(big.Int)
-		for {
-			q, r := new(big.Int).QuoRem(d, p, rest)
-			if r.Sign() != 0 {
-				break
-			}
-			d = q
-		}
-	}
-	return d.Cmp(big.NewInt(1)) != 0
 }
