@@ -2,8 +2,10 @@ package arith
 
 import (
 	"math/big"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // CheckStep returns a Check for every equation in the text, in order. In a chain a = b = c each sign of equality is one.
@@ -25,6 +27,9 @@ func CheckStep(text string) []Check {
 				for _, c := range checkClause(tokens[start:end], announced(part.text), cutOff(tokens[:start])) {
 					c.Start, c.End = c.Start+part.at, c.End+part.at
 					c.Text = text[c.Start:c.End]
+					if c.Verdict == False && unasserted(text, c.Start, c.End) {
+						c.Verdict, c.Reason = Unknown, "it is denied, supposed or asked"
+					}
 					out = append(out, c)
 				}
 			}
@@ -33,6 +38,43 @@ func CheckStep(text string) []Check {
 	}
 	slices.SortStableFunc(out, func(a, b Check) int { return a.Start - b.Start })
 	return out
+}
+
+var (
+	supposing = regexp.MustCompile(`(?i)\b(?:suppos(?:e|ing)|assum(?:e|ing)|imagine|pretend|hypothetically|not (?:true|correct|right|the case|possible|equal)|isn['’]t (?:true|correct|right|the case|possible)|` +
+		`false|wrong(?:ly)?|incorrect(?:ly)?|mistaken(?:ly)?|impossible|claim(?:s|ed|ing)?|cannot|can['’]t|instead of|rather than|contradict(?:s|ion)?|doesn['’]t|does not|did not|didn['’]t|would(?:n['’]t| not) be|never|whether)\b|\bif\s*\$?\s*$`)
+	retracting = regexp.MustCompile(`(?i)\b(?:false|wrong|incorrect|not (?:true|correct|right|possible|what|equal|the)|isn['’]t|doesn['’]t (?:work|hold|make|match|equal|fit)|does not (?:work|hold|make|match|equal|fit)|impossible|contradict(?:s|ion)?|mistake|absurd|oops|wait)\b|\?`)
+	retraction = regexp.MustCompile(`(?i)^\W*(?:no\b|wait|oops|hmm|(?:but |however,? )?(?:this|that|which|it) (?:is|was) (?:false|wrong|incorrect|not|impossible|a (?:mistake|contradiction))|(?:that|this)['’]s (?:wrong|not|false|incorrect)|contradiction|impossible|this can['’]?not|that can['’]?not|actually)`)
+)
+
+// maxSentence is how many bytes of a sentence on either side of an equation are looked at.
+const maxSentence = 300
+
+// unasserted reports whether the sentence around text[start:end] doesn't claim that it holds.
+func unasserted(text string, start, end int) bool {
+	before := text[max(0, start-maxSentence):start]
+	if i := lastSentence(before); i >= 0 {
+		before = before[i:]
+	}
+	after := text[end:min(len(text), end+maxSentence)]
+	next := ""
+	if at := sentenceEnd.FindStringIndex(after); at != nil {
+		after, next = after[:at[0]+1], after[at[1]:]
+	}
+	line, below, _ := strings.Cut(after, "\n")
+	if below != "" {
+		next = below
+	}
+	return supposing.MatchString(before) || retracting.MatchString(line) || retraction.MatchString(next)
+}
+
+// lastSentence returns where the last sentence of a text begins, −1 where it has only one.
+func lastSentence(text string) int {
+	at := strings.LastIndexByte(text, '\n')
+	for _, end := range []string{". ", "! ", "? ", "; "} {
+		at = max(at, strings.LastIndex(text, end))
+	}
+	return at
 }
 
 // part is a piece of a text and where it begins.
@@ -127,6 +169,10 @@ func checkEquation(left, right []token, rounding, chained, cut bool) (Check, boo
 		c.Reason = "a side is no arithmetic"
 		return c, true
 	}
+	if obscured(left[:from], right[to:]) {
+		c.Reason = "it has a part that isn't evaluated"
+		return c, true
+	}
 	c.Left, c.Right, c.Operators = l.rat, r.rat, l.operators+r.operators
 	if agree(l, r, rounding) {
 		c.Verdict = True
@@ -161,6 +207,21 @@ func checkEquation(left, right []token, rounding, chained, cut bool) (Check, boo
 	c.Verdict = False
 	c.Reason = "the left side is " + show(l.rat) + ", the right side " + show(r.rat)
 	return c, true
+}
+
+// obscured reports whether what stands before the left side or behind the right one belongs to it and isn't evaluated.
+func obscured(before, behind []token) bool {
+	for i := len(before) - 1; i >= 0 && before[i].kind != word; i-- {
+		if before[i].kind == opaque {
+			return true
+		}
+	}
+	for _, t := range behind {
+		if t.kind == word || t.kind == opaque {
+			return t.kind == opaque
+		}
+	}
+	return false
 }
 
 func scaled(v value, by int64) value {
@@ -239,8 +300,10 @@ func doubt(left, right []token, from, to int, l, r value, chained, cut bool) str
 		return "the left side computes nothing" // it may be a name: "30 less than Vika = 84 - 30"
 	case l.percents+r.percents > 0 && l.sums+r.sums > 0:
 		return "percentages are added to something else"
-	case slices.ContainsFunc(left, letter) || slices.ContainsFunc(right[:min(to+1, len(right))], letter):
+	case hasVariable(left, len(left)) || hasVariable(right, to+1):
 		return "there is a variable"
+	case l.mixed || r.mixed:
+		return "a mixed number may be a product"
 	case slices.ContainsFunc(left, clock) || slices.ContainsFunc(right, clock):
 		return "a number may be a time of day"
 	case stacked(left[from:]) || stacked(right[:to]) || r.parts:
@@ -327,11 +390,28 @@ func scale(l, r value) bool {
 
 // letter reports whether a token is a single letter that stands for a number.
 func letter(t token) bool {
-	return t.kind == word && len(t.text) == 1 && (t.glued || t.text != "a" && t.text != "i")
+	return t.kind == word && utf8.RuneCountInString(t.text) == 1 && (t.glued || t.text != "a" && t.text != "i")
 }
 
-// clock reports whether a token is a number like 0730.
+// hasVariable reports whether one of the first n tokens is a letter that stands for a number. An "a" or "I" apart is one where no
+// word follows that it may belong to: "3 a + 4".
+func hasVariable(tokens []token, n int) bool {
+	for i, t := range tokens[:min(n, len(tokens))] {
+		if letter(t) {
+			return true
+		}
+		if (t.text == "a" || t.text == "i") && t.kind == word && (i+1 == len(tokens) || tokens[i+1].kind != word && tokens[i+1].kind != number) {
+			return true
+		}
+	}
+	return false
+}
+
+// clock reports whether a token is a number like 0730, or one of the words of a time of day.
 func clock(t token) bool {
+	if t.kind == word {
+		return t.text == "am" || t.text == "pm" || t.text == "noon" || t.text == "midnight" || t.text == "o'clock" || t.text == "o’clock"
+	}
 	return t.kind == number && len(t.text) > 1 && t.text[0] == '0' && isDigit(t.text[1:])
 }
 
@@ -339,7 +419,7 @@ func clock(t token) bool {
 func stacked(tokens []token) bool {
 	slash := func(t token) bool { return t.kind == operator && t.text == "/" }
 	for i := 2; i < len(tokens); i++ {
-		if slash(tokens[i]) && tokens[i-1].kind == number && slash(tokens[i-2]) {
+		if tokens[i-1].kind == number && slash(tokens[i-2]) && (slash(tokens[i]) || tokens[i].kind == open) { // 1/2 (68)
 			return true
 		}
 	}
@@ -350,7 +430,7 @@ func stacked(tokens []token) bool {
 // it, a word for a scale, an operator that wasn't understood.
 func continues(t token) bool {
 	switch t.kind {
-	case number, open, operator:
+	case number, open, operator, opaque:
 		return true
 	case word:
 		if t.glued && letter(t) {
@@ -372,14 +452,14 @@ func interrupted(before []token, chained bool) bool {
 	}
 	last := -1
 	for i, t := range before {
-		if t.kind == number || t.kind == operator || t.kind == open || t.kind == shut || t.kind == percent {
+		if t.kind == number || t.kind == operator || t.kind == open || t.kind == shut || t.kind == percent || t.kind == opaque {
 			last = i
 		}
 	}
 	between := before[last+1:]
 	for _, t := range between {
 		switch t.text {
-		case "of", "half", "third", "quarter", "fifth", "thrice", "triple", "dozen", "hundred", "thousand", "million", "percent", "sum", "product", "square", "difference", "average":
+		case "of", "half", "third", "quarter", "fifth", "thrice", "triple", "dozen", "hundred", "thousand", "million", "percent", "sum", "product", "square", "cube", "root", "difference", "average", "negative", "factorial", "log", "remainder", "modulo", "mod":
 			return true
 		}
 	}

@@ -16,8 +16,11 @@ type value struct {
 	decimals  int      // digits shown behind the point, for a bare number
 	parts     bool     // it takes a part of something: "1/3 of 150"
 	rounded   bool     // it holds a number with decimals, which may have been rounded
+	mixed     bool     // it holds a mixed number in LaTeX, which may be a product
 	units     []string // words behind its numbers
 }
+
+var one = big.NewRat(1, 1)
 
 // parser evaluates tokens as it reads them.
 type parser struct {
@@ -96,10 +99,20 @@ func (p *parser) implicit() (value, error) {
 	}
 	for t := p.peek(); t.kind == open; t = p.peek() {
 		before := p.at
+		bare := p.tokens[before-1].kind == number && left.rat.IsInt() && left.operators == 0 && left.decimals == 0
 		right, err := p.power()
 		if err != nil {
 			p.at = before
 			return left, hard(err)
+		}
+		if t.text == mixable && bare && right.operators == 1 && right.rat.Sign() > 0 && right.rat.Cmp(one) < 0 { // 2\frac{3}{4}
+			part := right.rat
+			if left.rat.Sign() < 0 {
+				part = new(big.Rat).Neg(part)
+			}
+			right.rat, right.operators, right.mixed = new(big.Rat).Add(left.rat, part), 0, true
+			left = right
+			continue
 		}
 		if left, err = apply("*", left, right); err != nil {
 			return left, err
@@ -204,6 +217,11 @@ func (p *parser) suffix(v value) value {
 	var units []string
 	for at < len(p.tokens) {
 		t := p.tokens[at]
+		if n := powerOfUnit(p.tokens[at:]); len(units) > 0 && n > 0 { // 12 cm^2
+			units[len(units)-1] += "^2"
+			at += n
+			continue
+		}
 		slash := t.kind == operator && t.text == "/" && at+1 < len(p.tokens) && p.tokens[at+1].kind == word
 		if t.kind != word && !slash {
 			break
@@ -226,6 +244,20 @@ func (p *parser) suffix(v value) value {
 	return v
 }
 
+// powerOfUnit returns how many tokens the power of a unit takes: ^2, ^{3}.
+func powerOfUnit(tokens []token) int {
+	if len(tokens) < 2 || tokens[0].kind != operator || tokens[0].text != "^" {
+		return 0
+	}
+	if tokens[1].kind == number {
+		return 2
+	}
+	if len(tokens) > 3 && tokens[1].kind == open && tokens[2].kind == number && tokens[3].kind == shut {
+		return 4
+	}
+	return 0
+}
+
 // joins are words that begin something new: no unit has them.
 var joins = map[string]bool{"or": true, "and": true, "because": true, "since": true, "so": true, "if": true, "when": true, "but": true, "then": true, "is": true, "are": true}
 
@@ -233,7 +265,7 @@ func isSyntax(err error) bool { return errors.Is(err, ErrSyntax) }
 
 func apply(op string, a, b value) (value, error) {
 	out := value{rat: new(big.Rat), operators: a.operators + b.operators + 1, sums: a.sums + b.sums, percents: a.percents + b.percents,
-		rounded: a.rounded || b.rounded, parts: a.parts || b.parts || op == "of", units: append(a.units[:len(a.units):len(a.units)], b.units...)}
+		rounded: a.rounded || b.rounded, mixed: a.mixed || b.mixed, parts: a.parts || b.parts || op == "of", units: append(a.units[:len(a.units):len(a.units)], b.units...)}
 	switch op {
 	case "+":
 		out.rat.Add(a.rat, b.rat)
