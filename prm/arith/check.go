@@ -504,6 +504,7 @@ var families = func() map[string]string {
 		"length": "inch inches foot feet ft yard yards mile miles mm cm m km meter meters metre metres kilometer kilometers centimeter centimeters",
 		"amount": "gram grams g kg kilogram kilograms ounce ounces oz pound pounds lb lbs ton tons mg cup cups pint pints quart quarts gallon gallons liter liters litre litres ml l milliliters tablespoon tablespoons teaspoon teaspoons",
 		"money":  "$ dollar dollars cent cents penny pennies nickel nickels dime dimes quarter quarters",
+		"angle":  "radian radians rad degree degrees arcsec arcsecs arcsecond arcseconds arcmin arcmins",
 		"count":  "dozen dozens pair pairs score gross percent",
 	} {
 		for _, m := range strings.Fields(members) {

@@ -73,8 +73,6 @@ func (l *lexer) run(at, end, depth int) {
 			at = l.number(at, end)
 		case r == '!' && l.factorial(at, end):
 			one(opaque, "!")
-		case r == ':' && isDigit(rest[1:]) && l.afterDigit(at): // a ratio, a time of day
-			one(opaque, ":")
 		case r == '\n' || r == ';' || r == '?' || r == '!' || r == ':' && !isDigit(rest[1:]):
 			one(boundary, string(r))
 		case r == ',' || r == '.':
@@ -163,11 +161,12 @@ var functions = map[string]bool{"sqrt": true, "cbrt": true, "log": true, "ln": t
 
 // factorial reports whether the mark at this place is one of a factorial rather than the end of a sentence.
 func (l *lexer) factorial(at, end int) bool {
-	if at == 0 || !isDigit(l.text[at-1:]) && l.text[at-1] != ')' && l.text[at-1] != '}' && l.text[at-1] != '!' {
+	before := strings.TrimSuffix(l.text[:at], " ")
+	if before == "" || !strings.ContainsRune("0123456789)}!", rune(before[len(before)-1])) {
 		return false
 	}
 	after := strings.TrimLeft(l.text[at+1:end], " !$")
-	return after != "" && (strings.ContainsRune("+-*/×÷·=^)}]&\\,", rune(after[0])) || strings.HasPrefix(after, "−") || strings.HasPrefix(after, "×") || strings.HasPrefix(after, "÷"))
+	return after != "" && (strings.ContainsRune("+-*/=^()}]&\\,", rune(after[0])) || strings.HasPrefix(after, "·") || strings.HasPrefix(after, "−") || strings.HasPrefix(after, "×") || strings.HasPrefix(after, "÷"))
 }
 
 // raised returns the digit or sign that a superscript stands for, "" for other runes.

@@ -244,22 +244,35 @@ func (p *parser) suffix(v value) value {
 	return v
 }
 
-// powerOfUnit returns how many tokens the power of a unit takes: ^2, ^{3}.
+// powerOfUnit returns how many tokens the power of a unit takes: ^2, ^{-1}.
 func powerOfUnit(tokens []token) int {
 	if len(tokens) < 2 || tokens[0].kind != operator || tokens[0].text != "^" {
 		return 0
 	}
-	if tokens[1].kind == number {
-		return 2
+	n := 1
+	braces := tokens[n].kind == open
+	if braces {
+		n++
 	}
-	if len(tokens) > 3 && tokens[1].kind == open && tokens[2].kind == number && tokens[3].kind == shut {
-		return 4
+	if n < len(tokens) && tokens[n].kind == operator && tokens[n].text == "-" {
+		n++
 	}
-	return 0
+	if n >= len(tokens) || tokens[n].kind != number {
+		return 0
+	}
+	n++
+	if braces {
+		if n >= len(tokens) || tokens[n].kind != shut {
+			return 0
+		}
+		n++
+	}
+	return n
 }
 
 // joins are words that begin something new: no unit has them.
-var joins = map[string]bool{"or": true, "and": true, "because": true, "since": true, "so": true, "if": true, "when": true, "but": true, "then": true, "is": true, "are": true}
+var joins = map[string]bool{"or": true, "and": true, "because": true, "since": true, "so": true, "if": true, "when": true, "but": true, "then": true, "is": true, "are": true,
+	"which": true, "gives": true, "give": true, "giving": true, "where": true, "yields": true, "implies": true, "thus": true, "hence": true, "therefore": true, "let": true, "we": true}
 
 func isSyntax(err error) bool { return errors.Is(err, ErrSyntax) }
 
