@@ -3,6 +3,8 @@ package arith
 import (
 	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"aprm/prm/arith/formula"
 )
@@ -41,6 +43,17 @@ func compare(a, b answer, o formula.Options) (Verdict, string) {
 	if a.letter != "" && b.letter != "" && a.letter != b.letter {
 		return False, "different choices"
 	}
+	if same := plain(a.whole); same != "" && same == plain(b.whole) {
+		return True, "the same text"
+	}
+	v, reason := compareRead(a, b, o)
+	if v == True && a.cut && b.cut {
+		return Unknown, "parts of longer answers are equal"
+	}
+	return v, reason
+}
+
+func compareRead(a, b answer, o formula.Options) (Verdict, string) {
 	if same := plain(a.text); same != "" && same == plain(b.text) {
 		return True, "the same text"
 	}
@@ -72,10 +85,12 @@ var oneLetter = regexp.MustCompile(`^[({]*[A-J][)}.]*$`)
 
 // answer is a final answer, as text and, unless err says why not, as a formula.
 type answer struct {
-	text    string
+	text    string // what was read as a formula
 	formula *formula.Node
 	err     error
 	letter  string // of a multiple choice, with what it stands for in the rest
+	whole   string // all that was said
+	cut     bool   // text leaves something out of it
 }
 
 // read takes the answer that a text announces, or the text where it is an answer itself.
@@ -85,35 +100,56 @@ func read(text string) answer {
 	}
 	all := text
 	text = strings.TrimSpace(aloud(all))
-	if l, rest := chosen(text); l != "" && !strings.Contains(text, "\n") {
-		a := parse(rest)
-		a.letter = l
-		return a
-	}
 	announced := strings.Contains(text, `\boxed`) || strings.Contains(text, "####") || text != strings.TrimSpace(all) ||
 		len(text) > len("answer") && (said.MatchString(text) || tagged.MatchString(text))
-	if !announced && !strings.Contains(text, "\n") && !leadIn.MatchString(text) && !prose(inMaths.ReplaceAllString(text, " ")+" ") {
-		return parse(unmarked(text))
-	}
-	if !announced && !strings.Contains(text, "\n") && !leadIn.MatchString(text) && !inMaths.MatchString(text) {
-		if a := parse(unmarked(text)); a.err == nil || !prose(text) {
-			return a // a formula that isn't understood holds no other answer
+	if !announced && !leadIn.MatchString(text) {
+		if a, ok := itself(text); ok {
+			return a
 		}
 	}
 	f, ok := find(text)
-	if !ok {
+	switch {
+	case !ok:
 		return parse(text)
+	case f.loose != "":
+		a := parse(f.loose)
+		a.whole, a.cut = text, true
+		return a
 	}
-	if f.loose != "" {
-		return parse(f.loose)
-	}
-	l, rest := chosen(unwrap(f.span))
-	a := parse(rest)
+	a := choose(f.span)
 	if a.err != nil && !f.boxed {
-		if tidied, ok := f.tidy(); ok && countNumbers(reply(rest)) <= 1 {
-			a = parse(tidied)
+		if tidied, ok := f.tidy(); ok && len(signed(reply(f.span))) <= 1 {
+			b := parse(tidied)
+			b.whole, b.cut, b.letter = a.whole, true, a.letter
+			return b
 		}
 	}
+	return a
+}
+
+// itself reads a text that is no more than an answer; ok is false where an answer must be looked for in it.
+func itself(text string) (a answer, ok bool) {
+	outside := inMaths.ReplaceAllString(strings.ReplaceAll(text, "$$", "$"), " ")
+	if strings.Contains(text, "\n") && (prose(outside) || strings.Contains(outside, "\n\n")) {
+		return answer{}, false
+	}
+	a = choose(unmarked(strings.ReplaceAll(text, "\n", " ")))
+	switch {
+	case !prose(outside):
+		return a, true // a formula that isn't understood holds no other answer
+	case !inMaths.MatchString(text):
+		return a, a.err == nil
+	}
+	return a, a.err == nil && !a.formula.Prose()
+}
+
+// choose reads an answer that may have a letter of a multiple choice before it.
+func choose(text string) answer {
+	l, rest := chosen(unwrap(text))
+	if l == "" {
+		return parse(text)
+	}
+	a := parse(rest)
 	a.letter = l
 	return a
 }
@@ -121,27 +157,25 @@ func read(text string) answer {
 // leadIn begins a sentence that arrives at an answer.
 var leadIn = regexp.MustCompile(`^(?i:so|thus|therefore|hence|then|finally|which)\b`)
 
-// countNumbers counts the numbers in a text.
-func countNumbers(text string) int { return len(signed(text)) }
-
 func parse(text string) answer {
-	text = explained(strings.TrimSpace(text))
-	if reason.MatchString(text) {
-		text = reply(text)
+	a := answer{whole: text}
+	a.text = explained(strings.TrimSpace(text))
+	if reason.MatchString(a.text) {
+		a.text = reply(a.text)
+		a.cut = len(a.text) < len(strings.TrimSpace(text))-1
 	}
-	n, err := formula.Parse(text)
-	if err == nil && n.Op != formula.Words {
-		return answer{text: text, formula: n}
+	if a.formula, a.err = formula.Parse(a.text); a.err == nil && a.formula.Op != formula.Words {
+		return a
 	}
-	for _, part := range []string{reply(text), arrived(text), arrived(reply(text))} {
-		if part == text || part == "" {
+	for _, part := range []string{reply(a.text), arrived(a.text), arrived(reply(a.text))} {
+		if part == a.text || part == "" {
 			continue
 		}
-		if m, errPart := formula.Parse(part); errPart == nil && (err != nil || m.Op != formula.Words || reason.MatchString(part)) {
-			return answer{text: part, formula: m}
+		if n, err := formula.Parse(part); err == nil && (a.err != nil || n.Op != formula.Words || reason.MatchString(part)) {
+			return answer{text: part, formula: n, whole: text, cut: true}
 		}
 	}
-	return answer{text: text, formula: n, err: err}
+	return a
 }
 
 // prose reports whether a text has words beside what may be a formula.
@@ -155,13 +189,38 @@ func prose(text string) bool {
 	return words > 1
 }
 
+// notations are signs of LaTeX that are written in several ways, or mean nothing to what is said.
+var notations = strings.NewReplacer(`\leftarrow`, `\leftarrow`, `\rightarrow`, `\rightarrow`, `\leftrightarrow`, `\leftrightarrow`,
+	`\left`, "", `\right`, "", `\dfrac`, `\frac`, `\tfrac`, `\frac`, `\ldots`, "…", `\cdots`, "…", `\dots`, "…", "...", "…", `\,`, " ", `\;`, " ", `\!`, "", `\ `, " ", "$", " ", `\(`, " ", `\)`, " ",
+	"~", " ", "−", "-")
+
 // plain is an answer without what doesn't matter for comparing words.
 func plain(s string) string {
-	s = strings.TrimRight(strings.ToLower(strings.Join(strings.Fields(unwrap(s)), " ")), " .")
+	if len(s) > maxAnswer {
+		return ""
+	}
+	s = notations.Replace(strings.ToLower(unwrap(s)))
+	var b strings.Builder
+	fields := strings.Fields(s)
+	for i, w := range fields {
+		if i > 0 && joined(fields[i-1], w) {
+			b.WriteByte(' ')
+		}
+		b.WriteString(w)
+	}
+	s = strings.TrimRight(b.String(), " .")
 	if !hasDigit(s) && !strings.Contains(s, `\`) {
 		s = strings.TrimRight(s, " !") // else it may be a factorial
 	}
 	return s
+}
+
+// joined reports whether two words would be one without the space between them.
+func joined(a, b string) bool {
+	last, _ := utf8.DecodeLastRuneInString(a)
+	first, _ := utf8.DecodeRuneInString(b)
+	alike := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '.' || r == ',' }
+	return alike(last) && alike(first)
 }
 
 // quantity reads an answer as one number with its unit.

@@ -136,6 +136,9 @@ var (
 	vulgar       = map[rune][2]int64{'½': {1, 2}, '⅓': {1, 3}, '⅔': {2, 3}, '¼': {1, 4}, '¾': {3, 4}, '⅕': {1, 5}, '⅖': {2, 5}, '⅗': {3, 5}, '⅘': {4, 5}, '⅙': {1, 6}, '⅚': {5, 6}, '⅛': {1, 8}, '⅜': {3, 8}, '⅝': {5, 8}, '⅞': {7, 8}}
 )
 
+// primes is a derivative's mark.
+var primes = regexp.MustCompile(`^\^ ?(?:\\prime|\{ ?\\prime ?\})`)
+
 // raised reads superscripts: ⁻³.
 func (s *scanner) raised(rest string) bool {
 	var written strings.Builder
@@ -182,6 +185,10 @@ func (s *scanner) next() bool {
 	switch {
 	case r == '\\':
 		return s.command(rest)
+	case r == '^' && primes.MatchString(rest):
+		s.emit(token{kind: tSign, text: "'"}, len(primes.FindString(rest)))
+		s.tokens[len(s.tokens)-1].glued = true
+		return true
 	case digit(rest[0]) || r == '.' && len(rest) > 1 && digit(rest[1]):
 		return s.number(rest)
 	case r == '$' && s.priced(rest[1:]):
