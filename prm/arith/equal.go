@@ -157,6 +157,19 @@ func choose(text string) answer {
 // leadIn begins a sentence that arrives at an answer.
 var leadIn = regexp.MustCompile(`^(?i:so|thus|therefore|hence|then|finally|which)\b`)
 
+var (
+	denied    = regexp.MustCompile(`(?i),\s+(?:and\s+)?not\s`)
+	condition = regexp.MustCompile(`[\s,$]*(?:\\text\{|\\mathrm\{)?\s*\b(?:for (?:all|any|every|each|some)|where|such that|with)\s`)
+)
+
+// unconditional is an answer without what it says of when it holds: "f(n) = n for all n".
+func unconditional(s string) string {
+	if at := condition.FindStringIndex(s); at != nil && at[0] > 0 {
+		return s[:at[0]]
+	}
+	return s
+}
+
 func parse(text string) answer {
 	a := answer{whole: text}
 	a.text = explained(strings.TrimSpace(text))
@@ -164,11 +177,11 @@ func parse(text string) answer {
 		a.text = reply(a.text)
 		a.cut = len(a.text) < len(strings.TrimSpace(text))-1
 	}
-	if a.formula, a.err = formula.Parse(a.text); a.err == nil && a.formula.Op != formula.Words {
+	if a.formula, a.err = formula.Parse(a.text); a.err == nil && a.formula.Op != formula.Words && !(a.formula.Op == formula.List && a.formula.Prose()) {
 		return a
 	}
-	for _, part := range []string{reply(a.text), arrived(a.text), arrived(reply(a.text))} {
-		if part == a.text || part == "" {
+	for _, part := range []string{reply(a.text), unconditional(a.text), arrived(a.text), arrived(reply(a.text))} {
+		if part == a.text || strings.Trim(part, " $") == "" || a.err == nil && a.formula.Op != formula.Words && hasDigit(strings.TrimPrefix(a.text, part)) && !instead.MatchString(a.text) && !denied.MatchString(a.text) {
 			continue
 		}
 		if n, err := formula.Parse(part); err == nil && (a.err != nil || n.Op != formula.Words || reason.MatchString(part)) {

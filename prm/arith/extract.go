@@ -353,7 +353,7 @@ func tidy(s string, whole bool) string {
 var (
 	aside   = regexp.MustCompile(`^([^()]*\d[^()]*?)\s+\(([^()]*)\)\.?$`)
 	instead = regexp.MustCompile(`(?i)\bnot\s+[^,.]*?,?\s*\bbut(?:\s+rather)?\s+(.*)$`)
-	clause  = regexp.MustCompile(`(?i)[,;]?\s+(?:because|since|so that|as|which|where|after|if|when|given that|meaning)\s|[,;]\s+(?:so|but|not|and not|he|she|they|it|the)\s|\s[–—]\s|\s-\s+[A-Za-z]`)
+	clause  = regexp.MustCompile(`(?i)[,;]?\s+(?:because|since|so that|as|which|where|after|if|when|given that|meaning)\s|[,;]\s+(?:so|but|not|and not|he|she|they|it|the|i|we)\s|\s[–—]\s|\s-\s+[A-Za-z]`)
 	reason  = regexp.MustCompile(`^(?i:yes|no|true|false)\b`)
 )
 

@@ -186,6 +186,9 @@ func plain(n *Node) *Node {
 	if up, down := split(n); up != nil {
 		return node(List, plain(up), plain(down))
 	}
+	if m := calculated(n); m != nil {
+		return plain(m)
+	}
 	switch n.Op {
 	case Product:
 		return distribute(n)
@@ -325,6 +328,9 @@ func (c *comparer) assigned(n, other *Node) *Node {
 		if name(last) {
 			return plain(n.Args[0])
 		}
+		if len(n.Args) > 2 && c.fixed(last) { // x + y = 1 + 2 = 3
+			return plain(last)
+		}
 		if left, _ := quantity(n.Args[0]); c.fixed(left) { // "1/2 = 0.5", or the steps to a result
 			return plain(last)
 		}
@@ -387,8 +393,11 @@ func (n *Node) Prose() bool {
 // name reports whether n is what values are given to: x, or f(x).
 func name(n *Node) bool {
 	switch n.Op {
-	case Product: // f(x), f(2)
-		return len(n.Args) == 2 && n.Args[0].Op == Symbol && strings.Contains("f g h F G H P Q T", n.Args[0].Name) && (n.Args[1].Op == Symbol || n.Args[1].Op == Number)
+	case Product: // f(x), f(2), and AB, the side of a triangle
+		if !slices.ContainsFunc(n.Args, func(a *Node) bool { return a.Op != Symbol || len(a.Name) != 1 || a.Name < "A" || a.Name > "Z" }) {
+			return true
+		}
+		return len(n.Args) == 2 && n.Args[0].Op == Symbol && strings.Contains("f g h F G H P Q T", strings.TrimRight(n.Args[0].Name, "'")) && (n.Args[1].Op == Symbol || n.Args[1].Op == Number)
 	case Tuple: // (x, y)
 		return !slices.ContainsFunc(n.Args, func(a *Node) bool { return !name(a) })
 	}
@@ -453,6 +462,9 @@ func (c *comparer) compareCollections(a, b *Node, depth int) Verdict {
 	switch {
 	case a.Op == Matrix || b.Op == Matrix:
 		if a.Op != b.Op {
+			if a.count(Matrix) > 0 && b.count(Matrix) > 0 {
+				return Unknown // a product that isn't worked out
+			}
 			return Different
 		}
 		return c.inOrder(a.Args, b.Args, depth)
@@ -619,6 +631,8 @@ func (c *comparer) compareWords(a, b *Node) Verdict {
 		a, b = b, a
 	}
 	switch {
+	case b.Op == Words && said(a.Name) != "" && said(a.Name) == said(b.Name):
+		return Equal
 	case b.Op == Words && (a.Name == b.Name || strings.ReplaceAll(a.Name, " ", "") == strings.ReplaceAll(b.Name, " ", "")):
 		return Equal
 	case b.Op == Words && (opposites[a.Name] == b.Name && b.Name != "" || unlike(a.Name, b.Name)):
@@ -631,6 +645,19 @@ func (c *comparer) compareWords(a, b *Node) Verdict {
 		return Different
 	}
 	return Unknown
+}
+
+// said is what words say without those that say nothing: "friday" of "it is friday".
+func said(name string) string {
+	var out []string
+	for _, w := range strings.Fields(name) {
+		switch w = strings.Trim(w, ",.!"); w {
+		case "the", "a", "an", "it", "is", "it's", "they", "are", "answer", "this", "that", "so", "":
+		default:
+			out = append(out, w)
+		}
+	}
+	return strings.Join(out, " ")
 }
 
 // unlike reports whether two answers are single words that begin unlike: "even" and "odd", not "Mon" and "Monday".
@@ -995,6 +1022,9 @@ func (c *comparer) compareRelations(a, b *Node, depth int) Verdict {
 		return Unknown
 	}
 	if len(a.Args) != 2 || len(b.Args) != 2 {
+		if !slices.Equal(a.Relations, b.Relations) {
+			b = turned(b)
+		}
 		if slices.Equal(a.Relations, b.Relations) {
 			return c.inOrder(a.Args, b.Args, depth).weak()
 		}
@@ -1025,6 +1055,17 @@ func (c *comparer) compareRelations(a, b *Node, depth int) Verdict {
 		return Equal
 	}
 	return Different
+}
+
+// turned is a chain of relations read from its end.
+func turned(n *Node) *Node {
+	out := *n
+	out.Args, out.Relations = slices.Clone(n.Args), nil
+	slices.Reverse(out.Args)
+	for _, sign := range slices.Backward(n.Relations) {
+		out.Relations = append(out.Relations, flipped[sign])
+	}
+	return &out
 }
 
 // proportional tells whether f is a constant times g, and that constant's sign. Where it isn't, and a solution of one that is no

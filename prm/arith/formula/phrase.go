@@ -122,7 +122,7 @@ func contradict(a, b []string) Verdict {
 		return true
 	}
 	for w := range turning {
-		if x[w] != y[w] {
+		if x[w] != y[w] && (w != ordinal || len(x) > 0 && len(y) > 0) {
 			return Unknown
 		}
 	}

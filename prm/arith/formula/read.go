@@ -368,6 +368,15 @@ func (p *parser) relation() (*Node, error) {
 	if len(out.Args) == 1 {
 		return first, nil
 	}
+	if t := p.peek(); t.kind == tCommand && t.text == "pmod" { // x ≡ 3 (mod 5)
+		p.at++
+		modulus, err := p.parameter()
+		if err != nil {
+			return nil, err
+		}
+		last := len(out.Args) - 1
+		out.Args[last] = call("mod", out.Args[last], modulus)
+	}
 	return out, nil
 }
 
@@ -704,13 +713,7 @@ func (p *parser) power() (*Node, error) {
 			n = node(Percent, n)
 		case p.sees("_") && n.Op == Symbol:
 			p.at++
-			sub, err := p.exponent()
-			if err != nil {
-				return nil, err
-			}
-			if n.Op == Symbol && len(n.Args) == 0 {
-				n = &Node{Op: Symbol, Name: n.Name + "_" + sub.String()}
-			}
+			n = &Node{Op: Symbol, Name: n.Name + "_" + p.subscript()}
 		case p.sees("_") && n.Op == Number: // a numeral's base
 			p.at++
 			base, err := p.exponent()
@@ -725,6 +728,32 @@ func (p *parser) power() (*Node, error) {
 			return n, nil
 		}
 	}
+}
+
+// subscript reads the name behind a _: what its braces hold as it stands, or one sign.
+func (p *parser) subscript() string {
+	if !p.sees("{") {
+		t := p.peek()
+		p.at++
+		return t.text
+	}
+	var b strings.Builder
+	for depth := 0; p.peek().kind != tEnd; {
+		t := p.peek()
+		p.at++
+		switch {
+		case t.kind == tSign && t.text == "{":
+			if depth++; depth == 1 {
+				continue
+			}
+		case t.kind == tSign && t.text == "}":
+			if depth--; depth == 0 {
+				return b.String()
+			}
+		}
+		b.WriteString(t.text)
+	}
+	return b.String()
 }
 
 // exponent reads what stands behind ^ or _: a group, or one signed factor.
@@ -1038,6 +1067,12 @@ func (p *parser) command(name string) (*Node, error) {
 		}
 		n, err := p.root()
 		return call("sqrt", n), err
+	case "bar", "dot", "ddot", "tilde", "overrightarrow", "widehat", "check", "breve": // another name
+		n, err := p.parameter()
+		if err != nil || n.Op != Symbol && n.Op != Product {
+			return nil, p.fail("a mark stands on no name")
+		}
+		return &Node{Op: Symbol, Name: name + " " + n.String()}, nil
 	case "sum", "prod":
 		return p.series(map[string]string{"sum": "sum", "prod": "product"}[name])
 	case "begin":

@@ -52,7 +52,7 @@ var passed = map[string]bool{
 	"left": true, "right": true, "big": true, "Big": true, "bigg": true, "Bigg": true, "bigl": true, "bigr": true, "Bigl": true, "Bigr": true, "displaystyle": true, "textstyle": true,
 	"limits": true, "quad": true, "qquad": true, "hline": true, "boxed": true, "fbox": true, "ensuremath": true, "mathbf": true, "boldsymbol": true, "bm": true, "mathit": true, "vec": true,
 	"hat": true, "mathcal": true, "mathsf": true, "nonumber": true, "hspace": true, "middle": true, "phantom": true, "therefore": true, "because": true, "small": true, "large": true, "Large": true,
-	"hfill": true, "smallskip": true, "medskip": true, "bigskip": true, "bf": true, "rm": true, "it": true, "bigskips": true, "negthinspace": true, "thinspace": true, "space": true,
+	"hfill": true, "smallskip": true, "medskip": true, "bigskip": true, "bf": true, "rm": true, "it": true, "bigskips": true, "negthinspace": true, "thinspace": true, "space": true, "angle": true, "triangle": true, "measuredangle": true,
 }
 
 // constants and other names that LaTeX or Unicode writes in another way.
@@ -74,7 +74,7 @@ var names = func() map[string]bool {
 	for f := range functions {
 		out[f] = true
 	}
-	for _, g := range strings.Fields("alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega") {
+	for _, g := range strings.Fields("alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega hbar ell aleph") {
 		out[g] = true
 	}
 	return out
@@ -226,7 +226,7 @@ func (s *scanner) next() bool {
 
 // shortWords are words of two letters that aren't products of variables.
 var shortWords = map[string]bool{"no": true, "of": true, "is": true, "to": true, "by": true, "at": true, "it": true, "we": true, "so": true, "if": true, "an": true, "per": true, "are": true, "the": true,
-	"he": true, "on": true, "am": true, "pm": true, "up": true, "us": true, "not": true, "was": true, "has": true, "for": true, "her": true, "his": true, "its": true, "day": true, "out": true, "all": true, "old": true}
+	"he": true, "on": true, "am": true, "pm": true, "as": true, "be": true, "up": true, "us": true, "not": true, "was": true, "has": true, "for": true, "her": true, "his": true, "its": true, "day": true, "out": true, "all": true, "old": true}
 
 // word reads a run of letters: a known name, a product of variables, or a word.
 func (s *scanner) word(rest string) bool {
@@ -362,7 +362,7 @@ func (s *scanner) textual(name, inside string, width int) bool {
 		return s.sign(",", width)
 	case lower == "and" || lower == "or":
 		return s.sign(lower, width)
-	case functions[word]:
+	case functions[word] && !(word == "min" && len(s.tokens) > 0 && (s.tokens[len(s.tokens)-1].text == "/" || s.tokens[len(s.tokens)-1].kind == tNumber)): // minutes
 		return s.emit(token{kind: tName, text: word}, width)
 	case utf8.RuneCountInString(word) == 1 && len(s.tokens) > 0 && units[lower].size != nil && (s.tokens[len(s.tokens)-1].kind != tSign || strings.Contains(")]}", s.tokens[len(s.tokens)-1].text)):
 		return s.emit(token{kind: tText, text: word}, width)
