@@ -397,6 +397,9 @@ func name(n *Node) bool {
 		if !slices.ContainsFunc(n.Args, func(a *Node) bool { return a.Op != Symbol || len(a.Name) != 1 || a.Name < "A" || a.Name > "Z" }) {
 			return true
 		}
+		if f := n.Args[0]; f.Op == Power && f.Args[1].String() == "-1" { // f^{-1}(x)
+			return name(node(Product, append([]*Node{f.Args[0]}, n.Args[1:]...)...))
+		}
 		return len(n.Args) == 2 && n.Args[0].Op == Symbol && strings.Contains("f g h F G H P Q T", strings.TrimRight(n.Args[0].Name, "'")) && (n.Args[1].Op == Symbol || n.Args[1].Op == Number)
 	case Tuple: // (x, y)
 		return !slices.ContainsFunc(n.Args, func(a *Node) bool { return !name(a) })

@@ -362,7 +362,9 @@ func (s *scanner) textual(name, inside string, width int) bool {
 		return s.sign(",", width)
 	case lower == "and" || lower == "or":
 		return s.sign(lower, width)
-	case functions[word] && !(word == "min" && len(s.tokens) > 0 && (s.tokens[len(s.tokens)-1].text == "/" || s.tokens[len(s.tokens)-1].kind == tNumber)): // minutes
+	case word == "min" && len(s.tokens) > 0 && (s.tokens[len(s.tokens)-1].text == "/" || s.tokens[len(s.tokens)-1].kind == tNumber): // minutes
+		return s.emit(token{kind: tText, text: word}, width)
+	case functions[word]:
 		return s.emit(token{kind: tName, text: word}, width)
 	case utf8.RuneCountInString(word) == 1 && len(s.tokens) > 0 && units[lower].size != nil && (s.tokens[len(s.tokens)-1].kind != tSign || strings.Contains(")]}", s.tokens[len(s.tokens)-1].text)):
 		return s.emit(token{kind: tText, text: word}, width)
