@@ -157,10 +157,7 @@ func choose(text string) answer {
 // leadIn begins a sentence that arrives at an answer.
 var leadIn = regexp.MustCompile(`^(?i:so|thus|therefore|hence|then|finally|which)\b`)
 
-var (
-	denied    = regexp.MustCompile(`(?i),\s+(?:and\s+)?not\s`)
-	condition = regexp.MustCompile(`[\s,$]*(?:\\text\{|\\mathrm\{)?\s*\b(?:for (?:all|any|every|each|some)|where|such that|with)\s`)
-)
+var condition = regexp.MustCompile(`[\s,$]*(?:\\text\{|\\mathrm\{)?\s*\b(?:for (?:all|any|every|each|some)|where|such that|with)\s`)
 
 // unconditional is an answer without what it says of when it holds: "f(n) = n for all n".
 func unconditional(s string) string {
@@ -181,7 +178,7 @@ func parse(text string) answer {
 		return a
 	}
 	for _, part := range []string{reply(a.text), unconditional(a.text), arrived(a.text), arrived(reply(a.text))} {
-		if part == a.text || strings.Trim(part, " $") == "" || a.err == nil && a.formula.Op != formula.Words && hasDigit(strings.TrimPrefix(a.text, part)) && !instead.MatchString(a.text) && !denied.MatchString(a.text) {
+		if part == a.text || strings.Trim(part, " $") == "" {
 			continue
 		}
 		if n, err := formula.Parse(part); err == nil && (a.err != nil || n.Op != formula.Words || reason.MatchString(part)) {

@@ -1,6 +1,7 @@
 package arith
 
 import (
+	"math/big"
 	"regexp"
 	"slices"
 	"strings"
@@ -231,8 +232,8 @@ func lastSaid(text string) (found, int) {
 	for i := len(places) - 1; i >= max(0, len(places)-maxAnnounced); i-- {
 		after := strings.TrimLeft(text[places[i][1]:], " \n")
 		line, _, _ := strings.Cut(after[:min(len(after), maxAnswer)], "\n")
-		if line = strings.TrimSpace(line); strings.HasPrefix(line, "*") && strings.Count(line, "*")%4 != 0 && !emphasis.MatchString(line) { // "**Answer:** 5"
-			if line = strings.TrimLeft(line, " *:"); line == "" {
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "*") && (strings.HasPrefix(line, "** ") || strings.Count(line, "*")%4 != 0 && !emphasis.MatchString(line)) { // "**Answer:** 5"
+			if line = strings.TrimLeft(strings.TrimLeft(line, "*"), " :"); line == "" {
 				after = strings.TrimLeft(after, " *:\n")
 				line, _, _ = strings.Cut(after[:min(len(after), maxAnswer)], "\n")
 			}
@@ -368,10 +369,18 @@ func explained(s string) string {
 	switch {
 	case err == nil && errValue == nil && inside.Cmp(value) == 0 && strings.ContainsAny(m[2], "+-*/×÷−"):
 		return m[1]
+	case errValue == nil && !hasDigit(m[2]) && spellsOut(m[2], value): // 7 (seven)
+		return m[1]
 	case strings.ContainsAny(m[2], "=≈") || prose(m[2]) && hasDigit(m[2]):
 		return m[1]
 	}
 	return s
+}
+
+// spellsOut reports whether words say a number.
+func spellsOut(words string, number *big.Rat) bool {
+	n, err := formula.Parse(words)
+	return err == nil && n.Op == formula.Number && n.Value.Cmp(number) == 0
 }
 
 // reply is an answer in a sentence without what the sentence adds to it: "not 20 but 18", "yes, because …", "18, since …".

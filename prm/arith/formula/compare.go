@@ -697,12 +697,12 @@ func (c *comparer) compareQuantities(a, b *Node) Verdict {
 	if isBase(a) || isBase(b) {
 		return c.compareNumerals(a, b)
 	}
-	x, unitX := quantity(a)
-	y, unitY := quantity(b)
+	x, unitX := c.withLetters(a, b)
+	y, unitY := c.withLetters(b, a)
 	if unitX == "" || unitY == "" || unitX == unitY {
 		v := c.compareScalars(x, y)
-		if v == Different && unitX == "" && unitY == "" {
-			return c.compareLetters(x, y)
+		if unitX != unitY && (x.Op == Percent || y.Op == Percent) { // 5 % and 5 dollars
+			return v.doubtful()
 		}
 		return v
 	}
@@ -809,22 +809,20 @@ func quantity(n *Node) (value *Node, unit string) {
 	return n, ""
 }
 
-// compareLetters reads a letter behind a number as its unit, where the other side has no variable: "5m" and "5".
-func (c *comparer) compareLetters(a, b *Node) Verdict {
-	bare := func(n *Node) *Node {
-		if n.Op != Product || len(n.Args) != 2 || n.Args[0].Op != Number || n.Args[1].Op != Symbol || units[n.Args[1].Name].size == nil {
-			return nil
-		}
-		return n.Args[0]
+// withLetters is quantity where letters behind a number are its unit too, "5m" and "10 m/s", if the other side has a unit or no
+// variable.
+func (c *comparer) withLetters(n, other *Node) (value *Node, unit string) {
+	if value, unit = quantity(n); unit != "" {
+		return value, unit
 	}
-	x, y := bare(a), bare(b)
-	switch {
-	case x != nil && y == nil && c.fixed(b):
-		return c.compareScalars(x, b)
-	case y != nil && x == nil && c.fixed(a):
-		return c.compareScalars(a, y)
+	if _, named := quantity(other); named == "" && !c.fixed(other) {
+		return n, ""
 	}
-	return Different
+	l := unitLetters{value: num(1)}
+	if !l.factor(n, 1) || len(l.units) == 0 || !l.number {
+		return n, ""
+	}
+	return l.value, strings.Join(l.units, " ")
 }
 
 // compareScalars compares two numbers or symbolic expressions.
@@ -993,7 +991,7 @@ func hints(n *Node, x, y *big.Rat) bool {
 // nears is shows for an irrational real number.
 func nears(n *Node, x *big.Rat, y ball) bool {
 	d := decimals(n)
-	if d < leastDecimals || !y.real() {
+	if d < leastDecimals && !(d == 1 && new(big.Rat).Abs(x).Cmp(ten) >= 0) || !y.real() {
 		return false
 	}
 	diff := flt().Sub(flt().SetRat(x), y.re)

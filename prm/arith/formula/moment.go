@@ -58,7 +58,7 @@ func readMoment(text string) *moment {
 		return " "
 	})
 	text = strings.Join(strings.Fields(strings.ToLower(strings.Trim(text, " .,"))), " ")
-	text = strings.ReplaceAll(text, " :", ":")
+	text = strings.NewReplacer(" : ", ":", " :", ":", ": ", ":").Replace(text)
 	for _, before := range []string{"it is ", "is ", "at ", "on ", "by ", "around ", "about ", "the "} {
 		text = strings.TrimPrefix(text, before)
 	}

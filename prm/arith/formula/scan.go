@@ -68,6 +68,9 @@ var functions = map[string]bool{
 	"exp": true, "sqrt": true, "cbrt": true, "abs": true, "floor": true, "ceil": true, "gcd": true, "lcm": true, "max": true, "min": true, "binomial": true, "factorial": true, "det": true, "arg": true, "Re": true, "Im": true,
 }
 
+// wordlike are functions that are words too, where no bracket follows: the 12th floor, 18 min.
+var wordlike = map[string]bool{"floor": true, "max": true, "min": true, "arg": true, "abs": true, "exp": true, "det": true}
+
 // word are names of several letters that aren't products of one-letter variables.
 var names = func() map[string]bool {
 	out := map[string]bool{"pi": true, "inf": true, "infinity": true, "oo": true, "arcsin": true, "arccos": true, "arctan": true}
@@ -237,6 +240,9 @@ func (s *scanner) word(rest string) bool {
 	}
 	if to, ok := renamed[w]; ok {
 		return s.emit(token{kind: tName, text: to}, n)
+	}
+	if after := strings.TrimLeft(rest[n:], " "); wordlike[w] && (after == "" || !strings.ContainsRune("(_{", rune(after[0]))) {
+		return s.emit(token{kind: tText, text: w}, n)
 	}
 	lower := strings.ToLower(w)
 	switch {

@@ -110,3 +110,50 @@ func measure(name string) (dimension string, size *big.Rat, ok bool) {
 
 // maxUnitPower is the highest power of a unit that is read.
 const maxUnitPower = 12
+
+// unitLetters splits a product into numbers and letters that are units.
+type unitLetters struct {
+	value  *Node
+	number bool // there is one
+	units  []string
+}
+
+// factor takes in one to the power sign, 1 or −1; false where it is neither a number nor a unit.
+func (l *unitLetters) factor(n *Node, sign int64) bool {
+	switch n.Op {
+	case Product:
+		return !slices.ContainsFunc(n.Args, func(a *Node) bool { return !l.factor(a, sign) })
+	case Quotient:
+		return l.factor(n.Args[0], sign) && l.factor(n.Args[1], -sign)
+	case Negative:
+		l.value = node(Negative, l.value)
+		return l.factor(n.Args[0], sign)
+	case Power:
+		if base, e := n.Args[0], n.Args[1]; base.Op == Symbol && e.Op == Number && e.Value.IsInt() && e.Value.Num().IsInt64() {
+			return l.unit(base.Name, sign*e.Value.Num().Int64())
+		}
+	case Symbol:
+		if l.unit(n.Name, sign) {
+			return true
+		}
+	}
+	vars := map[string]bool{}
+	if n.variables(vars); len(vars) > 0 {
+		return false
+	}
+	l.number = true
+	if sign > 0 {
+		l.value = node(Product, l.value, n)
+	} else {
+		l.value = node(Quotient, l.value, n)
+	}
+	return true
+}
+
+func (l *unitLetters) unit(name string, power int64) bool {
+	if units[name].size == nil || constant(name) {
+		return false
+	}
+	l.units = append(l.units, name+"^"+strconv.FormatInt(power, 10))
+	return true
+}
