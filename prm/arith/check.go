@@ -16,18 +16,21 @@ import (
 // can explain. Everything else is unknown. Calculator marks <<48/2=24>> are checked like the rest.
 func CheckStep(text string) []Check {
 	var out []Check
+	var hedged hedges
+	work := maxWork
 	for _, part := range unmark(text) {
 		tokens := lex(part.text)
+		rounding := announced(part.text)
 		for start := 0; start < len(tokens); {
 			end := start
 			for end < len(tokens) && tokens[end].kind != boundary {
 				end++
 			}
 			if n := end - start; n > 2 && n <= maxTokens {
-				for _, c := range checkClause(tokens[start:end], announced(part.text), cutOff(tokens[:start])) {
+				for _, c := range checkClause(tokens[start:end], rounding, cutOff(tokens[:start]), &work) {
 					c.Start, c.End = c.Start+part.at, c.End+part.at
 					c.Text = text[c.Start:c.End]
-					if c.Verdict == False && unasserted(text, c.Start, c.End) {
+					if c.Verdict == False && hedged.unasserted(text, c.Start) {
 						c.Verdict, c.Reason = Unknown, "it is denied, supposed or asked"
 					}
 					out = append(out, c)
@@ -42,7 +45,8 @@ func CheckStep(text string) []Check {
 
 var (
 	supposing = regexp.MustCompile(`(?i)\b(?:suppos(?:e|ing)|assum(?:e|ing)|imagine|pretend|hypothetically|not (?:true|correct|right|the case|possible|equal)|isn['’]t (?:true|correct|right|the case|possible)|` +
-		`false|wrong(?:ly)?|incorrect(?:ly)?|mistaken(?:ly)?|impossible|claim(?:s|ed|ing)?|cannot|can['’]t|instead of|rather than|contradict(?:s|ion)?|doesn['’]t|does not|did not|didn['’]t|would(?:n['’]t| not) be|never|whether)\b|\bif\s*\$?\s*$`)
+		`false|wrong(?:ly)?|incorrect(?:ly)?|mistaken(?:ly)?|impossible|claim(?:s|ed|ing)?|cannot|can['’]t|instead of|rather than|contradict(?:s|ion)?|doesn['’]t|does not|did not|didn['’]t|would(?:n['’]t| not) be|never|whether)\b`)
+	suppose    = regexp.MustCompile(`(?i)\bif\s*\$?\s*$`) // right before an equation
 	retracting = regexp.MustCompile(`(?i)\b(?:false|wrong|incorrect|not (?:true|correct|right|possible|what|equal|the)|isn['’]t|doesn['’]t (?:work|hold|make|match|equal|fit)|does not (?:work|hold|make|match|equal|fit)|impossible|contradict(?:s|ion)?|mistake|absurd|oops|wait)\b|\?`)
 	retraction = regexp.MustCompile(`(?i)^\W*(?:no\b|wait|oops|hmm|(?:but |however,? )?(?:this|that|which|it) (?:is|was) (?:false|wrong|incorrect|not|impossible|a (?:mistake|contradiction))|(?:that|this)['’]s (?:wrong|not|false|incorrect)|contradiction|impossible|this can['’]?not|that can['’]?not|actually)`)
 )
@@ -50,22 +54,42 @@ var (
 // maxSentence is how many bytes of a sentence on either side of an equation are looked at.
 const maxSentence = 300
 
-// unasserted reports whether the sentence around text[start:end] doesn't claim that it holds.
-func unasserted(text string, start, end int) bool {
-	before := text[max(0, start-maxSentence):start]
-	if i := lastSentence(before); i >= 0 {
-		before = before[i:]
+// hedges are the places of a text that deny or suppose what they stand beside; they are looked for when first needed.
+type hedges struct {
+	found                 bool
+	supposing, retracting [][]int
+}
+
+// unasserted reports whether the sentence around the equation that begins at start doesn't claim that it holds.
+func (h *hedges) unasserted(text string, start int) bool {
+	if !h.found {
+		h.found = true
+		read := text[:min(len(text), maxText)]
+		h.supposing, h.retracting = supposing.FindAllStringIndex(read, -1), retracting.FindAllStringIndex(read, -1)
 	}
-	after := text[end:min(len(text), end+maxSentence)]
-	next := ""
-	if at := sentenceEnd.FindStringIndex(after); at != nil {
-		after, next = after[:at[0]+1], after[at[1]:]
+	from := max(0, start-maxSentence)
+	if i := lastSentence(text[from:start]); i >= 0 {
+		from += i
 	}
-	line, below, _ := strings.Cut(after, "\n")
-	if below != "" {
-		next = below
+	if suppose.MatchString(text[from:start]) || within(h.supposing, from, start) {
+		return true
 	}
-	return supposing.MatchString(before) || retracting.MatchString(line) || retraction.MatchString(next)
+	to := min(len(text), start+maxSentence) // the words of the equation itself too: "3 + 4 = 8 would be wrong"
+	next := to
+	if at := sentenceEnd.FindStringIndex(text[start:to]); at != nil {
+		to, next = start+at[0]+1, start+at[1]
+	}
+	if i := strings.IndexByte(text[start:to], '\n'); i >= 0 {
+		to = start + i
+		next = to + 1
+	}
+	return within(h.retracting, start, to) || retraction.MatchString(text[next:min(len(text), next+maxSentence)])
+}
+
+// within reports whether one of the places, which are in order, begins in text[from:to].
+func within(places [][]int, from, to int) bool {
+	i, _ := slices.BinarySearchFunc(places, from, func(p []int, at int) int { return p[0] - at })
+	return i < len(places) && places[i][0] < to
 }
 
 // lastSentence returns where the last sentence of a text begins, −1 where it has only one.
@@ -117,7 +141,7 @@ func announced(text string) bool {
 	return false
 }
 
-func checkClause(tokens []token, rounding, cut bool) []Check {
+func checkClause(tokens []token, rounding, cut bool, work *int) []Check {
 	var out []Check
 	previous := -1 // of the equals sign before
 	for i, t := range tokens {
@@ -128,7 +152,7 @@ func checkClause(tokens []token, rounding, cut bool) []Check {
 		for next < len(tokens) && tokens[next].kind != equals {
 			next++
 		}
-		c, ok := checkEquation(tokens[previous+1:i], tokens[i+1:next], rounding || t.text == "~", previous >= 0, cut && previous < 0)
+		c, ok := checkEquation(tokens[previous+1:i], tokens[i+1:next], rounding || t.text == "~", previous >= 0, cut && previous < 0, work)
 		if ok {
 			if t.spelled && c.Verdict == False && (compares(tokens[i+1:next]) || ratio(tokens[:i]) && tokens[i-1].glued) {
 				c.Verdict, c.Reason = Unknown, "it may say what a part amounts to"
@@ -149,12 +173,12 @@ func compares(tokens []token) bool {
 
 // checkEquation compares the expression that ends left with the one that begins right. chained says that left begins behind
 // another sign of equality; cut, that the clause begins behind a number or an operator.
-func checkEquation(left, right []token, rounding, chained, cut bool) (Check, bool) {
+func checkEquation(left, right []token, rounding, chained, cut bool, work *int) (Check, bool) {
 	if len(left) == 0 || len(right) == 0 {
 		return Check{}, false
 	}
-	from, l, lerr := suffixValue(left, false)
-	to, r, rerr := prefixValue(right, false)
+	from, l, lerr := suffixValue(left, false, work)
+	to, r, rerr := prefixValue(right, false, work)
 	c := Check{Start: left[from].start, End: right[max(to-1, 0)].end}
 	if to == 0 {
 		c.End = right[0].end
@@ -179,15 +203,15 @@ func checkEquation(left, right []token, rounding, chained, cut bool) (Check, boo
 		return c, true
 	}
 	if l.percents+r.percents > 0 { // 20 % may stand for 1/5 or for 20 of whatever the percentages count
-		_, lp, err1 := suffixValue(left, true)
-		_, rp, err2 := prefixValue(right, true)
+		_, lp, err1 := suffixValue(left, true, work)
+		_, rp, err2 := prefixValue(right, true, work)
 		if err1 == nil && err2 == nil && (agree(lp, rp, rounding) || agree(l, rp, rounding) || agree(lp, r, rounding) || agree(scaled(l, 100), rp, rounding)) {
 			c.Verdict = True
 			return c, true
 		}
 	}
 	if r.operators > 0 {
-		first := parser{tokens: right}
+		first := parser{tokens: right, work: work}
 		if v, err := first.power(); err == nil && agree(l, v, rounding) { // "100 / 5 = 20 times 2 people", "3 + 4 = 7 + 5 = 12"
 			c.Right, c.Operators = v.rat, l.operators
 			if c.Reason = "the right side goes on from the result"; spelledOut(right[:to]) {
@@ -230,7 +254,7 @@ func scaled(v value, by int64) value {
 }
 
 // suffixValue evaluates the longest expression that ends the tokens; from is where it begins.
-func suffixValue(tokens []token, plain bool) (from int, v value, err error) {
+func suffixValue(tokens []token, plain bool, work *int) (from int, v value, err error) {
 	err = ErrSyntax
 	for from = range tokens {
 		if k := tokens[from].kind; k != number && k != open && k != operator {
@@ -239,7 +263,7 @@ func suffixValue(tokens []token, plain bool) (from int, v value, err error) {
 		if tokens[from].kind == operator && (from > 0 && !starts(tokens[from-1])) {
 			continue // a sign that joins, not one that leads
 		}
-		p := parser{tokens: tokens[from:], plain: plain}
+		p := parser{tokens: tokens[from:], plain: plain, work: work}
 		if v, err = p.whole(); err == nil {
 			return from, v, nil
 		}
@@ -251,8 +275,8 @@ func suffixValue(tokens []token, plain bool) (from int, v value, err error) {
 func starts(t token) bool { return t.kind == word || t.kind == open }
 
 // prefixValue evaluates the longest expression that begins the tokens; to is where it ends.
-func prefixValue(tokens []token, plain bool) (to int, v value, err error) {
-	p := parser{tokens: tokens, plain: plain}
+func prefixValue(tokens []token, plain bool, work *int) (to int, v value, err error) {
+	p := parser{tokens: tokens, plain: plain, work: work}
 	v, err = p.sum()
 	return p.at, v, err
 }

@@ -95,13 +95,13 @@ type answer struct {
 
 // read takes the answer that a text announces, or the text where it is an answer itself.
 func read(text string) answer {
-	if len(text) > maxText {
-		text = text[len(text)-maxText:]
+	if len(text) > maxAloud {
+		text = text[len(text)-maxAloud:]
 	}
 	all := text
 	text = strings.TrimSpace(aloud(all))
 	announced := strings.Contains(text, `\boxed`) || strings.Contains(text, "####") || text != strings.TrimSpace(all) ||
-		len(text) > len("answer") && (said.MatchString(text) || tagged.MatchString(text))
+		len(text) > maxAnswer || len(text) > len("answer") && (said.MatchString(text) || tagged.MatchString(text))
 	if !announced && !leadIn.MatchString(text) {
 		if a, ok := itself(text); ok {
 			return a
@@ -145,6 +145,9 @@ func itself(text string) (a answer, ok bool) {
 
 // choose reads an answer that may have a letter of a multiple choice before it.
 func choose(text string) answer {
+	if len(text) > maxAnswer {
+		return parse(text)
+	}
 	l, rest := chosen(unwrap(text))
 	if l == "" {
 		return parse(text)
@@ -168,6 +171,9 @@ func unconditional(s string) string {
 }
 
 func parse(text string) answer {
+	if len(text) > maxAnswer {
+		return answer{err: formula.ErrLimit}
+	}
 	a := answer{whole: text}
 	a.text = explained(strings.TrimSpace(text))
 	if reason.MatchString(a.text) {

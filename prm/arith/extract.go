@@ -44,8 +44,8 @@ func (f found) tidy() (string, bool) {
 // find is Extract without leaving anything of the answer out.
 func find(text string) (found, bool) {
 	text = aloud(text)
-	if len(text) > maxText {
-		text = text[len(text)-maxText:]
+	if len(text) > maxAloud {
+		text = text[len(text)-maxAloud:]
 	}
 	best, at := found{}, -1
 	for _, look := range []func(string) (found, int){lastBoxed, lastMarked, lastTagged, lastSaid} {
@@ -66,7 +66,7 @@ func find(text string) (found, bool) {
 		if strings.HasSuffix(line, "?") {
 			return found{}, false
 		}
-		line = unmarked(line)
+		line = unmarked(line[max(0, len(line)-maxAnswer):])
 		if loose := lastFormula(line); loose != "" {
 			return found{span: line, loose: loose}, true
 		}
@@ -132,8 +132,8 @@ var (
 	between = regexp.MustCompile(`(?:^|[\s$,;}.])(?:and|or|\\text\{\s*(?:and|or)\s*\})$`)
 )
 
-// boxedBefore returns the answers in the boxes right before a box, "5, " for "\boxed{5} and ". Boxes that only repeat the answer are
-// left out.
+// boxedBefore returns the answers in the boxes right before a box, "5, " for "\boxed{5} and ". A box that only repeats one of them
+// ends the list.
 func boxedBefore(text, answer string) string {
 	var before []string
 	for len(before) < 20 {
@@ -151,9 +151,10 @@ func boxedBefore(text, answer string) string {
 		}
 		at := max(0, strings.LastIndex(tail, `\boxed`))
 		inside := tidy(tail[at+m[2]:at+m[3]], true)
-		if inside != answer && !slices.Contains(before, inside+", ") {
-			before = append(before, inside+", ")
+		if inside == answer || slices.Contains(before, inside+", ") {
+			break // from here on it repeats itself
 		}
+		before = append(before, inside+", ")
 		text = text[:len(text)-1-len(tail)+at]
 	}
 	slices.Reverse(before)
@@ -190,7 +191,7 @@ func lastMarked(text string) (found, int) {
 			return found{}, -1
 		}
 		line, rest, more := strings.Cut(strings.TrimLeft(text[i:], "#"), "\n")
-		line = strings.TrimSpace(line)
+		line = strings.TrimSpace(line[:min(len(line), maxAnswer)])
 		words := len(strings.Fields(line))
 		if hasDigit(line) && !(words > 1 && prose(line) && more && hasDigit(rest)) || line != "" && words <= 2 && !more {
 			if span := unmarked(line); tidy(span, false) != "" {
@@ -205,9 +206,13 @@ var tagged = regexp.MustCompile(`(?is)<(?:final_?)?answer>(.*?)(?:</|$)`)
 
 // lastTagged returns what the last <answer> holds.
 func lastTagged(text string) (found, int) {
-	at := strings.LastIndex(strings.ToLower(text), "answer>")
+	lower := strings.ToLower(text)
+	if len(lower) != len(text) { // letters of another length in lower case
+		lower = text
+	}
+	at := strings.LastIndex(lower, "answer>")
 	if at > 1 && text[at-1] == '/' {
-		at = strings.LastIndex(strings.ToLower(text[:at]), "answer>")
+		at = strings.LastIndex(lower[:at], "answer>")
 	}
 	if at < 0 {
 		return found{}, -1
@@ -216,6 +221,7 @@ func lastTagged(text string) (found, int) {
 	if start < 0 {
 		return found{}, -1
 	}
+	text = text[:min(len(text), start+maxAnswer)]
 	m := tagged.FindStringSubmatch(text[start:])
 	if m == nil || strings.TrimSpace(m[1]) == "" || !strings.HasPrefix(text[start:], m[0]) {
 		return found{}, -1
@@ -228,6 +234,8 @@ var said = regexp.MustCompile(`(?i)(?:\bthe\s+(?:final\s+|correct\s+)?answer\s*(
 
 // lastSaid returns what follows the last announcement in words, to the end of its sentence.
 func lastSaid(text string) (found, int) {
+	skipped := max(0, len(text)-maxText)
+	text = text[skipped:]
 	places := said.FindAllStringIndex(text, -1)
 	for i := len(places) - 1; i >= max(0, len(places)-maxAnnounced); i-- {
 		after := strings.TrimLeft(text[places[i][1]:], " \n")
@@ -243,7 +251,7 @@ func lastSaid(text string) (found, int) {
 		}
 		line = unmarked(sentence(line))
 		if tidy(line, false) != "" {
-			return found{span: line}, places[i][0]
+			return found{span: line}, skipped + places[i][0]
 		}
 	}
 	return found{}, -1
@@ -325,6 +333,9 @@ func lastEquals(s string) int {
 // tidy returns the answer within a piece of text that holds little else: a formula, a number without its words, else the words. Of
 // what is whole no part is taken.
 func tidy(s string, whole bool) string {
+	if len(s) > maxAnswer {
+		return ""
+	}
 	s = explained(unwrap(s))
 	if letter, rest := chosen(s); letter != "" && !strings.ContainsAny(rest[:1], "=<>") {
 		return letter

@@ -165,7 +165,7 @@ func (l *lexer) factorial(at, end int) bool {
 	if before == "" || !strings.ContainsRune("0123456789)}!", rune(before[len(before)-1])) {
 		return false
 	}
-	after := strings.TrimLeft(l.text[at+1:end], " !$")
+	after := strings.TrimLeft(l.text[at+1:min(end, at+16)], " !$")
 	return after != "" && (strings.ContainsRune("+-*/=^()}]&\\,", rune(after[0])) || strings.HasPrefix(after, "·") || strings.HasPrefix(after, "−") || strings.HasPrefix(after, "×") || strings.HasPrefix(after, "÷"))
 }
 
@@ -443,6 +443,9 @@ func arguments(text string, at int) (a, b [2]int, next int, ok bool) {
 	return a, b, next, ok
 }
 
+// maxArgument is how many bytes the argument of a command may take.
+const maxArgument = 1024
+
 // group finds one argument, a braced group or a single digit: its inside, and where the text goes on.
 func group(text string, at int) (inside [2]int, next int, ok bool) {
 	for at < len(text) && text[at] == ' ' {
@@ -455,7 +458,7 @@ func group(text string, at int) (inside [2]int, next int, ok bool) {
 		return inside, at, false
 	}
 	depth := 0
-	for i := at; i < len(text); i++ {
+	for i := at; i < min(len(text), at+maxArgument); i++ {
 		switch text[i] {
 		case '{':
 			depth++

@@ -28,6 +28,19 @@ type parser struct {
 	at     int
 	depth  int
 	plain  bool // read 20% as 20 instead of 1/5
+	work   *int // that is left for this text; nil for no bound but the others
+}
+
+// maxWork is how much evaluating the equations of one text may cost; about 10 ms. One is a number of up to 64 bits.
+const maxWork = 40_000
+
+// spend reports whether there is work left for a number of so many bits.
+func (p *parser) spend(bits int) bool {
+	if p.work == nil {
+		return true
+	}
+	*p.work -= 1 + bits/64
+	return *p.work >= 0
 }
 
 func (p *parser) peek() token {
@@ -67,6 +80,9 @@ func (p *parser) binary(belongs func(op string) bool, operand func() (value, err
 		}
 		if left, err = apply(t.text, left, right); err != nil {
 			return left, err
+		}
+		if !p.spend(left.rat.Num().BitLen() + left.rat.Denom().BitLen()) {
+			return left, ErrLimit
 		}
 	}
 }
@@ -162,6 +178,9 @@ func (p *parser) power() (value, error) {
 
 func (p *parser) atom() (value, error) {
 	t := p.peek()
+	if !p.spend(0) {
+		return value{}, ErrLimit
+	}
 	switch t.kind {
 	case number:
 		p.at++

@@ -11,6 +11,9 @@ import (
 // taken off; what a model forgot to close is closed. Text that is no formula becomes Words when it has no digit. Errors wrap
 // ErrSyntax or ErrLimit.
 func Parse(text string) (*Node, error) {
+	if len(text) > 4*maxText { // more than what wraps an answer
+		return nil, fmt.Errorf("%w: %d bytes", ErrLimit, len(text))
+	}
 	text = unwrap(text)
 	if text == "" {
 		return nil, fmt.Errorf("%w: empty", ErrSyntax)
