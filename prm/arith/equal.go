@@ -54,8 +54,10 @@ func compare(a, b answer, o formula.Options) (Verdict, string) {
 }
 
 func compareRead(a, b answer, o formula.Options) (Verdict, string) {
-	if same := plain(a.text); same != "" && same == plain(b.text) {
-		return True, "the same text"
+	if a.text != a.whole || b.text != b.whole {
+		if same := plain(a.text); same != "" && same == plain(b.text) {
+			return True, "the same text"
+		}
 	}
 	if a.letter != "" && oneLetter.MatchString(b.text) || b.letter != "" && oneLetter.MatchString(a.text) {
 		if a.letter == "" {
@@ -101,8 +103,8 @@ func read(text string) answer {
 	all := text
 	text = strings.TrimSpace(aloud(all))
 	announced := strings.Contains(text, `\boxed`) || strings.Contains(text, "####") || text != strings.TrimSpace(all) ||
-		len(text) > maxAnswer || len(text) > len("answer") && (said.MatchString(text) || tagged.MatchString(text))
-	if !announced && !leadIn.MatchString(text) {
+		len(text) > maxAnswer || mayAnnounce(text) && (said.MatchString(text) || tagged.MatchString(text))
+	if !announced && !(startsWith(text, "sStThHfFwW") && leadIn.MatchString(text)) {
 		if a, ok := itself(text); ok {
 			return a
 		}
@@ -127,9 +129,20 @@ func read(text string) answer {
 	return a
 }
 
+// mayAnnounce reports whether a text may hold one of the announcements of an answer, which are costly to look for.
+func mayAnnounce(text string) bool {
+	return strings.ContainsAny(text, ":<") || len(text) > len("answer") && (strings.Contains(text, "nswer") || strings.Contains(text, "NSWER"))
+}
+
+// startsWith reports whether the first byte of a text is one of these.
+func startsWith(text, bytes string) bool { return text != "" && strings.IndexByte(bytes, text[0]) >= 0 }
+
 // itself reads a text that is no more than an answer; ok is false where an answer must be looked for in it.
 func itself(text string) (a answer, ok bool) {
-	outside := inMaths.ReplaceAllString(strings.ReplaceAll(text, "$$", "$"), " ")
+	outside, maths := text, strings.ContainsAny(text, `$\`)
+	if maths {
+		outside = inMaths.ReplaceAllString(strings.ReplaceAll(text, "$$", "$"), " ")
+	}
 	if strings.Contains(text, "\n") && (prose(outside) || strings.Contains(outside, "\n\n")) {
 		return answer{}, false
 	}
@@ -137,7 +150,7 @@ func itself(text string) (a answer, ok bool) {
 	switch {
 	case !prose(outside):
 		return a, true // a formula that isn't understood holds no other answer
-	case !inMaths.MatchString(text):
+	case !maths || !inMaths.MatchString(text):
 		return a, a.err == nil
 	}
 	return a, a.err == nil && !a.formula.Prose()
@@ -176,7 +189,7 @@ func parse(text string) answer {
 	}
 	a := answer{whole: text}
 	a.text = explained(strings.TrimSpace(text))
-	if reason.MatchString(a.text) {
+	if startsWith(a.text, "yYnNtTfF") && reason.MatchString(a.text) {
 		a.text = reply(a.text)
 		a.cut = len(a.text) < len(strings.TrimSpace(text))-1
 	}
@@ -215,7 +228,9 @@ func plain(s string) string {
 	if len(s) > maxAnswer {
 		return ""
 	}
-	s = notations.Replace(strings.ToLower(unwrap(s)))
+	if s = strings.ToLower(unwrap(s)); strings.ContainsAny(s, `\$~−`) || strings.Contains(s, "...") {
+		s = notations.Replace(s)
+	}
 	var b strings.Builder
 	fields := strings.Fields(s)
 	for i, w := range fields {

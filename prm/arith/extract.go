@@ -206,6 +206,9 @@ var tagged = regexp.MustCompile(`(?is)<(?:final_?)?answer>(.*?)(?:</|$)`)
 
 // lastTagged returns what the last <answer> holds.
 func lastTagged(text string) (found, int) {
+	if !strings.Contains(text, "<") {
+		return found{}, -1
+	}
 	lower := strings.ToLower(text)
 	if len(lower) != len(text) { // letters of another length in lower case
 		lower = text
@@ -234,6 +237,9 @@ var said = regexp.MustCompile(`(?i)(?:\bthe\s+(?:final\s+|correct\s+)?answer\s*(
 
 // lastSaid returns what follows the last announcement in words, to the end of its sentence.
 func lastSaid(text string) (found, int) {
+	if !mayAnnounce(text) {
+		return found{}, -1
+	}
 	skipped := max(0, len(text)-maxText)
 	text = text[skipped:]
 	places := said.FindAllStringIndex(text, -1)
@@ -281,13 +287,21 @@ var abbreviations = map[string]bool{"mr": true, "mrs": true, "ms": true, "dr": t
 var emphasis = regexp.MustCompile(`\*\*([^*\n]+)\*\*|(^|[\s(])\*([^*\s](?:[^*\n]*[^*\s])?)\*($|[\s.,;:!?)])|__([^_\n]+)__`)
 
 // unmarked takes bold and italics off a text.
-func unmarked(s string) string { return emphasis.ReplaceAllString(s, "$1$2$3$4$5") }
+func unmarked(s string) string {
+	if !strings.Contains(s, "*") && !strings.Contains(s, "__") {
+		return s
+	}
+	return emphasis.ReplaceAllString(s, "$1$2$3$4$5")
+}
 
 // choice matches a letter of a multiple choice with what it stands for.
 var choice = regexp.MustCompile(`^(?:\\(?:textbf|text|mathbf|mathrm|boldsymbol|bf)\s*\{)?\s*(?:\(([A-J])\)|([A-J])[).:]\)?)\s*\}?(?:\\[ ,;!~]|\\quad|\\qquad|[\s~:$.}])+(\S.*)$`)
 
 // chosen splits the letter of a multiple choice off an answer.
 func chosen(s string) (letter, rest string) {
+	if !startsWith(s, `ABCDEFGHIJ( \`) {
+		return "", s
+	}
 	m := choice.FindStringSubmatch(s)
 	if m == nil || strings.Trim(m[3], "}$ ") == "" {
 		return "", s
@@ -371,6 +385,9 @@ var (
 
 // explained takes the calculation in brackets off a number that it explains: "72 (48 + 24)".
 func explained(s string) string {
+	if !strings.Contains(s, " (") {
+		return s
+	}
 	m := aside.FindStringSubmatch(s)
 	if m == nil {
 		return s

@@ -815,11 +815,14 @@ func (c *comparer) withLetters(n, other *Node) (value *Node, unit string) {
 	if value, unit = quantity(n); unit != "" {
 		return value, unit
 	}
-	if _, named := quantity(other); named == "" && !c.fixed(other) {
+	if n.Op != Product && n.Op != Quotient && n.Op != Negative {
 		return n, ""
 	}
 	l := unitLetters{value: num(1)}
 	if !l.factor(n, 1) || len(l.units) == 0 || !l.number {
+		return n, ""
+	}
+	if _, named := quantity(other); named == "" && !c.fixed(other) {
 		return n, ""
 	}
 	return l.value, strings.Join(l.units, " ")

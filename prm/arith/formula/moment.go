@@ -48,15 +48,21 @@ var months = func() map[string]int {
 
 // readMoment reads a time of day that can be nothing else, or a date; nil for other texts.
 func readMoment(text string) *moment {
-	if len(text) > 80 {
+	if len(text) > 80 || strings.ContainsAny(text, "=^_<>+*()[]") {
 		return nil
 	}
-	text = typeset.ReplaceAllStringFunc(text, func(s string) string {
-		if m := typeset.FindStringSubmatch(s); m[1] != "" {
-			return m[1]
-		}
-		return " "
-	})
+	said, figures := false, false // a word or a sign that joins figures, and figures
+	for i := range len(text) {
+		c := text[i] | 0x20
+		said = said || c >= 'a' && c <= 'z' || c == ':' || c == '-' || c == '/' || c == '.'
+		figures = figures || digit(text[i])
+	}
+	if !said || !figures && len(text) > len("midnight.") {
+		return nil
+	}
+	if strings.ContainsAny(text, `\~$`) {
+		text = untypeset(text)
+	}
 	text = strings.Join(strings.Fields(strings.ToLower(strings.Trim(text, " .,"))), " ")
 	text = strings.NewReplacer(" : ", ":", " :", ":", ": ", ":").Replace(text)
 	for _, before := range []string{"it is ", "is ", "at ", "on ", "by ", "around ", "about ", "the "} {
@@ -66,6 +72,9 @@ func readMoment(text string) *moment {
 		return m
 	}
 	number := func(s string) int { n, _ := strconv.Atoi(s); return n }
+	if !strings.ContainsAny(text, "-/. ") {
+		return nil
+	}
 	if m := isoDate.FindStringSubmatch(text); m != nil {
 		return dated(number(m[1]), number(m[2]), number(m[3]), false)
 	}
@@ -79,12 +88,25 @@ func readMoment(text string) *moment {
 	return readDate(text)
 }
 
+// untypeset takes off what LaTeX puts around the parts of a time.
+func untypeset(text string) string {
+	return typeset.ReplaceAllStringFunc(text, func(s string) string {
+		if m := typeset.FindStringSubmatch(s); m[1] != "" {
+			return m[1]
+		}
+		return " "
+	})
+}
+
 func readClock(text string) *moment {
 	switch text {
 	case "noon":
 		text = "12 noon"
 	case "midnight":
 		text = "12 midnight"
+	}
+	if text == "" || !digit(text[0]) {
+		return nil
 	}
 	c := clockTime.FindStringSubmatch(text)
 	if c == nil || c[4]+c[5]+c[6]+c[7]+c[8] == "" && c[3] == "" {
@@ -126,6 +148,13 @@ func dated(year, month, day int, either bool) *moment {
 // readDate reads a date with the name of a month: "March 5", "the 5th of March, 2020", "Friday, July 4".
 func readDate(text string) *moment {
 	m := nowhere
+	named := false
+	for short := range months {
+		named = named || strings.Contains(text, short)
+	}
+	if !named {
+		return nil
+	}
 	for _, w := range dateish.FindAllString(text, -1) {
 		switch n, err := strconv.Atoi(w); {
 		case months[w] > 0 && m.month < 0:

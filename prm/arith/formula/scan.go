@@ -188,7 +188,7 @@ func (s *scanner) next() bool {
 	switch {
 	case r == '\\':
 		return s.command(rest)
-	case r == '^' && primes.MatchString(rest):
+	case r == '^' && strings.Contains(rest[:min(len(rest), 5)], `\p`) && primes.MatchString(rest):
 		s.emit(token{kind: tSign, text: "'"}, len(primes.FindString(rest)))
 		s.tokens[len(s.tokens)-1].glued = true
 		return true
@@ -456,7 +456,7 @@ func braced(s string) (inside string, width int, ok bool) {
 func (s *scanner) number(rest string) bool {
 	var digits strings.Builder
 	i := 0
-	if n := len(lakhs.FindString(rest)); n > 0 && s.enclosed <= 0 && (n == len(rest) || rest[n] != ',' && !digit(rest[n])) {
+	if n := groupedByTwo(rest); n > 0 && s.enclosed <= 0 && (n == len(rest) || rest[n] != ',' && !digit(rest[n])) {
 		digits.WriteString(strings.ReplaceAll(rest[:n], ",", ""))
 		i = n
 	}
@@ -505,7 +505,10 @@ func (s *scanner) number(rest string) bool {
 		return false
 	}
 	s.emit(token{kind: tNumber, text: text, value: value, decimals: decimals}, i)
-	if n := len(ordinalEnding.FindString(rest[i:])); n > 0 && decimals < 0 {
+	if decimals >= 0 || i == len(rest) || strings.IndexByte(`^{\snrt`, rest[i]) < 0 {
+		return true
+	}
+	if n := len(ordinalEnding.FindString(rest[i:])); n > 0 {
 		return s.emit(token{kind: tText, text: ordinal}, n)
 	}
 	return true
@@ -516,6 +519,14 @@ var ordinalEnding = regexp.MustCompile(`^(?:\^? ?(?:\{ ?\\(?:text|mathrm|textrm)
 
 // lakhs is a number as India groups it: 12,34,567.
 var lakhs = regexp.MustCompile(`^\d{1,2}(?:,\d\d)+,\d{3}`)
+
+// groupedByTwo returns the width of a number as India groups it that begins s, 0 where none does.
+func groupedByTwo(s string) int {
+	if strings.IndexByte(s[:min(len(s), 3)], ',') < 0 {
+		return 0
+	}
+	return len(lakhs.FindString(s))
+}
 
 // narrow is a separator of thousands that LaTeX sets without the space of a list.
 var narrow = regexp.MustCompile(`^(?:\{,\}(?:\\!)?|\\,|,?\\! ?|\\ )`)
@@ -563,6 +574,9 @@ func (s *scanner) separator(rest string, i int) int {
 		lead--
 	}
 	if i == 0 || i-lead > 3 || lead > 0 && i-lead != 3 || rest[0] == '0' {
+		return 0
+	}
+	if strings.IndexByte("{\\, '", rest[i]) < 0 {
 		return 0
 	}
 	if sep := narrow.FindString(rest[i:]); sep != "" && thousands(len(sep)) {
