@@ -231,15 +231,18 @@ func plain(s string) string {
 	if s = strings.ToLower(unwrap(s)); strings.ContainsAny(s, `\$~−`) || strings.Contains(s, "...") {
 		s = notations.Replace(s)
 	}
-	var b strings.Builder
-	fields := strings.Fields(s)
-	for i, w := range fields {
-		if i > 0 && joined(fields[i-1], w) {
-			b.WriteByte(' ')
+	if strings.ContainsAny(s, " \t\n\r\u00a0") {
+		var b strings.Builder
+		fields := strings.Fields(s)
+		for i, w := range fields {
+			if i > 0 && joined(fields[i-1], w) {
+				b.WriteByte(' ')
+			}
+			b.WriteString(w)
 		}
-		b.WriteString(w)
+		s = b.String()
 	}
-	s = strings.TrimRight(b.String(), " .")
+	s = strings.TrimRight(s, " .")
 	if !hasDigit(s) && !strings.Contains(s, `\`) {
 		s = strings.TrimRight(s, " !") // else it may be a factorial
 	}

@@ -51,13 +51,18 @@ func readMoment(text string) *moment {
 	if len(text) > 80 || strings.ContainsAny(text, "=^_<>+*()[]") {
 		return nil
 	}
-	said, figures := false, false // a word or a sign that joins figures, and figures
+	letters, figures, signs := 0, 0, 0
 	for i := range len(text) {
-		c := text[i] | 0x20
-		said = said || c >= 'a' && c <= 'z' || c == ':' || c == '-' || c == '/' || c == '.'
-		figures = figures || digit(text[i])
+		switch c := text[i] | 0x20; {
+		case c >= 'a' && c <= 'z':
+			letters++
+		case digit(text[i]):
+			figures++
+		case c == ':' || c == '-' || c == '/' || c == '.':
+			signs++
+		}
 	}
-	if !said || !figures && len(text) > len("midnight.") {
+	if letters == 0 && signs < 2 || figures == 0 && len(text) > len("midnight.") || figures > 0 && letters == 1 || strings.Contains(text, `\frac`) || strings.Contains(text, `\sqrt`) {
 		return nil
 	}
 	if strings.ContainsAny(text, `\~$`) {

@@ -194,6 +194,11 @@ func (s *speller) comparison() bool {
 func (s *speller) number() {
 	first := s.peek(0)
 	start := len(s.out)
+	if next := s.peek(1); !first.spelled && first.kind == tNumber && next.kind != tText && next.text != "or" && next.text != "and" {
+		s.out = append(s.out, first)
+		s.at++
+		return
+	}
 	value, written := s.value()
 	if s.says(0, "or") || s.says(0, "and") {
 		if sign := behind[strings.ToLower(s.peek(1).text)]; sign != "" && s.peek(1).kind == tText && (s.says(0, "or") || s.says(1, "above") || s.says(1, "below") || s.says(1, "over") || s.says(1, "under")) {
