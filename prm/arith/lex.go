@@ -132,6 +132,14 @@ func (l *lexer) run(at, end, depth int) {
 			one(equals, "~")
 		case r == '<' || r == '>' || r == '→' || r == '⇒' || r == '≠' || r == '≤' || r == '≥' || r == '≡':
 			one(boundary, string(r))
+		case unicode.IsLetter(r) && !unicode.Is(unicode.Greek, r):
+			n := wordLength(rest)
+			t := token{kind: word, text: strings.ToLower(rest[:n]), start: at, end: at + n}
+			if (n < len(rest) && rest[n] == '(' || strings.HasPrefix(rest[n:], " (")) && functions[t.text] || t.text == "sqrt" {
+				t.kind = opaque
+			}
+			l.emit(t)
+			at += n
 		case strings.ContainsRune("|_√∛∑∏∫∂∞…∣‖⌊⌋⌈⌉", r) || unicode.Is(unicode.Greek, r):
 			one(opaque, string(r))
 		case raised(r) != "":
@@ -139,14 +147,6 @@ func (l *lexer) run(at, end, depth int) {
 		case vulgar(r) != nil:
 			l.half(r, at, size)
 			at += size
-		case unicode.IsLetter(r):
-			n := wordLength(rest)
-			t := token{kind: word, text: strings.ToLower(rest[:n]), start: at, end: at + n}
-			if functions[t.text] && strings.HasPrefix(strings.TrimLeft(rest[n:], " "), "(") || t.text == "sqrt" {
-				t.kind = opaque
-			}
-			l.emit(t)
-			at += n
 		default:
 			l.spaced = true
 			at += size
