@@ -16,8 +16,8 @@ import (
 
 // A checkpoint is, with all numbers little-endian:
 //
-//	magic "APRM-PRM" · format uint32 · three lengths uint64 (header, weights, optimiser's state)
-//	header as JSON · weights as float32, Fixed then Trained, each row-major · optimiser's state
+//	magic "APRM-PRM" · format uint32 · three lengths uint64 (header, weights, optimiser's state, which may be 0)
+//	header as JSON · weights as float32, Fixed then Trained, then the solution head's, each row-major · optimiser's state
 //	SHA-256 of everything before it
 const (
 	magic     = "APRM-PRM"
@@ -35,9 +35,15 @@ var (
 	ErrVersion       = errors.New("checkpoint of another version")
 )
 
-// Save writes m to path, whole or not at all: to a new file beside it, which is synced and then renamed over path, after
-// which the folder is synced. The folder must exist.
-func Save(path string, m *Model) (err error) {
+// Save writes m to path for whoever scores with it, without the optimiser's state, which is four times as large as all else. It does so whole or
+// not at all: to a new file beside path, which is synced and then renamed over it, after which the folder is synced. The folder must
+// exist.
+func Save(path string, m *Model) error { return save(path, encode(m, nil)) }
+
+// SaveResumable is Save with the optimiser's state, for a training that goes on from there.
+func SaveResumable(path string, m *Model) error { return save(path, encode(m, m.optimiser)) }
+
+func save(path string, checkpoint []byte) (err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("save checkpoint %s: %w", path, err)
@@ -57,7 +63,7 @@ func Save(path string, m *Model) (err error) {
 	if err := f.Chmod(0o644); err != nil {
 		return err
 	}
-	if _, err := f.Write(encode(m)); err != nil {
+	if _, err := f.Write(checkpoint); err != nil {
 		return err
 	}
 	if err := f.Sync(); err != nil {
@@ -104,19 +110,19 @@ func load(path string) (*Model, error) {
 	return Parse(b)
 }
 
-func encode(m *Model) []byte {
+func encode(m *Model, optimiser []byte) []byte {
 	head, _ := json.Marshal(m.header) // finite numbers only: New has checked
 	var weights []byte
-	for _, t := range m.weights.all() {
+	for _, t := range m.tensors() {
 		weights = appendFloats(weights, t.Data)
 	}
-	out := make([]byte, 0, preamble+len(head)+len(weights)+len(m.optimiser)+sumSize)
+	out := make([]byte, 0, preamble+len(head)+len(weights)+len(optimiser)+sumSize)
 	out = append(out, magic...)
 	out = binary.LittleEndian.AppendUint32(out, format)
-	for _, n := range []int{len(head), len(weights), len(m.optimiser)} {
+	for _, n := range []int{len(head), len(weights), len(optimiser)} {
 		out = binary.LittleEndian.AppendUint64(out, uint64(n))
 	}
-	return seal(append(append(append(out, head...), weights...), m.optimiser...))
+	return seal(append(append(append(out, head...), weights...), optimiser...))
 }
 
 // seal appends the checksum.
@@ -166,7 +172,17 @@ func Parse(b []byte) (*Model, error) {
 	if err := h.check(); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrVersion, err)
 	}
-	if want := h.floats(); want*4 != len(weights) {
+	of := h.Solution
+	h.Solution = nil
+	want := h.floats()
+	var solution *SolutionHead
+	if of != nil {
+		solution = NewSolutionHead(of.Units, of.Without...)
+		for _, t := range solution.all() {
+			want += len(t.Data)
+		}
+	}
+	if want*4 != len(weights) {
 		return nil, fmt.Errorf("%w: %d bytes of weights, its header asks for %d", ErrCorrupt, len(weights), want*4)
 	}
 	w := NewWeights(h)
@@ -174,6 +190,12 @@ func Parse(b []byte) (*Model, error) {
 		weights = readFloats(weights, t.Data)
 	}
 	m, err := New(h, w, append([]byte(nil), state...))
+	if err == nil && solution != nil {
+		for _, t := range solution.all() {
+			weights = readFloats(weights, t.Data)
+		}
+		m, err = m.Judging(solution, *of)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrCorrupt, err)
 	}

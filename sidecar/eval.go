@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"aprm/adapters"
+	"aprm/adapters/recorded"
 	"aprm/generator"
 	"aprm/prm"
 	"aprm/prm/step"
@@ -17,6 +18,8 @@ import (
 	"aprm/sidecar/decode"
 	"aprm/sidecar/engine"
 	"aprm/sidecar/eval"
+	"aprm/sidecar/experiment"
+	"aprm/sidecar/training"
 )
 
 // modelFlags say which PRM is measured or served.
@@ -48,14 +51,14 @@ func (m modelFlags) engine(open func(string) (adapters.LLM, error), instruction 
 
 // decodeFlags are the options of a search.
 type decodeFlags struct {
-	N           int     `name:"n" help:"Candidates: answers or, in searches step by step, next steps." default:"8"`
-	Temperature float64 `help:"Temperature of sampling." default:"0.7"`
-	TopP        float64 `help:"Nucleus of sampling: the share of probability drawn from." default:"0.95"`
-	MaxTokens   int     `help:"Most tokens of one answer." default:"1024"`
-	MaxSteps    int     `help:"Most steps of an answer that is built step by step." default:"32"`
-	TokenBudget int     `help:"Most tokens generated in a whole search; 0 for no limit but those above." default:"0"`
-	Threshold   float64 `help:"guided: sample a step again when no candidate scores at least this." default:"0"`
-	Aggregate   string  `help:"How the scores of an answer's steps become one: min, product or last." enum:"min,product,last" default:"min"`
+	N           int             `name:"n" help:"Candidates: answers or, in searches step by step, next steps." default:"8"`
+	Temperature float64         `help:"Temperature of sampling." default:"0.7"`
+	TopP        float64         `help:"Nucleus of sampling: the share of probability drawn from." default:"0.95"`
+	MaxTokens   int             `help:"Most tokens of one answer." default:"1024"`
+	MaxSteps    int             `help:"Most steps of an answer that is built step by step." default:"32"`
+	TokenBudget int             `help:"Most tokens generated in a whole search; 0 for no limit but those above." default:"0"`
+	Threshold   float64         `help:"guided: sample a step again when no candidate scores at least this." default:"0"`
+	Aggregate   prm.Aggregation `help:"How the scores of an answer's steps become one: min, product or last." enum:"min,product,last" default:"min"`
 
 	Expansion         int     `help:"beam, dvts: next steps of each path that is kept; n/expansion are kept." default:"4"`
 	ESSThreshold      float64 `name:"ess-threshold" help:"particle: resample when the effective sample size is below this share of n." default:"0.5"`
@@ -82,7 +85,9 @@ type evalCommand struct {
 	Answers    recordFlags   `embed:"" group:"Endpoint:"`
 	PRM        modelFlags    `embed:"" group:"PRM:"`
 	Decode     decodeFlags   `embed:"" group:"Search:"`
-	Problems   string        `help:"Problems with final answers that the PRM was not trained on, as JSON lines: {\"question\":…,\"answer\":…}, as GSM8K has them." required:"" type:"existingfile" placeholder:"FILE"`
+	Problems   string        `help:"Problems with final answers that the PRM was not trained on, as JSON lines: {\"question\":…,\"answer\":…}, as GSM8K has them." type:"existingfile" placeholder:"FILE"`
+	Solutions  []string      `help:"Measure on recorded answers, as 'sidecar sample' writes them, with no endpoint and in seconds: votes of 1, 2, … up to n of them." type:"existingfile" placeholder:"FILE"`
+	Plot       string        `help:"With --solutions: draw accuracy over the number of answers into this file (SVG)." type:"path" placeholder:"FILE"`
 	Limit      int           `help:"Take only so many of them, from the beginning of the file; 0 for all." default:"0"`
 	Strategies []string      `help:"What to compare with a majority vote: ${measured}. Without a name here: all of them, without a PRM those that need none." placeholder:"NAME"`
 	Seed       int64         `help:"Seed of the draws and of the bootstrap." default:"1"`
@@ -109,7 +114,12 @@ may go on with. What stands there from more problems stays, strategy by strategy
   sidecar eval --problems test.jsonl --holdout dev.jsonl --checkpoint my.prm --distort inverted`
 }
 
-func (c *evalCommand) Validate() error { return c.Decode.check() }
+func (c *evalCommand) Validate() error {
+	if (c.Problems == "") == (len(c.Solutions) == 0) {
+		return errors.New("name what to measure on: --problems FILE, or --solutions FILE of recorded answers")
+	}
+	return c.Decode.check()
+}
 
 func (c *evalCommand) Run(ctx context.Context, std streams) error {
 	for _, name := range c.Strategies {
@@ -125,6 +135,9 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 		return badInput{errors.New("--distort needs --holdout: whether auto trusts a spoilt PRM is decided by a gate of that PRM, on other problems")}
 	case (c.Distort != "" || c.Holdout != "") && c.PRM.Checkpoint == "":
 		return badInput{errors.New("--holdout and --distort are about a PRM; name one with --checkpoint")}
+	}
+	if len(c.Solutions) > 0 {
+		return c.replay(ctx, std)
 	}
 	problems, err := given(dataset.ReadProblems(c.Problems))
 	if err != nil {
@@ -149,7 +162,7 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 	options := c.Decode.options()
 	options.Seed = c.Seed
 	measurement := eval.Config{Options: options, Strategies: c.Strategies, Parallel: c.Parallel}
-	gate, made, err := c.gate(ctx, std, e, llm, measurement, problems)
+	gate, made, err := c.gate(ctx, std, e, measurement, problems)
 	if err != nil {
 		return err
 	}
@@ -159,6 +172,9 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 	if measurement.Options.Gate, err = e.Gate(ctx); err != nil {
 		return err
 	}
+	if g := measurement.Options.Gate; g != nil {
+		measurement.Options.Vote = g.Vote
+	}
 	report, err := c.measure(ctx, std, "eval", e, problems, measurement)
 	if err != nil {
 		return err
@@ -167,7 +183,7 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 		slog.Warn("auto's gate was made from these very problems: its row promises too much", "instead", "--holdout FILE")
 	}
 	if made == nil && c.Distort == "" && c.PRM.Checkpoint != "" {
-		if made, err = c.gateFrom(ctx, e, llm, report, c.Problems, problems); err != nil {
+		if made, err = c.gateFrom(ctx, e, report, c.Problems, problems); err != nil {
 			return err
 		}
 	}
@@ -180,7 +196,12 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 			return err
 		}
 	}
-	caps, err := llm.Capabilities(ctx)
+	return c.print(ctx, std, e, filepath.Base(c.Problems), report)
+}
+
+// print writes what was measured.
+func (c *evalCommand) print(ctx context.Context, std streams, e *engine.Engine, file string, report eval.Report) error {
+	caps, err := e.Capabilities(ctx)
 	if err != nil {
 		return err
 	}
@@ -193,19 +214,96 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 	}
 	if c.JSON {
 		return writeLine(std.out, struct {
-			Model      string `json:"model"`
-			Checkpoint string `json:"checkpoint"`
-			File       string `json:"file"`
-			Aggregate  string `json:"aggregate"`
+			Model      string          `json:"model"`
+			Checkpoint string          `json:"checkpoint"`
+			File       string          `json:"file"`
+			Aggregate  prm.Aggregation `json:"aggregate"`
 			eval.Report
-		}{caps.Model, id, filepath.Base(c.Problems), c.Decode.Aggregate, report})
+		}{caps.Model, id, file, c.Decode.Aggregate, report})
 	}
-	_, err = fmt.Fprintf(std.out, "%s on %s, checkpoint %s, scores aggregated by %s\n\n%s", titled(caps), filepath.Base(c.Problems), id, c.Decode.Aggregate, report.Markdown())
+	_, err = fmt.Fprintf(std.out, "%s on %s, checkpoint %s\n\n%s", titled(caps), file, id, report.Markdown())
 	return err
 }
 
+// replay measures on recorded answers. The gate beside the checkpoint is neither read nor written: auto goes by what the PRM has from its own training.
+func (c *evalCommand) replay(ctx context.Context, std streams) error {
+	answered, err := given(dataset.ReadAnswers(c.Solutions...))
+	if err != nil {
+		return err
+	}
+	var problems []step.Problem
+	var samples [][]decode.Sample
+	for _, a := range first(answered, c.Limit) {
+		if len(a.Answers) < c.Decode.N {
+			slog.Warn("left out: a problem with fewer answers than --n", "problem", a.Problem.ID, "answers", len(a.Answers))
+			continue
+		}
+		var of []decode.Sample
+		for _, s := range a.Answers[:c.Decode.N] {
+			finish := decode.FinishEnd
+			if s.Cut {
+				finish = decode.FinishLength
+			}
+			of = append(of, decode.Sample{Text: s.Text, Tokens: s.Tokens, Finish: finish, CompletionTokens: s.Spent})
+		}
+		problems, samples = append(problems, a.Problem), append(samples, of)
+	}
+	if len(problems) == 0 {
+		return badInput{fmt.Errorf("--solutions: no problem has %d answers (--n)", c.Decode.N)}
+	}
+	llm := recorded.Absent(adapters.Capabilities{Model: answered[0].Sampling.Model, LogProbs: true})
+	e, err := c.PRM.engine(func(string) (adapters.LLM, error) { return llm, nil }, "")
+	if err != nil {
+		return err
+	}
+	cfg := eval.Config{Options: c.Decode.options(), Strategies: c.Strategies, Parallel: c.Parallel, Rotate: true}
+	cfg.Options.Seed = c.Seed
+	if cfg.Strategies == nil {
+		for _, name := range eval.WholeStrategies() {
+			if c.PRM.named() || !decode.NeedsPRM(name) {
+				cfg.Strategies = append(cfg.Strategies, name)
+			}
+		}
+	}
+	if cfg.Options.Gate, err = e.Gate(ctx); err != nil {
+		return err
+	}
+	if g := cfg.Options.Gate; g != nil {
+		cfg.Options.Vote = g.Vote
+	}
+	for n := 1; n <= c.Decode.N; n++ {
+		if n <= 4 || n%2 == 0 {
+			cfg.Sizes = append(cfg.Sizes, n)
+		}
+	}
+	pool, err := eval.Recorded(problems, samples)
+	if err != nil {
+		return badInput{err}
+	}
+	cfg.Progress = newProgress(std.err, "eval").report
+	report, err := pool.Measure(ctx, e, cfg)
+	if err != nil {
+		return err
+	}
+	names := make([]string, len(c.Solutions))
+	for i, path := range c.Solutions {
+		names[i] = filepath.Base(path)
+	}
+	file := strings.Join(names, ", ")
+	if c.Plot != "" {
+		drawing, err := experiment.Curve(report, fmt.Sprintf("%s, %d problems of %s", answered[0].Sampling.Model, len(problems), file))
+		if err != nil {
+			return err
+		}
+		if err := dataset.WriteFile(c.Plot, drawing); err != nil {
+			return err
+		}
+	}
+	return c.print(ctx, std, e, file, report)
+}
+
 // gate is what auto goes by, and the gate that was made for it from --holdout, if there is one.
-func (c *evalCommand) gate(ctx context.Context, std streams, e *engine.Engine, llm adapters.LLM, cfg eval.Config, problems []step.Problem) (gate, made *decode.Gate, err error) {
+func (c *evalCommand) gate(ctx context.Context, std streams, e *engine.Engine, cfg eval.Config, problems []step.Problem) (gate, made *decode.Gate, err error) {
 	if c.PRM.Checkpoint == "" {
 		return nil, nil, nil
 	}
@@ -230,8 +328,16 @@ func (c *evalCommand) gate(ctx context.Context, std streams, e *engine.Engine, l
 	if err != nil {
 		return nil, nil, err
 	}
-	made, err = c.gateFrom(ctx, e, llm, report, c.Holdout, others)
+	made, err = c.gateFrom(ctx, e, report, c.Holdout, others)
 	return made, made, err
+}
+
+// first returns the first n, all when n is 0.
+func first[T any](of []T, n int) []T {
+	if n > 0 && n < len(of) {
+		return of[:n]
+	}
+	return of
 }
 
 // shared counts the problems that are among others too, by their questions.
@@ -248,8 +354,8 @@ func shared(problems, others []step.Problem) (n int) {
 	return n
 }
 
-func (c *evalCommand) gateFrom(ctx context.Context, e *engine.Engine, llm adapters.LLM, report eval.Report, file string, problems []step.Problem) (*decode.Gate, error) {
-	g, err := gateAbout(ctx, e, llm)
+func (c *evalCommand) gateFrom(ctx context.Context, e *engine.Engine, report eval.Report, file string, problems []step.Problem) (*decode.Gate, error) {
+	g, err := training.GateAbout(ctx, e)
 	if err != nil {
 		return nil, err
 	}

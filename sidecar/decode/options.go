@@ -3,30 +3,34 @@ package decode
 import (
 	"errors"
 	"fmt"
-	"math"
-	"strings"
+
+	"aprm/prm"
+	"aprm/prm/vote"
 )
 
 // Options of a search. What is zero takes the default named in brackets.
 type Options struct {
-	Strategy    string  // one of Strategies [majority]
-	N           int     // candidates, or next steps to choose from [8]
-	Temperature float64 // of sampling, in [0,2] [0.7]; Greedy takes none
-	TopP        float64 // in (0,1] [0.95]
-	MaxTokens   int     // of the answer, not of the search [1024]
-	MaxSteps    int     // of an answer that is built step by step [32]
-	TokenBudget int     // generated tokens of the whole search; 0 means no bound but those of N, MaxTokens and MaxSteps
-	Threshold   float64 // guided samples again when no next step scores at least this, in [0,1] [0: never]
-	Aggregate   string  // how the scores of a candidate's steps become one: "min", "product" or "last" [min]
-	Seed        int64   // every draw's seed follows from it
-	LogProbs    bool    // return the log-probabilities of the answer
-	TopLogProbs int     // with so many alternatives
-	TopWanted   bool    // by a client, so that they are had at any cost
+	Strategy    string          // one of Strategies [majority]
+	N           int             // candidates, or next steps to choose from [8]
+	Temperature float64         // of sampling, in [0,2] [0.7]; Greedy takes none
+	TopP        float64         // in (0,1] [0.95]
+	MaxTokens   int             // of the answer, not of the search [1024]
+	MaxSteps    int             // of an answer that is built step by step [32]
+	TokenBudget int             // generated tokens of the whole search; 0 means no bound but those of N, MaxTokens and MaxSteps
+	Threshold   float64         // guided samples again when no next step scores at least this, in [0,1] [0: never]
+	Aggregate   prm.Aggregation // how the scores of a candidate's steps become one [prm.Min]
+	Seed        int64           // every draw's seed follows from it
+	LogProbs    bool            // return the log-probabilities of the answer
+	TopLogProbs int             // with so many alternatives
+	TopWanted   bool            // by a client, so that they are had at any cost
 
 	Expansion         int     // beam, dvts: next steps drawn of each kept path; N/Expansion are kept; N where that is less [4]
 	ESSThreshold      float64 // particle: resample when the effective sample size is below this share of N, in (0,1] [0.5]
 	Entropic          bool    // particle: resample the more evenly, the earlier
 	RebaseTemperature float64 // rebase: of the softmax of scores in [0,1]; low trusts the PRM more; in (0,100] [0.2]
+
+	// Vote is how much the PRM's word counts in votes over whole answers; see vote.Rule [Unmeasured].
+	Vote vote.Rule
 
 	Gate *Gate `json:"-"` // auto: what was measured of this PRM and this LLM; nil for nothing
 	// Fallback makes a plain vote the answer where the search fails because the PRM does, marked StoppedPRM, rather than an error; and
@@ -36,13 +40,6 @@ type Options struct {
 
 	Watch func(Event) `json:"-"` // told what the search does as it does it; nil for nobody
 }
-
-// Aggregations of the scores of a candidate's steps.
-const (
-	Min     = "min"     // the least Step: a solution is as good as its worst step
-	Product = "product" // the product of all Steps: the chance that none is wrong, were they independent
-	Last    = "last"    // the last Value: the chance that this very solution ends right
-)
 
 func (o Options) withDefaults() Options {
 	set := func(field *int, value int) {
@@ -69,8 +66,11 @@ func (o Options) withDefaults() Options {
 	if o.RebaseTemperature == 0 {
 		o.RebaseTemperature = 0.2
 	}
+	if o.Vote == (vote.Rule{}) {
+		o.Vote = Unmeasured
+	}
 	if o.Aggregate == "" {
-		o.Aggregate = Min
+		o.Aggregate = prm.Min
 	}
 	return o
 }
@@ -97,29 +97,13 @@ func (o Options) Validate() error {
 	bad(o.Expansion < 0, "expansion: %d next steps", o.Expansion)
 	bad(!(o.ESSThreshold >= 0 && o.ESSThreshold <= 1), "ess_threshold: %g is not in (0,1]", o.ESSThreshold)
 	bad(!(o.RebaseTemperature >= 0 && o.RebaseTemperature <= 100), "rebase_temperature: %g is not in (0,100]", o.RebaseTemperature)
+	if err := o.Vote.Check(); err != nil {
+		bad(true, "vote: %v", err)
+	}
 	switch o.Aggregate {
-	case "", Min, Product, Last:
+	case "", prm.Min, prm.Product, prm.Last:
 	default:
-		bad(true, "aggregate: %q is none of %s", o.Aggregate, strings.Join([]string{Min, Product, Last}, ", "))
+		bad(true, "aggregate: %q is none of %s, %s, %s", o.Aggregate, prm.Min, prm.Product, prm.Last)
 	}
 	return errors.Join(errs...)
-}
-
-func aggregate(kind string, scores []Score) float64 {
-	switch kind {
-	case Last:
-		return scores[len(scores)-1].Value
-	case Product:
-		p := 1.0
-		for _, s := range scores {
-			p *= s.Step
-		}
-		return p
-	default:
-		least := math.Inf(1)
-		for _, s := range scores {
-			least = min(least, s.Step)
-		}
-		return least
-	}
 }

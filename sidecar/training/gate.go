@@ -1,0 +1,34 @@
+package training
+
+import (
+	"context"
+
+	"aprm/prm"
+	"aprm/sidecar/decode"
+	"aprm/sidecar/engine"
+	"aprm/sidecar/eval"
+)
+
+// Gate says how far auto may trust the PRM that was trained, by the answers it learned from, each judged by a head that had not learned from its problem.
+// Nil where there is no such head. seed is of the bootstrap.
+func (t Trained) Gate(seed int64) *decode.Gate {
+	if len(t.votes) == 0 {
+		return nil
+	}
+	n := 0
+	for _, v := range t.votes {
+		n = max(n, len(v.Ballots))
+	}
+	made := eval.NewGate(decode.Gate{Checkpoint: t.Model.ID(), Model: t.llm, Aggregate: prm.Min, N: n, Source: "its own training, crosswise"}, t.votes, nil, uint64(seed), 0)
+	return &made
+}
+
+// GateAbout is the beginning of a gate of an engine's PRM with its LLM.
+func GateAbout(ctx context.Context, e *engine.Engine) (decode.Gate, error) {
+	caps, err := e.Capabilities(ctx)
+	if err != nil {
+		return decode.Gate{}, err
+	}
+	id, _ := e.Checkpoint()
+	return decode.Gate{Checkpoint: id, Model: caps.Identity()}, nil
+}
