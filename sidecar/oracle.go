@@ -235,6 +235,11 @@ func printAudit(w io.Writer, title string, groups []auditGroup) error {
 		g.print(w)
 	}
 	for _, g := range groups {
+		if g.Solutions > 0 {
+			fmt.Fprintf(w, "\nof %d right solutions %d (%.2f %%) hold a step called wrong\n", g.Solutions, g.Misjudged, 100*float64(g.Misjudged)/float64(g.Solutions))
+		}
+	}
+	for _, g := range groups {
 		for _, f := range g.Opposite {
 			fmt.Fprintf(w, "\n%s, %s, %s: %q\n  %s: %s", g.name, f.Problem, f.Rule, f.Step, f.Layer, f.Reason)
 		}
