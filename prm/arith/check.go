@@ -112,22 +112,30 @@ func unmark(text string) []part {
 	if len(text) > maxText {
 		text = text[:maxText]
 	}
-	parts := []part{{text: text}}
+	if !strings.Contains(text, "<<") {
+		return []part{{text: text}}
+	}
+	rest := []byte(text)
+	parts := []part{{}}
 	for from := 0; ; {
 		i := strings.Index(text[from:], "<<")
 		if i < 0 {
-			return parts
+			break
 		}
 		start := from + i
 		n := strings.Index(text[start:], ">>")
 		if n < 0 {
-			return parts
+			break
 		}
 		end := start + n + 2
 		parts = append(parts, part{text: text[start+2 : end-2], at: start + 2})
-		parts[0].text = parts[0].text[:start] + strings.Repeat(" ", end-start) + parts[0].text[end:]
+		for at := start; at < end; at++ {
+			rest[at] = ' '
+		}
 		from = end
 	}
+	parts[0].text = string(rest)
+	return parts
 }
 
 // announced reports whether a text says that it rounds.

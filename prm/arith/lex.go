@@ -2,6 +2,7 @@ package arith
 
 import (
 	"math/big"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -323,6 +324,8 @@ func (l *lexer) number(at, end int) int {
 	if s := digits.String(); len(s) > maxBits/4 {
 		l.emit(token{kind: boundary, text: "…", start: start, end: at})
 		return at
+	} else if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+		value.SetInt64(n)
 	} else if _, ok := value.SetString("0" + s); !ok {
 		l.emit(token{kind: boundary, text: s, start: start, end: at})
 		return at

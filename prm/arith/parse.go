@@ -31,8 +31,8 @@ type parser struct {
 	work   *int // that is left for this text; nil for no bound but the others
 }
 
-// maxWork is how much evaluating the equations of one text may cost; about 10 ms. One is a number of up to 64 bits.
-const maxWork = 40_000
+// maxWork is how much evaluating the equations of one text may cost, some 5 ms. One is a number of up to 64 bits.
+const maxWork = 20_000
 
 // spend reports whether there is work left for a number of so many bits.
 func (p *parser) spend(bits int) bool {

@@ -737,6 +737,9 @@ func (p *parser) power() (*Node, error) {
 func (p *parser) subscript() string {
 	if !p.sees("{") {
 		t := p.peek()
+		if t.kind == tEnd || t.kind == tSign {
+			return ""
+		}
 		p.at++
 		return t.text
 	}

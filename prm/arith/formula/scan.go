@@ -3,6 +3,7 @@ package formula
 import (
 	"math/big"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -500,8 +501,10 @@ func (s *scanner) number(rest string) bool {
 	if strings.HasPrefix(written, ".") {
 		written = "0" + written
 	}
-	value, ok := new(big.Rat).SetString(written)
-	if !ok || len(written) > maxBits/8 {
+	value := new(big.Rat)
+	if n, err := strconv.ParseInt(written, 10, 64); err == nil {
+		value.SetInt64(n)
+	} else if _, ok := value.SetString(written); !ok || len(written) > maxBits/8 {
 		return false
 	}
 	s.emit(token{kind: tNumber, text: text, value: value, decimals: decimals}, i)
