@@ -76,7 +76,7 @@ type oracleEqualCommand struct {
 }
 
 func (c *oracleEqualCommand) Help() string {
-	return `Reads a pair a line, {"gold":"…","pred":"…"}, each an answer in LaTeX or plain notation or a text that announces one (\boxed{…}, ####, "the answer is"), and
+	return `Reads a pair a line, {"gold":"…","pred":"…"}, each an answer in LaTeX or plain notation or a text that announces one (\boxed{…}, ####, <answer>, "the answer is"), and
 writes {"equal":true|false|null,"gold_parsed":"…","pred_parsed":"…","reason":"…"}; null is what can't be told.
 
   echo '{"gold":"\\frac{\\sqrt2}{2}","pred":"1/sqrt(2)"}' | sidecar oracle equal`

@@ -113,6 +113,8 @@ func read(text string) answer {
 	switch {
 	case !ok:
 		return parse(text)
+	case f.loose != "" && formula.Alters(f.span) && !strings.Contains(f.span, "="):
+		return parse(text)
 	case f.loose != "":
 		a := parse(f.loose)
 		a.whole, a.cut = text, true

@@ -27,7 +27,8 @@ type Options struct {
 // Compare tells whether two answers, as Parse read them, are equal. Without options it is symmetric.
 //
 // A decimal of at least two places equals an exact number without an end that rounds to it, and a percentage equals its fraction or
-// its bare number. Units of one dimension are converted; a quantity without a unit has the other's. "x = 5" equals 5. Sets, lists
+// its bare number. Units of one dimension are converted; a quantity without a unit has the other's. Other words around a number must not
+// contradict each other: "5 north" is not "5 south", and "5 boys" and "5 girls" are unknown. "x = 5" equals 5. Sets, lists
 // and ± have no order, tuples have; intervals, inequalities in one variable and unions are compared as sets of numbers. Equations
 // are equal up to a constant factor. Single words that begin unlike are different; other words are equal or unknown.
 func Compare(gold, pred *Node, o Options) Verdict {
@@ -93,10 +94,16 @@ func (c *comparer) compareLabelled(a, b *Node, depth int) Verdict {
 	x, labelA := unlabelled(a)
 	y, labelB := unlabelled(b)
 	said := contradict(labelA, labelB)
-	if said == Different {
+	switch {
+	case said == Different:
 		return Different
+	case slices.Contains(labelA, altered) != slices.Contains(labelB, altered):
+		return Unknown // twice 5
 	}
 	v := c.compare(x, y, depth+1)
+	if v == Different && said == Unknown && scalar(x) && scalar(y) && c.compare(node(Negative, x), y, depth+1) == Equal {
+		return Unknown // 7 below zero
+	}
 	_, unitX := quantity(x)
 	_, unitY := quantity(y)
 	switch {
@@ -149,8 +156,9 @@ func (c *comparer) compareRatios(a, b *Node, depth int) Verdict {
 		return Unknown
 	}
 	if x, y := clock(a), clock(b); x != nil && y != nil { // they may be times of day
-		if compareMoments(x, y) == Equal {
-			return Equal
+		when := compareMoments(x, y)
+		if when != Different || x.minute == 0 || y.minute == 0 { // no ratio has a zero
+			return when
 		}
 		return c.inOrder([]*Node{node(Quotient, a.Args...)}, []*Node{node(Quotient, b.Args...)}, depth).doubtful()
 	}
@@ -645,6 +653,9 @@ func (c *comparer) compareWords(a, b *Node) Verdict {
 	case nobody[a.Name] && b.Op == Symbol && b.Name == "empty":
 		return Equal
 	case nobody[a.Name] && b.Op != Words && scalar(b) && c.fixed(b):
+		if x, ok := c.rational(b); ok && x.Sign() == 0 { // none may be a number
+			return Unknown
+		}
 		return Different
 	}
 	return Unknown
@@ -710,7 +721,7 @@ func (c *comparer) compareQuantities(a, b *Node) Verdict {
 	dimY, sizeY, _ := measure(unitY)
 	if dimX != dimY {
 		if rate(unitX, unitY) || rate(unitY, unitX) { // 18 dollars and 18 dollars per day
-			return c.compareScalars(x, y).doubtful()
+			return c.compareScalars(x, y)
 		}
 		if dimX == "mass1" && dimY == "sterling1" || dimX == "sterling1" && dimY == "mass1" || strings.ReplaceAll(dimX, "calendar", "time") == strings.ReplaceAll(dimY, "calendar", "time") {
 			return Unknown // pounds, or months and days
@@ -830,6 +841,9 @@ func (c *comparer) withLetters(n, other *Node) (value *Node, unit string) {
 
 // compareScalars compares two numbers or symbolic expressions.
 func (c *comparer) compareScalars(a, b *Node) Verdict {
+	if x, y := abbreviated(a), abbreviated(b); x != nil && c.fixed(b) && c.compareScalars(x, b) == Equal || y != nil && c.fixed(a) && c.compareScalars(a, y) == Equal {
+		return Unknown // 5k and 5000
+	}
 	if sa, sb := infinite(a), infinite(b); sa != 0 || sb != 0 {
 		switch {
 		case sa == sb:
@@ -851,6 +865,18 @@ func (c *comparer) compareScalars(a, b *Node) Verdict {
 		}
 	}
 	return Different
+}
+
+// abbreviated is a number with a letter behind it that may stand for thousands or more, as that number; nil for anything else.
+func abbreviated(n *Node) *Node {
+	if n.Op != Product || len(n.Args) != 2 || n.Args[0].Op != Number || n.Args[1].Op != Symbol {
+		return nil
+	}
+	by := map[string]int64{"k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9}[n.Args[1].Name]
+	if by == 0 {
+		return nil
+	}
+	return node(Product, n.Args[0], num(by))
 }
 
 func percentage(n *Node) (*Node, bool) {

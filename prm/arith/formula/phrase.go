@@ -44,6 +44,26 @@ var oppositeWords = func() map[string][2]string { // word → the pair, and its 
 var turning = set(`not no never without except loss losses lost lose loses deficit debt owe owes below under beneath behind before after ago am pm bc bce north south east west northeast
 northwest southeast southwest negative minus decrease decreased fall fell drop dropped plus almost th`)
 
+// altered marks a label with words that make another number of the one they stand at: "twice 5", "the sum of 3 and 4".
+const altered = "≠"
+
+var (
+	alters   = set("twice double doubled triple tripled thrice squared cubed factorial past score halved")
+	altersOf = set("sum product difference average mean root square cube half third quarter ratio reciprocal logarithm remainder multiple factorial")
+)
+
+// Alters reports whether a text has words that make another number of one that stands in it.
+func Alters(text string) bool {
+	words := strings.Fields(strings.ToLower(text))
+	for i, w := range words {
+		w = strings.Trim(w, ".,:;!?()'\"*")
+		if alters[w] || turning[w] || i+1 < len(words) && altersOf[w] && (words[i+1] == "of" || words[i+1] == "between") {
+			return true
+		}
+	}
+	return false
+}
+
 // withUnit gives a value the unit that begins the words behind it; the others are a label.
 func withUnit(of *Node, words []string) *Node {
 	if of.Op == Quantity { // $18 per day
@@ -64,7 +84,10 @@ func labelled(n *Node, words []string) *Node {
 		return nil
 	}
 	var label []string
-	for _, phrase := range words {
+	for i, phrase := range words {
+		if alters[phrase] || i+1 < len(words) && altersOf[phrase] && (words[i+1] == "of" || words[i+1] == "between") {
+			label = append(label, altered)
+		}
 		for _, w := range strings.Fields(phrase) {
 			if w = strings.Trim(w, ".,:;!?()'\"*"); w != "" && !fillers[w] {
 				label = append(label, w)

@@ -31,25 +31,25 @@ const ordinal = "th"
 
 var ordinals = map[string]int64{"third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8, "ninth": 9, "tenth": 10, "eleventh": 11, "twelfth": 12}
 
-// comparisons are the words before a number that say it is a bound, longest first where one begins another.
-var comparisons = []struct {
+// comparison is a phrase before a number that makes it a bound.
+type comparison struct {
 	words []string
 	sign  string
-}{}
+}
+
+// comparisons are those that are known, longer ones before those that they begin with.
+var comparisons = func() (out []comparison) {
+	for _, line := range []string{"greater than or equal to|>=", "less than or equal to|<=", "no more than|<=", "not more than|<=", "no less than|>=", "no fewer than|>=", "not less than|>=", "no greater than|<=",
+		"at least|>=", "at most|<=", "more than|>", "greater than|>", "larger than|>", "less than|<", "fewer than|<", "smaller than|<", "up to|<=", "a minimum of|>=", "a maximum of|<=", "minimum of|>=",
+		"maximum of|<=", "over|>", "under|<", "above|>", "below|<"} {
+		words, sign, _ := strings.Cut(line, "|")
+		out = append(out, comparison{strings.Fields(words), sign})
+	}
+	return out
+}()
 
 // behind are the words after "or" and "and" behind a number that say it is a bound.
 var behind = map[string]string{"more": ">=", "greater": ">=", "above": ">=", "higher": ">=", "over": ">=", "older": ">=", "less": "<=", "fewer": "<=", "below": "<=", "lower": "<=", "under": "<=", "younger": "<="}
-
-func init() {
-	for _, line := range strings.Split("greater than or equal to|>=\nless than or equal to|<=\nno more than|<=\nnot more than|<=\nno less than|>=\nno fewer than|>=\nnot less than|>=\nno greater than|<=\n"+
-		"at least|>=\nat most|<=\nmore than|>\ngreater than|>\nlarger than|>\nless than|<\nfewer than|<\nsmaller than|<\nup to|<=\na minimum of|>=\na maximum of|<=\nminimum of|>=\nmaximum of|<=\nover|>\nunder|<\nabove|>\nbelow|<", "\n") {
-		words, sign, _ := strings.Cut(line, "|")
-		comparisons = append(comparisons, struct {
-			words []string
-			sign  string
-		}{strings.Fields(words), sign})
-	}
-}
 
 // spell turns words that say a number, a sign or a relation into what they say: "forty-two", "2.5 million", "three-fourths", "25
 // percent", "1 out of 4", "at least 5", "negative 18", "6.02 x 10^23".
@@ -164,7 +164,7 @@ func (s *speller) next() {
 			s.at -= n
 			s.sign(n, "=")
 		}
-	case ordinals[word] > 0 && (len(s.out) == 0 || s.last().kind == tText) && (s.peek(1).kind == tEnd || s.peek(1).kind == tText):
+	case ordinals[word] > 0 && (len(s.out) == 0 && s.peek(1).kind == tText || s.last().kind == tText && (s.peek(1).kind == tEnd || s.peek(1).kind == tText)) && !s.says(1, "of"):
 		s.out = append(s.out, token{kind: tNumber, text: word, value: big.NewRat(ordinals[word], 1), decimals: -1, spelled: true}, token{kind: tText, text: ordinal})
 		s.at++
 	default:
