@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -46,7 +47,6 @@ func CheckStep(text string) []Check {
 var (
 	supposing = regexp.MustCompile(`(?i)\b(?:suppos(?:e|ing)|assum(?:e|ing)|imagine|pretend|hypothetically|not (?:true|correct|right|the case|possible|equal)|isn['’]t (?:true|correct|right|the case|possible)|` +
 		`false|wrong(?:ly)?|incorrect(?:ly)?|mistaken(?:ly)?|impossible|claim(?:s|ed|ing)?|cannot|can['’]t|instead of|rather than|contradict(?:s|ion)?|doesn['’]t|does not|did not|didn['’]t|would(?:n['’]t| not) be|never|whether)\b`)
-	suppose    = regexp.MustCompile(`(?i)\bif\s*\$?\s*$`) // right before an equation
 	retracting = regexp.MustCompile(`(?i)\b(?:false|wrong|incorrect|not (?:true|correct|right|possible|what|equal|the)|isn['’]t|doesn['’]t (?:work|hold|make|match|equal|fit)|does not (?:work|hold|make|match|equal|fit)|impossible|contradict(?:s|ion)?|mistake|absurd|oops|wait)\b|\?`)
 	retraction = regexp.MustCompile(`(?i)^\W*(?:no\b|wait|oops|hmm|(?:but |however,? )?(?:this|that|which|it) (?:is|was) (?:false|wrong|incorrect|not|impossible|a (?:mistake|contradiction))|(?:that|this)['’]s (?:wrong|not|false|incorrect)|contradiction|impossible|this can['’]?not|that can['’]?not|actually)`)
 )
@@ -71,19 +71,32 @@ func (h *hedges) unasserted(text string, start int) bool {
 	if i := lastSentence(text[from:start]); i >= 0 {
 		from += i
 	}
-	if suppose.MatchString(text[from:start]) || within(h.supposing, from, start) {
+	if endsInIf(text[from:start]) || within(h.supposing, from, start) {
 		return true
 	}
 	to := min(len(text), start+maxSentence) // the words of the equation itself too: "3 + 4 = 8 would be wrong"
 	next := to
-	if at := sentenceEnd.FindStringIndex(text[start:to]); at != nil {
-		to, next = start+at[0]+1, start+at[1]
+	if strings.ContainsAny(text[start:to], ".!?") {
+		if at := sentenceEnd.FindStringIndex(text[start:to]); at != nil {
+			to, next = start+at[0]+1, start+at[1]
+		}
 	}
 	if i := strings.IndexByte(text[start:to], '\n'); i >= 0 {
 		to = start + i
 		next = to + 1
 	}
-	return within(h.retracting, start, to) || retraction.MatchString(text[next:min(len(text), next+maxSentence)])
+	if within(h.retracting, start, to) {
+		return true
+	}
+	after := strings.TrimLeftFunc(text[next:min(len(text), next+maxSentence)], func(r rune) bool { return !unicode.IsLetter(r) })
+	return startsWith(after, "nNwWoOhHbBtTiIcCaA") && retraction.MatchString(after)
+}
+
+// endsInIf reports whether "if" stands right before what follows a text.
+func endsInIf(text string) bool {
+	text = strings.TrimRight(text, " \t\n$")
+	n := len(text) - len("if")
+	return n >= 0 && strings.EqualFold(text[n:], "if") && (n == 0 || !unicode.IsLetter(rune(text[n-1])))
 }
 
 // within reports whether one of the places, which are in order, begins in text[from:to].

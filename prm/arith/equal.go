@@ -113,7 +113,7 @@ func read(text string) answer {
 	switch {
 	case !ok:
 		return parse(text)
-	case f.loose != "" && formula.Alters(f.span) && !strings.Contains(f.span, "="):
+	case f.loose != "" && formula.Alters(f.span) && !strings.Contains(f.span, "=") && !inMaths.MatchString(f.span):
 		return parse(text)
 	case f.loose != "":
 		a := parse(f.loose)
