@@ -350,7 +350,7 @@ func doubt(left, right []token, from, to int, l, r value, chained, cut bool) str
 	case l.mixed || r.mixed:
 		return "a mixed number may be a product"
 	case slices.ContainsFunc(left, clock) || slices.ContainsFunc(right, clock):
-		return "a number may be a time of day"
+		return "a number may be a time of day, or count in another way"
 	case stacked(left[from:]) || stacked(right[:to]) || r.parts:
 		return "it can be read in two ways"
 	case convertible(l.units, r.units):
@@ -452,10 +452,10 @@ func hasVariable(tokens []token, n int) bool {
 	return false
 }
 
-// clock reports whether a token is a number like 0730, or one of the words of a time of day.
+// clock reports whether a token is a number like 0730, or one of the words of a time of day or of another way to count.
 func clock(t token) bool {
 	if t.kind == word {
-		return t.text == "am" || t.text == "pm" || t.text == "noon" || t.text == "midnight" || t.text == "o'clock" || t.text == "o’clock"
+		return t.text == "clock" || t.text == "mod" || t.text == "modulo" || t.text == "binary" || t.text == "hexadecimal" || t.text == "am" || t.text == "pm" || t.text == "noon" || t.text == "midnight" || t.text == "o'clock" || t.text == "o’clock"
 	}
 	return t.kind == number && len(t.text) > 1 && t.text[0] == '0' && isDigit(t.text[1:])
 }

@@ -110,9 +110,9 @@ func lastFormula(line string) string {
 
 // lastBoxed returns the inside of the last \boxed{…} that isn't empty, with those of the boxes right before it.
 func lastBoxed(text string) (found, int) {
-	for end := len(text); ; {
+	for end, looked := len(text), 0; ; looked++ {
 		i := strings.LastIndex(text[:end], `\boxed`)
-		if i < 0 {
+		if i < 0 || looked == maxAnnounced {
 			return found{}, -1
 		}
 		if inside, ok := braced(text[i+len(`\boxed`) : min(len(text), i+maxAnswer)]); ok {
@@ -185,9 +185,9 @@ func braced(s string) (string, bool) {
 // lastMarked returns what follows the last #### that something follows. #### before a title in words is a heading, and so is one with
 // words in the middle of a text.
 func lastMarked(text string) (found, int) {
-	for end := len(text); ; {
+	for end, looked := len(text), 0; ; looked++ {
 		i := strings.LastIndex(text[:end], "####")
-		if i < 0 {
+		if i < 0 || looked == maxAnnounced {
 			return found{}, -1
 		}
 		line, rest, more := strings.Cut(strings.TrimLeft(text[i:], "#"), "\n")

@@ -474,6 +474,9 @@ func group(text string, at int) (inside [2]int, next int, ok bool) {
 	return inside, at, false
 }
 
+// joining are the words behind which another operand follows.
+var joining = map[string]bool{"plus": true, "minus": true, "times": true, "multiplied": true, "divided": true, "is": true, "equals": true, "gives": true}
+
 // spell turns words that stand for operators into them: "3 x 4", "3 times 4", "5 plus 2", "half of 6", "20% of 50".
 func spell(tokens []token) []token {
 	out := make([]token, 0, len(tokens))
@@ -498,7 +501,7 @@ func spell(tokens []token) []token {
 					op = "*"
 				}
 			case "squared", "cubed":
-				if (before.kind == number || before.kind == shut) && after(1).kind != word {
+				if (before.kind == number || before.kind == shut) && (after(1).kind != word || joining[after(1).text]) {
 					exponent := map[string]int64{"squared": 2, "cubed": 3}[t.text]
 					out = append(out, token{kind: operator, text: "^", start: t.start, end: t.start},
 						token{kind: number, value: big.NewRat(exponent, 1), start: t.start, end: t.end, text: t.text})
