@@ -62,6 +62,7 @@ type SolutionReport struct {
 	Answers   int           `json:"answers"`   // to them
 	Contrasts int           `json:"contrasts"` //
 	L2        float64       `json:"l2"`        // penalty of the linear part, chosen by the held-out loss
+	Share     float64       `json:"share"`     // of the fit to everything, beside the one to log-probabilities alone, chosen likewise
 	LinearAUC metric.Figure `json:"linear_auc_within_problem"`
 	DenseAUC  metric.Figure `json:"dense_auc_within_problem"`
 	LinearLL  metric.Figure `json:"linear_log_likelihood"` // of the right answers by a vote, nats a problem
@@ -92,9 +93,12 @@ func (r SolutionReport) Likelihood() metric.Figure {
 // penalties are those tried for the linear part, a problem.
 var penalties = []float64{0.01, 0.03, 0.1, 0.3, 1, 3, 10}
 
+// shares are those tried of the fit to everything, beside the fit to log-probabilities alone; see pairs.head.
+var shares = []float64{0.5, 0.75, 1}
+
 // FitSolution learns a solution head by outcome within problems: Bradley–Terry over the pairs of a right and a wrong answer to one problem,
 // every problem weighing the same. Beside it the contrasts. Five folds of whole problems give every answer a logit by a head that had not
-// learned from its problem; by these the penalty is chosen, the dense layer held against the linear floor, and the vote fitted. The head
+// learned from its problem; by these penalty and share are chosen, the dense layer held against the linear floor, and the vote fitted. The head
 // returned has learned from all. Equal arguments give equal heads.
 func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, opt SolutionOptions) (*prm.SolutionHead, SolutionReport, error) {
 	opt = opt.withDefaults()
@@ -116,24 +120,31 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 		}
 		return ctx.Err()
 	}
-	// The linear floor, with every penalty, fold by fold.
-	logits := make([][]float64, len(penalties))
+	// The linear floor, with every penalty and share, fold by fold.
+	type setting struct{ penalty, share float64 }
+	var settings []setting
+	for _, penalty := range slices.Backward(penalties) { // the strongest first: each starts from the one before
+		for _, share := range shares {
+			settings = append(settings, setting{penalty, share})
+		}
+	}
+	logits := make([][]float64, len(settings))
 	for k := range logits {
 		logits[k] = make([]float64, len(answers))
 	}
-	losses := make([]float64, len(penalties))
 	var floors [folds][]*prm.SolutionHead
 	for f := range folds {
-		start := []float64(nil)
+		var beta []float64
 		learned := design.differences(func(problem string) bool { return fold(problem) != f })
-		for k := range penalties {
-			at := len(penalties) - 1 - k // the strongest first: each starts from the one before
-			head, beta := design.linear(learned, penalties[at], start)
-			start = beta
-			floors[f] = append([]*prm.SolutionHead{head}, floors[f]...)
+		for k, s := range settings {
+			if k%len(shares) == 0 {
+				beta = design.linear(learned, s.penalty, beta)
+			}
+			head := design.head(beta, s.share)
+			floors[f] = append(floors[f], head)
 			for i, a := range answers {
 				if fold(a.Problem) == f {
-					logits[at][i] = head.Logit(a.Solution)
+					logits[k][i] = head.Logit(a.Solution)
 				}
 			}
 		}
@@ -142,19 +153,20 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 		}
 	}
 	best := 0
-	for k := range penalties {
+	losses := make([]float64, len(settings))
+	for k := range settings {
 		if losses[k], _ = compare(ballots(answers, logits[k])); losses[k] < losses[best] {
 			best = k
 		}
 	}
-	report.L2 = penalties[best]
+	report.L2, report.Share = settings[best].penalty, settings[best].share
 	report.Logits = logits[best]
 	linear := ballots(answers, report.Logits)
 	_, report.LinearAUC = compare(linear)
 	report.Vote = vote.Fit(linear)
 	report.LinearLL = metric.Figure(vote.LogLikelihood(linear, report.Vote))
 	report.PlainLL = metric.Figure(vote.LogLikelihood(linear, vote.Plain))
-	head, _ := design.linear(design.differences(func(string) bool { return true }), report.L2, nil)
+	head := design.head(design.linear(design.differences(func(string) bool { return true }), report.L2, nil), report.Share)
 	if err := tick(); err != nil {
 		return nil, report, err
 	}
@@ -297,30 +309,33 @@ func standardWithin(h *prm.SolutionHead, answers []Answer, byProblem [][]int) {
 	}
 }
 
-// linear fits the floor to the pairs of some problems: Σ w·softplus(−β·Δx), a problem, + ½·penalty·|β|². start is where to begin, nil for zero.
-//
-// It is the mean of two fits: to everything, and to log-probabilities alone. What symbols are worth depends on how problems are made (in some every number of the
-// question is used, others hold numbers that mislead), what the LLM's own doubt is worth hardly does: so the mean holds on problems unlike those learned from,
-// where the fit to everything loses.
-func (p *pairs) linear(d differences, penalty float64, start []float64) (*prm.SolutionHead, []float64) {
-	beta := start
-	if beta == nil {
-		beta = make([]float64, prm.SolutionWidth+feature.NumPooledLogProbs)
+// linear fits the floor to the pairs of some problems: Σ w·softplus(−β·Δx), a problem, + ½·penalty·|β|². start is where to begin, nil for zero. It returns two fits, one
+// behind the other: to everything, and to log-probabilities alone.
+func (p *pairs) linear(d differences, penalty float64, start []float64) []float64 {
+	if start == nil {
+		start = make([]float64, prm.SolutionWidth+feature.NumPooledLogProbs)
 	}
 	all, doubt := d.x, d.x // the same numbers, but for the first columns
 	doubt.Data, doubt.Cols = doubt.Data[min(feature.NumPooledSymbols, len(doubt.Data)):], feature.NumPooledLogProbs
-	beta = append(contrast(all, d.weight, penalty, beta[:prm.SolutionWidth]), contrast(doubt, d.weight, penalty, beta[prm.SolutionWidth:])...)
+	return append(contrast(all, d.weight, penalty, start[:prm.SolutionWidth]), contrast(doubt, d.weight, penalty, start[prm.SolutionWidth:])...)
+}
+
+// head is the mean of linear's two fits, that to everything weighing share.
+//
+// What symbols are worth depends on how problems are made (in some every number of the question is used, others hold numbers that mislead), what the LLM's own
+// doubt is worth hardly does: so a mean may hold where the fit to everything loses.
+func (p *pairs) head(beta []float64, share float64) *prm.SolutionHead {
 	head := prm.NewSolutionHead(0, p.blank.Without...)
 	copy(head.Centre.Data, p.blank.Centre.Data)
 	copy(head.Scale.Data, p.blank.Scale.Data)
 	for k := range head.Linear.Data {
-		w := beta[k] / 2
+		w := share * beta[k]
 		if k >= feature.NumPooledSymbols {
-			w += beta[prm.SolutionWidth+k-feature.NumPooledSymbols] / 2
+			w += (1 - share) * beta[prm.SolutionWidth+k-feature.NumPooledSymbols]
 		}
 		head.Linear.Data[k] = float32(w)
 	}
-	return head, beta
+	return head
 }
 
 // differences are those of the better from the worse one of pairs, SolutionWidth columns, and what each pair weighs.
