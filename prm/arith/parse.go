@@ -32,7 +32,7 @@ type parser struct {
 }
 
 // maxWork is how much evaluating the equations of one text may cost, some 5 ms. One is a number of up to 64 bits.
-const maxWork = 20_000
+const maxWork = 8_000
 
 // spend reports whether there is work left for a number of so many bits.
 func (p *parser) spend(bits int) bool {

@@ -107,6 +107,8 @@ func (c *comparer) compareLabelled(a, b *Node, depth int) Verdict {
 	_, unitX := quantity(x)
 	_, unitY := quantity(y)
 	switch {
+	case v == Different && (x.Op == Symbol) != (y.Op == Symbol): // "a cat" and "1 cat"
+		return Unknown
 	case v != Equal:
 		return v
 	case len(labelA) > 0 && unitX == "" && unitY != "" && len(labelB) == 0 && contradict(labelA, strings.Fields(unitY)) != Equal:
