@@ -15,6 +15,7 @@ var arrows = map[string]string{
 	"prm/arith/internal/bounds": "",
 	"prm/metric":                "",
 	"prm/feature":               "prm/step prm/arith",
+	"prm/program":               "prm/step prm/arith",
 	"prm/vote":                  "",
 	"prm":                       "prm/step prm/feature prm/metric prm/vote",
 	"prm/train":                 "prm prm/step prm/feature prm/metric prm/vote",
