@@ -240,7 +240,7 @@ func lastSaid(text string) (found, int) {
 	if !mayAnnounce(text) {
 		return found{}, -1
 	}
-	skipped := max(0, len(text)-maxText)
+	skipped := max(0, len(text)-2*maxText)
 	text = text[skipped:]
 	places := said.FindAllStringIndex(text, -1)
 	for i := len(places) - 1; i >= max(0, len(places)-maxAnnounced); i-- {
