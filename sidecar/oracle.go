@@ -76,7 +76,7 @@ type oracleEqualCommand struct {
 }
 
 func (c *oracleEqualCommand) Help() string {
-	return `Reads a pair a line, {"gold":"…","pred":"…"}, each an answer in LaTeX or plain notation or a text that announces one (\boxed{…}, ####, "the answer is"), and
+	return `Reads a pair a line, {"gold":"…","pred":"…"}, each an answer in LaTeX or plain notation or a text that announces one (\boxed{…}, ####, <answer>, "the answer is"), and
 writes {"equal":true|false|null,"gold_parsed":"…","pred_parsed":"…","reason":"…"}; null is what can't be told.
 
   echo '{"gold":"\\frac{\\sqrt2}{2}","pred":"1/sqrt(2)"}' | sidecar oracle equal`
@@ -233,6 +233,11 @@ func printAudit(w io.Writer, title string, groups []auditGroup) error {
 	fmt.Fprintf(w, "%s\n\n| cases | number | correct | wrong | unknown |\n|---|---:|---:|---:|---:|\n", title)
 	for _, g := range groups {
 		g.print(w)
+	}
+	for _, g := range groups {
+		if g.Solutions > 0 {
+			fmt.Fprintf(w, "\nof %d right solutions %d (%.2f %%) hold a step called wrong\n", g.Solutions, g.Misjudged, 100*float64(g.Misjudged)/float64(g.Solutions))
+		}
 	}
 	for _, g := range groups {
 		for _, f := range g.Opposite {

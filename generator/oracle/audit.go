@@ -51,6 +51,17 @@ type Group struct {
 	Rules map[string]*Tally `json:"rules,omitempty"`
 	// Opposite lists the cases that were given the opposite of their true verdict.
 	Opposite []Finding `json:"opposite"`
+	// Solutions that are right from beginning to end, and those of them in which a step was called wrong.
+	Solutions int `json:"solutions,omitempty"`
+	Misjudged int `json:"misjudged,omitempty"`
+}
+
+// solution counts a right solution; before is how many opposite verdicts there were before its steps.
+func (g *Group) solution(before int) {
+	g.Solutions++
+	if len(g.Opposite) > before {
+		g.Misjudged++
+	}
 }
 
 // Tally counts verdicts.
@@ -101,6 +112,8 @@ type audit struct {
 func (a *audit) problem(ctx context.Context, p step.Problem) error {
 	hidden := p
 	hidden.Worked = nil
+	before := len(a.report.Worked.Opposite)
+	defer func() { a.report.Worked.solution(before) }()
 	for i, s := range p.Worked {
 		a.report.Steps++
 		at := place{problem: p, steps: p.Worked, index: i}
@@ -186,6 +199,7 @@ func (g *Group) count(ruling Ruling, f Finding) {
 func AuditSolutions(ctx context.Context, o *Oracle, solutions []step.Judged) (right, wrong Group, err error) {
 	right, wrong = Group{Want: step.Right}, Group{Want: step.Wrong}
 	for _, s := range solutions {
+		before := len(right.Opposite)
 		for i, text := range s.Steps[:s.Labelled()] {
 			g := &right
 			if i == s.FirstWrong {
@@ -197,6 +211,9 @@ func AuditSolutions(ctx context.Context, o *Oracle, solutions []step.Judged) (ri
 				return right, wrong, fmt.Errorf("solution %s, step %d: %w", s.Problem.ID, i, err)
 			}
 			g.count(ruling, Finding{Problem: s.Problem.ID, Index: i, Rule: "as it stands", Step: text})
+		}
+		if s.FirstWrong < 0 {
+			right.solution(before)
 		}
 	}
 	return right, wrong, nil

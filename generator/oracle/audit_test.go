@@ -29,6 +29,9 @@ func TestAudit(t *testing.T) {
 	if len(got.Worked.Opposite) != 1 || got.Worked.Opposite[0].Problem != "false" || got.Worked.Opposite[0].Layer != "arithmetic" {
 		t.Errorf("called wrong: %+v", got.Worked.Opposite)
 	}
+	if got.Worked.Solutions != 3 || got.Worked.Misjudged != 1 {
+		t.Errorf("%d of %d right solutions misjudged", got.Worked.Misjudged, got.Worked.Solutions)
+	}
 	if len(got.Displaced.Opposite)+len(got.Corrupted.Opposite) > 0 {
 		t.Errorf("%+v %+v", got.Displaced.Opposite, got.Corrupted.Opposite)
 	}
@@ -55,6 +58,9 @@ func TestAuditSolutions(t *testing.T) {
 	})
 	if err != nil || right.Cases != 3 || wrong.Cases != 1 || wrong.Wrong != 1 || len(wrong.Opposite) != 0 {
 		t.Errorf("right %+v, wrong %+v, %v", right, wrong, err)
+	}
+	if right.Solutions != 1 || right.Misjudged != 1 {
+		t.Errorf("%d of %d right solutions misjudged", right.Misjudged, right.Solutions)
 	}
 	if len(right.Opposite) != 1 || right.Opposite[0].Layer != "arithmetic" || right.Opposite[0].Index != 0 {
 		t.Errorf("called wrong: %+v", right.Opposite)

@@ -84,6 +84,8 @@ func disagree(ref, got reading, words difference) string {
 		return "it brings in a number"
 	case !got.checked(ref) || got.loose(ref) && got.formula != ref.formula:
 		return "what it computes can't be checked"
+	case recounts(ref, got):
+		return fmt.Sprintf("it counts %q instead of %q", got.counts, ref.counts)
 	case words.bare:
 		return "" // only the reference's equation is left
 	case !words.turning:

@@ -26,7 +26,8 @@ type reading struct {
 	checks   []arith.Check
 	values   []*big.Rat // right sides of its equations
 	result   *big.Rat
-	named    bool // the result has a unit or a noun behind it, or a currency
+	counts   string // what the result is a number of, stemmed, with its power: "pen", "dollar", "cm^2"; "" where nothing says
+	named    bool   // the result has a unit or a noun behind it, or a currency
 	computes bool
 	answer   bool
 }
@@ -54,10 +55,51 @@ func read(text string) reading {
 		r.named = slices.ContainsFunc(numbers, func(n arith.Number) bool {
 			return n.Value.Cmp(result) == 0 && (n.Unit != "" || n.Start > 0 && text[n.Start-1] == '$')
 		})
+		for _, n := range numbers {
+			if n.Value.Cmp(result) == 0 {
+				r.counts = counted(text, n)
+			}
+		}
 	}
 	r.formula = formula(text)
 	r.readWords()
 	return r
+}
+
+// noun is the unit, or what is counted, behind a number.
+var noun = regexp.MustCompile(`^\s*(?:\\(?:text|mathrm)\{\s*~?)?\s*(?:(square|sq\.?|cubic|cu\.?)\s+)?([A-Za-z]+)\}?\s*(?:\^\{?([23])\}?|([²³])|\s(squared|cubed))?`)
+
+// counted returns what a number counts, stemmed, with its power; "" where that isn't said.
+func counted(text string, n arith.Number) string {
+	if money := strings.TrimRight(text[:n.Start], " "); strings.HasSuffix(money, "$") {
+		return "dollar"
+	}
+	m := noun.FindStringSubmatch(text[n.End:])
+	if m == nil {
+		return ""
+	}
+	word := strings.ToLower(m[2])
+	if plain[word] || turns[word] || spelled[word] != nil || word == "x" {
+		return ""
+	}
+	power := m[3] + m[4] + m[5]
+	switch {
+	case m[1] != "" && m[1][0] == 's', power == "2", power == "²", power == "squared":
+		return stem(word) + "^2"
+	case m[1] != "", power != "":
+		return stem(word) + "^3"
+	}
+	return stem(word)
+}
+
+// recounts reports whether two steps say that their results count different things: pens and dollars, cm and cm².
+func recounts(ref, got reading) bool {
+	if ref.counts == "" || got.counts == "" || ref.counts == got.counts {
+		return false
+	}
+	a, powerA, _ := strings.Cut(ref.counts, "^")
+	b, powerB, _ := strings.Cut(got.counts, "^")
+	return powerA != powerB && a == b || got.words[a] == 0 || ref.words[b] == 0
 }
 
 // formula leaves of a text what isn't words: figures, signs, and letters that stand for numbers.

@@ -45,7 +45,8 @@ type Number struct {
 
 // Bounds on what is read.
 const (
-	maxText     = 1 << 16 // bytes of a text
+	maxText     = 1 << 13 // bytes of a text that are read token by token
+	maxAloud    = 1 << 16 // bytes at the end of a text in which an answer is looked for
 	maxTokens   = 400     // of one clause
 	maxDepth    = 64      // nesting of an expression
 	maxExponent = 64      // absolute

@@ -2,8 +2,11 @@ package arith
 
 import (
 	"math/big"
+	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // CheckStep returns a Check for every equation in the text, in order. In a chain a = b = c each sign of equality is one.
@@ -14,17 +17,23 @@ import (
 // can explain. Everything else is unknown. Calculator marks <<48/2=24>> are checked like the rest.
 func CheckStep(text string) []Check {
 	var out []Check
+	var hedged hedges
+	work := maxWork
 	for _, part := range unmark(text) {
 		tokens := lex(part.text)
+		rounding := announced(part.text)
 		for start := 0; start < len(tokens); {
 			end := start
 			for end < len(tokens) && tokens[end].kind != boundary {
 				end++
 			}
 			if n := end - start; n > 2 && n <= maxTokens {
-				for _, c := range checkClause(tokens[start:end], announced(part.text), cutOff(tokens[:start])) {
+				for _, c := range checkClause(tokens[start:end], rounding, cutOff(tokens[:start]), &work) {
 					c.Start, c.End = c.Start+part.at, c.End+part.at
 					c.Text = text[c.Start:c.End]
+					if c.Verdict == False && hedged.unasserted(text, c.Start) {
+						c.Verdict, c.Reason = Unknown, "it is denied, supposed or asked"
+					}
 					out = append(out, c)
 				}
 			}
@@ -33,6 +42,76 @@ func CheckStep(text string) []Check {
 	}
 	slices.SortStableFunc(out, func(a, b Check) int { return a.Start - b.Start })
 	return out
+}
+
+var (
+	supposing = regexp.MustCompile(`(?i)\b(?:suppos(?:e|ing)|assum(?:e|ing)|imagine|pretend|hypothetically|not (?:true|correct|right|the case|possible|equal)|isn['’]t (?:true|correct|right|the case|possible)|` +
+		`false|wrong(?:ly)?|incorrect(?:ly)?|mistaken(?:ly)?|impossible|claim(?:s|ed|ing)?|cannot|can['’]t|instead of|rather than|contradict(?:s|ion)?|doesn['’]t|does not|did not|didn['’]t|would(?:n['’]t| not) be|never|whether)\b`)
+	retracting = regexp.MustCompile(`(?i)\b(?:false|wrong|incorrect|not (?:true|correct|right|possible|what|equal|the)|isn['’]t|doesn['’]t (?:work|hold|make|match|equal|fit)|does not (?:work|hold|make|match|equal|fit)|impossible|contradict(?:s|ion)?|mistake|absurd|oops|wait)\b|\?`)
+	retraction = regexp.MustCompile(`(?i)^\W*(?:no\b|wait|oops|hmm|(?:but |however,? )?(?:this|that|which|it) (?:is|was) (?:false|wrong|incorrect|not|impossible|a (?:mistake|contradiction))|(?:that|this)['’]s (?:wrong|not|false|incorrect)|contradiction|impossible|this can['’]?not|that can['’]?not|actually)`)
+)
+
+// maxSentence is how many bytes of a sentence on either side of an equation are looked at.
+const maxSentence = 300
+
+// hedges are the places of a text that deny or suppose what they stand beside; they are looked for when first needed.
+type hedges struct {
+	found                 bool
+	supposing, retracting [][]int
+}
+
+// unasserted reports whether the sentence around the equation that begins at start doesn't claim that it holds.
+func (h *hedges) unasserted(text string, start int) bool {
+	if !h.found {
+		h.found = true
+		read := text[:min(len(text), maxText)]
+		h.supposing, h.retracting = supposing.FindAllStringIndex(read, -1), retracting.FindAllStringIndex(read, -1)
+	}
+	from := max(0, start-maxSentence)
+	if i := lastSentence(text[from:start]); i >= 0 {
+		from += i
+	}
+	if endsInIf(text[from:start]) || within(h.supposing, from, start) {
+		return true
+	}
+	to := min(len(text), start+maxSentence) // the words of the equation itself too: "3 + 4 = 8 would be wrong"
+	next := to
+	if strings.ContainsAny(text[start:to], ".!?") {
+		if at := sentenceEnd.FindStringIndex(text[start:to]); at != nil {
+			to, next = start+at[0]+1, start+at[1]
+		}
+	}
+	if i := strings.IndexByte(text[start:to], '\n'); i >= 0 {
+		to = start + i
+		next = to + 1
+	}
+	if within(h.retracting, start, to) {
+		return true
+	}
+	after := strings.TrimLeftFunc(text[next:min(len(text), next+maxSentence)], func(r rune) bool { return !unicode.IsLetter(r) })
+	return startsWith(after, "nNwWoOhHbBtTiIcCaA") && retraction.MatchString(after)
+}
+
+// endsInIf reports whether "if" stands right before what follows a text.
+func endsInIf(text string) bool {
+	text = strings.TrimRight(text, " \t\n$")
+	n := len(text) - len("if")
+	return n >= 0 && strings.EqualFold(text[n:], "if") && (n == 0 || !unicode.IsLetter(rune(text[n-1])))
+}
+
+// within reports whether one of the places, which are in order, begins in text[from:to].
+func within(places [][]int, from, to int) bool {
+	i, _ := slices.BinarySearchFunc(places, from, func(p []int, at int) int { return p[0] - at })
+	return i < len(places) && places[i][0] < to
+}
+
+// lastSentence returns where the last sentence of a text begins, −1 where it has only one.
+func lastSentence(text string) int {
+	at := strings.LastIndexByte(text, '\n')
+	for _, end := range []string{". ", "! ", "? ", "; "} {
+		at = max(at, strings.LastIndex(text, end))
+	}
+	return at
 }
 
 // part is a piece of a text and where it begins.
@@ -46,22 +125,30 @@ func unmark(text string) []part {
 	if len(text) > maxText {
 		text = text[:maxText]
 	}
-	parts := []part{{text: text}}
+	if !strings.Contains(text, "<<") {
+		return []part{{text: text}}
+	}
+	rest := []byte(text)
+	parts := []part{{}}
 	for from := 0; ; {
 		i := strings.Index(text[from:], "<<")
 		if i < 0 {
-			return parts
+			break
 		}
 		start := from + i
 		n := strings.Index(text[start:], ">>")
 		if n < 0 {
-			return parts
+			break
 		}
 		end := start + n + 2
 		parts = append(parts, part{text: text[start+2 : end-2], at: start + 2})
-		parts[0].text = parts[0].text[:start] + strings.Repeat(" ", end-start) + parts[0].text[end:]
+		for at := start; at < end; at++ {
+			rest[at] = ' '
+		}
 		from = end
 	}
+	parts[0].text = string(rest)
+	return parts
 }
 
 // announced reports whether a text says that it rounds.
@@ -75,7 +162,7 @@ func announced(text string) bool {
 	return false
 }
 
-func checkClause(tokens []token, rounding, cut bool) []Check {
+func checkClause(tokens []token, rounding, cut bool, work *int) []Check {
 	var out []Check
 	previous := -1 // of the equals sign before
 	for i, t := range tokens {
@@ -86,7 +173,7 @@ func checkClause(tokens []token, rounding, cut bool) []Check {
 		for next < len(tokens) && tokens[next].kind != equals {
 			next++
 		}
-		c, ok := checkEquation(tokens[previous+1:i], tokens[i+1:next], rounding || t.text == "~", previous >= 0, cut && previous < 0)
+		c, ok := checkEquation(tokens[previous+1:i], tokens[i+1:next], rounding || t.text == "~", previous >= 0, cut && previous < 0, work)
 		if ok {
 			if t.spelled && c.Verdict == False && (compares(tokens[i+1:next]) || ratio(tokens[:i]) && tokens[i-1].glued) {
 				c.Verdict, c.Reason = Unknown, "it may say what a part amounts to"
@@ -107,12 +194,12 @@ func compares(tokens []token) bool {
 
 // checkEquation compares the expression that ends left with the one that begins right. chained says that left begins behind
 // another sign of equality; cut, that the clause begins behind a number or an operator.
-func checkEquation(left, right []token, rounding, chained, cut bool) (Check, bool) {
+func checkEquation(left, right []token, rounding, chained, cut bool, work *int) (Check, bool) {
 	if len(left) == 0 || len(right) == 0 {
 		return Check{}, false
 	}
-	from, l, lerr := suffixValue(left, false)
-	to, r, rerr := prefixValue(right, false)
+	from, l, lerr := suffixValue(left, false, work)
+	to, r, rerr := prefixValue(right, false, work)
 	c := Check{Start: left[from].start, End: right[max(to-1, 0)].end}
 	if to == 0 {
 		c.End = right[0].end
@@ -127,21 +214,25 @@ func checkEquation(left, right []token, rounding, chained, cut bool) (Check, boo
 		c.Reason = "a side is no arithmetic"
 		return c, true
 	}
+	if obscured(left[:from], right[to:]) {
+		c.Reason = "it has a part that isn't evaluated"
+		return c, true
+	}
 	c.Left, c.Right, c.Operators = l.rat, r.rat, l.operators+r.operators
 	if agree(l, r, rounding) {
 		c.Verdict = True
 		return c, true
 	}
 	if l.percents+r.percents > 0 { // 20 % may stand for 1/5 or for 20 of whatever the percentages count
-		_, lp, err1 := suffixValue(left, true)
-		_, rp, err2 := prefixValue(right, true)
+		_, lp, err1 := suffixValue(left, true, work)
+		_, rp, err2 := prefixValue(right, true, work)
 		if err1 == nil && err2 == nil && (agree(lp, rp, rounding) || agree(l, rp, rounding) || agree(lp, r, rounding) || agree(scaled(l, 100), rp, rounding)) {
 			c.Verdict = True
 			return c, true
 		}
 	}
 	if r.operators > 0 {
-		first := parser{tokens: right}
+		first := parser{tokens: right, work: work}
 		if v, err := first.power(); err == nil && agree(l, v, rounding) { // "100 / 5 = 20 times 2 people", "3 + 4 = 7 + 5 = 12"
 			c.Right, c.Operators = v.rat, l.operators
 			if c.Reason = "the right side goes on from the result"; spelledOut(right[:to]) {
@@ -163,13 +254,28 @@ func checkEquation(left, right []token, rounding, chained, cut bool) (Check, boo
 	return c, true
 }
 
+// obscured reports whether what stands before the left side or behind the right one belongs to it and isn't evaluated.
+func obscured(before, behind []token) bool {
+	for i := len(before) - 1; i >= 0 && before[i].kind != word; i-- {
+		if before[i].kind == opaque {
+			return true
+		}
+	}
+	for _, t := range behind {
+		if t.kind == word || t.kind == opaque {
+			return t.kind == opaque
+		}
+	}
+	return false
+}
+
 func scaled(v value, by int64) value {
 	v.rat = new(big.Rat).Mul(v.rat, big.NewRat(by, 1))
 	return v
 }
 
 // suffixValue evaluates the longest expression that ends the tokens; from is where it begins.
-func suffixValue(tokens []token, plain bool) (from int, v value, err error) {
+func suffixValue(tokens []token, plain bool, work *int) (from int, v value, err error) {
 	err = ErrSyntax
 	for from = range tokens {
 		if k := tokens[from].kind; k != number && k != open && k != operator {
@@ -178,7 +284,7 @@ func suffixValue(tokens []token, plain bool) (from int, v value, err error) {
 		if tokens[from].kind == operator && (from > 0 && !starts(tokens[from-1])) {
 			continue // a sign that joins, not one that leads
 		}
-		p := parser{tokens: tokens[from:], plain: plain}
+		p := parser{tokens: tokens[from:], plain: plain, work: work}
 		if v, err = p.whole(); err == nil {
 			return from, v, nil
 		}
@@ -190,8 +296,8 @@ func suffixValue(tokens []token, plain bool) (from int, v value, err error) {
 func starts(t token) bool { return t.kind == word || t.kind == open }
 
 // prefixValue evaluates the longest expression that begins the tokens; to is where it ends.
-func prefixValue(tokens []token, plain bool) (to int, v value, err error) {
-	p := parser{tokens: tokens, plain: plain}
+func prefixValue(tokens []token, plain bool, work *int) (to int, v value, err error) {
+	p := parser{tokens: tokens, plain: plain, work: work}
 	v, err = p.sum()
 	return p.at, v, err
 }
@@ -239,10 +345,12 @@ func doubt(left, right []token, from, to int, l, r value, chained, cut bool) str
 		return "the left side computes nothing" // it may be a name: "30 less than Vika = 84 - 30"
 	case l.percents+r.percents > 0 && l.sums+r.sums > 0:
 		return "percentages are added to something else"
-	case slices.ContainsFunc(left, letter) || slices.ContainsFunc(right[:min(to+1, len(right))], letter):
+	case hasVariable(left, len(left)) || hasVariable(right, to+1):
 		return "there is a variable"
+	case l.mixed || r.mixed:
+		return "a mixed number may be a product"
 	case slices.ContainsFunc(left, clock) || slices.ContainsFunc(right, clock):
-		return "a number may be a time of day"
+		return "a number may be a time of day, or count in another way"
 	case stacked(left[from:]) || stacked(right[:to]) || r.parts:
 		return "it can be read in two ways"
 	case convertible(l.units, r.units):
@@ -327,11 +435,28 @@ func scale(l, r value) bool {
 
 // letter reports whether a token is a single letter that stands for a number.
 func letter(t token) bool {
-	return t.kind == word && len(t.text) == 1 && (t.glued || t.text != "a" && t.text != "i")
+	return t.kind == word && utf8.RuneCountInString(t.text) == 1 && (t.glued || t.text != "a" && t.text != "i")
 }
 
-// clock reports whether a token is a number like 0730.
+// hasVariable reports whether one of the first n tokens is a letter that stands for a number. An "a" or "I" apart is one where no
+// word follows that it may belong to: "3 a + 4".
+func hasVariable(tokens []token, n int) bool {
+	for i, t := range tokens[:min(n, len(tokens))] {
+		if letter(t) {
+			return true
+		}
+		if (t.text == "a" || t.text == "i") && t.kind == word && (i+1 == len(tokens) || tokens[i+1].kind != word && tokens[i+1].kind != number) {
+			return true
+		}
+	}
+	return false
+}
+
+// clock reports whether a token is a number like 0730, or one of the words of a time of day or of another way to count.
 func clock(t token) bool {
+	if t.kind == word {
+		return t.text == "clock" || t.text == "mod" || t.text == "modulo" || t.text == "binary" || t.text == "hexadecimal" || t.text == "am" || t.text == "pm" || t.text == "noon" || t.text == "midnight" || t.text == "o'clock" || t.text == "o’clock"
+	}
 	return t.kind == number && len(t.text) > 1 && t.text[0] == '0' && isDigit(t.text[1:])
 }
 
@@ -339,7 +464,7 @@ func clock(t token) bool {
 func stacked(tokens []token) bool {
 	slash := func(t token) bool { return t.kind == operator && t.text == "/" }
 	for i := 2; i < len(tokens); i++ {
-		if slash(tokens[i]) && tokens[i-1].kind == number && slash(tokens[i-2]) {
+		if tokens[i-1].kind == number && slash(tokens[i-2]) && (slash(tokens[i]) || tokens[i].kind == open) { // 1/2 (68)
 			return true
 		}
 	}
@@ -350,7 +475,7 @@ func stacked(tokens []token) bool {
 // it, a word for a scale, an operator that wasn't understood.
 func continues(t token) bool {
 	switch t.kind {
-	case number, open, operator:
+	case number, open, operator, opaque:
 		return true
 	case word:
 		if t.glued && letter(t) {
@@ -372,14 +497,14 @@ func interrupted(before []token, chained bool) bool {
 	}
 	last := -1
 	for i, t := range before {
-		if t.kind == number || t.kind == operator || t.kind == open || t.kind == shut || t.kind == percent {
+		if t.kind == number || t.kind == operator || t.kind == open || t.kind == shut || t.kind == percent || t.kind == opaque {
 			last = i
 		}
 	}
 	between := before[last+1:]
 	for _, t := range between {
 		switch t.text {
-		case "of", "half", "third", "quarter", "fifth", "thrice", "triple", "dozen", "hundred", "thousand", "million", "percent", "sum", "product", "square", "difference", "average":
+		case "of", "half", "third", "quarter", "fifth", "thrice", "triple", "dozen", "hundred", "thousand", "million", "percent", "sum", "product", "square", "cube", "root", "difference", "average", "negative", "factorial", "log", "remainder", "modulo", "mod":
 			return true
 		}
 	}
@@ -424,6 +549,7 @@ var families = func() map[string]string {
 		"length": "inch inches foot feet ft yard yards mile miles mm cm m km meter meters metre metres kilometer kilometers centimeter centimeters",
 		"amount": "gram grams g kg kilogram kilograms ounce ounces oz pound pounds lb lbs ton tons mg cup cups pint pints quart quarts gallon gallons liter liters litre litres ml l milliliters tablespoon tablespoons teaspoon teaspoons",
 		"money":  "$ dollar dollars cent cents penny pennies nickel nickels dime dimes quarter quarters",
+		"angle":  "radian radians rad degree degrees arcsec arcsecs arcsecond arcseconds arcmin arcmins",
 		"count":  "dozen dozens pair pairs score gross percent",
 	} {
 		for _, m := range strings.Fields(members) {

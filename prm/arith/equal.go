@@ -1,8 +1,10 @@
 package arith
 
 import (
-	"math/big"
+	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"aprm/prm/arith/formula"
 )
@@ -38,62 +40,173 @@ func Compare(gold, pred string, o formula.Options) Comparison {
 }
 
 func compare(a, b answer, o formula.Options) (Verdict, string) {
-	if same := plain(a.text); same != "" && same == plain(b.text) {
+	if a.letter != "" && b.letter != "" && a.letter != b.letter {
+		return False, "different choices"
+	}
+	if same := plain(a.whole); same != "" && same == plain(b.whole) {
 		return True, "the same text"
 	}
-	if a.err == nil && b.err == nil {
-		switch formula.Compare(a.formula, b.formula, o) {
-		case formula.Equal:
-			return True, "equal formulas"
-		case formula.Different:
-			return False, "different formulas"
-		}
-		return Unknown, "can't be told"
+	v, reason := compareRead(a, b, o)
+	if v == True && a.cut && b.cut {
+		return Unknown, "parts of longer answers are equal"
 	}
-	if v := equalQuantities(a.text, b.text); v != Unknown && a.inWords() && b.inWords() {
-		return v, "compared as numbers in prose"
-	}
-	if a.err != nil {
-		return Unknown, "not read: " + a.err.Error()
-	}
-	return Unknown, "not read: " + b.err.Error()
+	return v, reason
 }
+
+func compareRead(a, b answer, o formula.Options) (Verdict, string) {
+	if a.text != a.whole || b.text != b.whole {
+		if same := plain(a.text); same != "" && same == plain(b.text) {
+			return True, "the same text"
+		}
+	}
+	if a.letter != "" && oneLetter.MatchString(b.text) || b.letter != "" && oneLetter.MatchString(a.text) {
+		if a.letter == "" {
+			a, b = b, a
+		}
+		if strings.Contains(b.text, a.letter) {
+			return True, "the same choice"
+		}
+		return False, "different choices"
+	}
+	switch {
+	case a.err != nil:
+		return Unknown, "not read: " + a.err.Error()
+	case b.err != nil:
+		return Unknown, "not read: " + b.err.Error()
+	}
+	switch formula.Compare(a.formula, b.formula, o) {
+	case formula.Equal:
+		return True, "equal formulas"
+	case formula.Different:
+		return False, "different formulas"
+	}
+	return Unknown, "can't be told"
+}
+
+var oneLetter = regexp.MustCompile(`^[({]*[A-J][)}.]*$`)
 
 // answer is a final answer, as text and, unless err says why not, as a formula.
 type answer struct {
-	text    string
+	text    string // what was read as a formula
 	formula *formula.Node
 	err     error
-}
-
-// inWords reports whether what isn't read as a formula may be a number in prose.
-func (a answer) inWords() bool {
-	return a.err == nil || prose(a.text) || !strings.Contains(a.text, `\`)
+	letter  string // of a multiple choice, with what it stands for in the rest
+	whole   string // all that was said
+	cut     bool   // text leaves something out of it
 }
 
 // read takes the answer that a text announces, or the text where it is an answer itself.
 func read(text string) answer {
+	if len(text) > maxAloud {
+		text = text[len(text)-maxAloud:]
+	}
 	all := text
 	text = strings.TrimSpace(aloud(all))
-	if m := choice.FindStringSubmatch(text); m != nil {
-		return parse(m[1])
-	}
 	announced := strings.Contains(text, `\boxed`) || strings.Contains(text, "####") || text != strings.TrimSpace(all) ||
-		len(text) > len("answer") && said.MatchString(text)
-	if !announced && !strings.Contains(text, "\n") {
-		if a := parse(text); a.err == nil || !prose(text) {
-			return a // a formula that isn't understood holds no other answer
+		len(text) > maxAnswer || mayAnnounce(text) && (said.MatchString(text) || tagged.MatchString(text))
+	if !announced && !(startsWith(text, "sStThHfFwW") && leadIn.MatchString(text)) {
+		if a, ok := itself(text); ok {
+			return a
 		}
 	}
-	if found, ok := Extract(text); ok {
-		return parse(found)
+	f, ok := find(text)
+	switch {
+	case !ok:
+		return parse(text)
+	case f.loose != "" && formula.Alters(f.span) && !strings.Contains(f.span, "=") && !inMaths.MatchString(f.span):
+		return parse(text)
+	case f.loose != "":
+		a := parse(f.loose)
+		a.whole, a.cut = text, true
+		return a
 	}
-	return parse(text)
+	a := choose(f.span)
+	if a.err != nil && !f.boxed {
+		if tidied, ok := f.tidy(); ok && len(signed(reply(f.span))) <= 1 {
+			b := parse(tidied)
+			b.whole, b.cut, b.letter = a.whole, true, a.letter
+			return b
+		}
+	}
+	return a
+}
+
+// mayAnnounce reports whether a text may hold one of the announcements of an answer, which are costly to look for.
+func mayAnnounce(text string) bool {
+	return strings.ContainsAny(text, ":<") || len(text) > len("answer") && (strings.Contains(text, "nswer") || strings.Contains(text, "NSWER"))
+}
+
+// startsWith reports whether the first byte of a text is one of these.
+func startsWith(text, bytes string) bool { return text != "" && strings.IndexByte(bytes, text[0]) >= 0 }
+
+// itself reads a text that is no more than an answer; ok is false where an answer must be looked for in it.
+func itself(text string) (a answer, ok bool) {
+	outside, maths := text, strings.ContainsAny(text, `$\`)
+	if maths {
+		outside = inMaths.ReplaceAllString(strings.ReplaceAll(text, "$$", "$"), " ")
+	}
+	if strings.Contains(text, "\n") && (prose(outside) || strings.Contains(outside, "\n\n")) {
+		return answer{}, false
+	}
+	a = choose(unmarked(strings.ReplaceAll(text, "\n", " ")))
+	switch {
+	case !prose(outside):
+		return a, true // a formula that isn't understood holds no other answer
+	case !maths || !inMaths.MatchString(text):
+		return a, a.err == nil
+	}
+	return a, a.err == nil && !a.formula.Prose()
+}
+
+// choose reads an answer that may have a letter of a multiple choice before it.
+func choose(text string) answer {
+	if len(text) > maxAnswer {
+		return parse(text)
+	}
+	l, rest := chosen(unwrap(text))
+	if l == "" {
+		return parse(text)
+	}
+	a := parse(rest)
+	a.letter = l
+	return a
+}
+
+// leadIn begins a sentence that arrives at an answer.
+var leadIn = regexp.MustCompile(`^(?i:so|thus|therefore|hence|then|finally|which)\b`)
+
+var condition = regexp.MustCompile(`[\s,$]*(?:\\text\{|\\mathrm\{)?\s*\b(?:for (?:all|any|every|each|some)|where|such that|with)\s`)
+
+// unconditional is an answer without what it says of when it holds: "f(n) = n for all n".
+func unconditional(s string) string {
+	if at := condition.FindStringIndex(s); at != nil && at[0] > 0 {
+		return s[:at[0]]
+	}
+	return s
 }
 
 func parse(text string) answer {
-	n, err := formula.Parse(text)
-	return answer{text, n, err}
+	if len(text) > maxAnswer {
+		return answer{err: formula.ErrLimit}
+	}
+	a := answer{whole: text}
+	a.text = explained(strings.TrimSpace(text))
+	if startsWith(a.text, "yYnNtTfF") && reason.MatchString(a.text) {
+		a.text = reply(a.text)
+		a.cut = len(a.text) < len(strings.TrimSpace(text))-1
+	}
+	if a.formula, a.err = formula.Parse(a.text); a.err == nil && a.formula.Op != formula.Words && !(a.formula.Op == formula.List && a.formula.Prose()) {
+		return a
+	}
+	for _, part := range []string{reply(a.text), unconditional(a.text), arrived(a.text), arrived(reply(a.text))} {
+		if part == a.text || strings.Trim(part, " $") == "" {
+			continue
+		}
+		if n, err := formula.Parse(part); err == nil && (a.err != nil || n.Op != formula.Words || reason.MatchString(part)) {
+			return answer{text: part, formula: n, whole: text, cut: true}
+		}
+	}
+	return a
 }
 
 // prose reports whether a text has words beside what may be a formula.
@@ -107,35 +220,43 @@ func prose(text string) bool {
 	return words > 1
 }
 
-// equalQuantities compares two numbers with their units, as prose writes them.
-func equalQuantities(a, b string) Verdict {
-	x, okX := quantity(a)
-	y, okY := quantity(b)
-	if !okX || !okY {
-		return Unknown
-	}
-	if same(x, y) {
-		return True
-	}
-	if x.percents > 0 || y.percents > 0 {
-		xs, ys := bare(x), bare(y)
-		if xs.rat.Cmp(y.rat) == 0 || ys.rat.Cmp(x.rat) == 0 {
-			return True
-		}
-	}
-	if convertible(x.units, y.units) {
-		return Unknown // 2 hours and 120 minutes
-	}
-	return False
-}
+// notations are signs of LaTeX that are written in several ways, or mean nothing to what is said.
+var notations = strings.NewReplacer(`\leftarrow`, `\leftarrow`, `\rightarrow`, `\rightarrow`, `\leftrightarrow`, `\leftrightarrow`,
+	`\left`, "", `\right`, "", `\dfrac`, `\frac`, `\tfrac`, `\frac`, `\ldots`, "…", `\cdots`, "…", `\dots`, "…", "...", "…", `\,`, " ", `\;`, " ", `\!`, "", `\ `, " ", "$", " ", `\(`, " ", `\)`, " ",
+	"~", " ", "−", "-")
 
 // plain is an answer without what doesn't matter for comparing words.
 func plain(s string) string {
-	s = strings.TrimRight(strings.ToLower(strings.Join(strings.Fields(unwrap(s)), " ")), " .")
+	if len(s) > maxAnswer {
+		return ""
+	}
+	if s = strings.ToLower(unwrap(s)); strings.ContainsAny(s, `\$~−`) || strings.Contains(s, "...") {
+		s = notations.Replace(s)
+	}
+	if strings.ContainsAny(s, " \t\n\r\u00a0") {
+		var b strings.Builder
+		fields := strings.Fields(s)
+		for i, w := range fields {
+			if i > 0 && joined(fields[i-1], w) {
+				b.WriteByte(' ')
+			}
+			b.WriteString(w)
+		}
+		s = b.String()
+	}
+	s = strings.TrimRight(s, " .")
 	if !hasDigit(s) && !strings.Contains(s, `\`) {
 		s = strings.TrimRight(s, " !") // else it may be a factorial
 	}
 	return s
+}
+
+// joined reports whether two words would be one without the space between them.
+func joined(a, b string) bool {
+	last, _ := utf8.DecodeLastRuneInString(a)
+	first, _ := utf8.DecodeRuneInString(b)
+	alike := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '.' || r == ',' }
+	return alike(last) && alike(first)
 }
 
 // quantity reads an answer as one number with its unit.
@@ -150,44 +271,4 @@ func quantity(s string) (value, bool) {
 	p := parser{tokens: tokens}
 	v, err := p.whole()
 	return v, err == nil
-}
-
-// bare undoes reading a percentage as a fraction.
-func bare(v value) value {
-	if v.percents > 0 {
-		return scaled(v, 100)
-	}
-	return v
-}
-
-// same reports whether two numbers are equal, or one is a decimal that shows the other, which has no finite decimals.
-func same(x, y value) bool {
-	if x.rat.Cmp(y.rat) == 0 {
-		return true
-	}
-	return endless(x.rat) && y.decimals >= 2 && rounds(x.rat, y) || endless(y.rat) && x.decimals >= 2 && rounds(y.rat, x)
-}
-
-// rounds reports whether x rounded to the decimals of shown is shown.
-func rounds(x *big.Rat, shown value) bool {
-	half := new(big.Rat).SetFrac(big.NewInt(1), new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(shown.decimals)), nil))
-	half.Mul(half, big.NewRat(1, 2))
-	diff := new(big.Rat).Sub(x, shown.rat)
-	return diff.Abs(diff).Cmp(half) <= 0
-}
-
-// endless reports whether x has no finite decimal notation.
-func endless(x *big.Rat) bool {
-	d := new(big.Int).Set(x.Denom())
-	for _, prime := range []int64{2, 5} {
-		p, rest := big.NewInt(prime), new(big.Int)
-		for {
-			q, r := new(big.Int).QuoRem(d, p, rest)
-			if r.Sign() != 0 {
-				break
-			}
-			d = q
-		}
-	}
-	return d.Cmp(big.NewInt(1)) != 0
 }

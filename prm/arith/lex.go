@@ -2,6 +2,7 @@ package arith
 
 import (
 	"math/big"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -18,6 +19,7 @@ const (
 	equals   // text is "=" or, for an announced approximation, "~"
 	word     // text is in lower case
 	boundary // what no expression crosses: the end of a sentence or clause, a line break
+	opaque   // what belongs to an expression and isn't evaluated: a root, a function, a subscript, a command that isn't known
 )
 
 type token struct {
@@ -70,6 +72,8 @@ func (l *lexer) run(at, end, depth int) {
 			at = l.latex(at, end, depth)
 		case isDigit(rest) || r == '.' && isDigit(rest[1:]) && !l.afterDigit(at):
 			at = l.number(at, end)
+		case r == '!' && l.factorial(at, end):
+			one(opaque, "!")
 		case r == '\n' || r == ';' || r == '?' || r == '!' || r == ':' && !isDigit(rest[1:]):
 			one(boundary, string(r))
 		case r == ',' || r == '.':
@@ -127,17 +131,135 @@ func (l *lexer) run(at, end, depth int) {
 			one(equals, "=")
 		case r == '≈' || r == '≅' || r == '≃' || r == '~':
 			one(equals, "~")
-		case r == '<' || r == '>' || r == '→' || r == '⇒' || r == '≠' || r == '≤' || r == '≥' || r == '|':
+		case r == '<' || r == '>' || r == '→' || r == '⇒' || r == '≠' || r == '≤' || r == '≥' || r == '≡':
 			one(boundary, string(r))
-		case unicode.IsLetter(r):
+		case unicode.IsLetter(r) && !unicode.Is(unicode.Greek, r):
 			n := wordLength(rest)
-			l.emit(token{kind: word, text: strings.ToLower(rest[:n]), start: at, end: at + n})
+			t := token{kind: word, text: strings.ToLower(rest[:n]), start: at, end: at + n}
+			if (n < len(rest) && rest[n] == '(' || strings.HasPrefix(rest[n:], " (")) && functions[t.text] || t.text == "sqrt" {
+				t.kind = opaque
+			}
+			l.emit(t)
 			at += n
+		case strings.ContainsRune("|_√∛∑∏∫∂∞…∣‖⌊⌋⌈⌉", r) || unicode.Is(unicode.Greek, r):
+			one(opaque, string(r))
+		case raised(r) != "":
+			at = l.power(at, end)
+		case vulgar(r) != nil:
+			l.half(r, at, size)
+			at += size
 		default:
 			l.spaced = true
 			at += size
 		}
 	}
+}
+
+// functions of a name before brackets, which aren't evaluated.
+var functions = map[string]bool{"sqrt": true, "cbrt": true, "log": true, "ln": true, "exp": true, "sin": true, "cos": true, "tan": true, "abs": true, "max": true, "min": true, "gcd": true, "lcm": true,
+	"mod": true, "floor": true, "ceil": true, "ceiling": true, "round": true, "factorial": true, "binomial": true, "comb": true, "choose": true, "c": true, "p": true, "f": true, "g": true, "h": true, "root": true, "sum": true,
+	"average": true, "avg": true, "mean": true, "median": true, "arcsin": true, "arccos": true, "arctan": true, "asin": true, "acos": true, "atan": true, "pow": true, "sec": true, "csc": true, "cot": true, "perm": true}
+
+// factorial reports whether the mark at this place is one of a factorial rather than the end of a sentence.
+func (l *lexer) factorial(at, end int) bool {
+	before := strings.TrimSuffix(l.text[:at], " ")
+	if before == "" || !strings.ContainsRune("0123456789)}!", rune(before[len(before)-1])) {
+		return false
+	}
+	after := strings.TrimLeft(l.text[at+1:min(end, at+16)], " !$")
+	return after != "" && (strings.ContainsRune("+-*/=^()}]&\\,", rune(after[0])) || strings.HasPrefix(after, "·") || strings.HasPrefix(after, "−") || strings.HasPrefix(after, "×") || strings.HasPrefix(after, "÷"))
+}
+
+// raised returns the digit or sign that a superscript stands for, "" for other runes.
+func raised(r rune) string {
+	switch r {
+	case '¹':
+		return "1"
+	case '²':
+		return "2"
+	case '³':
+		return "3"
+	case '⁻':
+		return "-"
+	case '⁰', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹':
+		return string('0' + r - '⁰')
+	}
+	return ""
+}
+
+// power reads superscripts: 3² is 3^2. That of a unit says nothing of its number.
+func (l *lexer) power(at, end int) int {
+	start := at
+	var digits strings.Builder
+	for at < end {
+		r, size := utf8.DecodeRuneInString(l.text[at:end])
+		up := raised(r)
+		if up == "" {
+			break
+		}
+		digits.WriteString(up)
+		at += size
+	}
+	if n := len(l.tokens); n == 0 || l.tokens[n-1].kind == word && len(l.tokens[n-1].text) > 1 {
+		l.spaced = true
+		return at
+	}
+	value, ok := new(big.Rat).SetString(digits.String())
+	if !ok || digits.Len() > 9 {
+		l.emit(token{kind: opaque, text: "^", start: start, end: at})
+		return at
+	}
+	l.emit(token{kind: operator, text: "^", start: start, end: start})
+	if value.Sign() < 0 {
+		l.emit(token{kind: operator, text: "-", start: start, end: start})
+		value.Neg(value)
+	}
+	l.emit(token{kind: number, text: digits.String(), start: start, end: at, value: value})
+	return at
+}
+
+// vulgar returns the fraction that one character stands for, nil for other runes.
+func vulgar(r rune) *big.Rat {
+	switch r {
+	case '½':
+		return big.NewRat(1, 2)
+	case '¼':
+		return big.NewRat(1, 4)
+	case '¾':
+		return big.NewRat(3, 4)
+	case '⅓':
+		return big.NewRat(1, 3)
+	case '⅔':
+		return big.NewRat(2, 3)
+	case '⅕', '⅖', '⅗', '⅘':
+		return big.NewRat(int64(r-'⅕'+1), 5)
+	case '⅙':
+		return big.NewRat(1, 6)
+	case '⅚':
+		return big.NewRat(5, 6)
+	case '⅛':
+		return big.NewRat(1, 8)
+	case '⅜':
+		return big.NewRat(3, 8)
+	case '⅝':
+		return big.NewRat(5, 8)
+	case '⅞':
+		return big.NewRat(7, 8)
+	}
+	return nil
+}
+
+// half reads such a fraction: right behind a whole number it is one of a mixed number.
+func (l *lexer) half(r rune, at, size int) {
+	f := token{kind: number, value: vulgar(r), start: at, end: at + size, text: "1/2", decimals: 1}
+	if n := len(l.tokens); n > 0 && !l.spaced && l.tokens[n-1].kind == number && l.tokens[n-1].value.IsInt() {
+		last := &l.tokens[n-1]
+		last.value, last.end = new(big.Rat).Add(last.value, f.value), f.end
+		return
+	}
+	l.emit(token{kind: open, text: "(", start: at, end: at})
+	l.emit(f)
+	l.emit(token{kind: shut, text: ")", start: at + size, end: at + size})
 }
 
 func isDigit(s string) bool { return s != "" && s[0] >= '0' && s[0] <= '9' }
@@ -202,6 +324,8 @@ func (l *lexer) number(at, end int) int {
 	if s := digits.String(); len(s) > maxBits/4 {
 		l.emit(token{kind: boundary, text: "…", start: start, end: at})
 		return at
+	} else if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+		value.SetInt64(n)
 	} else if _, ok := value.SetString("0" + s); !ok {
 		l.emit(token{kind: boundary, text: s, start: start, end: at})
 		return at
@@ -268,13 +392,26 @@ func (l *lexer) latex(at, end, depth int) int {
 			return inside[1] + 1
 		}
 		return at + n
-	case "boxed", "left", "right", "displaystyle", "quad", "qquad", "big", "Big":
+	case "boxed", "left", "right", "displaystyle", "quad", "qquad", "big", "Big", "bigl", "bigr", "Bigl", "Bigr", "bigg", "biggl", "biggr", "fbox", "mathit", "underline", "limits":
 		l.spaced = true
 		return at + n // what it holds is read as it stands
-	default:
+	case "begin", "end":
+		if inside, next, ok := group(l.text[:end], at+n); ok && inside[1]-inside[0] < 20 {
+			n = next - at
+		}
 		return simple(boundary, name)
 	}
+	if breaks[name] {
+		return simple(boundary, name)
+	}
+	return simple(opaque, name)
 }
+
+// breaks are the commands that no expression crosses: relations, arrows, what sets text apart.
+var breaks = map[string]bool{"le": true, "leq": true, "leqslant": true, "ge": true, "geq": true, "geqslant": true, "ne": true, "neq": true, "lt": true, "gt": true, "ll": true, "gg": true, "to": true,
+	"rightarrow": true, "Rightarrow": true, "Longrightarrow": true, "longrightarrow": true, "implies": true, "iff": true, "Leftrightarrow": true, "leftarrow": true, "mapsto": true, "equiv": true, "cong": true,
+	"propto": true, "in": true, "notin": true, "subset": true, "therefore": true, "because": true, "item": true, "hline": true, "par": true, "newline": true, "section": true, "tag": true, "label": true,
+	"centering": true, "hfill": true, "bigskip": true, "medskip": true, "smallskip": true, "land": true, "lor": true, "wedge": true, "vee": true, "forall": true, "exists": true}
 
 // fraction reads \frac{a}{b} or \frac12 as ((a)/(b)).
 func (l *lexer) fraction(at, from, end, depth int) int {
@@ -284,7 +421,7 @@ func (l *lexer) fraction(at, from, end, depth int) int {
 		return from
 	}
 	put := func(k kind, text string, start, end int) { l.emit(token{kind: k, text: text, start: start, end: end}) }
-	put(open, "(", at, a[0])
+	put(open, mixable, at, a[0])
 	put(open, "(", at, a[0])
 	l.run(a[0], a[1], depth+1)
 	put(shut, ")", a[1], b[0])
@@ -296,6 +433,9 @@ func (l *lexer) fraction(at, from, end, depth int) int {
 	return next
 }
 
+// mixable is the text of the bracket around a fraction that LaTeX sets: behind a whole number it is one of a mixed number.
+const mixable = "frac"
+
 // arguments finds the two arguments of a command: braced groups or single digits.
 func arguments(text string, at int) (a, b [2]int, next int, ok bool) {
 	a, at, ok = group(text, at)
@@ -305,6 +445,9 @@ func arguments(text string, at int) (a, b [2]int, next int, ok bool) {
 	b, next, ok = group(text, at)
 	return a, b, next, ok
 }
+
+// maxArgument is how many bytes the argument of a command may take.
+const maxArgument = 1024
 
 // group finds one argument, a braced group or a single digit: its inside, and where the text goes on.
 func group(text string, at int) (inside [2]int, next int, ok bool) {
@@ -318,7 +461,7 @@ func group(text string, at int) (inside [2]int, next int, ok bool) {
 		return inside, at, false
 	}
 	depth := 0
-	for i := at; i < len(text); i++ {
+	for i := at; i < min(len(text), at+maxArgument); i++ {
 		switch text[i] {
 		case '{':
 			depth++
@@ -330,6 +473,9 @@ func group(text string, at int) (inside [2]int, next int, ok bool) {
 	}
 	return inside, at, false
 }
+
+// joining are the words behind which another operand follows.
+var joining = map[string]bool{"plus": true, "minus": true, "times": true, "multiplied": true, "divided": true, "is": true, "equals": true, "gives": true}
 
 // spell turns words that stand for operators into them: "3 x 4", "3 times 4", "5 plus 2", "half of 6", "20% of 50".
 func spell(tokens []token) []token {
@@ -353,6 +499,13 @@ func spell(tokens []token) []token {
 			case "x":
 				if operand && starts {
 					op = "*"
+				}
+			case "squared", "cubed":
+				if (before.kind == number || before.kind == shut) && (after(1).kind != word || joining[after(1).text]) {
+					exponent := map[string]int64{"squared": 2, "cubed": 3}[t.text]
+					out = append(out, token{kind: operator, text: "^", start: t.start, end: t.start},
+						token{kind: number, value: big.NewRat(exponent, 1), start: t.start, end: t.end, text: t.text})
+					continue
 				}
 			case "times", "multiplied":
 				if operand && (starts || after(1).text == "by") {

@@ -15,6 +15,7 @@ import (
 
 // verdict is a pair of answers, what is true of it, and what Math-Verify 0.9 (PyPI) said: made by testdata/mathverify/verify.py.
 type verdict struct {
+	Set, Rule  string  // of the pairs of public sets: which, and how one was made of the other
 	Kind       string  // documented, mutated, rewritten, benchmark (GSM8K and SVAMP), or model: the end of a real completion
 	Topic      string  // of a documented ability
 	Gold, Pred string  //
@@ -24,9 +25,9 @@ type verdict struct {
 	Note       string
 }
 
-func verdicts(tb testing.TB) []verdict {
+func verdicts(tb testing.TB, folder string) []verdict {
 	tb.Helper()
-	f, err := os.Open(filepath.Join("testdata", "mathverify", "verdicts.jsonl.gz"))
+	f, err := os.Open(filepath.Join("testdata", folder, "verdicts.jsonl.gz"))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -55,7 +56,7 @@ func TestMathVerify(t *testing.T) {
 	type tally struct{ decided, agree, unknown, oursRight, theirsRight, arguable int }
 	kinds := map[string]*tally{}
 	var falseEqual, different, falseDifferent, equal int
-	for _, v := range verdicts(t) {
+	for _, v := range verdicts(t, "mathverify") {
 		ours := arith.Equal(v.Gold, v.Pred)
 		truth := "can be argued"
 		if v.Truth != nil && *v.Truth {
@@ -110,9 +111,67 @@ func TestMathVerify(t *testing.T) {
 	t.Logf("false \"equal\": %d of %d different pairs; false \"different\": %d of %d equal pairs", falseEqual, different, falseDifferent, equal)
 }
 
+// TestBenchmarkAnswers compares with Math-Verify on 1,500 pairs drawn from public sets (testdata/benchmarks/draw.py): answers rewritten or
+// mutated by rule, and 500 mutated ones of which none may be equal. With -v it lists the differences and prints the table. Where the
+// two differ the truth was looked at by hand.
+func TestBenchmarkAnswers(t *testing.T) {
+	type tally struct{ pairs, decided, agree, unknown, oursWrong, theirsWrong int }
+	sets := map[string]*tally{}
+	var mutated, falseEqual int
+	for _, v := range verdicts(t, "benchmarks") {
+		ours := arith.Equal(v.Gold, v.Pred)
+		if v.Kind == "must differ" {
+			mutated++
+			if ours == arith.True {
+				falseEqual++
+			}
+		}
+		if ours == arith.True && !*v.Truth {
+			t.Errorf("called equal: %q and %q", v.Gold, v.Pred)
+		}
+		if ours == arith.False && *v.Truth {
+			t.Errorf("called different: %q and %q", v.Gold, v.Pred)
+		}
+		for _, name := range []string{v.Set, "all"} {
+			k := sets[name]
+			if k == nil {
+				k = &tally{}
+				sets[name] = k
+			}
+			k.pairs++
+			if ours == arith.Unknown {
+				k.unknown++
+			} else if (ours == arith.True) != *v.Truth {
+				k.oursWrong++
+			}
+			if v.MathVerify == nil {
+				continue
+			}
+			k.decided++
+			if *v.MathVerify != *v.Truth {
+				k.theirsWrong++
+			}
+			if ours != arith.Unknown && (ours == arith.True) == *v.MathVerify {
+				k.agree++
+			} else if name == "all" {
+				t.Logf("%s, %s: %q and %q: Math-Verify %v, here %v, in truth %v", v.Set, v.Rule, v.Gold, v.Pred, *v.MathVerify, ours, *v.Truth)
+			}
+		}
+	}
+	for _, name := range []string{"minerva_math", "olympiadbench", "college_math", "gaokao2023en", "asdiv", "all"} {
+		k := sets[name]
+		t.Logf("%-13s: %d pairs; unknown here %d, wrong here %d; of %d that Math-Verify decides the same verdict for %d, Math-Verify wrong on %d",
+			name, k.pairs, k.unknown, k.oursWrong, k.decided, k.agree, k.theirsWrong)
+	}
+	t.Logf("false \"equal\" among the pairs that must differ: %d of %d", falseEqual, mutated)
+	if k := sets["all"]; k.unknown > k.pairs/20 {
+		t.Errorf("%d of %d pairs can't be told", k.unknown, k.pairs)
+	}
+}
+
 // BenchmarkMathVerify prints how long a pair takes, and how often as long Math-Verify took where the verdicts were made.
 func BenchmarkMathVerify(b *testing.B) {
-	pairs := verdicts(b)
+	pairs := verdicts(b, "mathverify")
 	var took, theirs []float64
 	for b.Loop() {
 		took = took[:0]

@@ -16,8 +16,11 @@ type value struct {
 	decimals  int      // digits shown behind the point, for a bare number
 	parts     bool     // it takes a part of something: "1/3 of 150"
 	rounded   bool     // it holds a number with decimals, which may have been rounded
+	mixed     bool     // it holds a mixed number in LaTeX, which may be a product
 	units     []string // words behind its numbers
 }
+
+var one = big.NewRat(1, 1)
 
 // parser evaluates tokens as it reads them.
 type parser struct {
@@ -25,6 +28,19 @@ type parser struct {
 	at     int
 	depth  int
 	plain  bool // read 20% as 20 instead of 1/5
+	work   *int // that is left for this text; nil for no bound but the others
+}
+
+// maxWork is how much evaluating the equations of one text may cost, some 5 ms. One is a number of up to 64 bits.
+const maxWork = 8_000
+
+// spend reports whether there is work left for a number of so many bits.
+func (p *parser) spend(bits int) bool {
+	if p.work == nil {
+		return true
+	}
+	*p.work -= 1 + bits/64
+	return *p.work >= 0
 }
 
 func (p *parser) peek() token {
@@ -65,6 +81,9 @@ func (p *parser) binary(belongs func(op string) bool, operand func() (value, err
 		if left, err = apply(t.text, left, right); err != nil {
 			return left, err
 		}
+		if !p.spend(left.rat.Num().BitLen() + left.rat.Denom().BitLen()) {
+			return left, ErrLimit
+		}
 	}
 }
 
@@ -96,10 +115,20 @@ func (p *parser) implicit() (value, error) {
 	}
 	for t := p.peek(); t.kind == open; t = p.peek() {
 		before := p.at
+		bare := p.tokens[before-1].kind == number && left.rat.IsInt() && left.operators == 0 && left.decimals == 0
 		right, err := p.power()
 		if err != nil {
 			p.at = before
 			return left, hard(err)
+		}
+		if t.text == mixable && bare && right.operators == 1 && right.rat.Sign() > 0 && right.rat.Cmp(one) < 0 { // 2\frac{3}{4}
+			part := right.rat
+			if left.rat.Sign() < 0 {
+				part = new(big.Rat).Neg(part)
+			}
+			right.rat, right.operators, right.mixed = new(big.Rat).Add(left.rat, part), 0, true
+			left = right
+			continue
 		}
 		if left, err = apply("*", left, right); err != nil {
 			return left, err
@@ -149,6 +178,9 @@ func (p *parser) power() (value, error) {
 
 func (p *parser) atom() (value, error) {
 	t := p.peek()
+	if !p.spend(0) {
+		return value{}, ErrLimit
+	}
 	switch t.kind {
 	case number:
 		p.at++
@@ -204,6 +236,11 @@ func (p *parser) suffix(v value) value {
 	var units []string
 	for at < len(p.tokens) {
 		t := p.tokens[at]
+		if n := powerOfUnit(p.tokens[at:]); len(units) > 0 && n > 0 { // 12 cm^2
+			units[len(units)-1] += "^2"
+			at += n
+			continue
+		}
 		slash := t.kind == operator && t.text == "/" && at+1 < len(p.tokens) && p.tokens[at+1].kind == word
 		if t.kind != word && !slash {
 			break
@@ -226,14 +263,41 @@ func (p *parser) suffix(v value) value {
 	return v
 }
 
+// powerOfUnit returns how many tokens the power of a unit takes: ^2, ^{-1}.
+func powerOfUnit(tokens []token) int {
+	if len(tokens) < 2 || tokens[0].kind != operator || tokens[0].text != "^" {
+		return 0
+	}
+	n := 1
+	braces := tokens[n].kind == open
+	if braces {
+		n++
+	}
+	if n < len(tokens) && tokens[n].kind == operator && tokens[n].text == "-" {
+		n++
+	}
+	if n >= len(tokens) || tokens[n].kind != number {
+		return 0
+	}
+	n++
+	if braces {
+		if n >= len(tokens) || tokens[n].kind != shut {
+			return 0
+		}
+		n++
+	}
+	return n
+}
+
 // joins are words that begin something new: no unit has them.
-var joins = map[string]bool{"or": true, "and": true, "because": true, "since": true, "so": true, "if": true, "when": true, "but": true, "then": true, "is": true, "are": true}
+var joins = map[string]bool{"or": true, "and": true, "because": true, "since": true, "so": true, "if": true, "when": true, "but": true, "then": true, "is": true, "are": true,
+	"which": true, "gives": true, "give": true, "giving": true, "where": true, "yields": true, "implies": true, "thus": true, "hence": true, "therefore": true, "let": true, "we": true}
 
 func isSyntax(err error) bool { return errors.Is(err, ErrSyntax) }
 
 func apply(op string, a, b value) (value, error) {
 	out := value{rat: new(big.Rat), operators: a.operators + b.operators + 1, sums: a.sums + b.sums, percents: a.percents + b.percents,
-		rounded: a.rounded || b.rounded, parts: a.parts || b.parts || op == "of", units: append(a.units[:len(a.units):len(a.units)], b.units...)}
+		rounded: a.rounded || b.rounded, mixed: a.mixed || b.mixed, parts: a.parts || b.parts || op == "of", units: append(a.units[:len(a.units):len(a.units)], b.units...)}
 	switch op {
 	case "+":
 		out.rat.Add(a.rat, b.rat)

@@ -1,6 +1,7 @@
 package formula
 
 import (
+	"maps"
 	"math/big"
 	"slices"
 	"strings"
@@ -26,7 +27,8 @@ type Options struct {
 // Compare tells whether two answers, as Parse read them, are equal. Without options it is symmetric.
 //
 // A decimal of at least two places equals an exact number without an end that rounds to it, and a percentage equals its fraction or
-// its bare number. Units of one dimension are converted; a quantity without a unit has the other's. "x = 5" equals 5. Sets, lists
+// its bare number. Units of one dimension are converted; a quantity without a unit has the other's. Other words around a number must not
+// contradict each other: "5 north" is not "5 south", and "5 boys" and "5 girls" are unknown. "x = 5" equals 5. Sets, lists
 // and ± have no order, tuples have; intervals, inequalities in one variable and unions are compared as sets of numbers. Equations
 // are equal up to a constant factor. Single words that begin unlike are different; other words are equal or unknown.
 func Compare(gold, pred *Node, o Options) Verdict {
@@ -69,6 +71,15 @@ func (c *comparer) compare(a, b *Node, depth int) Verdict {
 	if b.Op != Relation || a.Op != Relation {
 		a, b = c.assigned(a, b), c.assigned(b, a)
 	}
+	if a.Op == Labelled || b.Op == Labelled {
+		return c.compareLabelled(a, b, depth)
+	}
+	if a.Op == Moment || b.Op == Moment {
+		return c.compareMoment(a, b)
+	}
+	if a.Op == Ratio || b.Op == Ratio || a.Op == Range || b.Op == Range {
+		return c.compareRatios(a, b, depth)
+	}
 	if collection(a) || collection(b) {
 		return c.compareCollections(a, b, depth)
 	}
@@ -78,10 +89,115 @@ func (c *comparer) compare(a, b *Node, depth int) Verdict {
 	return c.compareQuantities(a, b)
 }
 
+// compareLabelled compares two answers of which one has words around it.
+func (c *comparer) compareLabelled(a, b *Node, depth int) Verdict {
+	x, labelA := unlabelled(a)
+	y, labelB := unlabelled(b)
+	said := contradict(labelA, labelB)
+	switch {
+	case said == Different:
+		return Different
+	case slices.Contains(labelA, altered) != slices.Contains(labelB, altered):
+		return Unknown // twice 5
+	}
+	v := c.compare(x, y, depth+1)
+	if v == Different && said == Unknown && scalar(x) && scalar(y) && c.compare(node(Negative, x), y, depth+1) == Equal {
+		return Unknown // 7 below zero
+	}
+	_, unitX := quantity(x)
+	_, unitY := quantity(y)
+	switch {
+	case v == Different && (x.Op == Symbol) != (y.Op == Symbol): // "a cat" and "1 cat"
+		return Unknown
+	case v != Equal:
+		return v
+	case len(labelA) > 0 && unitX == "" && unitY != "" && len(labelB) == 0 && contradict(labelA, strings.Fields(unitY)) != Equal:
+		return Unknown // 5 apples and 5 m
+	case len(labelB) > 0 && unitY == "" && unitX != "" && len(labelA) == 0 && contradict(labelB, strings.Fields(unitX)) != Equal:
+		return Unknown
+	}
+	return said
+}
+
+// compareMoment compares a time or date with another answer.
+func (c *comparer) compareMoment(a, b *Node) Verdict {
+	if a.Op != Moment {
+		a, b = b, a
+	}
+	when := b.When
+	if b.Op == Ratio {
+		when = clock(b)
+	}
+	if when != nil {
+		return compareMoments(a.When, when)
+	}
+	x, ok := c.rational(b)
+	if !ok {
+		return Unknown
+	}
+	for _, part := range []int{a.When.hour, a.When.hour % 12, a.When.minute, a.When.year, a.When.month, a.When.day} {
+		if x.Cmp(big.NewRat(int64(part), 1)) == 0 {
+			return Unknown // 5 p.m. and 5
+		}
+	}
+	return Different
+}
+
+// compareRatios compares a ratio or a range with another answer.
+func (c *comparer) compareRatios(a, b *Node, depth int) Verdict {
+	if a.Op == Range && b.Op == Range {
+		return c.inOrder(a.Args, b.Args, depth)
+	}
+	if a.Op == Range || b.Op == Range {
+		if a.Op == Range {
+			a, b = b, a
+		}
+		if a.Op == Ratio { // "2:1" and "2 to 1"
+			return c.compareRatios(a, node(Ratio, b.Args...), depth).weak()
+		}
+		return Unknown
+	}
+	if x, y := clock(a), clock(b); x != nil && y != nil { // they may be times of day
+		when := compareMoments(x, y)
+		if when != Different || x.minute == 0 || y.minute == 0 { // no ratio has a zero
+			return when
+		}
+		return c.inOrder([]*Node{node(Quotient, a.Args...)}, []*Node{node(Quotient, b.Args...)}, depth).doubtful()
+	}
+	if a.Op == Ratio && b.Op == Ratio {
+		if len(a.Args) != len(b.Args) {
+			return Different
+		}
+		for i := range a.Args[1:] {
+			if v := c.compareScalars(node(Product, a.Args[0], b.Args[i+1]), node(Product, a.Args[i+1], b.Args[0])); v != Equal {
+				return v
+			}
+		}
+		return Equal
+	}
+	quotient := func(n *Node) *Node {
+		if n.Op == Ratio && len(n.Args) == 2 {
+			return node(Quotient, n.Args...)
+		}
+		return n
+	}
+	a, b = quotient(a), quotient(b)
+	switch {
+	case a.Op != Ratio && b.Op != Ratio:
+		return c.compare(a, b, depth+1)
+	case scalar(a) && scalar(b) && (c.fixed(a) || c.fixed(b)):
+		return Different
+	}
+	return Unknown
+}
+
 // plain brings into one form what is written in several: ± becomes two values, a scaled matrix a matrix, one element itself.
 func plain(n *Node) *Node {
 	if up, down := split(n); up != nil {
 		return node(List, plain(up), plain(down))
+	}
+	if m := calculated(n); m != nil {
+		return plain(m)
 	}
 	switch n.Op {
 	case Product:
@@ -101,6 +217,12 @@ func plain(n *Node) *Node {
 		if len(n.Args) == 1 && n.Args[0].Op != PlusMinus {
 			return plain(n.Args[0])
 		}
+	case Labelled:
+		inner := plain(n.Args[0])
+		if inner.Op == Labelled {
+			return labelled(inner, strings.Fields(n.Name))
+		}
+		return &Node{Op: Labelled, Name: n.Name, Args: []*Node{inner}}
 	case List, Tuple:
 		out := *n
 		out.Args = nil
@@ -216,18 +338,22 @@ func (c *comparer) assigned(n, other *Node) *Node {
 		if name(last) {
 			return plain(n.Args[0])
 		}
-		if c.fixed(n.Args[0]) { // "1/2 = 0.5", or the steps to a result
+		if len(n.Args) > 2 && c.fixed(last) { // x + y = 1 + 2 = 3
+			return plain(last)
+		}
+		if left, _ := quantity(n.Args[0]); c.fixed(left) { // "1/2 = 0.5", or the steps to a result
 			return plain(last)
 		}
 	case n.Op == Relation && n.Relations[0] == "in" && len(n.Args) == 2 && n.Args[0].Op == Symbol:
 		return plain(n.Args[1])
 	case n.Op == List && other.Op != Relation:
+		given := assignments(n)
+		if given == nil {
+			return n
+		}
 		out := *n
 		out.Args = nil
-		for _, a := range n.Args {
-			if a.Op != Relation || len(a.Args) != 2 || a.Relations[0] != "=" || !name(a.Args[0]) {
-				return n
-			}
+		for _, a := range given {
 			out.Args = append(out.Args, a.Args[1])
 		}
 		if other.Op == List && slices.ContainsFunc(other.Args, func(m *Node) bool { return m.Op == Relation }) {
@@ -241,6 +367,28 @@ func (c *comparer) assigned(n, other *Node) *Node {
 	return n
 }
 
+// assignments returns the elements of a list of nothing but "x = 5", by their names; nil for any other list.
+func assignments(n *Node) []*Node {
+	out := slices.Clone(n.Args)
+	for _, a := range out {
+		if a.Op != Relation || len(a.Args) != 2 || a.Relations[0] != "=" || !name(a.Args[0]) {
+			return nil
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *Node) int { return strings.Compare(a.Args[0].String(), b.Args[0].String()) })
+	return out
+}
+
+// sameNames reports whether two lists of assignments give values to the same names, one to each.
+func sameNames(a, b []*Node) bool {
+	for i := range a {
+		if len(a) != len(b) || a[i].Args[0].String() != b[i].Args[0].String() || i > 0 && a[i].Args[0].String() == a[i-1].Args[0].String() {
+			return false
+		}
+	}
+	return len(a) > 0
+}
+
 // Constant reports whether n is a real number that can be told.
 func (n *Node) Constant() bool { return new(comparer).fixed(n) }
 
@@ -249,19 +397,20 @@ func (n *Node) Prose() bool {
 	if n.Op == List {
 		return slices.ContainsFunc(n.Args, func(a *Node) bool { return a.Prose() || a.Op == Words })
 	}
-	_, unit := quantity(n)
-	if unit == "" {
-		return false
-	}
-	_, _, ok := measure(unit)
-	return !ok
+	return n.Op == Labelled
 }
 
 // name reports whether n is what values are given to: x, or f(x).
 func name(n *Node) bool {
 	switch n.Op {
-	case Product: // f(x), f(2)
-		return len(n.Args) == 2 && n.Args[0].Op == Symbol && strings.Contains("f g h F G H P Q T", n.Args[0].Name) && (n.Args[1].Op == Symbol || n.Args[1].Op == Number)
+	case Product: // f(x), f(2), and AB, the side of a triangle
+		if !slices.ContainsFunc(n.Args, func(a *Node) bool { return a.Op != Symbol || len(a.Name) != 1 || a.Name < "A" || a.Name > "Z" }) {
+			return true
+		}
+		if f := n.Args[0]; f.Op == Power && f.Args[1].String() == "-1" { // f^{-1}(x)
+			return name(node(Product, append([]*Node{f.Args[0]}, n.Args[1:]...)...))
+		}
+		return len(n.Args) == 2 && n.Args[0].Op == Symbol && strings.Contains("f g h F G H P Q T", strings.TrimRight(n.Args[0].Name, "'")) && (n.Args[1].Op == Symbol || n.Args[1].Op == Number)
 	case Tuple: // (x, y)
 		return !slices.ContainsFunc(n.Args, func(a *Node) bool { return !name(a) })
 	}
@@ -303,7 +452,11 @@ func (c *comparer) compareCollections(a, b *Node, depth int) Verdict {
 		y, okY := c.setOf(c.asSet(b))
 		switch {
 		case okX && okY:
-			return c.same(x, y)
+			v := c.same(x, y)
+			if v == Equal && strangers(a, b) { // x < 3 and y < 3
+				return Unknown
+			}
+			return v
 		case a.Op == Interval && b.Op == Interval:
 			return c.compareIntervals(a, b, depth)
 		case inequality(a) && inequality(b):
@@ -322,12 +475,18 @@ func (c *comparer) compareCollections(a, b *Node, depth int) Verdict {
 	switch {
 	case a.Op == Matrix || b.Op == Matrix:
 		if a.Op != b.Op {
+			if a.count(Matrix) > 0 && b.count(Matrix) > 0 {
+				return Unknown // a product that isn't worked out
+			}
 			return Different
 		}
 		return c.inOrder(a.Args, b.Args, depth)
 	case a.Op == Tuple && b.Op == Tuple:
 		return c.inOrder(a.Args, b.Args, depth)
 	case unordered(a) && unordered(b):
+		if x, y := assignments(a), assignments(b); sameNames(x, y) {
+			return c.inOrder(x, y, depth)
+		}
 		return c.inAnyOrder(a.Args, b.Args, depth)
 	case (unordered(a) || a.Op == Tuple) && (unordered(b) || b.Op == Tuple): // "1, 2" and "(1, 2)"
 		v := c.inOrder(a.Args, b.Args, depth)
@@ -338,12 +497,44 @@ func (c *comparer) compareCollections(a, b *Node, depth int) Verdict {
 			return Unknown
 		}
 		return v
-	case unordered(a): // several, all equal, and one
-		return c.inAnyOrder(a.Args, []*Node{b}, depth)
 	case unordered(b):
-		return c.inAnyOrder([]*Node{a}, b.Args, depth)
+		a, b = b, a
+		fallthrough
+	case unordered(a): // several, all equal, and one
+		if d := decimalComma(a); d != nil && c.compareScalars(d, b) == Equal { // 3,5
+			return Unknown
+		}
+		return c.inAnyOrder(a.Args, []*Node{b}, depth)
 	}
 	return Different
+}
+
+// decimalComma reads a list of two whole numbers as one with a comma before its decimals, nil where it can't be.
+func decimalComma(n *Node) *Node {
+	if n.Op != List || n.Name != "" || len(n.Args) != 2 || n.Args[0].Op != Number || n.Args[1].Op != Number || !n.Args[0].Value.IsInt() || !n.Args[1].Value.IsInt() || n.Args[1].Decimals >= 0 {
+		return nil
+	}
+	digits := n.Args[1].Value.Num().String()
+	value, ok := new(big.Rat).SetString(n.Args[0].Value.Num().String() + "." + digits)
+	if !ok {
+		return nil
+	}
+	return &Node{Op: Number, Value: value, Decimals: len(digits)}
+}
+
+// strangers reports whether two conditions are of different variables. The one without a name, of "< 3", is any.
+func strangers(a, b *Node) bool {
+	x, y := map[string]bool{}, map[string]bool{}
+	a.variables(x)
+	b.variables(y)
+	for _, vars := range []map[string]bool{x, y} {
+		for _, known := range []string{"", "inf", "empty", "Reals"} {
+			if delete(vars, known); known == "" && len(vars) == 0 {
+				return false
+			}
+		}
+	}
+	return len(x) > 0 && len(y) > 0 && !maps.Equal(x, y)
 }
 
 // asSet reads a bare number or list as the set of its elements.
@@ -357,7 +548,17 @@ func (c *comparer) asSet(n *Node) *Node {
 	return n
 }
 
-func scalar(n *Node) bool { return !collection(n) && n.Op != Relation && n.Op != Words }
+func scalar(n *Node) bool {
+	return !collection(n) && n.Op != Relation && n.Op != Words && n.Op != Moment && n.Op != Range && n.Op != Labelled
+}
+
+// doubtful makes an equality no proof.
+func (v Verdict) doubtful() Verdict {
+	if v == Equal {
+		return Unknown
+	}
+	return v
+}
 
 // weak makes an inequality of parts no proof: two writings of a set may differ in every part.
 func (v Verdict) weak() Verdict {
@@ -443,6 +644,8 @@ func (c *comparer) compareWords(a, b *Node) Verdict {
 		a, b = b, a
 	}
 	switch {
+	case b.Op == Words && said(a.Name) != "" && said(a.Name) == said(b.Name):
+		return Equal
 	case b.Op == Words && (a.Name == b.Name || strings.ReplaceAll(a.Name, " ", "") == strings.ReplaceAll(b.Name, " ", "")):
 		return Equal
 	case b.Op == Words && (opposites[a.Name] == b.Name && b.Name != "" || unlike(a.Name, b.Name)):
@@ -452,9 +655,25 @@ func (c *comparer) compareWords(a, b *Node) Verdict {
 	case nobody[a.Name] && b.Op == Symbol && b.Name == "empty":
 		return Equal
 	case nobody[a.Name] && b.Op != Words && scalar(b) && c.fixed(b):
+		if x, ok := c.rational(b); ok && x.Sign() == 0 { // none may be a number
+			return Unknown
+		}
 		return Different
 	}
 	return Unknown
+}
+
+// said is what words say without those that say nothing: "friday" of "it is friday".
+func said(name string) string {
+	var out []string
+	for _, w := range strings.Fields(name) {
+		switch w = strings.Trim(w, ",.!"); w {
+		case "the", "a", "an", "it", "is", "it's", "they", "are", "answer", "this", "that", "so", "":
+		default:
+			out = append(out, w)
+		}
+	}
+	return strings.Join(out, " ")
 }
 
 // unlike reports whether two answers are single words that begin unlike: "even" and "odd", not "Mon" and "Monday".
@@ -488,21 +707,27 @@ func (c *comparer) compareQuantities(a, b *Node) Verdict {
 	if a.Op == Function && b.Op == Function && a.Name == "mod" && b.Name == "mod" {
 		return c.compareResidues(a, b)
 	}
-	x, unitX := quantity(a)
-	y, unitY := quantity(b)
+	if isBase(a) || isBase(b) {
+		return c.compareNumerals(a, b)
+	}
+	x, unitX := c.withLetters(a, b)
+	y, unitY := c.withLetters(b, a)
 	if unitX == "" || unitY == "" || unitX == unitY {
 		v := c.compareScalars(x, y)
-		if v == Different && unitX == "" && unitY == "" {
-			return c.compareLetters(x, y)
+		if unitX != unitY && (x.Op == Percent || y.Op == Percent) { // 5 % and 5 dollars
+			return v.doubtful()
 		}
 		return v
 	}
-	dimX, sizeX, okX := measure(unitX)
-	dimY, sizeY, okY := measure(unitY)
-	if !okX || !okY {
-		return c.compareScalars(x, y)
-	}
+	dimX, sizeX, _ := measure(unitX)
+	dimY, sizeY, _ := measure(unitY)
 	if dimX != dimY {
+		if rate(unitX, unitY) || rate(unitY, unitX) { // 18 dollars and 18 dollars per day
+			return c.compareScalars(x, y)
+		}
+		if dimX == "mass1" && dimY == "sterling1" || dimX == "sterling1" && dimY == "mass1" || strings.ReplaceAll(dimX, "calendar", "time") == strings.ReplaceAll(dimY, "calendar", "time") {
+			return Unknown // pounds, or months and days
+		}
 		return Different
 	}
 	scale := &Node{Op: Number, Value: new(big.Rat).Quo(sizeX, sizeY), Decimals: -1}
@@ -512,7 +737,60 @@ func (c *comparer) compareQuantities(a, b *Node) Verdict {
 	return c.compareScalars(node(Product, x, scale), y)
 }
 
-// quantity splits a value from its unit.
+// rate reports whether unit is other for each of something.
+func rate(unit, other string) bool {
+	head, _, found := strings.Cut(unit, " ")
+	dim, _, _ := measure(head)
+	otherDim, _, _ := measure(other)
+	return found && dim == "money1" && dim == otherDim
+}
+
+func isBase(n *Node) bool { return n.Op == Function && n.Name == "base" }
+
+// compareNumerals compares numerals in a base that is written; one without is compared by its digits.
+func (c *comparer) compareNumerals(a, b *Node) Verdict {
+	if !isBase(a) {
+		a, b = b, a
+	}
+	if !isBase(b) {
+		digits, _ := quantity(b)
+		if v := c.compareScalars(a.Args[0], digits); v != Different {
+			return v
+		}
+		if x, ok := c.numeral(a); ok && c.compareScalars(&Node{Op: Number, Value: x, Decimals: -1}, digits) != Different {
+			return Unknown
+		}
+		return Different
+	}
+	if c.compareScalars(a.Args[1], b.Args[1]) == Equal {
+		return c.compareScalars(a.Args[0], b.Args[0])
+	}
+	x, okX := c.numeral(a)
+	y, okY := c.numeral(b)
+	switch {
+	case !okX || !okY:
+		return c.compareScalars(a.Args[0], b.Args[0]).weak().doubtful()
+	case x.Cmp(y) == 0:
+		return Equal
+	}
+	return Different
+}
+
+// numeral returns the value of a whole number's digits in their base.
+func (c *comparer) numeral(n *Node) (*big.Rat, bool) {
+	digits, ok := c.rational(n.Args[0])
+	base, okBase := c.rational(n.Args[1])
+	if !ok || !okBase || !digits.IsInt() || digits.Sign() < 0 || !base.IsInt() || base.Cmp(big.NewRat(2, 1)) < 0 || base.Cmp(big.NewRat(36, 1)) > 0 {
+		return nil, false
+	}
+	x, ok := new(big.Int).SetString(digits.Num().String(), int(base.Num().Int64()))
+	if !ok {
+		return nil, false
+	}
+	return new(big.Rat).SetInt(x), true
+}
+
+// quantity splits a value from its unit, "" where it has none or several.
 func quantity(n *Node) (value *Node, unit string) {
 	switch n.Op {
 	case Quantity:
@@ -521,37 +799,53 @@ func quantity(n *Node) (value *Node, unit string) {
 		if v, u := quantity(n.Args[0]); u != "" {
 			return node(Negative, v), u
 		}
-	case Sum, Product: // "3 + 4 cm"
-		last := len(n.Args) - 1
-		if v, u := quantity(n.Args[last]); u != "" {
-			out := *n
-			out.Args = append(slices.Clone(n.Args[:last]), v)
-			return &out, u
+	case Quotient:
+		if v, u := quantity(n.Args[0]); u != "" {
+			return node(Quotient, v, n.Args[1]), u
 		}
+	case Sum, Product: // "3 + 4 cm", "$3 + $4", "$2 * 3"
+		out := *n
+		out.Args = slices.Clone(n.Args)
+		last := len(n.Args) - 1
+		for i, a := range n.Args {
+			v, u := quantity(a)
+			if u == "" && n.Op == Sum && unit != "" || u != "" && unit != "" && (u != unit || n.Op == Product) || u == "" && n.Op == Sum && i == last {
+				return n, ""
+			}
+			if u != "" {
+				unit = u
+			}
+			out.Args[i] = v
+		}
+		return &out, unit
 	}
 	return n, ""
 }
 
-// compareLetters reads a letter behind a number as its unit, where the other side has no variable: "5m" and "5".
-func (c *comparer) compareLetters(a, b *Node) Verdict {
-	bare := func(n *Node) *Node {
-		if n.Op != Product || len(n.Args) != 2 || n.Args[0].Op != Number || n.Args[1].Op != Symbol || units[n.Args[1].Name].size == nil {
-			return nil
-		}
-		return n.Args[0]
+// withLetters is quantity where letters behind a number are its unit too, "5m" and "10 m/s", if the other side has a unit or no
+// variable.
+func (c *comparer) withLetters(n, other *Node) (value *Node, unit string) {
+	if value, unit = quantity(n); unit != "" {
+		return value, unit
 	}
-	x, y := bare(a), bare(b)
-	switch {
-	case x != nil && y == nil && c.fixed(b):
-		return c.compareScalars(x, b)
-	case y != nil && x == nil && c.fixed(a):
-		return c.compareScalars(a, y)
+	if n.Op != Product && n.Op != Quotient && n.Op != Negative {
+		return n, ""
 	}
-	return Different
+	l := unitLetters{value: num(1)}
+	if !l.factor(n, 1) || len(l.units) == 0 || !l.number {
+		return n, ""
+	}
+	if _, named := quantity(other); named == "" && !c.fixed(other) {
+		return n, ""
+	}
+	return l.value, strings.Join(l.units, " ")
 }
 
 // compareScalars compares two numbers or symbolic expressions.
 func (c *comparer) compareScalars(a, b *Node) Verdict {
+	if x, y := abbreviated(a), abbreviated(b); x != nil && c.fixed(b) && c.compareScalars(x, b) == Equal || y != nil && c.fixed(a) && c.compareScalars(a, y) == Equal {
+		return Unknown // 5k and 5000
+	}
 	if sa, sb := infinite(a), infinite(b); sa != 0 || sb != 0 {
 		switch {
 		case sa == sb:
@@ -575,6 +869,18 @@ func (c *comparer) compareScalars(a, b *Node) Verdict {
 	return Different
 }
 
+// abbreviated is a number with a letter behind it that may stand for thousands or more, as that number; nil for anything else.
+func abbreviated(n *Node) *Node {
+	if n.Op != Product || len(n.Args) != 2 || n.Args[0].Op != Number || n.Args[1].Op != Symbol {
+		return nil
+	}
+	by := map[string]int64{"k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9}[n.Args[1].Name]
+	if by == 0 {
+		return nil
+	}
+	return node(Product, n.Args[0], num(by))
+}
+
 func percentage(n *Node) (*Node, bool) {
 	switch n.Op {
 	case Percent:
@@ -591,8 +897,11 @@ func (c *comparer) compareValues(a, b *Node) Verdict {
 	x, okX := c.rational(a)
 	y, okY := c.rational(b)
 	if okX && okY {
-		if x.Cmp(y) == 0 || shows(a, x, y) || shows(b, y, x) {
+		switch {
+		case x.Cmp(y) == 0 || shows(a, x, y) || shows(b, y, x):
 			return Equal
+		case hints(a, x, y) || hints(b, y, x):
+			return Unknown
 		}
 		return Different
 	}
@@ -674,6 +983,8 @@ func common(n *Node) (*Node, bool) {
 // leastDecimals that a decimal must show to stand for a number without an end.
 const leastDecimals = 2
 
+var ten = big.NewRat(10, 1)
+
 // decimals returns how many digits behind the point n shows, as a bare decimal or percentage.
 func decimals(n *Node) int {
 	switch n.Op {
@@ -692,17 +1003,26 @@ func decimals(n *Node) int {
 // shows reports whether the decimal n, of value x, is y rounded, and y has no finite decimals of its own.
 func shows(n *Node, x, y *big.Rat) bool {
 	d := decimals(n)
-	if d < leastDecimals || !endless(y) {
+	if d < leastDecimals && !(d == 1 && new(big.Rat).Abs(x).Cmp(ten) >= 0) || !endless(y) { // 33.3 shows three digits
 		return false
 	}
 	diff := new(big.Rat).Sub(x, y)
 	return diff.Abs(diff).Cmp(halfUnit(d)) <= 0
 }
 
+// hints reports whether n shows y to one decimal and not to enough digits to say that y is meant: 6.7 and 20/3.
+func hints(n *Node, x, y *big.Rat) bool {
+	if decimals(n) != 1 || !endless(y) || new(big.Rat).Abs(x).Cmp(one) < 0 {
+		return false
+	}
+	diff := new(big.Rat).Sub(x, y)
+	return diff.Abs(diff).Cmp(halfUnit(1)) <= 0
+}
+
 // nears is shows for an irrational real number.
 func nears(n *Node, x *big.Rat, y ball) bool {
 	d := decimals(n)
-	if d < leastDecimals || !y.real() {
+	if d < leastDecimals && !(d == 1 && new(big.Rat).Abs(x).Cmp(ten) >= 0) || !y.real() {
 		return false
 	}
 	diff := flt().Sub(flt().SetRat(x), y.re)
@@ -734,14 +1054,22 @@ func (c *comparer) compareRelations(a, b *Node, depth int) Verdict {
 		return Unknown
 	}
 	if len(a.Args) != 2 || len(b.Args) != 2 {
+		if !slices.Equal(a.Relations, b.Relations) {
+			b = turned(b)
+		}
 		if slices.Equal(a.Relations, b.Relations) {
 			return c.inOrder(a.Args, b.Args, depth).weak()
 		}
 		return Unknown
 	}
 	signA, signB := a.Relations[0], b.Relations[0]
-	if signA == "=" && signB == "=" && name(a.Args[0]) && a.Args[0].String() == b.Args[0].String() {
-		return c.compare(a.Args[1], b.Args[1], depth+1)
+	if signA == "=" && signB == "=" && name(a.Args[0]) && name(b.Args[0]) {
+		switch {
+		case a.Args[0].String() == b.Args[0].String():
+			return c.compare(a.Args[1], b.Args[1], depth+1)
+		case a.Args[0].Op != Symbol || b.Args[0].Op != Symbol: // f(2) = 0 and f(7) = 0
+			return Unknown
+		}
 	}
 	if flipped[signA] == "" || flipped[signB] == "" || !scalar(a.Args[0]) || !scalar(a.Args[1]) || !scalar(b.Args[0]) || !scalar(b.Args[1]) {
 		return Unknown
@@ -759,6 +1087,17 @@ func (c *comparer) compareRelations(a, b *Node, depth int) Verdict {
 		return Equal
 	}
 	return Different
+}
+
+// turned is a chain of relations read from its end.
+func turned(n *Node) *Node {
+	out := *n
+	out.Args, out.Relations = slices.Clone(n.Args), nil
+	slices.Reverse(out.Args)
+	for _, sign := range slices.Backward(n.Relations) {
+		out.Relations = append(out.Relations, flipped[sign])
+	}
+	return &out
 }
 
 // proportional tells whether f is a constant times g, and that constant's sign. Where it isn't, and a solution of one that is no

@@ -43,7 +43,10 @@ func (c *comparer) rational(n *Node) (x *big.Rat, ok bool) {
 			}
 		}
 		return out, true
-	case Quotient:
+	case Quotient, Ratio:
+		if len(n.Args) != 2 {
+			return nil, false
+		}
 		a, okA := c.rational(n.Args[0])
 		if !okA {
 			return nil, false
@@ -168,6 +171,8 @@ func (c *comparer) rationalFunction(n *Node) (*big.Rat, bool) {
 		if k, ok := small(args[1]); ok && k > 0 && k <= 64 {
 			return exactRoot(args[0], k)
 		}
+	case n.Name == "base" && len(args) == 2: // the digits are what counts
+		return args[0], true
 	case n.Name == "abs" && len(args) == 1:
 		return new(big.Rat).Abs(args[0]), true
 	case (n.Name == "floor" || n.Name == "ceil") && len(args) == 1:
@@ -371,7 +376,10 @@ func (ev *evaluation) value(n *Node) (ball, error) {
 			}
 		}
 		return out, ev.sane(out, err)
-	case Quotient:
+	case Quotient, Ratio:
+		if len(n.Args) != 2 {
+			return ball{}, errDomain
+		}
 		a, err := ev.value(n.Args[0])
 		if err != nil {
 			return a, err

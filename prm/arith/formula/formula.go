@@ -43,6 +43,10 @@ const (
 	Difference             // Args[0] without Args[1]
 	Matrix                 // Args are rows, each a Tuple
 	Words                  // Name: text that is no formula
+	Labelled               // Args[0] with words before or behind it that are no unit of measure: Name
+	Ratio                  // Args to each other: 1:2:3
+	Range                  // from Args[0] to Args[1] of whatever is counted: 10–20
+	Moment                 // When: a time of day or a date
 )
 
 // Node is an expression. It isn't changed once read.
@@ -54,6 +58,7 @@ type Node struct {
 	Name                string
 	Relations           []string // "=", "<", "<=", ">", ">=", "!=", "in"
 	LeftOpen, RightOpen bool
+	When                *moment
 }
 
 // Limits on what is read and computed.
@@ -195,5 +200,14 @@ func (n *Node) write(b *strings.Builder, within int) {
 		bracket("[", "; ", "]", n.Args)
 	case Words:
 		b.WriteString(strconv.Quote(n.Name))
+	case Labelled:
+		n.Args[0].write(b, loosePower)
+		b.WriteString(" " + strconv.Quote(n.Name))
+	case Ratio:
+		join(":", looseProduct, n.Args)
+	case Range:
+		join(" to ", looseSum, n.Args)
+	case Moment:
+		b.WriteString(n.When.String())
 	}
 }

@@ -11,6 +11,9 @@ import (
 // taken off; what a model forgot to close is closed. Text that is no formula becomes Words when it has no digit. Errors wrap
 // ErrSyntax or ErrLimit.
 func Parse(text string) (*Node, error) {
+	if len(text) > 4*maxText { // more than what wraps an answer
+		return nil, fmt.Errorf("%w: %d bytes", ErrLimit, len(text))
+	}
 	text = unwrap(text)
 	if text == "" {
 		return nil, fmt.Errorf("%w: empty", ErrSyntax)
@@ -20,6 +23,9 @@ func Parse(text string) (*Node, error) {
 	}
 	if n := european(text); n != nil {
 		return n, nil
+	}
+	if m := readMoment(text); m != nil {
+		return &Node{Op: Moment, When: m}, nil
 	}
 	tokens, ok := scan(text)
 	if !ok {
@@ -64,7 +70,10 @@ func unwrap(s string) string {
 	for {
 		before := s
 		s = strings.TrimSpace(s)
-		s = strings.Trim(s, "`\"")
+		s = strings.Trim(s, "`")
+		if len(s) > 1 && s[0] == '"' && s[len(s)-1] == '"' {
+			s = s[1 : len(s)-1]
+		}
 		s = strings.TrimPrefix(strings.TrimSuffix(s, "**"), "**")
 		for _, w := range [][2]string{{`\(`, `\)`}, {`\[`, `\]`}, {"$$", "$$"}, {"$", "$"}, {`\boxed{`, "}"}, {`\fbox{`, "}"}, {`\text{`, "}"}, {`\mathbf{`, "}"}, {`\textbf{`, "}"}, {`\mathrm{`, "}"}} {
 			if len(s) >= len(w[0])+len(w[1]) && strings.HasPrefix(s, w[0]) && strings.HasSuffix(s, w[1]) && alone(s[len(w[0]):len(s)-len(w[1])], w[1]) {
@@ -164,13 +173,8 @@ func (p *parser) enter() error {
 	return nil
 }
 
-// whole reads all tokens. Leading words ("about", "x is") are passed over.
+// whole reads all tokens. Words that stand behind belong to the answer as those before it do.
 func (p *parser) whole() (*Node, error) {
-	for p.peek().kind == tText && p.ahead(1).kind != tEnd && !p.alwaysText() {
-		p.at++
-		p.takes(":")
-	}
-	p.takes("=") // "≈ 2.7"
 	n, err := p.list("")
 	if err != nil {
 		return nil, err
@@ -180,6 +184,108 @@ func (p *parser) whole() (*Node, error) {
 	}
 	if p.at < len(p.tokens) {
 		return nil, p.fail("it doesn't go on")
+	}
+	return n, nil
+}
+
+// element reads one answer of a list with the words around it, which are kept where they say something: "room 5", "5 north".
+func (p *parser) element() (*Node, error) {
+	label := p.lead()
+	if len(p.tokens) > p.at && p.peek().kind == tSign && relations[p.peek().text] && p.peek().text != "in" { // "< 5", "≈ 2.7"
+		sign := p.peek().text
+		p.at++
+		n, err := p.element()
+		if err != nil || sign == "=" {
+			return labelled(n, label), err
+		}
+		return labelled(&Node{Op: Relation, Args: []*Node{{Op: Symbol}, n}, Relations: []string{sign}}, label), nil
+	}
+	begun := p.at
+	n, err := p.relation()
+	if err != nil {
+		return nil, err
+	}
+	if p.at-begun == 3 && span(p.tokens[begun:p.at]) {
+		n = node(Range, n.Args[0], n.Args[1].Args[0])
+	}
+	if p.sees("to") { // 10 to 20
+		p.at++
+		to, err := p.relation()
+		if err != nil {
+			return nil, err
+		}
+		n = node(Range, n, to)
+	}
+	if n, err = p.compound(n); err != nil {
+		return nil, err
+	}
+	return labelled(n, append(label, p.trail()...)), nil
+}
+
+// span reports whether tokens are two rising whole numbers with a dash right between them: 10-20.
+func span(tokens []token) bool {
+	a, dash, b := tokens[0], tokens[1], tokens[2]
+	return a.kind == tNumber && b.kind == tNumber && dash.text == "-" && dash.glued && b.glued && a.decimals < 0 && b.decimals < 0 && a.value.IsInt() && b.value.IsInt() && a.value.Cmp(b.value) < 0
+}
+
+// lead reads the words before a value.
+func (p *parser) lead() []string {
+	var label []string
+	n := 0
+	for t := p.ahead(n); t.kind == tText || t.kind == tName && (t.text == "a" || t.text == "A" || t.text == "I") && p.ahead(n+1).kind == tText || t.kind == tSign && t.text == ":" && n > 0; t = p.ahead(n) {
+		if t.kind == tText {
+			label = append(label, strings.ToLower(t.text))
+		}
+		n++
+	}
+	if t := p.ahead(n); n == 0 || t.kind == tEnd || t.kind == tSign && !strings.Contains("-+±([{⟨√|⌊⌈<=>=!=≈", t.text) && t.text != "{{" {
+		return nil // the words are all there is
+	}
+	p.at += n
+	return label
+}
+
+// trail reads the words that go on behind a unit, to the end of the element.
+func (p *parser) trail() []string {
+	var label []string
+	n := 0
+	for t := p.ahead(n); t.kind == tText || t.kind == tName && len(t.text) == 1 && n > 0; t = p.ahead(n) {
+		label = append(label, strings.ToLower(t.text))
+		n++
+	}
+	if t := p.ahead(n); t.kind != tEnd && !(t.kind == tSign && strings.Contains(",;)]}", t.text)) {
+		return nil
+	}
+	p.at += n
+	return label
+}
+
+// compound reads the smaller units behind a quantity: 2 hours 30 minutes, 5'10", $3 and 50 cents.
+func (p *parser) compound(n *Node) (*Node, error) {
+	for n.Op == Quantity {
+		before := p.at
+		if !p.takes("and") {
+			p.takes(",")
+		}
+		if p.peek().kind != tNumber {
+			p.at = before
+			return n, nil
+		}
+		next, err := p.product()
+		if err != nil {
+			return nil, err
+		}
+		dim, size, ok := measure(n.Name)
+		dimNext, sizeNext, okNext := "", (*big.Rat)(nil), false
+		if next.Op == Quantity {
+			dimNext, sizeNext, okNext = measure(next.Name)
+		}
+		if !ok || !okNext || dim != dimNext || size.Cmp(sizeNext) <= 0 {
+			p.at = before
+			return n, nil
+		}
+		factor := &Node{Op: Number, Value: new(big.Rat).Quo(size, sizeNext), Decimals: -1}
+		n = &Node{Op: Quantity, Name: next.Name, Args: []*Node{node(Sum, node(Product, n.Args[0], factor), next.Args[0])}}
 	}
 	return n, nil
 }
@@ -209,7 +315,7 @@ func (p *parser) list(closing string) (*Node, error) {
 		return false
 	}
 	for {
-		n, err := p.relation()
+		n, err := p.element()
 		if err != nil {
 			return nil, err
 		}
@@ -264,6 +370,15 @@ func (p *parser) relation() (*Node, error) {
 	}
 	if len(out.Args) == 1 {
 		return first, nil
+	}
+	if t := p.peek(); t.kind == tCommand && t.text == "pmod" { // x ≡ 3 (mod 5)
+		p.at++
+		modulus, err := p.parameter()
+		if err != nil {
+			return nil, err
+		}
+		last := len(out.Args) - 1
+		out.Args[last] = call("mod", out.Args[last], modulus)
 	}
 	return out, nil
 }
@@ -365,14 +480,33 @@ func (p *parser) product() (*Node, error) {
 				return nil, err
 			}
 			left = times(left, right)
-		case p.takes("/") || p.within == 0 && p.takes(":"):
+		case p.takes("/"):
 			right, err := p.signed()
 			if err != nil {
 				return nil, err
 			}
 			left = node(Quotient, left, right)
+		case p.within == 0 && p.sees(":"):
+			left = node(Ratio, left)
+			for p.takes(":") {
+				right, err := p.signed()
+				if err != nil {
+					return nil, err
+				}
+				left.Args = append(left.Args, right)
+			}
+		case p.peek().kind == tMoney:
+			unit := p.peek().text
+			p.at++
+			return &Node{Op: Quantity, Name: unit, Args: []*Node{left}}, nil
 		case p.peek().kind == tText:
 			return p.unit(left), nil
+		case p.sees("(") && p.wordsInBrackets() > 0: // 9 (apples)
+			n := p.wordsInBrackets()
+			p.at++
+			inside := parser{tokens: p.tokens[p.at : p.at+n]}
+			p.at += n + 1
+			return inside.unit(left), nil
 		default:
 			if !p.begins() {
 				return left, nil
@@ -384,6 +518,18 @@ func (p *parser) product() (*Node, error) {
 			left = times(left, right)
 		}
 	}
+}
+
+// wordsInBrackets returns how many words the bracket here holds, 0 where it holds anything else.
+func (p *parser) wordsInBrackets() int {
+	n := 1
+	for t := p.ahead(n); t.kind == tText || t.kind == tSign && n > 1 && (t.text == "/" || t.text == "^" || t.text == "-") || t.kind == tNumber && p.ahead(n-1).text == "^"; t = p.ahead(n) {
+		n++
+	}
+	if t := p.ahead(n); t.kind != tSign || t.text != ")" {
+		return 0
+	}
+	return n - 1
 }
 
 func times(a, b *Node) *Node {
@@ -442,30 +588,57 @@ func (p *parser) begins() bool {
 	return false
 }
 
-// unit reads the words behind a quantity as its unit: "cm", "km/h", "square feet", "cm^2".
+// unit reads the words behind a quantity as its unit: "cm", "km/h", "square feet", "cm^2", "m s^{-1}". Where no unit of measure
+// begins them, they are a label.
 func (p *parser) unit(of *Node) *Node {
 	var name []string
 	for {
 		t := p.peek()
+		letter := t.kind == tName && len(t.text) == 1 && len(name) > 0 // km/h, three hours a day
 		switch {
-		case t.kind == tText:
+		case t.kind == tText || letter && p.ahead(1).kind == tText || letter && (name[len(name)-1] == "/" || name[len(name)-1] == "per") && units[t.text].size != nil:
 			name = append(name, strings.ToLower(t.text))
-		case t.kind == tSign && t.text == "/" && p.ahead(1).kind == tText && len(name) > 0:
-			name = append(name, "/")
-		case t.kind == tSign && t.text == "^" && p.ahead(1).kind == tNumber && len(name) > 0:
-			p.at++
-			name[len(name)-1] += "^" + p.peek().text
-		case t.kind == tSign && t.text == "^" && p.ahead(1).text == "{" && p.ahead(2).kind == tNumber && p.ahead(3).text == "}" && len(name) > 0:
-			name[len(name)-1] += "^" + p.ahead(2).text
-			p.at += 3
-		default:
-			if len(name) == 0 {
-				return of
+		case t.kind == tSign && (t.text == "/" || t.text == "*") && len(name) > 0 && (p.ahead(1).kind == tText || p.ahead(1).kind == tName && units[p.ahead(1).text].size != nil):
+			if t.text == "/" {
+				name = append(name, "/")
 			}
-			return &Node{Op: Quantity, Name: strings.Join(name, " "), Args: []*Node{of}}
+		case t.kind == tSign && t.text == "-" && len(name) > 0 && p.ahead(1).kind == tText: // hyphen
+		case t.kind == tSign && t.text == "^" && len(name) > 0 && p.unitPower() > 0:
+			n := p.unitPower()
+			for i := range n {
+				if part := p.ahead(i); part.text != "{" && part.text != "}" {
+					name[len(name)-1] += part.text
+				}
+			}
+			p.at += n - 1
+		default:
+			return withUnit(of, name)
 		}
 		p.at++
 	}
+}
+
+// unitPower returns how many tokens the power of a unit takes: ^2, ^{2}, ^{-1}.
+func (p *parser) unitPower() int {
+	n := 1
+	braced := p.ahead(n).text == "{"
+	if braced {
+		n++
+	}
+	if p.ahead(n).text == "-" {
+		n++
+	}
+	if p.ahead(n).kind != tNumber {
+		return 0
+	}
+	n++
+	if braced {
+		if p.ahead(n).text != "}" {
+			return 0
+		}
+		n++
+	}
+	return n
 }
 
 func (p *parser) signed() (*Node, error) {
@@ -543,18 +716,14 @@ func (p *parser) power() (*Node, error) {
 			n = node(Percent, n)
 		case p.sees("_") && n.Op == Symbol:
 			p.at++
-			sub, err := p.exponent()
+			n = &Node{Op: Symbol, Name: n.Name + "_" + p.subscript()}
+		case p.sees("_") && n.Op == Number: // a numeral's base
+			p.at++
+			base, err := p.exponent()
 			if err != nil {
 				return nil, err
 			}
-			if n.Op == Symbol && len(n.Args) == 0 {
-				n = &Node{Op: Symbol, Name: n.Name + "_" + sub.String()}
-			}
-		case p.sees("_") && n.Op == Number: // a numeral's base: the digits are what counts
-			p.at++
-			if _, err := p.exponent(); err != nil {
-				return nil, err
-			}
+			n = call("base", n, base)
 		case p.sees("'") && n.Op == Symbol && p.peek().glued:
 			p.at++
 			n = &Node{Op: Symbol, Name: n.Name + "'"}
@@ -562,6 +731,35 @@ func (p *parser) power() (*Node, error) {
 			return n, nil
 		}
 	}
+}
+
+// subscript reads the name behind a _: what its braces hold as it stands, or one sign.
+func (p *parser) subscript() string {
+	if !p.sees("{") {
+		t := p.peek()
+		if t.kind == tEnd || t.kind == tSign {
+			return ""
+		}
+		p.at++
+		return t.text
+	}
+	var b strings.Builder
+	for depth := 0; p.peek().kind != tEnd; {
+		t := p.peek()
+		p.at++
+		switch {
+		case t.kind == tSign && t.text == "{":
+			if depth++; depth == 1 {
+				continue
+			}
+		case t.kind == tSign && t.text == "}":
+			if depth--; depth == 0 {
+				return b.String()
+			}
+		}
+		b.WriteString(t.text)
+	}
+	return b.String()
 }
 
 // exponent reads what stands behind ^ or _: a group, or one signed factor.
@@ -601,9 +799,20 @@ func (p *parser) primary() (*Node, error) {
 	defer func() { p.depth-- }()
 	t := p.peek()
 	switch t.kind {
+	case tMoney: // $5
+		p.at++
+		n, err := p.signed()
+		if err != nil {
+			return nil, err
+		}
+		return &Node{Op: Quantity, Name: t.text, Args: []*Node{n}}, nil
 	case tNumber:
 		p.at++
-		return &Node{Op: Number, Value: t.value, Decimals: t.decimals}, nil
+		n := &Node{Op: Number, Value: t.value, Decimals: t.decimals}
+		if len(t.text) == 2 && t.text[0] == '0' {
+			n.Name = t.text // as the minutes of a time are written
+		}
+		return n, nil
 	case tName:
 		p.at++
 		return p.named(t)
@@ -689,11 +898,15 @@ func (p *parser) bracketed(open string) (*Node, error) {
 	}
 	if open == "{{" && (p.sees("|") || p.sees(":")) { // {x | x > 3}: what is said of x
 		p.at++
+		head := inside
 		if inside, err = p.list("}}"); err != nil {
 			return nil, err
 		}
 		if !closes() {
 			return nil, p.fail("a brace isn't closed")
+		}
+		if head.Op == Symbol { // its name doesn't matter
+			inside = inside.with(head.Name, &Node{Op: Symbol})
 		}
 		return inside, nil
 	}
@@ -860,6 +1073,12 @@ func (p *parser) command(name string) (*Node, error) {
 		}
 		n, err := p.root()
 		return call("sqrt", n), err
+	case "bar", "dot", "ddot", "tilde", "overrightarrow", "widehat", "check", "breve": // another name
+		n, err := p.parameter()
+		if err != nil || n.Op != Symbol && n.Op != Product {
+			return nil, p.fail("a mark stands on no name")
+		}
+		return &Node{Op: Symbol, Name: name + " " + n.String()}, nil
 	case "sum", "prod":
 		return p.series(map[string]string{"sum": "sum", "prod": "product"}[name])
 	case "begin":

@@ -3,6 +3,7 @@ package formula
 import (
 	"math/big"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -17,6 +18,7 @@ const (
 	tSign    // an operator, a relation, a bracket, a separator
 	tCommand // a LaTeX command with arguments of its own: frac, sqrt, binom, begin, …
 	tText    // words: \text{…}, or a plain word
+	tMoney   // a sign of a currency; the text is its unit
 )
 
 type token struct {
@@ -25,6 +27,7 @@ type token struct {
 	value    *big.Rat // of a number
 	decimals int      // −1 for none
 	glued    bool     // nothing stands between it and the token before
+	spelled  bool     // a number in words
 }
 
 // signs of one meaning, longest first where one begins another.
@@ -50,7 +53,7 @@ var passed = map[string]bool{
 	"left": true, "right": true, "big": true, "Big": true, "bigg": true, "Bigg": true, "bigl": true, "bigr": true, "Bigl": true, "Bigr": true, "displaystyle": true, "textstyle": true,
 	"limits": true, "quad": true, "qquad": true, "hline": true, "boxed": true, "fbox": true, "ensuremath": true, "mathbf": true, "boldsymbol": true, "bm": true, "mathit": true, "vec": true,
 	"hat": true, "mathcal": true, "mathsf": true, "nonumber": true, "hspace": true, "middle": true, "phantom": true, "therefore": true, "because": true, "small": true, "large": true, "Large": true,
-	"hfill": true, "smallskip": true, "medskip": true, "bigskip": true, "bf": true, "rm": true, "it": true, "bigskips": true, "negthinspace": true, "thinspace": true, "space": true,
+	"hfill": true, "smallskip": true, "medskip": true, "bigskip": true, "bf": true, "rm": true, "it": true, "bigskips": true, "negthinspace": true, "thinspace": true, "space": true, "angle": true, "triangle": true, "measuredangle": true,
 }
 
 // constants and other names that LaTeX or Unicode writes in another way.
@@ -66,13 +69,16 @@ var functions = map[string]bool{
 	"exp": true, "sqrt": true, "cbrt": true, "abs": true, "floor": true, "ceil": true, "gcd": true, "lcm": true, "max": true, "min": true, "binomial": true, "factorial": true, "det": true, "arg": true, "Re": true, "Im": true,
 }
 
+// wordlike are functions that are words too, where no bracket follows: the 12th floor, 18 min.
+var wordlike = map[string]bool{"floor": true, "max": true, "min": true, "arg": true, "abs": true, "exp": true, "det": true}
+
 // word are names of several letters that aren't products of one-letter variables.
 var names = func() map[string]bool {
 	out := map[string]bool{"pi": true, "inf": true, "infinity": true, "oo": true, "arcsin": true, "arccos": true, "arctan": true}
 	for f := range functions {
 		out[f] = true
 	}
-	for _, g := range strings.Fields("alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega") {
+	for _, g := range strings.Fields("alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega hbar ell aleph") {
 		out[g] = true
 	}
 	return out
@@ -89,7 +95,7 @@ func scan(text string) ([]token, bool) {
 			return nil, false
 		}
 	}
-	return s.tokens, true
+	return spell(s.tokens), true
 }
 
 type scanner struct {
@@ -130,9 +136,52 @@ func digit(c byte) bool { return c >= '0' && c <= '9' }
 
 // superscripts and fractions of one character.
 var (
-	superscripts = map[rune]string{'⁰': "0", '¹': "1", '²': "2", '³': "3", '⁴': "4", '⁵': "5", '⁶': "6", '⁷': "7", '⁸': "8", '⁹': "9"}
+	superscripts = map[rune]string{'⁻': "-", '⁰': "0", '¹': "1", '²': "2", '³': "3", '⁴': "4", '⁵': "5", '⁶': "6", '⁷': "7", '⁸': "8", '⁹': "9"}
 	vulgar       = map[rune][2]int64{'½': {1, 2}, '⅓': {1, 3}, '⅔': {2, 3}, '¼': {1, 4}, '¾': {3, 4}, '⅕': {1, 5}, '⅖': {2, 5}, '⅗': {3, 5}, '⅘': {4, 5}, '⅙': {1, 6}, '⅚': {5, 6}, '⅛': {1, 8}, '⅜': {3, 8}, '⅝': {5, 8}, '⅞': {7, 8}}
 )
+
+// primes is a derivative's mark.
+var primes = regexp.MustCompile(`^\^ ?(?:\\prime|\{ ?\\prime ?\})`)
+
+// raised reads superscripts: ⁻³.
+func (s *scanner) raised(rest string) bool {
+	var written strings.Builder
+	width := 0
+	for _, r := range rest {
+		up, ok := superscripts[r]
+		if !ok {
+			break
+		}
+		written.WriteString(up)
+		width += utf8.RuneLen(r)
+	}
+	value, ok := new(big.Rat).SetString(written.String())
+	if !ok || written.Len() > maxBits/8 {
+		return false
+	}
+	s.sign("^", 0)
+	return s.emit(token{kind: tNumber, text: written.String(), value: value, decimals: -1}, width)
+}
+
+// currencies are the signs of money other than the dollar's, which LaTeX uses too.
+var currencies = map[rune]string{'€': "euro", '£': "sterling", '¥': "yen", '₹': "rupee", '¢': "cent", '￥': "yen"}
+
+var price = regexp.MustCompile(`^ ?-?(?:\d|\.\d)[\d,]*(?:\.\d+)?`)
+
+// priced reports whether a dollar sign before rest is one of money: an amount follows, and no sign that would close a formula.
+func (s *scanner) priced(rest string) bool {
+	if !price.MatchString(rest) {
+		return false
+	}
+	i := strings.IndexByte(rest, '$') // a sign behind a space opens something else
+	return i < 0 || rest[i-1] == ' ' || rest[i-1] == '('
+}
+
+// marksLength reports whether a prime behind a number is one of feet or inches: nothing that goes on with a formula follows.
+func (s *scanner) marksLength(rest string) bool {
+	last := len(s.tokens) - 1
+	return last >= 0 && s.tokens[last].kind == tNumber && !s.spaced && (strings.TrimSpace(rest) == "" || digit(strings.TrimLeft(rest, " ")[0]) && !s.latex)
+}
 
 func (s *scanner) next() bool {
 	rest := s.text[s.at:]
@@ -140,19 +189,30 @@ func (s *scanner) next() bool {
 	switch {
 	case r == '\\':
 		return s.command(rest)
+	case r == '^' && strings.Contains(rest[:min(len(rest), 5)], `\p`) && primes.MatchString(rest):
+		s.emit(token{kind: tSign, text: "'"}, len(primes.FindString(rest)))
+		s.tokens[len(s.tokens)-1].glued = true
+		return true
 	case digit(rest[0]) || r == '.' && len(rest) > 1 && digit(rest[1]):
 		return s.number(rest)
-	case r == '$' || r == '€' || r == '£' || r == '~' || r == '"' || r == '`' || unicode.IsSpace(r) || r == '\u200b':
+	case r == '$' && s.priced(rest[1:]):
+		return s.emit(token{kind: tMoney, text: "dollar"}, 1)
+	case currencies[r] != "":
+		return s.emit(token{kind: tMoney, text: currencies[r]}, width)
+	case (r == '"' || r == '″' || r == '\'' || r == '′' || r == '’') && s.marksLength(rest[width:]):
+		if r == '"' || r == '″' {
+			return s.emit(token{kind: tText, text: "inch"}, width)
+		}
+		return s.emit(token{kind: tText, text: "foot"}, width)
+	case r == '$' || r == '~' || r == '"' || r == '`' || unicode.IsSpace(r) || r == '\u200b':
 		return s.skip(width)
 	case r == '…' || strings.HasPrefix(rest, "..."):
 		return false
 	case r == '.':
 		return s.skip(1)
 	}
-	if up, ok := superscripts[r]; ok {
-		s.sign("^", 0)
-		value, _ := new(big.Rat).SetString(up)
-		return s.emit(token{kind: tNumber, text: up, value: value, decimals: -1}, width)
+	if _, ok := superscripts[r]; ok {
+		return s.raised(rest)
 	}
 	if f, ok := vulgar[r]; ok {
 		return s.emit(token{kind: tNumber, text: "½", value: big.NewRat(f[0], f[1]), decimals: -1}, width)
@@ -169,30 +229,33 @@ func (s *scanner) next() bool {
 }
 
 // shortWords are words of two letters that aren't products of variables.
-var shortWords = map[string]bool{"no": true, "of": true, "is": true, "to": true, "by": true, "at": true, "it": true, "we": true, "so": true, "if": true, "an": true, "per": true, "are": true, "the": true}
+var shortWords = map[string]bool{"no": true, "of": true, "is": true, "to": true, "by": true, "at": true, "it": true, "we": true, "so": true, "if": true, "an": true, "per": true, "are": true, "the": true,
+	"he": true, "on": true, "am": true, "pm": true, "as": true, "be": true, "up": true, "us": true, "not": true, "was": true, "has": true, "for": true, "her": true, "his": true, "its": true, "day": true, "out": true, "all": true, "old": true}
 
 // word reads a run of letters: a known name, a product of variables, or a word.
 func (s *scanner) word(rest string) bool {
-	n := len(rest)
-	for i, r := range rest {
-		if !unicode.IsLetter(r) && r != '∞' && r != '∅' {
-			n = i
-			break
-		}
-	}
-	w := rest[:n]
+	w := letters(rest)
+	n := len(w)
 	if strings.HasPrefix(rest[n:], "{") && (w == "frac" || w == "dfrac" || w == "tfrac" || w == "binom" || w == "sqrt") { // a lost backslash
 		return s.emit(token{kind: tCommand, text: w}, n)
 	}
 	if to, ok := renamed[w]; ok {
 		return s.emit(token{kind: tName, text: to}, n)
 	}
+	if after := strings.TrimLeft(rest[n:], " "); wordlike[w] && (after == "" || !strings.ContainsRune("(_{", rune(after[0]))) {
+		return s.emit(token{kind: tText, text: w}, n)
+	}
 	lower := strings.ToLower(w)
 	switch {
 	case lower == "and" || lower == "or":
 		return s.sign(lower, n)
 	case lower == "in" && len(s.tokens) > 0 && s.tokens[len(s.tokens)-1].kind == tNumber:
+		if after := strings.TrimLeft(rest[n:], " "); after != "" && digit(after[0]) { // 1 in 4
+			return s.sign("/", n)
+		}
 		return s.emit(token{kind: tText, text: "inch"}, n)
+	case cardinals[lower] > 0 || lower == "zero":
+		return s.emit(token{kind: tNumber, text: lower, value: big.NewRat(cardinals[lower], 1), decimals: -1, spelled: true}, n)
 	case shortWords[lower]:
 		return s.emit(token{kind: tText, text: w}, n)
 	case utf8.RuneCountInString(w) == 1 || names[w]:
@@ -246,6 +309,8 @@ func (s *scanner) command(rest string) bool {
 			return s.sign(`\\`, 2+len(rowSpace.FindString(rest[2:])))
 		case '|':
 			return s.sign("|", 2)
+		case '$':
+			return s.emit(token{kind: tMoney, text: "dollar"}, 2)
 		default:
 			return s.skip(1 + width)
 		}
@@ -293,7 +358,7 @@ func (s *scanner) command(rest string) bool {
 
 // textual reads the inside of \text{…} and its like.
 func (s *scanner) textual(name, inside string, width int) bool {
-	word := strings.TrimSpace(strings.ReplaceAll(inside, `\`, ""))
+	word := strings.TrimSpace(strings.NewReplacer(`\`, "", "~", " ").Replace(inside))
 	if to, ok := renamed[word]; ok {
 		word = to
 	}
@@ -304,21 +369,46 @@ func (s *scanner) textual(name, inside string, width int) bool {
 		return s.sign(",", width)
 	case lower == "and" || lower == "or":
 		return s.sign(lower, width)
+	case word == "min" && len(s.tokens) > 0 && (s.tokens[len(s.tokens)-1].text == "/" || s.tokens[len(s.tokens)-1].kind == tNumber): // minutes
+		return s.emit(token{kind: tText, text: word}, width)
 	case functions[word]:
 		return s.emit(token{kind: tName, text: word}, width)
+	case utf8.RuneCountInString(word) == 1 && len(s.tokens) > 0 && units[lower].size != nil && (s.tokens[len(s.tokens)-1].kind != tSign || strings.Contains(")]}", s.tokens[len(s.tokens)-1].text)):
+		return s.emit(token{kind: tText, text: word}, width)
 	case utf8.RuneCountInString(word) == 1 && (name == "mathrm" || name == "operatorname" || len(s.tokens) == 0):
 		return s.emit(token{kind: tName, text: word}, width)
 	}
-	// What is a number or a formula within \text is read as such.
-	if digit(word[0]) || word[0] == '(' || word[0] == '$' {
-		inner, ok := scan(word)
-		if !ok {
-			return false
+	// What it holds is read as it stands: numbers, words, a formula.
+	inner := scanner{text: word}
+	for inner.at < len(word) {
+		if !inner.plain() {
+			return s.emit(token{kind: tText, text: word}, width)
 		}
-		s.tokens = append(s.tokens, inner...)
-		return s.skip(width)
 	}
-	return s.emit(token{kind: tText, text: word}, width)
+	for _, t := range inner.tokens {
+		t.glued = t.glued && len(s.tokens) > 0
+		s.tokens = append(s.tokens, t)
+	}
+	return s.skip(width)
+}
+
+// plain is next, but that a run of letters is a word even where it could be a product of variables.
+func (s *scanner) plain() bool {
+	rest := s.text[s.at:]
+	if w := letters(rest); len(w) > 1 && cardinals[strings.ToLower(w)] == 0 && !names[w] && !strings.EqualFold(w, "and") && !strings.EqualFold(w, "or") && !strings.EqualFold(w, "in") {
+		return s.emit(token{kind: tText, text: w}, len(w))
+	}
+	return s.next()
+}
+
+// letters are those that begin s.
+func letters(s string) string {
+	for i, r := range s {
+		if !unicode.IsLetter(r) && r != '∞' && r != '∅' {
+			return s[:i]
+		}
+	}
+	return s
 }
 
 // repeating reads \overline{…} behind the decimals of a number: 0.1\overline{6}.
@@ -367,6 +457,10 @@ func braced(s string) (inside string, width int, ok bool) {
 func (s *scanner) number(rest string) bool {
 	var digits strings.Builder
 	i := 0
+	if n := groupedByTwo(rest); n > 0 && s.enclosed <= 0 && (n == len(rest) || rest[n] != ',' && !digit(rest[n])) {
+		digits.WriteString(strings.ReplaceAll(rest[:n], ",", ""))
+		i = n
+	}
 	for i < len(rest) {
 		if digit(rest[i]) {
 			digits.WriteByte(rest[i])
@@ -407,11 +501,68 @@ func (s *scanner) number(rest string) bool {
 	if strings.HasPrefix(written, ".") {
 		written = "0" + written
 	}
-	value, ok := new(big.Rat).SetString(written)
-	if !ok || len(written) > maxBits/8 {
+	value := new(big.Rat)
+	if n, err := strconv.ParseInt(written, 10, 64); err == nil {
+		value.SetInt64(n)
+	} else if _, ok := value.SetString(written); !ok || len(written) > maxBits/8 {
 		return false
 	}
-	return s.emit(token{kind: tNumber, text: text, value: value, decimals: decimals}, i)
+	s.emit(token{kind: tNumber, text: text, value: value, decimals: decimals}, i)
+	if decimals >= 0 || i == len(rest) || strings.IndexByte(`^{\snrt`, rest[i]) < 0 {
+		return true
+	}
+	if n := len(ordinalEnding.FindString(rest[i:])); n > 0 {
+		return s.emit(token{kind: tText, text: ordinal}, n)
+	}
+	return true
+}
+
+// ordinalEnding follows the digits of an ordinal number.
+var ordinalEnding = regexp.MustCompile(`^(?:\^? ?(?:\{ ?\\(?:text|mathrm|textrm) ?\{ ?(?:st|nd|rd|th) ?\} ?\}|\{ ?(?:st|nd|rd|th) ?\}|\\(?:text|mathrm|textrm) ?\{ ?(?:st|nd|rd|th) ?\})|(?:st|nd|rd|th)\b)`)
+
+// lakhs is a number as India groups it: 12,34,567.
+var lakhs = regexp.MustCompile(`^\d{1,2}(?:,\d\d)+,\d{3}`)
+
+// groupedByTwo returns the width of a number as India groups it that begins s, 0 where none does.
+func groupedByTwo(s string) int {
+	if strings.IndexByte(s[:min(len(s), 3)], ',') < 0 {
+		return 0
+	}
+	return len(lakhs.FindString(s))
+}
+
+// narrow is a separator of thousands that LaTeX sets without the space of a list.
+var narrow = regexp.MustCompile(`^(?:\{,\}(?:\\!)?|\\,|,?\\! ?|\\ )`)
+
+// spacedList reports whether the list that the scanner is in separates its elements by a comma and a space.
+func (s *scanner) spacedList() bool {
+	depth := 0
+	for i := s.at; i < len(s.text) && depth >= 0; i++ {
+		switch s.text[i] {
+		case '(', '[', '{':
+			depth++
+		case ')', ']', '}':
+			depth--
+		case ',':
+			if depth == 0 && i+1 < len(s.text) && s.text[i+1] == ' ' {
+				return true
+			}
+		}
+	}
+	depth = 0
+	for i := s.at - 1; i >= 0 && depth >= 0; i-- {
+		switch s.text[i] {
+		case '(', '[', '{':
+			depth--
+		case ')', ']', '}':
+			depth++
+		case ',':
+			if depth == 0 && s.text[i+1] == ' ' {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // separator returns the width of a sign at rest[i] that separates thousands, 0 for none. Inside brackets a comma separates
@@ -428,14 +579,14 @@ func (s *scanner) separator(rest string, i int) int {
 	if i == 0 || i-lead > 3 || lead > 0 && i-lead != 3 || rest[0] == '0' {
 		return 0
 	}
+	if strings.IndexByte("{\\, '", rest[i]) < 0 {
+		return 0
+	}
+	if sep := narrow.FindString(rest[i:]); sep != "" && thousands(len(sep)) {
+		return len(sep)
+	}
 	switch {
-	case strings.HasPrefix(rest[i:], "{,}") && thousands(3):
-		return 3
-	case strings.HasPrefix(rest[i:], `\,`) && thousands(2), strings.HasPrefix(rest[i:], `\!`) && thousands(2):
-		return 2
-	case strings.HasPrefix(rest[i:], `,\!`) && thousands(3):
-		return 3
-	case rest[i] == ',' && thousands(1) && s.enclosed <= 0:
+	case rest[i] == ',' && thousands(1) && (s.enclosed <= 0 || s.spacedList()):
 		return 1
 	case rest[i] == ' ' && lead == 0 && thousands(1) && len(s.tokens) == 0 && strings.Trim(rest, "0123456789 .") == "":
 		return 1

@@ -1,0 +1,49 @@
+package arith
+
+import (
+	"strings"
+	"testing"
+
+	"aprm/prm/arith/internal/bounds"
+)
+
+// large are the pieces of texts that a reader of answers or steps might take too long over.
+var large = []string{
+	`\boxed{5}` + "\n", `\boxed{`, `\boxed{5} and `, `\boxed{}`, `\frac{`, `\frac{1}{2}`, `\frac{\frac{`, "####", "#### 5\n", "#", "The answer is ", "answer: 5 ", "the answer is 5. ", "<answer>", "<answer>5</answer>", "<think>", "</think>",
+	"(", ")", "[", "{", "1 + ", "1 + 1 = ", "1 + x = ", "1 = ", "1 + 2 + 3 = 4, ", "((1 + 2) * 3 = ", "9^", "9999999999^64 = ", "1, ", "1,234,", "12,34,567 ", "<<1+1=2>>", "<<", "3 * 4 = 12\n", "a", "a ", "not ", "not 20 but ", "because ", "- ", "--", "-1",
+	"**5** ", "*5* ", "*", "**", "__5__", "$", "$5 ", "$5$", `\(5\)`, `\[`, "$$", `\text{`, `\text{a}`, `\left(`, `\sqrt`, `\sqrt{`, "√", "½", "²", "1²", "⁻", "!", "5!", "5! + ", "5:", "5:30 ", "=", "= 5", "5'", `5"`, "Mrs. ", "a. ", "?", "5\n", "\n", " ", "\\", "\\\\", "^{", "^2", "_",
+	"twenty-", "one hundred and ", "5 million ", "at least ", "x = 5, ", "x < 5 or ", "5 and ", "5 hours 3 minutes ", "2 dozen ", "3rd ", "½ of ", "(A) ", "suppose ", "false ", "\u00a0", "é", "\xff", "π", "∑", "1/", "1/2 (", "1 1/2 ", "0.", "...", "…", "5 apples (", "(apples) ", "A:", "\nA: 5",
+}
+
+const size = 100_000
+
+func fill(piece string) string { return strings.Repeat(piece, size/len(piece)) }
+
+// TestLarge: no text of 100 KB takes long, whatever it repeats (see bounds.Check).
+func TestLarge(t *testing.T) {
+	for _, piece := range large {
+		text := fill(piece)
+		for name, f := range map[string]func(){
+			"extract": func() { Extract(text) }, "check": func() { CheckStep(text) }, "equal": func() { Equal("5", text) }, "equal to itself": func() { Equal(text, text+" ") },
+			"numbers": func() { Numbers(text) }, "eval": func() { Eval(text) }, "result": func() { Result(text) }, "ended": func() { Equal("5", text+"\n#### 5") }, "boxed": func() { Equal("5", `\boxed{`+text+"}") },
+		} {
+			t.Run(name+" "+piece, func(t *testing.T) { bounds.Check(t, f) })
+		}
+	}
+}
+
+// FuzzLarge: nor does any other text that is repeated up to 100 KB.
+func FuzzLarge(f *testing.F) {
+	for _, piece := range large {
+		f.Add(piece, "5")
+	}
+	f.Fuzz(func(t *testing.T, piece, end string) {
+		if piece == "" || len(piece) > size || len(end) > size {
+			return
+		}
+		text := fill(piece) + end
+		bounds.Check(t, func() { Extract(text) })
+		bounds.Check(t, func() { CheckStep(text) })
+		bounds.Check(t, func() { Equal(end, text) })
+	})
+}
