@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"aprm/prm"
-	"aprm/sidecar/server"
+	"aprm/sidecar/server/dialect"
 )
 
 // parse reads a command line with the real commands and runs nothing.
@@ -149,13 +149,13 @@ func settingsWithin(t *testing.T, file string) string {
 func TestUpstreamURL(t *testing.T) {
 	for _, test := range []struct {
 		given, url string
-		dialect    server.Dialect
+		dialect    dialect.Dialect
 		fails      bool
 	}{
-		{given: "ollama://host:1", url: "http://host:1", dialect: server.Ollama},
-		{given: "ollama+https://host", url: "https://host", dialect: server.Ollama},
-		{given: "openai+http://host:1/v1", url: "http://host:1/v1", dialect: server.OpenAI},
-		{given: "openai+https://host/v1", url: "https://host/v1", dialect: server.OpenAI},
+		{given: "ollama://host:1", url: "http://host:1", dialect: dialect.Ollama},
+		{given: "ollama+https://host", url: "https://host", dialect: dialect.Ollama},
+		{given: "openai+http://host:1/v1", url: "http://host:1/v1", dialect: dialect.OpenAI},
+		{given: "openai+https://host/v1", url: "https://host/v1", dialect: dialect.OpenAI},
 		{given: "openai://host", fails: true},
 		{given: "ftp://host", fails: true},
 		{given: "ollama+ftp://host", fails: true},

@@ -17,7 +17,7 @@ import (
 	"aprm/adapters/ollama"
 	"aprm/adapters/openai"
 	"aprm/adapters/recorded"
-	"aprm/sidecar/server"
+	"aprm/sidecar/server/dialect"
 )
 
 // upstreamFlags say which LLM stands behind the sidecar.
@@ -29,7 +29,7 @@ type upstreamFlags struct {
 	Concurrency int           `name:"upstream-concurrency" help:"Completions that the endpoint works on at a time." default:"8"`
 	Timeout     time.Duration `name:"upstream-timeout" help:"Longest time for one call of it." default:"15m"`
 
-	Dialect server.Dialect `kong:"-"` // what resolve found
+	Dialect dialect.Dialect `kong:"-"` // what resolve found
 }
 
 // builtinURL names the embedded model.
@@ -56,23 +56,23 @@ func (u *upstreamFlags) resolve(ctx context.Context) error {
 		if err == nil && u.Model != "" && u.Model != caps.Model {
 			err = badInput{fmt.Errorf("--upstream-model: %s has no model %q", builtin.Title, u.Model)}
 		}
-		u.Model, u.Dialect = caps.Model, server.OpenAI
+		u.Model, u.Dialect = caps.Model, dialect.OpenAI
 		return err
 	}
 	base, err := url.Parse(u.URL)
 	if err != nil || base.Host == "" {
 		return badInput{fmt.Errorf("--upstream: %q is no URL (want http://HOST:PORT, ollama://HOST:PORT, openai+http://HOST:PORT/v1 or builtin)", u.URL)}
 	}
-	dialect, transport, both := strings.Cut(base.Scheme, "+")
+	spoken, transport, both := strings.Cut(base.Scheme, "+")
 	switch {
-	case !both && (dialect == "http" || dialect == "https"):
-		dialect, transport = "", dialect
-	case !both && dialect == string(server.Ollama):
+	case !both && (spoken == "http" || spoken == "https"):
+		spoken, transport = "", spoken
+	case !both && spoken == string(dialect.Ollama):
 		transport = "http"
-	case !both || transport != "http" && transport != "https" || dialect != string(server.Ollama) && dialect != string(server.OpenAI):
+	case !both || transport != "http" && transport != "https" || spoken != string(dialect.Ollama) && spoken != string(dialect.OpenAI):
 		return badInput{fmt.Errorf("--upstream: %q begins with no known scheme (want http, https, ollama, ollama+https, openai+http or openai+https)", u.URL)}
 	}
-	base.Scheme, u.Dialect = transport, server.Dialect(dialect)
+	base.Scheme, u.Dialect = transport, dialect.Dialect(spoken)
 	u.URL = base.String()
 	if u.Dialect == "" {
 		if u.Dialect, err = u.detect(ctx); err != nil {
@@ -96,20 +96,20 @@ func (u *upstreamFlags) resolve(ctx context.Context) error {
 	}
 }
 
-func (u *upstreamFlags) detect(ctx context.Context) (server.Dialect, error) {
+func (u *upstreamFlags) detect(ctx context.Context) (dialect.Dialect, error) {
 	var version struct {
 		Version string `json:"version"`
 	}
 	root := strings.TrimSuffix(strings.TrimRight(u.URL, "/"), "/v1")
 	err := u.get(ctx, root+"/api/version", &version)
 	if err == nil && version.Version != "" {
-		return server.Ollama, nil
+		return dialect.Ollama, nil
 	}
 	var status *adapters.UpstreamError
 	if err != nil && !errors.As(err, &status) {
 		return "", fmt.Errorf("no endpoint answers at %s: %w (start one, or name yours with --upstream)", u.URL, err)
 	}
-	return server.OpenAI, nil
+	return dialect.OpenAI, nil
 }
 
 func (u *upstreamFlags) models(ctx context.Context) ([]string, error) {
@@ -168,7 +168,7 @@ func (u *upstreamFlags) open(model string) (adapters.LLM, error) {
 		}
 		return builtin.Embedded()
 	}
-	if u.Dialect == server.Ollama {
+	if u.Dialect == dialect.Ollama {
 		return ollama.New(ollama.Config{URL: u.URL, Model: model, HiddenURL: hidden, Key: u.Key, Concurrency: u.Concurrency, Timeout: u.Timeout})
 	}
 	return openai.New(openai.Config{URL: u.URL, Model: model, HiddenURL: hidden, Key: u.Key, Concurrency: u.Concurrency, Timeout: u.Timeout})

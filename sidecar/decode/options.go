@@ -19,6 +19,7 @@ type Options struct {
 	Threshold   float64 // guided samples again when no next step scores at least this, in [0,1] [0: never]
 	Aggregate   string  // how the scores of a candidate's steps become one: "min", "product" or "last" [min]
 	Seed        int64   // every draw's seed follows from it
+	Unseeded    bool    `json:",omitzero"` // the endpoint is given none: Seed is only for what the search itself draws
 	LogProbs    bool    // return the log-probabilities of the answer
 	TopLogProbs int     // with so many alternatives
 	TopWanted   bool    // by a client, so that they are had at any cost

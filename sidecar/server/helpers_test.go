@@ -23,6 +23,7 @@ import (
 	"aprm/adapters"
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
+	"aprm/sidecar/server/dialect"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -157,7 +158,7 @@ func build(t testing.TB, cfg Config, r Reasoner) *Server {
 		cfg.Upstream = &url.URL{Scheme: "http", Host: "upstream.invalid"}
 	}
 	if cfg.Dialect == "" {
-		cfg.Dialect = OpenAI
+		cfg.Dialect = dialect.OpenAI
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

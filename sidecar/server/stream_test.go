@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"aprm/adapters"
+	"aprm/adapters/wire"
 	"aprm/sidecar/decode"
 )
 
@@ -109,9 +110,9 @@ func contentIn(t *testing.T, chunk string) string {
 	if !is {
 		return ""
 	}
-	var c openAIChunk
+	var c wire.Chunk
 	if err := json.Unmarshal([]byte("{"+strings.TrimSpace(data)), &struct {
-		Choices *[]openAIChunkChoice `json:"choices"`
+		Choices *[]wire.ChunkChoice `json:"choices"`
 	}{&c.Choices}); err != nil {
 		t.Error(err)
 	}
@@ -202,7 +203,7 @@ func TestDeadlineWithNothing(t *testing.T) {
 			ask  string
 			ms   int
 			code int
-		}{{askWhole, 1500, 504}, {askStream, 1500, 504}, {askStream, 25_000, 200}} {
+		}{{askWhole, 1500, 504}, {askStream, 15, 504}, {askStream, 1500, 200}, {askStream, 25_000, 200}} {
 			synctest.Test(t, func(t *testing.T) {
 				s := build(t, Config{Defaults: defaults(guided)}, slow(time.Hour, nil))
 				began := time.Now()

@@ -1,4 +1,4 @@
-package server
+package scope
 
 import (
 	"strings"
@@ -13,7 +13,7 @@ const longestQuestion = 2000
 // longestSystem is the same for a system message, which a search has read over and over.
 const longestSystem = 4000
 
-// outOfScope tells why a conversation is not for a search, in a few plain words that may stand in a header; "" when it is
+// Out tells why a conversation is not for a search, in a few plain words that may stand in a header; "" when it is
 // step-wise reasoning with numbers of the kind that PRMs are trained on here: English word problems, and expressions or
 // equations to work out. It is a rule over the words of the user's last message and of the system's, without an LLM.
 //
@@ -22,7 +22,7 @@ const longestSystem = 4000
 // should I boil 6 eggs?" is none. The error rates are what TestScopeRates reports.
 //
 // A follow-up ("and if she had 5 more?") is left to the upstream: the PRM reads the last message alone.
-func outOfScope(messages []adapters.Message) string {
+func Out(messages []adapters.Message) string {
 	last, answered := -1, false
 	for i := len(messages) - 1; i >= 0 && last < 0; i-- {
 		if messages[i].Role == adapters.User {
