@@ -24,13 +24,13 @@ type attack struct {
 	ask     []adapters.Message
 	shown   []string // the example's steps, where one is shown
 
-	reply  string  // the corrupted step; "" when the reply was of no use
-	why    error   // why it was of no use
-	label  Label   // the judge's verdict
-	ground string  // and its reason
-	reword string  // the correct step in other words; "" for none
-	p      float64 // P(correct) that R gives the reply
-	done   bool    // the unit did not fail
+	reply  string       // the corrupted step; "" when the reply was of no use
+	why    error        // why it was of no use
+	label  step.Verdict // the judge's verdict
+	ground string       // and its reason
+	reword string       // the correct step in other words; "" for none
+	p      float64      // P(correct) that R gives the reply
+	done   bool         // the unit did not fail
 }
 
 // key names the attack in data sets: it is the pair's id.
@@ -43,7 +43,7 @@ func (a *attack) key(round int) string {
 }
 
 // fooled reports whether R took a truly wrong step for correct.
-func (a *attack) fooled() bool { return a.label == Wrong && a.p > 0.5 }
+func (a *attack) fooled() bool { return a.label == step.Wrong && a.p > 0.5 }
 
 // inQuestion is a step in the place of the one attacked, for the judge.
 func (a *attack) inQuestion(text string) oracle.Case {
@@ -106,7 +106,7 @@ func plan(cfg Config, rng *rand.Rand, t Target, p roundProblem, name string, mem
 		a.ask = Compact(t, s.Name)
 	default:
 		a.ask, a.shown = attackMessages(t, s.Definition, before, after), []string{before, after}
-		if last != nil && last.label == Wrong {
+		if last != nil && last.label == step.Wrong {
 			a.ask = againMessages(a.ask, t, last.reply, last.p)
 		}
 	}
@@ -176,7 +176,7 @@ func (g *Game) runReword(ctx context.Context, m *meter, a *attack, round int) er
 		return nil
 	}
 	ruling, err := g.Judge.Judge(ctx, a.inQuestion(text))
-	if err == nil && verdict(ruling.Verdict) == Right {
+	if err == nil && ruling.Verdict == step.Right {
 		a.reword = text
 	}
 	return err

@@ -47,15 +47,15 @@ func TestOneProblemMoreLeavesTheOtherRequests(t *testing.T) {
 
 // One natural correct step for each wrong one, of its own problem where there is one; value labels stay; what has no label goes.
 func TestBalance(t *testing.T) {
-	at := func(problem string, s Label, v Label, source Source) Labelled {
+	at := func(problem string, s step.Verdict, v step.Verdict, source Source) Labelled {
 		return Labelled{Prefix: step.Trace{Problem: step.Problem{ID: problem}}, Step: s, Value: v, Source: source, Text: problem}
 	}
 	in := []Labelled{
-		at("a", Wrong, Wrong, Natural), at("a", Right, Right, Natural), at("a", Right, Right, Natural),
-		at("b", Wrong, Wrong, Natural),
-		at("c", Right, Right, Natural), at("c", Right, Right, Natural),
-		at("d", Unknown, Wrong, Natural), at("d", Unknown, Unknown, Natural),
-		at("e", Unknown, Unknown, Attack), at("e", Wrong, Unknown, Attack), at("e", Right, Unknown, Own),
+		at("a", step.Wrong, step.Wrong, Natural), at("a", step.Right, step.Right, Natural), at("a", step.Right, step.Right, Natural),
+		at("b", step.Wrong, step.Wrong, Natural),
+		at("c", step.Right, step.Right, Natural), at("c", step.Right, step.Right, Natural),
+		at("d", step.Unknown, step.Wrong, Natural), at("d", step.Unknown, step.Unknown, Natural),
+		at("e", step.Unknown, step.Unknown, Attack), at("e", step.Wrong, step.Unknown, Attack), at("e", step.Right, step.Unknown, Own),
 	}
 	count := make(map[string]int)
 	for _, l := range Balance(in) {

@@ -80,7 +80,7 @@ func TestLessons(t *testing.T) {
 		if l.HeldOut {
 			held[l.Prefix.Problem.ID] = true
 		}
-		if l.Source == Attack && l.Step == Unknown {
+		if l.Source == Attack && l.Step == step.Unknown {
 			unknown++
 		}
 	}
@@ -89,7 +89,7 @@ func TestLessons(t *testing.T) {
 	}
 	for round, ex := range r.learned {
 		rounds := make(map[int]bool)
-		count := make(map[Label]int)
+		count := make(map[step.Verdict]int)
 		pairs := make(map[string][]Labelled)
 		for _, l := range ex {
 			rounds[l.Round] = true
@@ -103,7 +103,7 @@ func TestLessons(t *testing.T) {
 			if held[l.Prefix.Problem.ID] {
 				t.Fatalf("round %d learns from held-out problem %s", round, l.Prefix.Problem.ID)
 			}
-			if l.Step == Unknown && l.Value == Unknown {
+			if l.Step == step.Unknown && l.Value == step.Unknown {
 				t.Fatalf("round %d learns from an unknown step: %+v", round, l)
 			}
 			if (l.Tokens != nil) != (l.Source == Natural) {
@@ -116,9 +116,9 @@ func TestLessons(t *testing.T) {
 		var right, wrong int
 		for _, p := range pairs {
 			for _, l := range p {
-				if l.Step == Right {
+				if l.Step == step.Right {
 					right++
-				} else if l.Step == Wrong {
+				} else if l.Step == step.Wrong {
 					wrong++
 				}
 			}
@@ -126,8 +126,8 @@ func TestLessons(t *testing.T) {
 				t.Errorf("not a pair: %+v", l)
 			}
 		}
-		if wrong == 0 || count[Wrong] != wrong || right < wrong {
-			t.Errorf("round %d: %d wrong steps, pairs %d wrong and %d right", round, count[Wrong], wrong, right)
+		if wrong == 0 || count[step.Wrong] != wrong || right < wrong {
+			t.Errorf("round %d: %d wrong steps, pairs %d wrong and %d right", round, count[step.Wrong], wrong, right)
 		}
 		for _, want := range []int{0, max(round-1, 0), round} {
 			if !rounds[want] {

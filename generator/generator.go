@@ -42,38 +42,6 @@ type LearnReport struct {
 	Seconds    float64       `json:"seconds"`
 }
 
-// Label says what is known about a step, or about the chance that its prefix ends right.
-type Label int8
-
-const (
-	Unknown Label = iota // nothing sure: never trained on
-	Right
-	Wrong
-)
-
-var labelNames = [...]string{Unknown: "unknown", Right: "right", Wrong: "wrong"}
-
-func (l Label) String() string {
-	if l < 0 || int(l) >= len(labelNames) {
-		return fmt.Sprintf("Label(%d)", int8(l))
-	}
-	return labelNames[l]
-}
-
-// MarshalText writes the label's name.
-func (l Label) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
-
-// UnmarshalText reads a label's name.
-func (l *Label) UnmarshalText(b []byte) error {
-	for i, name := range labelNames {
-		if name == string(b) {
-			*l = Label(i)
-			return nil
-		}
-	}
-	return fmt.Errorf("unknown label %q: want unknown, right or wrong", b)
-}
-
 // Source says where a step's text comes from.
 type Source string
 
@@ -90,8 +58,8 @@ type Labelled struct {
 	ID       string       `json:"id"`                 // content hash, by which a journal holds it once
 	Prefix   step.Trace   `json:"prefix"`             // the problem and the steps before this one
 	Text     string       `json:"text"`               // the step
-	Step     Label        `json:"step"`               // is the step correct?
-	Value    Label        `json:"value"`              // does the solution end right? From natural samples only
+	Step     step.Verdict `json:"step"`               // is the step correct?
+	Value    step.Verdict `json:"value"`              // does the solution end right? From natural samples only
 	Source   Source       `json:"source"`             //
 	Strategy string       `json:"strategy,omitempty"` // the trick asked for, "" but for attacks
 	Kind     Kind         `json:"kind"`               // of the correct step, within a pair

@@ -15,7 +15,7 @@ import (
 func labelled(t testing.TB, text string, round int) Labelled {
 	t.Helper()
 	l, err := Labelled{
-		Prefix: step.Trace{Problem: step.Problem{ID: "p", Question: "How many < 3?"}, Steps: []string{"a & b"}}, Text: text, Step: Wrong, Value: Right,
+		Prefix: step.Trace{Problem: step.Problem{ID: "p", Question: "How many < 3?"}, Steps: []string{"a & b"}}, Text: text, Step: step.Wrong, Value: step.Right,
 		Source: Natural, Kind: Mixed, Round: round, Tokens: []step.Token{{Text: "é", LogProb: -0.25}}, Reason: "because",
 	}.identify()
 	if err != nil {

@@ -8,23 +8,12 @@ import (
 
 	"aprm/adapters"
 	"aprm/generator/oracle"
+	"aprm/prm/step"
 )
 
 // Judge is the oracle that the rewards rest on; *oracle.Oracle is one.
 type Judge interface {
 	Judge(ctx context.Context, c oracle.Case) (oracle.Ruling, error)
-}
-
-// verdict is an oracle's verdict as a label.
-func verdict(v oracle.Verdict) Label {
-	switch v {
-	case oracle.Correct:
-		return Right
-	case oracle.Wrong:
-		return Wrong
-	default:
-		return Unknown
-	}
 }
 
 // jury is the oracle's fourth layer: the LLM itself is asked several times whether a step is right, and must always say the
@@ -46,15 +35,15 @@ func (j jury) Rule(ctx context.Context, c oracle.Case) (oracle.Ruling, error) {
 	if err != nil {
 		return oracle.Ruling{}, fmt.Errorf("jury: %w", err)
 	}
-	votes := map[oracle.Verdict]int{}
+	votes := map[step.Verdict]int{}
 	for _, c := range cs {
 		if c.Err != nil {
 			return oracle.Ruling{}, fmt.Errorf("jury: %w", c.Err)
 		}
 		votes[vote(c.Text)]++
 	}
-	r := oracle.Ruling{Reason: fmt.Sprintf("%d of %d say right, %d wrong", votes[oracle.Correct], j.cfg.Jury, votes[oracle.Wrong])}
-	for _, v := range []oracle.Verdict{oracle.Correct, oracle.Wrong} {
+	r := oracle.Ruling{Reason: fmt.Sprintf("%d of %d say right, %d wrong", votes[step.Right], j.cfg.Jury, votes[step.Wrong])}
+	for _, v := range []step.Verdict{step.Right, step.Wrong} {
 		if votes[v] == j.cfg.Jury {
 			r.Verdict = v
 		}
@@ -63,18 +52,18 @@ func (j jury) Rule(ctx context.Context, c oracle.Case) (oracle.Ruling, error) {
 }
 
 // vote reads a juror's answer by its first word.
-func vote(text string) oracle.Verdict {
+func vote(text string) step.Verdict {
 	words := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) })
 	if len(words) == 0 {
-		return oracle.Unknown
+		return step.Unknown
 	}
 	switch words[0] {
 	case "right", "correct", "yes":
-		return oracle.Correct
+		return step.Right
 	case "wrong", "incorrect", "no":
-		return oracle.Wrong
+		return step.Wrong
 	default:
-		return oracle.Unknown
+		return step.Unknown
 	}
 }
 

@@ -35,16 +35,16 @@ func TestJuryRulesOnlyWhenAllSayTheSame(t *testing.T) {
 	cfg.Jury = 3
 	for _, tc := range []struct {
 		say  []string
-		want oracle.Verdict
+		want step.Verdict
 		fail bool
 	}{
-		{[]string{"Wrong\n\nBecause", "wrong.", " Incorrect, because"}, oracle.Wrong, false},
-		{[]string{"Right\nThe step", "**Right**", "Correct."}, oracle.Correct, false},
-		{[]string{"Right", "Right", "Wrong"}, oracle.Unknown, false},
-		{[]string{"Wrong", "Wrong", "I think so"}, oracle.Unknown, false},
-		{[]string{"Wrong", "Wrong"}, oracle.Unknown, false}, // one is missing
-		{[]string{"Wrong", "", "Wrong"}, oracle.Unknown, false},
-		{[]string{"Wrong", "fail", "Wrong"}, oracle.Unknown, true},
+		{[]string{"Wrong\n\nBecause", "wrong.", " Incorrect, because"}, step.Wrong, false},
+		{[]string{"Right\nThe step", "**Right**", "Correct."}, step.Right, false},
+		{[]string{"Right", "Right", "Wrong"}, step.Unknown, false},
+		{[]string{"Wrong", "Wrong", "I think so"}, step.Unknown, false},
+		{[]string{"Wrong", "Wrong"}, step.Unknown, false}, // one is missing
+		{[]string{"Wrong", "", "Wrong"}, step.Unknown, false},
+		{[]string{"Wrong", "fail", "Wrong"}, step.Unknown, true},
 	} {
 		llm := &jurors{say: tc.say}
 		c := oracle.Case{Prefix: step.Trace{Problem: step.Problem{Question: "How many?", Answer: "4711"}, Steps: []string{"First."}}, Step: "Then 2 + 2 = 5.", Reference: "Then 2 + 2 = 4."}

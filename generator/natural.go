@@ -25,19 +25,19 @@ func label(by NaturalLabels, p step.Problem, c adapters.Completion, round, index
 	raw := step.Split(c.Text)
 	tokens := step.SplitTokens(c.Text, raw, c.Tokens)
 	answer, answered := arith.Extract(c.Text)
-	value, why := Unknown, "no reference answer"
+	value, why := step.Unknown, "no reference answer"
 	switch {
 	case c.Finish == adapters.FinishLength:
 		why = "cut off before its answer"
 	case p.Answer == "":
 	case !answered:
-		value, why = Wrong, "ends without an answer"
+		value, why = step.Wrong, "ends without an answer"
 	default:
 		switch arith.Equal(p.Answer, answer) {
 		case arith.True:
-			value, why = Right, "ends with "+answer
+			value, why = step.Right, "ends with "+answer
 		case arith.False:
-			value, why = Wrong, fmt.Sprintf("ends with %s, not %s", answer, p.Answer)
+			value, why = step.Wrong, fmt.Sprintf("ends with %s, not %s", answer, p.Answer)
 		default:
 			why = fmt.Sprintf("answer %s not comparable", answer)
 		}
@@ -60,20 +60,20 @@ func label(by NaturalLabels, p step.Problem, c adapters.Completion, round, index
 		if wrong < 0 {
 			if eq, bad := falseEquation(text); bad {
 				wrong = len(s.steps)
-				l.Step, l.Reason = Wrong, "false equation: "+eq
+				l.Step, l.Reason = step.Wrong, "false equation: "+eq
 			}
 		}
 		s.steps = append(s.steps, l)
 		prefix = append(prefix, text)
 	}
-	s.right = value == Right && wrong < 0 && len(s.steps) > 0
+	s.right = value == step.Right && wrong < 0 && len(s.steps) > 0
 	if by == Outcomes {
 		for i := range s.steps {
-			s.steps[i].Step = Unknown
+			s.steps[i].Step = step.Unknown
 		}
 	} else if s.right {
 		for i := range s.steps {
-			s.steps[i].Step = Right
+			s.steps[i].Step = step.Right
 		}
 	}
 	return s
@@ -113,9 +113,9 @@ func (g *Game) hardest(ctx context.Context, round int, problems []roundProblem, 
 			known[last.Text()] = true
 			trust[s.steps[0].Sample] = slices.Min(of)
 			switch s.steps[0].Value {
-			case Right:
+			case step.Right:
 				missed = append(missed, s)
-			case Wrong:
+			case step.Wrong:
 				trusted = append(trusted, s)
 			}
 		}

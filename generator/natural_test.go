@@ -72,14 +72,14 @@ func TestTheSolutionsKeptAreThoseThatMislead(t *testing.T) {
 	reward := &trusting{of: map[string]float64{"w1": 0.2, "w2": 0.9, "w3": 0.4, "r1": 0.8, "r2": 0.1}}
 	game, _ := newGame(t, cfg, &scripted{}, reward)
 	p := testProblems(1)[0]
-	make1 := func(name string, value Label) solution {
+	make1 := func(name string, value step.Verdict) solution {
 		prefix := step.Trace{Problem: bareProblem(p)}
 		return solution{steps: []Labelled{
 			{Prefix: prefix, Text: "first of " + name, Value: value, Sample: name},
 			{Prefix: prefix.With("first of " + name), Text: name, Value: value, Sample: name},
 		}}
 	}
-	list := []solution{make1("w1", Wrong), make1("r1", Right), make1("w2", Wrong), {}, make1("w2", Wrong), make1("r2", Right), make1("w3", Wrong)}
+	list := []solution{make1("w1", step.Wrong), make1("r1", step.Right), make1("w2", step.Wrong), {}, make1("w2", step.Wrong), make1("r2", step.Right), make1("w3", step.Wrong)}
 	names := func(round int, heldOut bool) string {
 		of := [][]solution{slices.Clone(list)}
 		if err := game.hardest(t.Context(), round, []roundProblem{{p, heldOut}}, of); err != nil {
@@ -148,12 +148,12 @@ func TestExactTruthLabelsUpToTheFirstWrongStep(t *testing.T) {
 	for _, tt := range []struct {
 		first int
 		known bool
-		want  []Label
+		want  []step.Verdict
 	}{
-		{-1, true, []Label{Right, Right, Right, Right}},
-		{1, true, []Label{Right, Wrong, Unknown, Unknown}},
-		{0, true, []Label{Wrong, Unknown, Unknown, Unknown}},
-		{-1, false, []Label{Unknown, Unknown, Unknown, Unknown}},
+		{-1, true, []step.Verdict{step.Right, step.Right, step.Right, step.Right}},
+		{1, true, []step.Verdict{step.Right, step.Wrong, step.Unknown, step.Unknown}},
+		{0, true, []step.Verdict{step.Wrong, step.Unknown, step.Unknown, step.Unknown}},
+		{-1, false, []step.Verdict{step.Unknown, step.Unknown, step.Unknown, step.Unknown}},
 	} {
 		s := label(Exact, p, c, 0, 0, false)
 		s.follow(func(step.Trace) (int, bool) { return tt.first, tt.known })

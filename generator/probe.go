@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"aprm/prm/metric"
+	"aprm/prm/step"
 )
 
 // Probes tell how much the training steps give away by their looks. Each is the AUC of a naive Bayes classifier on problems
@@ -26,12 +27,12 @@ type Probes struct {
 func Probe(steps []Labelled) Probes {
 	var dialect, format []marked
 	for _, l := range steps {
-		if l.Pair == "" || l.Step == Unknown {
+		if l.Pair == "" || l.Step == step.Unknown {
 			continue
 		}
 		problem := l.Prefix.Problem.ID
 		dialect = append(dialect, marked{problem, words(l.Text), l.Source == Attack || l.Source == Paraphrase})
-		format = append(format, marked{problem, shapes(l.Text), l.Step == Wrong})
+		format = append(format, marked{problem, shapes(l.Text), l.Step == step.Wrong})
 	}
 	return Probes{Dialect: figure(bayesAUC(dialect)), Format: figure(bayesAUC(format))}
 }

@@ -15,9 +15,9 @@ func probePairs(n int, write func(rng *rand.Rand, wrong bool) string) []Labelled
 	var out []Labelled
 	for i := range n {
 		l := Labelled{Prefix: step.Trace{Problem: step.Problem{ID: fmt.Sprint(i)}}, Pair: fmt.Sprint(i)}
-		l.Text, l.Step, l.Source = write(rng, true), Wrong, Attack
+		l.Text, l.Step, l.Source = write(rng, true), step.Wrong, Attack
 		out = append(out, l)
-		l.Text, l.Step, l.Source = write(rng, false), Right, Own
+		l.Text, l.Step, l.Source = write(rng, false), step.Right, Own
 		out = append(out, l)
 	}
 	return out

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"aprm/prm/metric"
+	"aprm/prm/step"
 )
 
 // Report is what happened in a round. Figures without examples are NaN, null in JSON. Rates are shares in [0,1].
@@ -105,11 +106,11 @@ func newReport(round int, policy *Policy) Report {
 // count takes up a natural solution.
 func (r *Report) count(s solution) {
 	r.Samples++
-	if len(s.steps) > 0 && s.steps[0].Value == Right {
+	if len(s.steps) > 0 && s.steps[0].Value == step.Right {
 		r.SamplesRight++
 	}
 	for _, l := range s.steps {
-		if l.Step == Wrong {
+		if l.Step == step.Wrong {
 			r.FalseEqs++
 		}
 	}
@@ -135,9 +136,9 @@ func (s *StrategyReport) count(a *attack) {
 	}
 	s.Usable++
 	switch a.label {
-	case Right:
+	case step.Right:
 		s.Right++
-	case Wrong:
+	case step.Wrong:
 		s.Wrong++
 		s.sum += a.p
 		if a.p > 0.5 {
@@ -205,7 +206,7 @@ func (g *Game) measure(ctx context.Context, rep *Report, round int) error {
 	}
 	rep.Probes = Probe(all)
 	for _, l := range all {
-		if l.HeldOut && l.Step != Unknown {
+		if l.HeldOut && l.Step != step.Unknown {
 			steps = append(steps, l)
 		}
 	}
@@ -224,7 +225,7 @@ func Measure(steps []Labelled, p []float64) Measured {
 	problem := make([]string, len(steps))
 	var nat, syn, alarms, rights float64
 	for i, l := range steps {
-		right[i], problem[i] = l.Step == Right, l.Prefix.Problem.ID
+		right[i], problem[i] = l.Step == step.Right, l.Prefix.Problem.ID
 		low := 0.0
 		if p[i] < 0.5 {
 			low = 1

@@ -31,10 +31,10 @@ func TestNewRefusesProblems(t *testing.T) {
 }
 
 func TestMeasure(t *testing.T) {
-	at := func(problem string, l Label, s Source) Labelled {
+	at := func(problem string, l step.Verdict, s Source) Labelled {
 		return Labelled{Prefix: step.Trace{Problem: step.Problem{ID: problem}}, Step: l, Source: s}
 	}
-	steps := []Labelled{at("a", Right, Own), at("a", Wrong, Attack), at("a", Wrong, Natural), at("b", Right, Natural), at("b", Wrong, Attack)}
+	steps := []Labelled{at("a", step.Right, Own), at("a", step.Wrong, Attack), at("a", step.Wrong, Natural), at("b", step.Right, Natural), at("b", step.Wrong, Attack)}
 	m := Measure(steps, []float64{0.9, 0.2, 0.6, 0.3, 0.1})
 	if m.Natural != 1 || m.Synthetic != 2 || m.DetectNat != 0 || m.DetectSyn != 1 || m.FalseAlarm != 0.5 || m.AUC != 1 {
 		t.Errorf("%+v", m)

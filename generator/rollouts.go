@@ -64,9 +64,9 @@ func (g *Game) judgeByRollouts(ctx context.Context, m *meter, rep *Report, round
 	if g.cfg.Rollouts == 0 {
 		return nil
 	}
-	layer, open := llmLayers(m, g.cfg), Unknown
+	layer, open := llmLayers(m, g.cfg), step.Unknown
 	if g.cfg.Consensus {
-		open = Wrong
+		open = step.Wrong
 	}
 	var units []Unit
 	for _, a := range attacks {
@@ -75,7 +75,7 @@ func (g *Game) judgeByRollouts(ctx context.Context, m *meter, rep *Report, round
 		}
 		before := a.ground
 		if g.cfg.Consensus {
-			a.label, a.ground = Unknown, "rollouts: not asked"
+			a.label, a.ground = step.Unknown, "rollouts: not asked"
 		}
 		if rep.Rolled == g.cfg.RolloutLimit {
 			continue
@@ -86,12 +86,12 @@ func (g *Game) judgeByRollouts(ctx context.Context, m *meter, rep *Report, round
 			if err != nil {
 				return fmt.Errorf("judge an attack on %s: %w", a.target.Prefix.Problem.ID, err)
 			}
-			found := verdict(ruling.Verdict)
+			found := ruling.Verdict
 			switch {
-			case !g.cfg.Consensus && found != Unknown:
+			case !g.cfg.Consensus && found != step.Unknown:
 				a.label, a.ground = found, layer.Name()+": "+ruling.Reason
-			case g.cfg.Consensus && found == Wrong:
-				a.label, a.ground = Wrong, before
+			case g.cfg.Consensus && found == step.Wrong:
+				a.label, a.ground = step.Wrong, before
 			case g.cfg.Consensus:
 				a.ground = layer.Name() + ": " + ruling.Reason
 			}
@@ -120,7 +120,7 @@ func (g *Game) labelFurther(ctx context.Context, m *meter, rep *Report, round in
 	for i, p := range problems {
 		for k := range solutions[i] {
 			s := &solutions[i][k]
-			if p.Answer == "" || len(s.steps) == 0 || s.steps[0].Value == Unknown {
+			if p.Answer == "" || len(s.steps) == 0 || s.steps[0].Value == step.Unknown {
 				continue
 			}
 			units = append(units, Unit{Key: key("label", s.steps[0].Sample), Do: func(ctx context.Context) error {
@@ -147,14 +147,14 @@ func (s *solution) follow(truth func(step.Trace) (int, bool)) {
 	}
 	first, ok := truth(s.steps[len(s.steps)-1].Trace())
 	for i := range s.steps {
-		s.steps[i].Step, s.steps[i].Reason = Unknown, "follows a wrong step"
+		s.steps[i].Step, s.steps[i].Reason = step.Unknown, "follows a wrong step"
 		switch {
 		case !ok:
 			s.steps[i].Reason = "the truth is not known"
 		case first < 0 || i < first:
-			s.steps[i].Step, s.steps[i].Reason = Right, "truth: as the problem has it"
+			s.steps[i].Step, s.steps[i].Reason = step.Right, "truth: as the problem has it"
 		case i == first:
-			s.steps[i].Step, s.steps[i].Reason = Wrong, "truth: not as the problem has it"
+			s.steps[i].Step, s.steps[i].Reason = step.Wrong, "truth: not as the problem has it"
 		}
 	}
 }
@@ -171,16 +171,16 @@ func (s *solution) prefix(p step.Problem, n int) step.Trace {
 // estimate is Math-Shepherd's hard estimation: a step is right if any rollout from it ends right.
 func (s *solution) estimate(ctx context.Context, layer oracle.Rollouts, p step.Problem) error {
 	for i := range s.steps {
-		s.steps[i].Step, s.steps[i].Reason = Unknown, "rollouts: not asked"
+		s.steps[i].Step, s.steps[i].Reason = step.Unknown, "rollouts: not asked"
 	}
 	for i := range s.steps {
 		right, err := layer.Right(ctx, s.prefix(p, i+1))
 		if err != nil {
 			return err
 		}
-		s.steps[i].Step, s.steps[i].Reason = Wrong, fmt.Sprintf("rollouts: %d of %d end right", right, layer.N)
+		s.steps[i].Step, s.steps[i].Reason = step.Wrong, fmt.Sprintf("rollouts: %d of %d end right", right, layer.N)
 		if right > 0 {
-			s.steps[i].Step = Right
+			s.steps[i].Step = step.Right
 		}
 	}
 	return nil
@@ -189,11 +189,11 @@ func (s *solution) estimate(ctx context.Context, layer oracle.Rollouts, p step.P
 // firstError looks, in a solution that ends wrong and whose equations hold, for the step from which on no rollout ends right, by
 // halving, as OmegaPRM does. It is labelled wrong, and those before it right, where the LLM was able just before it; else nothing is.
 func (s *solution) firstError(ctx context.Context, layer oracle.Rollouts, p step.Problem) error {
-	if s.steps[0].Value != Wrong {
+	if s.steps[0].Value != step.Wrong {
 		return nil
 	}
 	for _, l := range s.steps {
-		if l.Step == Wrong {
+		if l.Step == step.Wrong {
 			return nil
 		}
 	}
@@ -218,9 +218,9 @@ func (s *solution) firstError(ctx context.Context, layer oracle.Rollouts, p step
 		return nil
 	}
 	for i := range s.steps[:lost] {
-		s.steps[i].Step, s.steps[i].Reason = Right, "rollouts: the way to the right answer is still open"
+		s.steps[i].Step, s.steps[i].Reason = step.Right, "rollouts: the way to the right answer is still open"
 	}
-	s.steps[able].Step = Wrong
+	s.steps[able].Step = step.Wrong
 	s.steps[able].Reason = fmt.Sprintf("rollouts: none of %d end right, %d before this step", layer.N, before)
 	return nil
 }

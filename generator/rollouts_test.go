@@ -26,7 +26,7 @@ func (r rolled) Roll(_ context.Context, prefix step.Trace, n int) ([]string, err
 func wandering(steps int) *solution {
 	s := &solution{}
 	for i := range steps {
-		s.steps = append(s.steps, Labelled{Text: fmt.Sprintf("step %d", i), Value: Wrong, Sample: "s"})
+		s.steps = append(s.steps, Labelled{Text: fmt.Sprintf("step %d", i), Value: step.Wrong, Sample: "s"})
 	}
 	return s
 }
@@ -62,7 +62,7 @@ func TestFirstErrorIsWhereRolloutsStopToEndRight(t *testing.T) {
 
 func TestFirstErrorLeavesSureLabelsAlone(t *testing.T) {
 	s := wandering(4)
-	s.steps[1].Step = Wrong
+	s.steps[1].Step = step.Wrong
 	if err := s.firstError(t.Context(), oracle.Rollouts{Roller: rolled{8, 8, 8, 0, 0}, N: 8}, step.Problem{Answer: "7"}); err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestSlipTakesAStepThatComesToAnotherNumber(t *testing.T) {
 			continue
 		}
 		slips++
-		if !strings.Contains(l.Text, " = ") || finalNumber(l.Text) == "" || l.Step != Wrong {
+		if !strings.Contains(l.Text, " = ") || finalNumber(l.Text) == "" || l.Step != step.Wrong {
 			t.Errorf("%q, %v", l.Text, l.Step)
 		}
 	}
@@ -191,7 +191,7 @@ func playRound(t *testing.T, cfg Config, reward *scriptedReward) Report {
 func TestTheSecondTurnShowsTheFirstAndItsScore(t *testing.T) {
 	p := testProblems(1)[0]
 	target := Target{Prefix: step.Trace{Problem: p}, Text: "Ann has 10 + 3 = 13 pens.", Kind: Additive}
-	first := &attack{target: target, problem: roundProblem{p, false}, name: "operator", label: Wrong, reply: "Ann has 10 * 3 = 30 pens.", p: 0.12, done: true}
+	first := &attack{target: target, problem: roundProblem{p, false}, name: "operator", label: step.Wrong, reply: "Ann has 10 * 3 = 30 pens.", p: 0.12, done: true}
 	cfg := testConfig()
 	again := planAgain(cfg, 1, []*attack{first}, NewPolicy([]string{"operator", "context"}, cfg), &Memory{})
 	if len(again) != 1 || again[0].name != "context" {

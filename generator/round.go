@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"aprm/adapters"
+	"aprm/prm/step"
 )
 
 // Round plays the round that state stands before: problems → natural solutions → correct steps → attacks → the judge's
@@ -167,7 +168,7 @@ func (g *Game) attack(ctx context.Context, m *meter, rep *Report, round int, att
 			if err != nil {
 				return fmt.Errorf("judge an attack on %s: %w", a.target.Prefix.Problem.ID, err)
 			}
-			a.label, a.ground = verdict(ruling.Verdict), ruling.Layer+": "+ruling.Reason
+			a.label, a.ground = ruling.Verdict, ruling.Layer+": "+ruling.Reason
 			return nil
 		}}
 	}
@@ -182,7 +183,7 @@ func (g *Game) attack(ctx context.Context, m *meter, rep *Report, round int, att
 func (g *Game) reword(ctx context.Context, m *meter, rep *Report, round int, attacks []*attack) error {
 	var units []Unit
 	for _, a := range byPrefix(attacks) {
-		if a.label != Wrong || rngOf(g.cfg.Seed, "reword", a.key(round)).Float64() >= g.cfg.Paraphrases {
+		if a.label != step.Wrong || rngOf(g.cfg.Seed, "reword", a.key(round)).Float64() >= g.cfg.Paraphrases {
 			continue
 		}
 		units = append(units, Unit{Key: "reword " + a.key(round), Do: func(ctx context.Context) error {
@@ -209,7 +210,7 @@ func (g *Game) rate(ctx context.Context, round int, attacks []*attack) error {
 	var steps []Labelled
 	var of []*attack
 	for _, a := range attacks {
-		if a.label == Wrong {
+		if a.label == step.Wrong {
 			steps, of = append(steps, a.labelled(round)), append(of, a)
 		}
 	}
@@ -258,10 +259,10 @@ func pairUp(attacks []*attack, round int) []Labelled {
 		}
 		l := a.labelled(round)
 		out = append(out, l)
-		if a.label != Wrong {
+		if a.label != step.Wrong {
 			continue
 		}
-		l.Text, l.Step, l.Source, l.Strategy, l.Reason = a.target.Text, Right, a.target.Source, "", "the step that was attacked"
+		l.Text, l.Step, l.Source, l.Strategy, l.Reason = a.target.Text, step.Right, a.target.Source, "", "the step that was attacked"
 		if a.reword != "" {
 			l.Text, l.Source, l.Reason = a.reword, Paraphrase, "the attacked step in other words"
 		}
@@ -292,9 +293,9 @@ func (g *Game) reward(ctx context.Context, rep *Report, attacks []*attack, pairs
 			byPair[l.Pair] = p[i]
 		}
 		switch l.Step {
-		case Right:
+		case step.Right:
 			earned, n = earned+p[i], n+1
-		case Wrong:
+		case step.Wrong:
 			earned, n = earned+1-p[i], n+1
 		}
 	}
@@ -307,9 +308,9 @@ func (g *Game) reward(ctx context.Context, rep *Report, attacks []*attack, pairs
 		a.p = byPair[a.key(rep.Round)]
 		o := Outcome{Strategy: a.name, Kind: a.target.Kind}
 		switch {
-		case a.label == Wrong:
+		case a.label == step.Wrong:
 			o.Reward = a.p
-		case a.label == Right || errors.Is(a.why, errVerbatim):
+		case a.label == step.Right || errors.Is(a.why, errVerbatim):
 			o.Reward, o.StillCorrect = -1, true
 		}
 		out = append(out, o)
@@ -325,7 +326,7 @@ func (g *Game) score(ctx context.Context, examples []Labelled) ([]float64, error
 	}
 	blind := slices.Clone(examples)
 	for i := range blind {
-		blind[i].Step, blind[i].Value, blind[i].Reason = Unknown, Unknown, ""
+		blind[i].Step, blind[i].Value, blind[i].Reason = step.Unknown, step.Unknown, ""
 	}
 	p, err := g.Reward.Score(ctx, blind)
 	if err != nil {
@@ -384,9 +385,9 @@ func Balance(examples []Labelled) []Labelled {
 		}
 		id := l.Prefix.Problem.ID
 		switch l.Step {
-		case Wrong:
+		case step.Wrong:
 			wrongs = append(wrongs, id)
-		case Right:
+		case step.Right:
 			if rights[id] == nil {
 				order = append(order, id)
 			}
@@ -419,11 +420,11 @@ func Balance(examples []Labelled) []Labelled {
 		}
 	}
 	for i := range out {
-		if out[i].Source == Natural && out[i].Step == Right && !keep[i] {
-			out[i].Step = Unknown
+		if out[i].Source == Natural && out[i].Step == step.Right && !keep[i] {
+			out[i].Step = step.Unknown
 		}
 	}
-	return slices.DeleteFunc(out, func(l Labelled) bool { return l.Step == Unknown && l.Value == Unknown })
+	return slices.DeleteFunc(out, func(l Labelled) bool { return l.Step == step.Unknown && l.Value == step.Unknown })
 }
 
 func identifyAll(entries []Labelled) error {

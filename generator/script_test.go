@@ -133,11 +133,11 @@ type scriptedJudge struct{}
 func (scriptedJudge) Judge(_ context.Context, c oracle.Case) (oracle.Ruling, error) {
 	switch {
 	case strings.HasPrefix(c.Step, "Perhaps"):
-		return oracle.Ruling{Verdict: oracle.Unknown, Reason: "vague"}, nil
+		return oracle.Ruling{Verdict: step.Unknown, Reason: "vague"}, nil
 	case strings.HasPrefix(c.Step, "So "), strings.HasPrefix(c.Step, "Now "):
-		return oracle.Ruling{Verdict: oracle.Correct, Layer: "script", Reason: "same"}, nil
+		return oracle.Ruling{Verdict: step.Right, Layer: "script", Reason: "same"}, nil
 	default:
-		return oracle.Ruling{Verdict: oracle.Wrong, Layer: "script", Reason: "other value"}, nil
+		return oracle.Ruling{Verdict: step.Wrong, Layer: "script", Reason: "other value"}, nil
 	}
 }
 
@@ -150,7 +150,7 @@ type scriptedReward struct {
 func (r *scriptedReward) Score(_ context.Context, ex []Labelled) ([]float64, error) {
 	out := make([]float64, len(ex))
 	for i, l := range ex {
-		if l.Step != Unknown || l.Value != Unknown || l.Reason != "" {
+		if l.Step != step.Unknown || l.Value != step.Unknown || l.Reason != "" {
 			return nil, errors.New("the labels are showing")
 		}
 		switch {

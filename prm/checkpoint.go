@@ -16,7 +16,7 @@ import (
 
 // A checkpoint is, with all numbers little-endian:
 //
-//	magic "APRM-PRM" · format uint32 · three lengths uint64 (header, weights, optimiser's state)
+//	magic "APRM-PRM" · format uint32 · three lengths uint64 (header, weights, optimiser's state, which may be 0)
 //	header as JSON · weights as float32, Fixed then Trained, each row-major · optimiser's state
 //	SHA-256 of everything before it
 const (
@@ -35,9 +35,15 @@ var (
 	ErrVersion       = errors.New("checkpoint of another version")
 )
 
-// Save writes m to path, whole or not at all: to a new file beside it, which is synced and then renamed over path, after
-// which the folder is synced. The folder must exist.
-func Save(path string, m *Model) (err error) {
+// Save writes m to path for whoever scores with it, without the optimiser's state, which is four times as large as all else. It does so whole or
+// not at all: to a new file beside path, which is synced and then renamed over it, after which the folder is synced. The folder must
+// exist.
+func Save(path string, m *Model) error { return save(path, encode(m, nil)) }
+
+// SaveResumable is Save with the optimiser's state, for a training that goes on from there.
+func SaveResumable(path string, m *Model) error { return save(path, encode(m, m.optimiser)) }
+
+func save(path string, checkpoint []byte) (err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("save checkpoint %s: %w", path, err)
@@ -57,7 +63,7 @@ func Save(path string, m *Model) (err error) {
 	if err := f.Chmod(0o644); err != nil {
 		return err
 	}
-	if _, err := f.Write(encode(m)); err != nil {
+	if _, err := f.Write(checkpoint); err != nil {
 		return err
 	}
 	if err := f.Sync(); err != nil {
@@ -104,19 +110,19 @@ func load(path string) (*Model, error) {
 	return Parse(b)
 }
 
-func encode(m *Model) []byte {
+func encode(m *Model, optimiser []byte) []byte {
 	head, _ := json.Marshal(m.header) // finite numbers only: New has checked
 	var weights []byte
 	for _, t := range m.weights.all() {
 		weights = appendFloats(weights, t.Data)
 	}
-	out := make([]byte, 0, preamble+len(head)+len(weights)+len(m.optimiser)+sumSize)
+	out := make([]byte, 0, preamble+len(head)+len(weights)+len(optimiser)+sumSize)
 	out = append(out, magic...)
 	out = binary.LittleEndian.AppendUint32(out, format)
-	for _, n := range []int{len(head), len(weights), len(m.optimiser)} {
+	for _, n := range []int{len(head), len(weights), len(optimiser)} {
 		out = binary.LittleEndian.AppendUint64(out, uint64(n))
 	}
-	return seal(append(append(append(out, head...), weights...), m.optimiser...))
+	return seal(append(append(append(out, head...), weights...), optimiser...))
 }
 
 // seal appends the checksum.

@@ -90,9 +90,9 @@ type Score struct {
 type Aggregation string
 
 const (
-	Min     Aggregation = "min"     // the least Step
-	Product Aggregation = "product" // the product of all Steps
-	Last    Aggregation = "last"    // the last Value
+	Min     Aggregation = "min"     // the least Step: a solution is as good as its worst step
+	Product Aggregation = "product" // the product of all Steps: the chance that none is wrong, were they independent
+	Last    Aggregation = "last"    // the last Value: the chance that this very solution ends right
 )
 
 // Aggregate returns one number in [0,1] for the scores of a whole trace, in order. NaN without scores, or for an

@@ -144,13 +144,21 @@ func (w *Weights) Clone() *Weights {
 func (w *Weights) check(h Header) error {
 	want := layout(h).all()
 	for i, t := range w.all() {
-		if t.Rows != want[i].Rows || t.Cols != want[i].Cols || len(t.Data) != t.Rows*t.Cols {
-			return fmt.Errorf("%s is %d × %d with %d numbers, want %d × %d", want[i].Name, t.Rows, t.Cols, len(t.Data), want[i].Rows, want[i].Cols)
+		if err := t.check(*want[i]); err != nil {
+			return err
 		}
-		for k, v := range t.Data {
-			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-				return fmt.Errorf("%s[%d] is %v: the weights are not finite", t.Name, k, v)
-			}
+	}
+	return nil
+}
+
+// check reports a tensor that isn't of the size of want, or is not finite.
+func (t *Tensor) check(want Tensor) error {
+	if t.Rows != want.Rows || t.Cols != want.Cols || len(t.Data) != t.Rows*t.Cols {
+		return fmt.Errorf("%s is %d × %d with %d numbers, want %d × %d", want.Name, t.Rows, t.Cols, len(t.Data), want.Rows, want.Cols)
+	}
+	for k, v := range t.Data {
+		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+			return fmt.Errorf("%s[%d] is %v: the weights are not finite", want.Name, k, v)
 		}
 	}
 	return nil

@@ -15,9 +15,10 @@ import (
 	"aprm/generator/tasks"
 	"aprm/prm"
 	"aprm/prm/metric"
+	"aprm/prm/step"
 	"aprm/sidecar/decode"
-	"aprm/sidecar/engine"
 	"aprm/sidecar/eval"
+	"aprm/sidecar/training"
 )
 
 type demoCommand struct {
@@ -64,9 +65,9 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 		builtin.Title, c.PerRound, c.Attacks)
 	game := gameFlags{Rounds: c.Rounds, PerRound: c.PerRound, Samples: 4, Attacks: c.Attacks, Turns: 1, Natural: string(generator.Sure), Paraphrases: 0.5, MaxTokens: 160, Seed: c.Seed,
 		Epochs: 12, Rate: 0.002, KL: 0.05, Smooth: 0.01}
-	training := game.training(folder, 16)
-	training.Game.Progress = roundsProgress(newProgress(std.err, "train"), c.Rounds)
-	training.Show = func(r generator.Report) {
+	work := game.run(folder, 16)
+	work.Game.Progress = roundsProgress(newProgress(std.err, "train"), c.Rounds)
+	work.Show = func(r generator.Report) {
 		t, h := r.Total, r.HeldOut
 		fooled := "there is no PRM yet to tell"
 		if r.Round > 0 {
@@ -76,15 +77,12 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 			"           finds %s of the attacks and %s of the model's own errors that the oracle is sure of, with %s false alarms.\n",
 			r.Round+1, t.Wrong, t.Asked, fooled, percent(h.DetectSyn), percent(h.DetectNat), percent(h.FalseAlarm))
 	}
-	trained, err := training.Run(ctx, llm, toys(tasks.Train, uint64(c.Seed), c.Rounds*c.PerRound))
+	trained, err := work.Play(ctx, llm, toys(tasks.Train, uint64(c.Seed), c.Rounds*c.PerRound))
 	if err != nil {
 		return err
 	}
 	model := trained.Model
 	if err := c.anecdote(ctx, llm, folder, std); err != nil {
-		return err
-	}
-	if model, err = prm.New(model.Header(), model.Weights(), nil); err != nil { // nobody trains it further: the optimiser's state, two thirds of it, can go
 		return err
 	}
 	checkpoint := filepath.Join(folder, "demo.prm")
@@ -103,7 +101,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 	if err := e.Use(model); err != nil {
 		return err
 	}
-	gate, err := gateOfRun(ctx, e, llm, folder, game.Samples, c.Seed)
+	gate, err := training.GateOf(ctx, e, folder, game.Samples, c.Seed)
 	if err != nil {
 		return err
 	}
@@ -153,7 +151,7 @@ func (c *demoCommand) ready() error {
 // anecdote shows, of the corrupted steps that the PRM of their round took for correct and the last one doesn't, the one with the
 // largest change; one of a problem kept out of training, if there is any.
 func (c *demoCommand) anecdote(ctx context.Context, llm adapters.LLM, folder string, std streams) error {
-	steps, err := generator.ReadLabelled(filepath.Join(folder, engine.StepsFile))
+	steps, err := generator.ReadLabelled(filepath.Join(folder, training.StepsFile))
 	if err != nil {
 		return err
 	}
@@ -162,14 +160,14 @@ func (c *demoCommand) anecdote(ctx context.Context, llm adapters.LLM, folder str
 		return err
 	}
 	score := func(round int, l generator.Labelled) (float64, error) {
-		m, err := prm.Load(engine.RoundPath(folder, round))
+		m, err := prm.Load(training.RoundPath(folder, round))
 		if err != nil {
 			return 0, err
 		}
 		if err := e.Use(m); err != nil {
 			return 0, err
 		}
-		scores, err := e.Score(ctx, l.Trace(), nil)
+		scores, _, err := e.Judge(ctx, l.Trace(), nil)
 		if err != nil {
 			return 0, err
 		}
@@ -178,7 +176,7 @@ func (c *demoCommand) anecdote(ctx context.Context, llm adapters.LLM, folder str
 	var best generator.Labelled
 	var before, after float64
 	for _, l := range steps {
-		if l.Source != generator.Attack || l.Step != generator.Wrong || l.Round == 0 || l.Round == c.Rounds-1 || best.HeldOut && !l.HeldOut {
+		if l.Source != generator.Attack || l.Step != step.Wrong || l.Round == 0 || l.Round == c.Rounds-1 || best.HeldOut && !l.HeldOut {
 			continue // round 0 has no PRM to fool yet, and nothing has been learned since the last one
 		}
 		first, err := score(l.Round-1, l)

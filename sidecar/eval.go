@@ -17,6 +17,7 @@ import (
 	"aprm/sidecar/decode"
 	"aprm/sidecar/engine"
 	"aprm/sidecar/eval"
+	"aprm/sidecar/training"
 )
 
 // modelFlags say which PRM is measured or served.
@@ -48,14 +49,14 @@ func (m modelFlags) engine(open func(string) (adapters.LLM, error), instruction 
 
 // decodeFlags are the options of a search.
 type decodeFlags struct {
-	N           int     `name:"n" help:"Candidates: answers or, in searches step by step, next steps." default:"8"`
-	Temperature float64 `help:"Temperature of sampling." default:"0.7"`
-	TopP        float64 `help:"Nucleus of sampling: the share of probability drawn from." default:"0.95"`
-	MaxTokens   int     `help:"Most tokens of one answer." default:"1024"`
-	MaxSteps    int     `help:"Most steps of an answer that is built step by step." default:"32"`
-	TokenBudget int     `help:"Most tokens generated in a whole search; 0 for no limit but those above." default:"0"`
-	Threshold   float64 `help:"guided: sample a step again when no candidate scores at least this." default:"0"`
-	Aggregate   string  `help:"How the scores of an answer's steps become one: min, product or last." enum:"min,product,last" default:"min"`
+	N           int             `name:"n" help:"Candidates: answers or, in searches step by step, next steps." default:"8"`
+	Temperature float64         `help:"Temperature of sampling." default:"0.7"`
+	TopP        float64         `help:"Nucleus of sampling: the share of probability drawn from." default:"0.95"`
+	MaxTokens   int             `help:"Most tokens of one answer." default:"1024"`
+	MaxSteps    int             `help:"Most steps of an answer that is built step by step." default:"32"`
+	TokenBudget int             `help:"Most tokens generated in a whole search; 0 for no limit but those above." default:"0"`
+	Threshold   float64         `help:"guided: sample a step again when no candidate scores at least this." default:"0"`
+	Aggregate   prm.Aggregation `help:"How the scores of an answer's steps become one: min, product or last." enum:"min,product,last" default:"min"`
 
 	Expansion         int     `help:"beam, dvts: next steps of each path that is kept; n/expansion are kept." default:"4"`
 	ESSThreshold      float64 `name:"ess-threshold" help:"particle: resample when the effective sample size is below this share of n." default:"0.5"`
@@ -149,7 +150,7 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 	options := c.Decode.options()
 	options.Seed = c.Seed
 	measurement := eval.Config{Options: options, Strategies: c.Strategies, Parallel: c.Parallel}
-	gate, made, err := c.gate(ctx, std, e, llm, measurement, problems)
+	gate, made, err := c.gate(ctx, std, e, measurement, problems)
 	if err != nil {
 		return err
 	}
@@ -167,7 +168,7 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 		slog.Warn("auto's gate was made from these very problems: its row promises too much", "instead", "--holdout FILE")
 	}
 	if made == nil && c.Distort == "" && c.PRM.Checkpoint != "" {
-		if made, err = c.gateFrom(ctx, e, llm, report, c.Problems, problems); err != nil {
+		if made, err = c.gateFrom(ctx, e, report, c.Problems, problems); err != nil {
 			return err
 		}
 	}
@@ -193,10 +194,10 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 	}
 	if c.JSON {
 		return writeLine(std.out, struct {
-			Model      string `json:"model"`
-			Checkpoint string `json:"checkpoint"`
-			File       string `json:"file"`
-			Aggregate  string `json:"aggregate"`
+			Model      string          `json:"model"`
+			Checkpoint string          `json:"checkpoint"`
+			File       string          `json:"file"`
+			Aggregate  prm.Aggregation `json:"aggregate"`
 			eval.Report
 		}{caps.Model, id, filepath.Base(c.Problems), c.Decode.Aggregate, report})
 	}
@@ -205,7 +206,7 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 }
 
 // gate is what auto goes by, and the gate that was made for it from --holdout, if there is one.
-func (c *evalCommand) gate(ctx context.Context, std streams, e *engine.Engine, llm adapters.LLM, cfg eval.Config, problems []step.Problem) (gate, made *decode.Gate, err error) {
+func (c *evalCommand) gate(ctx context.Context, std streams, e *engine.Engine, cfg eval.Config, problems []step.Problem) (gate, made *decode.Gate, err error) {
 	if c.PRM.Checkpoint == "" {
 		return nil, nil, nil
 	}
@@ -230,8 +231,16 @@ func (c *evalCommand) gate(ctx context.Context, std streams, e *engine.Engine, l
 	if err != nil {
 		return nil, nil, err
 	}
-	made, err = c.gateFrom(ctx, e, llm, report, c.Holdout, others)
+	made, err = c.gateFrom(ctx, e, report, c.Holdout, others)
 	return made, made, err
+}
+
+// first returns the first n, all when n is 0.
+func first[T any](of []T, n int) []T {
+	if n > 0 && n < len(of) {
+		return of[:n]
+	}
+	return of
 }
 
 // shared counts the problems that are among others too, by their questions.
@@ -248,8 +257,8 @@ func shared(problems, others []step.Problem) (n int) {
 	return n
 }
 
-func (c *evalCommand) gateFrom(ctx context.Context, e *engine.Engine, llm adapters.LLM, report eval.Report, file string, problems []step.Problem) (*decode.Gate, error) {
-	g, err := gateAbout(ctx, e, llm)
+func (c *evalCommand) gateFrom(ctx context.Context, e *engine.Engine, report eval.Report, file string, problems []step.Problem) (*decode.Gate, error) {
+	g, err := training.GateAbout(ctx, e)
 	if err != nil {
 		return nil, err
 	}

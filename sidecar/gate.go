@@ -7,14 +7,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 
-	"aprm/adapters"
-	"aprm/generator"
-	"aprm/prm"
-	"aprm/prm/arith"
-	"aprm/prm/step"
 	"aprm/sidecar/dataset"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/engine"
@@ -69,85 +63,6 @@ func explainGate(ctx context.Context, e *engine.Engine, g *decode.Gate, where st
 		slog.Info("auto takes plain votes: "+own.String(), "gate", where)
 	}
 	return nil
-}
-
-// heldOutVotes are a run's natural solutions of problems that were kept out of its training, at most n of a problem, scored by the
-// engine's PRM. Nothing is drawn for it.
-func heldOutVotes(ctx context.Context, e *engine.Engine, folder string, n int) ([]eval.Votes, []step.Problem, error) {
-	steps, err := generator.ReadLabelled(filepath.Join(folder, engine.StepsFile))
-	if err != nil {
-		return nil, nil, err
-	}
-	solutions := map[string][]generator.Labelled{}
-	samples := map[string][]string{} // of a problem
-	var problems []step.Problem
-	for _, l := range steps {
-		if !l.HeldOut || l.Source != generator.Natural {
-			continue
-		}
-		id := l.Prefix.Problem.ID
-		if samples[id] == nil {
-			problems = append(problems, l.Prefix.Problem)
-		}
-		if solutions[l.Sample] == nil {
-			samples[id] = append(samples[id], l.Sample)
-		}
-		if len(l.Prefix.Steps) == len(solutions[l.Sample]) { // a step that was labelled again stands there already
-			solutions[l.Sample] = append(solutions[l.Sample], l)
-		}
-	}
-	var out []eval.Votes
-	for _, p := range problems {
-		var v eval.Votes
-		for _, id := range samples[p.ID][:min(n, len(samples[p.ID]))] {
-			of := solutions[id]
-			last := of[len(of)-1]
-			var tokens [][]step.Token
-			generated := 0
-			for _, l := range of {
-				tokens = append(tokens, l.Tokens)
-				generated += len(l.Tokens)
-			}
-			scores, err := e.Score(ctx, last.Trace(), tokens)
-			if err != nil {
-				return nil, nil, err
-			}
-			b := decode.Ballot{Score: prm.Aggregate(prm.Min, scores), Tokens: max(generated, 1)}
-			if last.Value != generator.Unknown {
-				if b.Answer, b.Answered = last.Answer, last.Answer != ""; !b.Answered { // or the run is of before answers were kept
-					b.Answer, b.Answered = arith.Extract(strings.Join(last.Trace().Steps, "\n"))
-				}
-			}
-			v.Ballots, v.Right = append(v.Ballots, b), append(v.Right, last.Value == generator.Right)
-		}
-		out = append(out, v)
-	}
-	return out, problems, nil
-}
-
-// gateOfRun makes a gate from what a run of training kept out, for the PRM in use.
-func gateOfRun(ctx context.Context, e *engine.Engine, llm adapters.LLM, folder string, n int, seed int64) (*decode.Gate, error) {
-	votes, problems, err := heldOutVotes(ctx, e, folder, n)
-	if err != nil || len(votes) == 0 {
-		return nil, err
-	}
-	g, err := gateAbout(ctx, e, llm)
-	if err != nil {
-		return nil, err
-	}
-	g.Aggregate, g.N, g.Source, g.Digest = decode.Min, n, "training's own hold-out", eval.Digest(problems)
-	made := eval.NewGate(g, votes, nil, uint64(seed), 0)
-	return &made, nil
-}
-
-// gateAbout is the beginning of a gate of an engine's PRM with an LLM.
-func gateAbout(ctx context.Context, e *engine.Engine, llm adapters.LLM) (decode.Gate, error) {
-	caps, err := llm.Capabilities(ctx)
-	if err != nil {
-		return decode.Gate{}, err
-	}
-	id, _ := e.Checkpoint()
-	return decode.Gate{Checkpoint: id, Model: caps.Identity()}, nil
 }
 
 // writeGate writes a checkpoint's gate beside it, whole or not at all, and says so. What stands there already and was measured on more

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"log/slog"
 	"os"
@@ -10,14 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"aprm/adapters"
 	"aprm/generator"
-	"aprm/generator/oracle"
 	"aprm/prm"
-	"aprm/prm/step"
-	"aprm/prm/train"
 	"aprm/sidecar/decode"
-	"aprm/sidecar/engine"
 )
 
 // logged returns what do writes to the log.
@@ -216,66 +210,4 @@ func TestTrainAndEvalWriteTheGate(t *testing.T) {
 	if g, err = readGate(checkpoint); err != nil || g.Source != "test.jsonl" || g.Problems != 3 {
 		t.Errorf("of the problems: %+v, %v", g, err)
 	}
-}
-
-// Steps are kept without their marks: what a solution answers can't be read from them any more.
-func TestVotesOfARunAreForWhatWasAnswered(t *testing.T) {
-	llm, err := embedded()
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := engineOf(llm, generator.Instruction)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := useShipped(e); err != nil {
-		t.Fatal(err)
-	}
-	for text, want := range map[string]string{
-		"She has 2 + 3 = 5 pens.\n#### 5":                                           "5",
-		"She has 2 + 3 = 5 pens.\n#### 5 out of 8":                                  "5",
-		"She has 2 + 3 = 5 pens.\n#### 5\nThat took 3 steps.":                       "5",
-		"<think>\nIs the answer 9?\nThe answer is 9.\n</think>\nShe has 2 + 3 = 5.": "5",
-	} {
-		folder := t.TempDir()
-		journal, err := generator.OpenJournal(filepath.Join(folder, engine.StepsFile))
-		if err != nil {
-			t.Fatal(err)
-		}
-		script := generator.Players{LLM: saying(text), Judge: oracle.New(), Reward: engine.NewLearner(e, folder, train.Options{Seed: 1, Epochs: 1}), Journal: journal}
-		cfg := generator.DefaultConfig()
-		cfg.Rounds, cfg.Problems, cfg.Attacks, cfg.HeldOut = 1, 8, 0, 0.5
-		var problems []step.Problem
-		for i := range 8 {
-			problems = append(problems, step.Problem{ID: string(rune('a' + i)), Question: "Ann has 2 pens and gets 3. How many?", Answer: "5"})
-		}
-		game, err := generator.New(cfg, problems, script)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := game.Run(t.Context(), game.Start(), func(generator.State) error { return nil }); err != nil {
-			t.Fatal(err)
-		}
-		votes, _, err := heldOutVotes(t.Context(), e, folder, 1)
-		if err != nil || len(votes) == 0 {
-			t.Fatalf("%d votes, %v", len(votes), err)
-		}
-		if b := votes[0].Ballots[0]; b.Answer != want || !b.Answered || !votes[0].Right[0] {
-			t.Errorf("%q votes for %q, want %q", text, b.Answer, want)
-		}
-		if err := journal.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// saying is an LLM that answers this to everything.
-type saying string
-
-func (s saying) Generate(_ context.Context, req adapters.Request) ([]adapters.Completion, error) {
-	out := make([]adapters.Completion, req.N)
-	for i := range out {
-		out[i] = adapters.Completion{Text: string(s), Finish: adapters.FinishEnd}
-	}
-	return out, nil
 }

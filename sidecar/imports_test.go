@@ -33,12 +33,13 @@ var arrows = map[string]string{
 	"generator":          "adapters adapters/claim generator/oracle prm/step prm/arith prm/metric",
 	"generator/oracle":   "prm/step prm/arith",
 	"generator/tasks":    "adapters generator prm/step prm/arith",
-	"sidecar/decode":     "prm/step prm/arith",
-	"sidecar/dataset":    "prm/step",
-	"sidecar/engine":     "adapters generator generator/oracle prm prm/step prm/feature prm/train sidecar/dataset sidecar/decode",
-	"sidecar/eval":       "sidecar/decode prm/step prm/arith prm/metric",
-	"sidecar/experiment": "adapters generator generator/tasks prm prm/feature prm/metric prm/step prm/train sidecar/dataset sidecar/decode sidecar/engine sidecar/eval",
-	"sidecar/server":     "sidecar/decode sidecar/scope sidecar/server/dialect sidecar/trace adapters adapters/wire prm/step",
+	"sidecar/decode":     "prm prm/step prm/arith",
+	"sidecar/dataset":    "adapters/claim prm/step",
+	"sidecar/engine":     "adapters prm prm/step prm/feature sidecar/decode",
+	"sidecar/training":   "adapters generator generator/oracle prm prm/arith prm/step prm/feature prm/train sidecar/dataset sidecar/decode sidecar/engine sidecar/eval",
+	"sidecar/eval":       "sidecar/decode prm prm/step prm/arith prm/metric",
+	"sidecar/experiment": "adapters generator generator/tasks prm prm/feature prm/metric prm/step prm/train sidecar/dataset sidecar/decode sidecar/engine sidecar/eval sidecar/training",
+	"sidecar/server":     "sidecar/decode sidecar/scope sidecar/server/dialect sidecar/trace adapters adapters/wire prm prm/step",
 	"sidecar/scope":      "adapters",
 	"sidecar/trace":      "sidecar/decode",
 
@@ -49,8 +50,8 @@ var arrows = map[string]string{
 // pure are rooms of functions over bytes and words: they import neither a network nor a web framework.
 var pure = []string{"adapters/wire", "sidecar/scope", "sidecar/server/dialect"}
 
-// TestImportArrows holds the architecture: who may know whom, that only prm/train reaches gorgonia, and that the scorer
-// (prm and what it imports) reaches no network.
+// TestImportArrows holds the architecture: who may know whom (what searches, engine and decode, knows no training), that only prm/train
+// reaches gorgonia, and that the scorer (prm and what it imports) reaches no network.
 func TestImportArrows(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "aprm/...").Output()
 	if err != nil {

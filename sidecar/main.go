@@ -34,6 +34,8 @@ type commands struct {
 	Demo  demoCommand  `cmd:"" help:"Show it all in two minutes, with the embedded toy model: train a PRM, measure it on unseen problems, serve it."`
 	Tasks tasksCommand `cmd:"" help:"Write word problems of the toy world, with worked solutions."`
 
+	Sample sampleCommand `cmd:"" help:"Draw answers to many problems and keep them, with log-probabilities: what train --solutions learns from."`
+
 	Trace traceCommand `cmd:"" help:"Show what a search did: its candidates as a tree, with scores, why each was kept or dropped, and where the time went."`
 
 	Compare compareCommand `cmd:"" help:"Say by how much one measurement of eval's is better than another, paired by problem."`
@@ -102,7 +104,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	if err := parsed.Run(streams{in: in, out: out, err: errs}); err != nil {
 		if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-			if name, _, _ := strings.Cut(parsed.Command(), " "); name == "train" || name == "eval" || name == "experiment" {
+			if name, _, _ := strings.Cut(parsed.Command(), " "); name == "train" || name == "sample" || name == "eval" || name == "experiment" {
 				fmt.Fprintln(errs, "sidecar: interrupted; what was finished is kept, the same command goes on from there")
 			} else {
 				fmt.Fprintln(errs, "sidecar: interrupted")
@@ -153,4 +155,11 @@ func given[T any](value T, err error) (T, error) {
 		err = badInput{err}
 	}
 	return value, err
+}
+
+// logClose logs what closing a file said, where there is nobody to return it to.
+func logClose(err error) {
+	if err != nil {
+		slog.Error("closing", "err", err)
+	}
 }

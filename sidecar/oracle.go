@@ -61,12 +61,15 @@ func (c *oracleStepCommand) Run(ctx context.Context, std streams) error {
 			Verdict string `json:"verdict"`
 			Reason  string `json:"reason"`
 			Layer   string `json:"layer"`
-		}{ruling.Verdict.String(), ruling.Reason, ruling.Layer}); err != nil {
+		}{ruled[ruling.Verdict], ruling.Reason, ruling.Layer}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+// ruled are the words for an oracle's verdicts on a step.
+var ruled = [...]string{step.Unknown: "unknown", step.Right: "correct", step.Wrong: "wrong"}
 
 type oracleEqualCommand struct {
 	OneWay bool `help:"As Math-Verify has it: an interval may answer an inequality, an inequality no interval."`
@@ -249,8 +252,8 @@ type auditGroup struct {
 // print writes the group's row and one for each of its rules.
 func (g auditGroup) print(w io.Writer) {
 	row := func(name string, t oracle.Tally) {
-		share := func(v oracle.Verdict) string { return fmt.Sprintf("%.2f %%", 100*t.Share(v)) }
-		fmt.Fprintf(w, "| %s | %d | %s | %s | %s |\n", name, t.Cases, share(oracle.Correct), share(oracle.Wrong), share(oracle.Unknown))
+		share := func(v step.Verdict) string { return fmt.Sprintf("%.2f %%", 100*t.Share(v)) }
+		fmt.Fprintf(w, "| %s | %d | %s | %s | %s |\n", name, t.Cases, share(step.Right), share(step.Wrong), share(step.Unknown))
 	}
 	row(g.name, g.Tally)
 	if len(g.Rules) < 2 {

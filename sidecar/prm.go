@@ -116,7 +116,7 @@ func (c *prmScoreCommand) Run(ctx context.Context, std streams) error {
 		if err != nil {
 			return badInput{err}
 		}
-		scores, err := j.Score(ctx, s.Trace, nil)
+		scores, _, err := j.Judge(ctx, s.Trace, nil)
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.ID, err)
 		}
@@ -166,7 +166,7 @@ func (c *prmEvalCommand) Run(ctx context.Context, std streams) error {
 		bar := newProgress(std.err, name)
 		return eval.ScoreSteps(ctx, by, solutions, func(done, total int) { bar.report(done, total, "") })
 	}
-	scores, err := score("prm eval", j.ScoreSteps)
+	scores, err := score("prm eval", j.Judge)
 	if err != nil {
 		return err
 	}
@@ -184,7 +184,7 @@ func (c *prmEvalCommand) Run(ctx context.Context, std streams) error {
 		if err != nil {
 			return err
 		}
-		if scores, err = score("without hidden states", blind.ScoreSteps); err != nil {
+		if scores, err = score("without hidden states", blind.Judge); err != nil {
 			return err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"aprm/prm/train"
 	"aprm/sidecar/dataset"
 	"aprm/sidecar/engine"
+	"aprm/sidecar/training"
 )
 
 type trainCommand struct {
@@ -68,16 +69,16 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer func() { logClose(closeLLM()) }()
-	training := c.Game.training(c.Folder, c.Upstream.Concurrency)
+	work := c.Game.run(c.Folder, c.Upstream.Concurrency)
 	e, err := engine.New(engine.Config{Open: func(string) (adapters.LLM, error) { return llm, nil }, NoHidden: c.Game.NoHidden, CachedStates: 1 << 16})
 	if err != nil {
 		return err
 	}
-	training.Engine = e
-	training.Show = func(r generator.Report) { fmt.Fprintln(std.out, r) }
-	training.Game.Progress = roundsProgress(newProgress(std.err, "train"), c.Game.Rounds)
-	trained, err := training.Run(ctx, llm, problems[c.Skip:])
-	if errors.As(err, &engine.FolderError{}) {
+	work.Engine = e
+	work.Show = func(r generator.Report) { fmt.Fprintln(std.out, r) }
+	work.Game.Progress = roundsProgress(newProgress(std.err, "train"), c.Game.Rounds)
+	trained, err := work.Play(ctx, llm, problems[c.Skip:])
+	if errors.As(err, &training.FolderError{}) {
 		return badInput{err}
 	}
 	if err != nil {
@@ -94,7 +95,7 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 	if err := e.Use(model); err != nil {
 		return err
 	}
-	gate, err := gateOfRun(ctx, e, llm, c.Folder, c.Game.Samples, c.Game.Seed)
+	gate, err := training.GateOf(ctx, e, c.Folder, c.Game.Samples, c.Game.Seed)
 	if err != nil {
 		return err
 	}
@@ -107,8 +108,8 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 	return nil
 }
 
-// training is the game that the flags set.
-func (g gameFlags) training(folder string, concurrency int) engine.Training {
+// run is the game that the flags set.
+func (g gameFlags) run(folder string, concurrency int) training.Run {
 	cfg := generator.DefaultConfig()
 	cfg.Seed, cfg.Rounds, cfg.Problems, cfg.Samples, cfg.Attacks = g.Seed, g.Rounds, g.PerRound, g.Samples, g.Attacks
 	cfg.Turns, cfg.Slip, cfg.Rollouts, cfg.Jury, cfg.Drawn = g.Turns, g.Slip, g.Rollouts, g.Jury, g.Drawn
@@ -117,7 +118,7 @@ func (g gameFlags) training(folder string, concurrency int) engine.Training {
 		cfg.Replay = generator.Whole
 	}
 	cfg.Paraphrases, cfg.MaxTokens, cfg.Concurrency = g.Paraphrases, g.MaxTokens, concurrency
-	return engine.Training{Game: cfg, Folder: folder, NoHidden: g.NoHidden,
+	return training.Run{Game: cfg, Folder: folder, NoHidden: g.NoHidden,
 		PRM: train.Options{Seed: g.Seed, Epochs: g.Epochs, Rate: g.Rate, KL: g.KL, Entropy: g.Smooth}}
 }
 

@@ -3,6 +3,8 @@ package oracle
 import (
 	"context"
 	"strings"
+
+	"aprm/prm/step"
 )
 
 // Agreement is a layer made of others: it rules only what all of them rule alike. The first that is not sure, or that
@@ -28,7 +30,7 @@ func (a Agreement) Rule(ctx context.Context, c Case) (Ruling, error) {
 			return Ruling{}, err
 		}
 		reasons = append(reasons, r.Reason)
-		if r.Verdict == Unknown || i > 0 && r.Verdict != out.Verdict {
+		if r.Verdict == step.Unknown || i > 0 && r.Verdict != out.Verdict {
 			return unknown(strings.Join(reasons, "; but ")), nil
 		}
 		out = r

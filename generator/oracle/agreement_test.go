@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"testing"
+
+	"aprm/prm/step"
 )
 
 // fixed is a layer of one verdict.
 type fixed struct {
-	verdict Verdict
+	verdict step.Verdict
 	err     error
 	asked   *int
 }
@@ -23,17 +25,17 @@ func (s fixed) Rule(context.Context, Case) (Ruling, error) {
 func TestAgreement(t *testing.T) {
 	broken := errors.New("broken")
 	for _, tc := range []struct {
-		first, second Verdict
+		first, second step.Verdict
 		err           error
-		want          Verdict
+		want          step.Verdict
 		asked         int
 	}{
-		{Wrong, Wrong, nil, Wrong, 2},
-		{Correct, Correct, nil, Correct, 2},
-		{Wrong, Correct, nil, Unknown, 2},
-		{Wrong, Unknown, nil, Unknown, 2},
-		{Unknown, Wrong, nil, Unknown, 1}, // the dearer one isn't asked in vain
-		{Wrong, Wrong, broken, Unknown, 2},
+		{step.Wrong, step.Wrong, nil, step.Wrong, 2},
+		{step.Right, step.Right, nil, step.Right, 2},
+		{step.Wrong, step.Right, nil, step.Unknown, 2},
+		{step.Wrong, step.Unknown, nil, step.Unknown, 2},
+		{step.Unknown, step.Wrong, nil, step.Unknown, 1}, // the dearer one isn't asked in vain
+		{step.Wrong, step.Wrong, broken, step.Unknown, 2},
 	} {
 		asked := 0
 		a := Agreement{fixed{tc.first, nil, &asked}, fixed{tc.second, tc.err, &asked}}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"aprm/prm/arith"
+	"aprm/prm/step"
 )
 
 // Arithmetic is layer 1: a step that states a false equation is wrong. It can't tell that a step is correct.
@@ -17,7 +18,7 @@ func (Arithmetic) Name() string { return "arithmetic" }
 func (Arithmetic) Rule(_ context.Context, c Case) (Ruling, error) {
 	for _, check := range arith.CheckStep(c.Step) {
 		if check.Verdict == arith.False {
-			return Ruling{Verdict: Wrong, Reason: fmt.Sprintf("%q is false: %s", check.Text, check.Reason)}, nil
+			return Ruling{Verdict: step.Wrong, Reason: fmt.Sprintf("%q is false: %s", check.Text, check.Reason)}, nil
 		}
 	}
 	return Ruling{Reason: "no equation is false"}, nil

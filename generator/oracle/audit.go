@@ -20,8 +20,8 @@ import (
 // Problems without a worked solution are passed over. The same seed makes the same cases. Judge errors end the audit.
 func Audit(ctx context.Context, o *Oracle, problems []step.Problem, seed uint64) (Report, error) {
 	a := audit{oracle: o, rng: rand.New(rand.NewPCG(seed, 0))}
-	a.report.Worked, a.report.Displaced = Group{Want: Correct}, Group{Want: Correct}
-	a.report.Reworded, a.report.Corrupted = Group{Want: Correct}, Group{Want: Wrong}
+	a.report.Worked, a.report.Displaced = Group{Want: step.Right}, Group{Want: step.Right}
+	a.report.Reworded, a.report.Corrupted = Group{Want: step.Right}, Group{Want: step.Wrong}
 	for _, p := range problems {
 		if len(p.Worked) == 0 {
 			continue
@@ -46,7 +46,7 @@ type Report struct {
 
 // Group counts the verdicts on cases of one truth.
 type Group struct {
-	Want  Verdict           `json:"-"`
+	Want  step.Verdict      `json:"-"`
 	Tally                   //
 	Rules map[string]*Tally `json:"rules,omitempty"`
 	// Opposite lists the cases that were given the opposite of their true verdict.
@@ -62,19 +62,19 @@ type Tally struct {
 }
 
 // Share returns the share of cases with this verdict, in [0,1]; 0 without cases.
-func (t Tally) Share(v Verdict) float64 {
+func (t Tally) Share(v step.Verdict) float64 {
 	if t.Cases == 0 {
 		return 0
 	}
-	return float64([...]int{Unknown: t.Unknown, Correct: t.Correct, Wrong: t.Wrong}[v]) / float64(t.Cases)
+	return float64([...]int{step.Unknown: t.Unknown, step.Right: t.Correct, step.Wrong: t.Wrong}[v]) / float64(t.Cases)
 }
 
-func (t *Tally) add(v Verdict) {
+func (t *Tally) add(v step.Verdict) {
 	t.Cases++
 	switch v {
-	case Correct:
+	case step.Right:
 		t.Correct++
-	case Wrong:
+	case step.Wrong:
 		t.Wrong++
 	default:
 		t.Unknown++
@@ -174,7 +174,7 @@ func (g *Group) count(ruling Ruling, f Finding) {
 		g.Rules[f.Rule] = &Tally{}
 	}
 	g.Rules[f.Rule].add(ruling.Verdict)
-	if ruling.Verdict != Unknown && ruling.Verdict != g.Want {
+	if ruling.Verdict != step.Unknown && ruling.Verdict != g.Want {
 		f.Layer, f.Reason = ruling.Layer, ruling.Reason
 		g.Opposite = append(g.Opposite, f)
 	}
@@ -184,7 +184,7 @@ func (g *Group) count(ruling Ruling, f Finding) {
 // an LLM's own steps: right are the steps before the first wrong one, wrong is that one. What follows it is neither. Judge errors end
 // the audit.
 func AuditSolutions(ctx context.Context, o *Oracle, solutions []step.Judged) (right, wrong Group, err error) {
-	right, wrong = Group{Want: Correct}, Group{Want: Wrong}
+	right, wrong = Group{Want: step.Right}, Group{Want: step.Wrong}
 	for _, s := range solutions {
 		for i, text := range s.Steps[:s.Labelled()] {
 			g := &right

@@ -37,7 +37,7 @@ func TestAudit(t *testing.T) {
 			t.Errorf("%+v", f)
 		}
 	}
-	if got.Reworded.Share(Correct) < .85 || got.Corrupted.Unknown > 1 || got.Corrupted.Cases < 12 || len(got.Reworded.Rules) < 10 {
+	if got.Reworded.Share(step.Right) < .85 || got.Corrupted.Unknown > 1 || got.Corrupted.Cases < 12 || len(got.Reworded.Rules) < 10 {
 		t.Errorf("reworded %+v, corrupted %+v", got.Reworded.Tally, got.Corrupted.Tally)
 	}
 	again, err := Audit(context.Background(), New(), audited, 1)

@@ -34,7 +34,7 @@ func (Equivalence) Rule(_ context.Context, c Case) (Ruling, error) {
 	}
 	ref := read(c.Reference)
 	if got.text == ref.text || sameReading(ref, got) {
-		return Ruling{Verdict: Correct, Reason: "the reference step in other marks"}, nil
+		return Ruling{Verdict: step.Right, Reason: "the reference step in other marks"}, nil
 	}
 	if ref.result == nil || got.result == nil {
 		return unknown("a step arrives at no value"), nil
@@ -44,12 +44,12 @@ func (Equivalence) Rule(_ context.Context, c Case) (Ruling, error) {
 		if why := disagree(ref, got, words); why != "" {
 			return unknown("the same value, but " + why), nil
 		}
-		return Ruling{Verdict: Correct, Reason: "the same value from the same numbers"}, nil
+		return Ruling{Verdict: step.Right, Reason: "the same value from the same numbers"}, nil
 	}
 	if why := elsewise(ref, got, words, c.Prefix); why != "" {
 		return unknown("another value, but " + why), nil
 	}
-	return Ruling{Verdict: Wrong, Reason: fmt.Sprintf("the same words arrive at %s instead of %s", got.result.RatString(), ref.result.RatString())}, nil
+	return Ruling{Verdict: step.Wrong, Reason: fmt.Sprintf("the same words arrive at %s instead of %s", got.result.RatString(), ref.result.RatString())}, nil
 }
 
 func unknown(reason string) Ruling { return Ruling{Reason: reason} }
@@ -66,10 +66,10 @@ func ruleAnswer(c Case, got reading) Ruling {
 	}
 	switch arith.Equal(right, said) {
 	case arith.True:
-		return Ruling{Verdict: Correct, Reason: "the right answer"}
+		return Ruling{Verdict: step.Right, Reason: "the right answer"}
 	case arith.False:
 		if got.result != nil {
-			return Ruling{Verdict: Wrong, Reason: fmt.Sprintf("the answer is %s", right)}
+			return Ruling{Verdict: step.Wrong, Reason: fmt.Sprintf("the answer is %s", right)}
 		}
 	}
 	return unknown("answers that can't be compared")

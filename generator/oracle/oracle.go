@@ -9,17 +9,6 @@ import (
 	"aprm/prm/step"
 )
 
-// Verdict is what is known of a step.
-type Verdict int8
-
-const (
-	Unknown Verdict = iota
-	Correct
-	Wrong
-)
-
-func (v Verdict) String() string { return [...]string{"unknown", "correct", "wrong"}[v] }
-
 // Case is a step in question.
 type Case struct {
 	Prefix    step.Trace // the problem and the correct steps before
@@ -29,7 +18,7 @@ type Case struct {
 
 // Ruling is a verdict with the layer that was sure and its reason.
 type Ruling struct {
-	Verdict Verdict
+	Verdict step.Verdict
 	Layer   string
 	Reason  string
 }
@@ -59,7 +48,7 @@ func (o *Oracle) Judge(ctx context.Context, c Case) (Ruling, error) {
 		if err != nil {
 			return Ruling{}, fmt.Errorf("oracle, %s: %w", layer.Name(), err)
 		}
-		if ruling = r; r.Verdict != Unknown {
+		if ruling = r; r.Verdict != step.Unknown {
 			ruling.Layer = layer.Name()
 			break
 		}

@@ -47,9 +47,9 @@ func (r Rollouts) Rule(ctx context.Context, c Case) (Ruling, error) {
 	reason := fmt.Sprintf("%d of %d rollouts end right, %d from the reference step", after, r.N, before)
 	switch {
 	case after == 0:
-		return Ruling{Verdict: Wrong, Reason: reason}, nil
+		return Ruling{Verdict: step.Wrong, Reason: reason}, nil
 	case r.Able(after) && 4*(before-after) <= r.N:
-		return Ruling{Verdict: Correct, Reason: reason}, nil
+		return Ruling{Verdict: step.Right, Reason: reason}, nil
 	default:
 		return unknown(reason), nil
 	}

@@ -31,16 +31,16 @@ func TestRolloutsRuleWhereTheTwoPrefixesClearlyDiffer(t *testing.T) {
 	for _, tc := range []struct {
 		name          string
 		before, after int
-		want          Verdict
+		want          step.Verdict
 	}{
-		{"none after the step, most after the reference", 8, 0, Wrong},
-		{"none after the step, half after the reference", 4, 0, Wrong},
-		{"the LLM is lost after the reference too", 3, 0, Unknown},
-		{"as good as the reference", 8, 8, Correct},
-		{"hardly worse than the reference", 8, 6, Correct},
-		{"much worse than the reference", 8, 5, Unknown},
-		{"one may be luck", 8, 1, Unknown},
-		{"both at half", 4, 4, Correct},
+		{"none after the step, most after the reference", 8, 0, step.Wrong},
+		{"none after the step, half after the reference", 4, 0, step.Wrong},
+		{"the LLM is lost after the reference too", 3, 0, step.Unknown},
+		{"as good as the reference", 8, 8, step.Right},
+		{"hardly worse than the reference", 8, 6, step.Right},
+		{"much worse than the reference", 8, 5, step.Unknown},
+		{"one may be luck", 8, 1, step.Unknown},
+		{"both at half", 4, 4, step.Right},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := Rollouts{Roller: rollsBy{"good": tc.before, "bad": tc.after}, N: 8}
@@ -59,7 +59,7 @@ func TestRolloutsSayNothingWithoutAReferenceOrAnAnswer(t *testing.T) {
 		{Prefix: step.Trace{Problem: step.Problem{Answer: "42"}}, Step: "bad"},
 		{Reference: "good", Step: "bad"},
 	} {
-		if got, err := r.Rule(t.Context(), c); err != nil || got.Verdict != Unknown {
+		if got, err := r.Rule(t.Context(), c); err != nil || got.Verdict != step.Unknown {
 			t.Errorf("%+v: %v, %v, want unknown without asking anybody", c, got, err)
 		}
 	}

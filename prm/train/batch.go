@@ -5,6 +5,7 @@ import (
 
 	"aprm/prm"
 	"aprm/prm/feature"
+	"aprm/prm/step"
 )
 
 // item is an example ready for a batch.
@@ -70,9 +71,9 @@ func (gr *graph[F]) fill(w *prm.Weights, batch []item, opt Options, rng *rand.Ra
 		bag(in.words, row, feature.WordRows, e.Input.Words)
 		bag(in.context, row, feature.ContextRows, e.Input.Context)
 		bag(in.roles, row, feature.RoleRows, e.Input.Roles)
-		for head, target := range []Target{e.Step, e.Value} {
+		for head, target := range []step.Verdict{e.Step, e.Value} {
 			k := row*2 + head
-			if target == Right {
+			if target == step.Right {
 				in.targets[k] = 1
 			}
 			// Each head's loss is a mean over its labelled examples. The regularisers need no label: they hold R to R_ref

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 
 	"aprm/prm/feature"
+	"aprm/prm/step"
 )
 
 // random returns a generator for one use of a run's randomness. Uses have names, so that none depends on how much another
@@ -66,7 +67,7 @@ func harmonise(examples []Example) []Example {
 		classes[masksOf(e.Input)] = c
 	}
 	for i := range out {
-		if c := classes[masksOf(out[i].Input)]; min(c[Right], c[Wrong]) < few && c[Right]+c[Wrong] > 0 {
+		if c := classes[masksOf(out[i].Input)]; min(c[step.Right], c[step.Wrong]) < few && c[step.Right]+c[step.Wrong] > 0 {
 			out[i].Input.LogProbs = nil
 		}
 	}
@@ -89,11 +90,11 @@ type weights [2]float32
 func balance(examples []Example) []weights {
 	out := make([]weights, len(examples))
 	for head := range 2 {
-		target := func(e Example) Target { return [2]Target{e.Step, e.Value}[head] }
+		target := func(e Example) step.Verdict { return [2]step.Verdict{e.Step, e.Value}[head] }
 		total := make(map[masks][3]float64)
 		var all float64
 		for _, e := range examples {
-			if t := target(e); t != Unlabelled {
+			if t := target(e); t != step.Unknown {
 				c := total[masksOf(e.Input)]
 				c[t] += ownWeight(e)
 				total[masksOf(e.Input)] = c
@@ -104,10 +105,10 @@ func balance(examples []Example) []weights {
 		for i, e := range examples {
 			t := target(e)
 			c := total[masksOf(e.Input)]
-			if t == Unlabelled || c[Right] == 0 || c[Wrong] == 0 {
+			if t == step.Unknown || c[step.Right] == 0 || c[step.Wrong] == 0 {
 				continue
 			}
-			w := ownWeight(e) * (c[Right] + c[Wrong]) / (2 * c[t])
+			w := ownWeight(e) * (c[step.Right] + c[step.Wrong]) / (2 * c[t])
 			// A class of a handful must not outweigh everything.
 			w = min(w, 10*ownWeight(e))
 			out[i][head] = float32(w)
@@ -145,7 +146,7 @@ func check(examples []Example, width int) error {
 		if e.Problem == "" {
 			return fmt.Errorf("example %d names no problem: the split is made by problem", i)
 		}
-		if e.Step < Unlabelled || e.Step > Wrong || e.Value < Unlabelled || e.Value > Wrong {
+		if e.Step < step.Unknown || e.Step > step.Wrong || e.Value < step.Unknown || e.Value > step.Wrong {
 			return fmt.Errorf("example %d: targets %d and %d, want 0 to 2", i, e.Step, e.Value)
 		}
 		if w := float64(e.Weight); w < 0 || math.IsNaN(w) || math.IsInf(w, 0) {

@@ -40,7 +40,7 @@ func TestHarmoniseEvensMasksWithinPairs(t *testing.T) {
 	examples := randomExamples(1, 100, 4) // every third member lacks log-probabilities
 	examples[0].Input.Last = nil
 	examples[3].Input.Mean = nil
-	lone := Example{Input: examples[10].Input, Problem: "lone", Step: Right}
+	lone := Example{Input: examples[10].Input, Problem: "lone", Step: step.Right}
 	lone.Input.LogProbs = new([feature.NumLogProbs]float32)
 	examples = append(examples, lone)
 	out := harmonise(examples)
@@ -65,7 +65,7 @@ func TestHarmoniseDropsTellingLogProbs(t *testing.T) {
 	examples := randomExamples(1, 60, 0)
 	for i := range examples {
 		examples[i].Input.LogProbs, examples[i].Pair = nil, ""
-		if examples[i].Step == Right && i%4 == 0 {
+		if examples[i].Step == step.Right && i%4 == 0 {
 			examples[i].Input.LogProbs = new([feature.NumLogProbs]float32)
 		}
 	}
@@ -86,10 +86,10 @@ func naturalAndAttacked() []Example {
 			e.Input.LogProbs = nil
 			continue
 		}
-		e.Pair, e.Step = "", Right
+		e.Pair, e.Step = "", step.Right
 		e.Input.LogProbs = new([feature.NumLogProbs]float32)
 		if rng.IntN(6) == 0 {
-			e.Step = Wrong
+			e.Step = step.Wrong
 		}
 	}
 	return examples
@@ -106,7 +106,7 @@ func TestMaskProbe(t *testing.T) {
 	var group []string
 	for _, e := range examples {
 		rows = append(rows, []float64{flag(e.Input.LogProbs != nil)})
-		positive, group = append(positive, e.Step == Right), append(group, e.Problem)
+		positive, group = append(positive, e.Step == step.Right), append(group, e.Problem)
 	}
 	if got := Probe(rows, positive, group, nil); got < .6 {
 		t.Errorf("as they are: AUC %.3f, want the leak to show", got)

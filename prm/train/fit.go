@@ -11,6 +11,7 @@ import (
 	"aprm/prm"
 	"aprm/prm/feature"
 	"aprm/prm/metric"
+	"aprm/prm/step"
 )
 
 // Fit learns from examples and returns a new model: from scratch when start is nil, else on from start's weights and, where
@@ -268,7 +269,7 @@ func lossOf(m *prm.Model, examples []Example, w []weights) float64 {
 	for i, e := range examples {
 		s, v := m.Logits(e.Input)
 		for head, z := range []float64{s, v} {
-			if []Target{e.Step, e.Value}[head] == Right {
+			if []step.Verdict{e.Step, e.Value}[head] == step.Right {
 				z = -z
 			}
 			sum[head] += float64(w[i][head]) * softplus(z)
@@ -326,7 +327,7 @@ func (r *run) finish(start *prm.Model) (*prm.Model, Report, error) {
 func seenLoss(m *prm.Model, examples []Example) metric.Figure {
 	w := make([]weights, len(examples))
 	for i, e := range examples {
-		if e.Step != Unlabelled {
+		if e.Step != step.Unknown {
 			w[i][0] = 1
 		}
 	}
@@ -338,12 +339,12 @@ func counts(items []item) prm.Counts {
 	problems := make(map[string]bool)
 	for _, e := range items {
 		switch e.Step {
-		case Right:
+		case step.Right:
 			c.Right++
-		case Wrong:
+		case step.Wrong:
 			c.Wrong++
 		}
-		if e.Value != Unlabelled {
+		if e.Value != step.Unknown {
 			c.Values++
 		}
 		problems[e.Problem] = true
@@ -360,11 +361,11 @@ type judged struct {
 	problem, pair []string
 }
 
-func (j *judged) add(z float64, t Target, e Example) {
-	if t == Unlabelled {
+func (j *judged) add(z float64, t step.Verdict, e Example) {
+	if t == step.Unknown {
 		return
 	}
-	j.logits, j.positive = append(j.logits, z), append(j.positive, t == Right)
+	j.logits, j.positive = append(j.logits, z), append(j.positive, t == step.Right)
 	j.problem, j.pair, j.weight = append(j.problem, e.Problem), append(j.pair, e.Pair), append(j.weight, ownWeight(e))
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"aprm/prm"
+	"aprm/prm/step"
 )
 
 var quick = Options{Model: "llm", Seed: 3, Shape: small, Batch: 32, Rate: 0.01, Epochs: 6, Patience: -1, Created: time.Unix(0, 0).UTC()}
@@ -65,7 +66,7 @@ func TestResumedRunEqualsUnbrokenRun(t *testing.T) {
 		opt.Epochs = 2
 		part, _ := fit(t, nil, nil, examples, opt)
 		path := filepath.Join(t.TempDir(), "part.ckpt")
-		if err := prm.Save(path, part); err != nil {
+		if err := prm.SaveResumable(path, part); err != nil {
 			t.Fatal(err)
 		}
 		loaded, err := prm.Load(path)
@@ -89,7 +90,7 @@ func TestNextRoundFromCheckpoint(t *testing.T) {
 		t.Errorf("header %+v does not name its parent %s and round", want.Header(), zero.ID())
 	}
 	path := filepath.Join(t.TempDir(), "zero.ckpt")
-	if err := prm.Save(path, zero); err != nil {
+	if err := prm.SaveResumable(path, zero); err != nil {
 		t.Fatal(err)
 	}
 	loaded, err := prm.Load(path)
@@ -105,7 +106,7 @@ func TestKLHoldsToReference(t *testing.T) {
 	zero, _ := fit(t, nil, nil, examples, quick)
 	var flipped []Example // the opposite of what zero learnt
 	for _, e := range examples {
-		e.Step = Right + Wrong - e.Step
+		e.Step = step.Right + step.Wrong - e.Step
 		flipped = append(flipped, e)
 	}
 	next := quick
@@ -197,7 +198,7 @@ func TestFitRefuses(t *testing.T) {
 func TestOneClassOnly(t *testing.T) {
 	examples := randomExamples(1, 40, 0)
 	for i := range examples {
-		examples[i].Step, examples[i].Value = Right, Unlabelled
+		examples[i].Step, examples[i].Value = step.Right, step.Unknown
 	}
 	m, report := fit(t, nil, nil, examples, quick)
 	if !math.IsNaN(float64(report.AUC)) {
@@ -211,7 +212,7 @@ func TestOneClassOnly(t *testing.T) {
 func TestValueHeadLearnsFromOutcomes(t *testing.T) {
 	examples := randomExamples(4, 200, 24)
 	for i := range examples {
-		examples[i].Value, examples[i].Step, examples[i].Pair = examples[i].Step, Unlabelled, ""
+		examples[i].Value, examples[i].Step, examples[i].Pair = examples[i].Step, step.Unknown, ""
 	}
 	opt := quick
 	opt.Epochs = 15
@@ -225,15 +226,15 @@ func TestValueHeadLearnsFromOutcomes(t *testing.T) {
 }
 
 func TestAfterFirstError(t *testing.T) {
-	in := []Target{Right, Unlabelled, Wrong, Right, Wrong}
-	want := []Target{Right, Unlabelled, Wrong, Unlabelled, Unlabelled}
+	in := []step.Verdict{step.Right, step.Unknown, step.Wrong, step.Right, step.Wrong}
+	want := []step.Verdict{step.Right, step.Unknown, step.Wrong, step.Unknown, step.Unknown}
 	if got := AfterFirstError(in); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if in[3] != Right {
+	if in[3] != step.Right {
 		t.Error("the argument was changed")
 	}
-	if got := AfterFirstError([]Target{Right, Right}); !reflect.DeepEqual(got, []Target{Right, Right}) {
+	if got := AfterFirstError([]step.Verdict{step.Right, step.Right}); !reflect.DeepEqual(got, []step.Verdict{step.Right, step.Right}) {
 		t.Errorf("no error: got %v", got)
 	}
 }

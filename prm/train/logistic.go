@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"aprm/prm/metric"
+	"aprm/prm/step"
 )
 
 // logistic fits β to minimise Σ w·(softplus(s) − y·s) + ½ Σ penalty_j·β_j², s = offset + x·β, by Newton's method. nil offset
@@ -221,12 +222,12 @@ func MaskProbe(examples []Example) metric.Figure {
 	var group []string
 	var w []float64
 	for i, e := range examples {
-		if e.Step == Unlabelled || weighed[i][0] == 0 {
+		if e.Step == step.Unknown || weighed[i][0] == 0 {
 			continue
 		}
 		m := masksOf(e.Input)
 		rows = append(rows, []float64{flag(m.last), flag(m.mean), flag(m.logProbs)})
-		positive = append(positive, e.Step == Right)
+		positive = append(positive, e.Step == step.Right)
 		group = append(group, e.Problem)
 		w = append(w, float64(weighed[i][0]))
 	}

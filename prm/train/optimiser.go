@@ -24,18 +24,23 @@ const (
 type optimiser struct {
 	round int // of the game
 	epoch int // finished in this round
-	steps int // taken over all rounds
 
 	bestEpoch int     // in this round, 0 before the first
 	bestLoss  float64 // held-out, at bestEpoch
 
 	weights *prm.Weights // where the run stands, which may be epochs behind the best
-	m, v, g [][]float32  // first and second moment, last gradient: one slice for each of weights.Trained
+	moments              // of weights.Trained
 }
 
-func newOptimiser(w *prm.Weights) *optimiser {
-	o := &optimiser{weights: w}
-	for _, t := range w.Trained() {
+// moments are what Adam remembers of some tensors.
+type moments struct {
+	steps   int         // taken over all rounds
+	m, v, g [][]float32 // first and second moment, last gradient: one slice a tensor
+}
+
+func newMoments(tensors []*prm.Tensor) moments {
+	var o moments
+	for _, t := range tensors {
 		o.m = append(o.m, make([]float32, len(t.Data)))
 		o.v = append(o.v, make([]float32, len(t.Data)))
 		o.g = append(o.g, make([]float32, len(t.Data)))
@@ -43,8 +48,12 @@ func newOptimiser(w *prm.Weights) *optimiser {
 	return o
 }
 
-// step moves params (numbers of the i-th trained tensor) against gradient. All tensors of one update share a count.
-func (o *optimiser) step(i int, params, gradient []float32, opt Options) {
+func newOptimiser(w *prm.Weights) *optimiser {
+	return &optimiser{weights: w, moments: newMoments(w.Trained())}
+}
+
+// step moves params (numbers of the i-th tensor) against gradient. All tensors of one update share a count.
+func (o *moments) step(i int, params, gradient []float32, opt Options) {
 	m, v, last := o.m[i], o.v[i], o.g[i]
 	plain := opt.Plain || o.steps == 0 // there is no gradient before the first
 	n := float64(o.steps + 1)

@@ -8,35 +8,27 @@ import (
 	"aprm/prm"
 	"aprm/prm/feature"
 	"aprm/prm/metric"
-)
-
-// Target is what is known of a step or prefix.
-type Target int8
-
-const (
-	Unlabelled Target = iota // never trained on
-	Right                    // the step is correct; the prefix ended in the right answer
-	Wrong                    // the step is wrong; the prefix ended in a wrong answer
+	"aprm/prm/step"
 )
 
 // Example is one step to learn from.
 type Example struct {
 	Input   feature.Input
-	Step    Target  // of the step head; only sure verdicts
-	Value   Target  // of the value head; by outcomes
-	Problem string  // splits are made by it, and AUC is taken within it
-	Pair    string  // same for a step and its corruption (and paraphrase), "" for a lone step; masks are drawn once a Pair
-	Weight  float32 // in training and in calibration, ≥ 0; 0 counts as 1
+	Step    step.Verdict // of the step head; only what is sure
+	Value   step.Verdict // of the value head; by outcomes
+	Problem string       // splits are made by it, and AUC is taken within it
+	Pair    string       // same for a step and its corruption (and paraphrase), "" for a lone step; masks are drawn once a Pair
+	Weight  float32      // in training and in calibration, ≥ 0; 0 counts as 1
 }
 
-// AfterFirstError returns labels with everything behind the first Wrong made Unlabelled: whether a step that builds on an
+// AfterFirstError returns labels with everything behind the first Wrong made Unknown: whether a step that builds on an
 // error is right has no good answer. labels belong to the steps of one trace, in order; the argument is left as it is.
-func AfterFirstError(labels []Target) []Target {
-	out := append([]Target(nil), labels...)
+func AfterFirstError(labels []step.Verdict) []step.Verdict {
+	out := append([]step.Verdict(nil), labels...)
 	for i, l := range labels {
-		if l == Wrong {
+		if l == step.Wrong {
 			for j := i + 1; j < len(out); j++ {
-				out[j] = Unlabelled
+				out[j] = step.Unknown
 			}
 			break
 		}

@@ -9,6 +9,7 @@ import (
 
 	"aprm/prm"
 	"aprm/prm/feature"
+	"aprm/prm/step"
 )
 
 // unitVector draws a direction.
@@ -39,7 +40,7 @@ func randomExamples(seed uint64, pairs, width int) []Example {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	var out []Example
 	for p := range pairs {
-		for member, target := range []Target{Right, Wrong} {
+		for member, target := range []step.Verdict{step.Right, step.Wrong} {
 			e := Example{Step: target, Problem: fmt.Sprint("problem ", p/3), Pair: fmt.Sprint("pair ", p), Weight: 1}
 			in := &e.Input
 			if width > 0 {

@@ -89,8 +89,8 @@ func pairsOf(rng *rand.Rand, t step.Trace, most int) []Example {
 		}
 		pair := fmt.Sprintf("%s step %d", t.Problem.ID, i)
 		out = append(out,
-			Example{Input: feature.Extract(t, i, feature.Evidence{}), Step: Right, Problem: t.Problem.ID, Pair: pair},
-			Example{Input: feature.Extract(t.Prefix(i).With(bad), i, feature.Evidence{}), Step: Wrong, Problem: t.Problem.ID, Pair: pair})
+			Example{Input: feature.Extract(t, i, feature.Evidence{}), Step: step.Right, Problem: t.Problem.ID, Pair: pair},
+			Example{Input: feature.Extract(t.Prefix(i).With(bad), i, feature.Evidence{}), Step: step.Wrong, Problem: t.Problem.ID, Pair: pair})
 		if len(out) == 2*most {
 			break
 		}

@@ -13,48 +13,31 @@ import (
 	"aprm/prm/step"
 )
 
-// Label says whether something is right, as far as it is known.
-type Label int8
-
-const (
-	Unlabelled Label = iota
-	Right
-	Wrong
-)
-
-// LabelOf turns a boolean into a label.
-func LabelOf(right bool) Label {
-	if right {
-		return Right
-	}
-	return Wrong
-}
-
 // Solution is a trace with a label for each step.
 type Solution struct {
 	ID         string // of the solution; the file's base name and 0-based line where the format has none
 	step.Trace        // its Problem.ID is ProblemID of the question: no format of solutions names its problem
-	Labels     []Label
-	Correct    Label  // whether the final answer is right
-	Source     string // who wrote it, or the data set it is of; "" where unknown
+	Labels     []step.Verdict
+	Correct    step.Verdict // whether the final answer is right
+	Source     string       // who wrote it, or the data set it is of; "" where unknown
 }
 
 // FirstWrong returns the index of the first wrong step, −1 if all are right. It is false where that is not known: there is
 // an unlabelled step before any wrong one.
 func (s Solution) FirstWrong() (int, bool) {
-	i := slices.IndexFunc(s.Labels, func(l Label) bool { return l != Right })
-	return i, i < 0 || s.Labels[i] == Wrong
+	i := slices.IndexFunc(s.Labels, func(l step.Verdict) bool { return l != step.Right })
+	return i, i < 0 || s.Labels[i] == step.Wrong
 }
 
 // labelsFor returns the labels of n steps whose first wrong one is known: what follows an error is not judged any more.
-func labelsFor(n, firstWrong int) []Label {
-	labels := make([]Label, n)
+func labelsFor(n, firstWrong int) []step.Verdict {
+	labels := make([]step.Verdict, n)
 	for i := range labels {
 		switch {
 		case firstWrong < 0 || i < firstWrong:
-			labels[i] = Right
+			labels[i] = step.Right
 		case i == firstWrong:
-			labels[i] = Wrong
+			labels[i] = step.Wrong
 		}
 	}
 	return labels

@@ -211,13 +211,13 @@ func TestWriteNeedsLabels(t *testing.T) {
 	s := Solution{ID: "s", Trace: step.Trace{Problem: step.Problem{Question: "q"}, Steps: []string{"a", "b", "c"}}}
 	for _, tt := range []struct {
 		format Format
-		labels []Label
+		labels []step.Verdict
 		want   string
 	}{
-		{TRL, []Label{Right, Wrong, Unlabelled}, `{"prompt":"q","completions":["a","b"],"labels":[true,false]}` + "\n"},
-		{TRL, []Label{Unlabelled, Right, Right}, ""},
-		{MathShepherd, []Label{Right, Unlabelled, Right}, `{"input":"q Step 1: a ки","label":"q Step 1: a +","task":""}` + "\n"},
-		{ProcessBench, []Label{Right, Unlabelled, Wrong}, ""},
+		{TRL, []step.Verdict{step.Right, step.Wrong, step.Unknown}, `{"prompt":"q","completions":["a","b"],"labels":[true,false]}` + "\n"},
+		{TRL, []step.Verdict{step.Unknown, step.Right, step.Right}, ""},
+		{MathShepherd, []step.Verdict{step.Right, step.Unknown, step.Right}, `{"input":"q Step 1: a ки","label":"q Step 1: a +","task":""}` + "\n"},
+		{ProcessBench, []step.Verdict{step.Right, step.Unknown, step.Wrong}, ""},
 	} {
 		var b strings.Builder
 		w, err := NewWriter(&b, tt.format)
@@ -229,7 +229,7 @@ func TestWriteNeedsLabels(t *testing.T) {
 			t.Errorf("%s %v: wrote %q, %v", tt.format, tt.labels, b.String(), err)
 		}
 	}
-	s.Steps, s.Labels = []string{"это ки"}, []Label{Right}
+	s.Steps, s.Labels = []string{"это ки"}, []step.Verdict{step.Right}
 	w, _ := NewWriter(&strings.Builder{}, MathShepherd)
 	if err := w.Write(s); err == nil {
 		t.Error("wrote a step that holds the step tag")

@@ -3,6 +3,8 @@ package dataset
 import (
 	"fmt"
 	"slices"
+
+	"aprm/prm/step"
 )
 
 // prm800kLine is a line of PRM800K: at each step a labeller rated completions and chose one to go on from, or wrote one.
@@ -24,16 +26,16 @@ type rated struct {
 }
 
 // label: neutral steps stay unlabelled, and so do those nobody rated.
-func (r rated) label() (Label, error) {
+func (r rated) label() (step.Verdict, error) {
 	switch {
 	case r.Rating == nil || *r.Rating == 0:
-		return Unlabelled, nil
+		return step.Unknown, nil
 	case *r.Rating == 1:
-		return Right, nil
+		return step.Right, nil
 	case *r.Rating == -1:
-		return Wrong, nil
+		return step.Wrong, nil
 	}
-	return Unlabelled, fmt.Errorf("the rating %d is none of -1, 0, 1", *r.Rating)
+	return step.Unknown, fmt.Errorf("the rating %d is none of -1, 0, 1", *r.Rating)
 }
 
 // prm800k follows the labeller's path. Where the labeller chose nothing (an error was found) the first completion ends it.
@@ -46,7 +48,7 @@ func prm800k(l line) ([]Solution, error) {
 		return nil, nil
 	}
 	var path []string
-	var labels []Label
+	var labels []step.Verdict
 	var branches []Solution
 	ended := false
 	for i, st := range in.Label.Steps {
@@ -71,7 +73,7 @@ func prm800k(l line) ([]Solution, error) {
 			if err != nil {
 				return nil, fmt.Errorf("step %d: %w", i, err)
 			}
-			if j == chosen || label == Unlabelled {
+			if j == chosen || label == step.Unknown {
 				continue
 			}
 			s, err := newSolution(fmt.Sprintf("%s.%d.%d", l.id(), i, j), in.Question.Problem,
@@ -88,7 +90,7 @@ func prm800k(l line) ([]Solution, error) {
 	}
 	s, err := newSolution(l.id(), in.Question.Problem, path, labels)
 	if in.Label.FinishReason == "solution" {
-		s.Correct = Right
+		s.Correct = step.Right
 	}
 	return append([]Solution{s}, branches...), err
 }

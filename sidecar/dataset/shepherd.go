@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"aprm/prm/step"
 )
 
 // stepTag stands behind each step in Math-Shepherd's "input"; "label" has its verdict there.
@@ -26,7 +28,7 @@ func mathShepherd(l line) ([]Solution, error) {
 		return nil, err
 	}
 	var steps []string
-	var labels []Label
+	var labels []step.Verdict
 	pieces := strings.Split(in.Input, stepTag)
 	judged := in.Label
 	for _, piece := range pieces[:len(pieces)-1] {
@@ -36,9 +38,9 @@ func mathShepherd(l line) ([]Solution, error) {
 		}
 		switch rest[0] {
 		case '+':
-			labels = append(labels, Right)
+			labels = append(labels, step.Right)
 		case '-':
-			labels = append(labels, Wrong)
+			labels = append(labels, step.Wrong)
 		default:
 			return nil, fmt.Errorf(`step %d is followed by %q in "label": want + or -`, len(steps)+1, rest[:1])
 		}
@@ -54,7 +56,7 @@ func mathShepherd(l line) ([]Solution, error) {
 	}
 	steps[0] = first
 	if last := pieces[len(pieces)-1]; strings.TrimSpace(last) != "" {
-		steps, labels = append(steps, last), append(labels, Unlabelled)
+		steps, labels = append(steps, last), append(labels, step.Unknown)
 	}
 	for i, s := range steps {
 		steps[i] = strings.TrimSpace(stepNumber.ReplaceAllString(strings.TrimSpace(s), ""))
@@ -78,7 +80,7 @@ func shepherd(s Solution) (shepherdLine, error) {
 		}
 		write(fmt.Sprintf("Step %d: %s ", i+1, text))
 		input.WriteString(stepTag)
-		label.WriteByte("+-"[s.Labels[i]-Right])
+		label.WriteByte("+-"[s.Labels[i]-step.Right])
 	}
 	return shepherdLine{Input: input.String(), Label: label.String(), Task: s.Source}, nil
 }

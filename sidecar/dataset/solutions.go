@@ -122,7 +122,7 @@ func parser(l line, format Format) (func(line) ([]Solution, error), error) {
 }
 
 // newSolution checks what every format must give.
-func newSolution(id, question string, steps []string, labels []Label) (Solution, error) {
+func newSolution(id, question string, steps []string, labels []step.Verdict) (Solution, error) {
 	switch {
 	case strings.TrimSpace(question) == "":
 		return Solution{}, errors.New("the problem is missing or empty")
@@ -153,7 +153,7 @@ func processBench(l line) ([]Solution, error) {
 	if in.ID == "" {
 		in.ID = l.id()
 	}
-	labels := make([]Label, len(in.Steps))
+	labels := make([]step.Verdict, len(in.Steps))
 	if in.Label != nil {
 		if *in.Label < -1 || *in.Label >= len(in.Steps) {
 			return nil, fmt.Errorf(`"label" is %d: want a step, 0 to %d, or -1`, *in.Label, len(in.Steps)-1)
@@ -163,7 +163,7 @@ func processBench(l line) ([]Solution, error) {
 	s, err := newSolution(in.ID, in.Problem, in.Steps, labels)
 	s.Source = in.Generator
 	if in.Correct != nil {
-		s.Correct = LabelOf(*in.Correct)
+		s.Correct = step.VerdictOf(*in.Correct)
 	}
 	return []Solution{s}, err
 }
@@ -180,9 +180,9 @@ func trl(l line) ([]Solution, error) {
 	if err := l.decode(&in); err != nil {
 		return nil, err
 	}
-	labels := make([]Label, len(in.Labels))
+	labels := make([]step.Verdict, len(in.Labels))
 	for i, right := range in.Labels {
-		labels[i] = LabelOf(right)
+		labels[i] = step.VerdictOf(right)
 	}
 	s, err := newSolution(l.id(), in.Prompt, in.Completions, labels)
 	return []Solution{s}, err

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+
+	"aprm/prm/step"
 )
 
 // Writer writes solutions, one a line.
@@ -39,14 +41,14 @@ func (w *Writer) record(s Solution) (any, error) {
 			return nil, fmt.Errorf("step %d is unlabelled, so the first wrong one is not known", first)
 		}
 		out := benchLine{ID: s.ID, Generator: s.Source, Problem: s.Problem.Question, Steps: s.Steps, Label: &first}
-		if s.Correct != Unlabelled {
-			right := s.Correct == Right
+		if s.Correct != step.Unknown {
+			right := s.Correct == step.Right
 			out.Correct = &right
 		}
 		return out, nil
 	}
 	n := 0
-	for n < len(s.Labels) && s.Labels[n] != Unlabelled {
+	for n < len(s.Labels) && s.Labels[n] != step.Unknown {
 		n++
 	}
 	if n == 0 {
@@ -58,7 +60,7 @@ func (w *Writer) record(s Solution) (any, error) {
 	}
 	out := trlLine{Prompt: s.Problem.Question, Completions: s.Steps, Labels: make([]bool, n)}
 	for i, l := range s.Labels {
-		out.Labels[i] = l == Right
+		out.Labels[i] = l == step.Right
 	}
 	return out, nil
 }

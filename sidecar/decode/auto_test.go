@@ -9,11 +9,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"aprm/prm"
 )
 
 // trusting is a gate that lets the PRM vote.
 func trusting() *Gate {
-	return &Gate{Format: GateFormat, Checkpoint: "c", Model: "m", Aggregate: Min, N: 8, Problems: 100, Source: "dev.jsonl",
+	return &Gate{Format: GateFormat, Checkpoint: "c", Model: "m", Aggregate: prm.Min, N: 8, Problems: 100, Source: "dev.jsonl",
 		Measured: []Measured{{Strategy: WeightedVote, Problems: 100, Gain: 0.1, Low: 0.05, High: 0.15, Replayed: true}},
 		Trust:    true, Exponent: 1, Lead: 0.5, Hopeless: 5}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"aprm/prm"
 	"aprm/prm/step"
 )
 
@@ -69,14 +70,14 @@ func (c chaos) Sample(ctx context.Context, req SampleRequest) ([]Sample, error) 
 	return out, nil
 }
 
-func (c chaos) Score(ctx context.Context, steps []string, _ [][]step.Token) ([]Score, error) {
+func (c chaos) Score(ctx context.Context, steps []string, _ [][]step.Token) ([]prm.Score, error) {
 	d := c.dice("score", steps)
 	if d.IntN(15) == 0 {
 		return nil, errors.New("out of order")
 	}
-	out := make([]Score, len(steps))
+	out := make([]prm.Score, len(steps))
 	for i := range out {
-		out[i] = Score{Step: float64(d.IntN(6)) / 5, Value: d.Float64()}
+		out[i] = prm.Score{Step: float64(d.IntN(6)) / 5, Value: d.Float64()}
 	}
 	return out, ctx.Err()
 }

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"aprm/prm"
 	"aprm/prm/step"
 )
 
@@ -26,7 +27,7 @@ func (h halting) Sample(ctx context.Context, req SampleRequest) ([]Sample, error
 // tardy is a PRM that needs the time that there isn't.
 type tardy struct{}
 
-func (tardy) Score(ctx context.Context, _ []string, _ [][]step.Token) ([]Score, error) {
+func (tardy) Score(ctx context.Context, _ []string, _ [][]step.Token) ([]prm.Score, error) {
 	return nil, ctx.Err()
 }
 
@@ -53,7 +54,7 @@ func TestDeadlineReturnsTheBestSoFar(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
 				told := ""
-				gate := &Gate{Trust: true, Exponent: 1, Lead: 0.5, Aggregate: Min}
+				gate := &Gate{Trust: true, Exponent: 1, Lead: 0.5, Aggregate: prm.Min}
 				r, err := Solve(ctx, test.drawn, tardy{}, Options{Strategy: strategy, N: 4, LogProbs: true, Fallback: true, Gate: gate, Watch: func(e Event) { told += e.Settled }})
 				if test.text == "" {
 					if !errors.Is(err, context.DeadlineExceeded) {

@@ -1,11 +1,12 @@
 // Package decode searches for a good answer: it samples candidates from an LLM, scores their steps with a PRM, and chooses.
-// It knows neither HTTP nor any endpoint, only the two narrow interfaces it declares.
+// It knows neither HTTP nor any endpoint, only the two narrow interfaces it declares and, of the PRM, what a score is.
 package decode
 
 import (
 	"context"
 	"time"
 
+	"aprm/prm"
 	"aprm/prm/step"
 )
 
@@ -53,13 +54,7 @@ const (
 // Scorer scores steps with the PRM; the problem is bound inside. It is safe for concurrent use.
 type Scorer interface {
 	// Score returns one Score a step, in order. tokens are the steps' log-probabilities, nil where there are none.
-	Score(ctx context.Context, steps []string, tokens [][]step.Token) ([]Score, error)
-}
-
-// Score is what the PRM thinks of a step: probabilities in [0,1].
-type Score struct {
-	Step  float64 // the step is correct
-	Value float64 // a solution that begins like this ends right
+	Score(ctx context.Context, steps []string, tokens [][]step.Token) ([]prm.Score, error)
 }
 
 // Result is the answer found, and what it took.
@@ -98,7 +93,7 @@ const (
 type ScoredStep struct {
 	Text   string
 	Scored bool
-	Score
+	prm.Score
 }
 
 // Candidate is one of those the answer was chosen from: a whole answer or, in a search step by step, one of the next steps.

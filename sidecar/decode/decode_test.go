@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"aprm/prm"
 	"aprm/prm/step"
 )
 
@@ -78,20 +79,20 @@ type table struct {
 	calls int
 }
 
-func (t *table) Score(_ context.Context, steps []string, _ [][]step.Token) ([]Score, error) {
+func (t *table) Score(_ context.Context, steps []string, _ [][]step.Token) ([]prm.Score, error) {
 	t.mu.Lock()
 	t.calls++
 	t.mu.Unlock()
 	if t.fail != nil {
 		return nil, t.fail
 	}
-	out := make([]Score, len(steps))
+	out := make([]prm.Score, len(steps))
 	for i, s := range steps {
 		p, ok := t.scores[s]
 		if !ok {
 			p = 0.5
 		}
-		out[i] = Score{Step: p, Value: p / 2}
+		out[i] = prm.Score{Step: p, Value: p / 2}
 	}
 	return out, nil
 }
@@ -109,14 +110,16 @@ func TestVotes(t *testing.T) {
 	pool := []string{"3 + 4 = 7\n#### 7", "3 + 5 = 8\n#### 8", "3 + 5 = 8.0\n#### 8.0", "I can't tell", "3 * 4 = 12\n#### 12"}
 	scores := map[string]float64{"3 + 4 = 7": 0.9, "#### 7": 0.9, "3 + 5 = 8": 0.2, "3 + 5 = 8.0": 0.3, "3 * 4 = 12": 0.95, "#### 12": 0.1, "I can't tell": 1}
 	for _, test := range []struct {
-		strategy, aggregate, answer string
+		strategy  string
+		aggregate prm.Aggregation
+		answer    string
 	}{
-		{Majority, "", "8"},          // 8 and 8.0 are one answer
-		{WeightedVote, Min, "7"},     // 0.9 against 0.2 + 0.3
-		{BestOfN, Min, "7"},          // no answer, no choice, whatever its score
-		{BestOfN, Product, "7"},      // 0.81 against 0.095
-		{WeightedVote, Last, "8"},    // the last steps' values: 0.45 against 0.25 + 0.25
-		{WeightedVote, Product, "7"}, // 0.81 against 0.1 + 0.15
+		{Majority, "", "8"},              // 8 and 8.0 are one answer
+		{WeightedVote, prm.Min, "7"},     // 0.9 against 0.2 + 0.3
+		{BestOfN, prm.Min, "7"},          // no answer, no choice, whatever its score
+		{BestOfN, prm.Product, "7"},      // 0.81 against 0.095
+		{WeightedVote, prm.Last, "8"},    // the last steps' values: 0.45 against 0.25 + 0.25
+		{WeightedVote, prm.Product, "7"}, // 0.81 against 0.1 + 0.15
 	} {
 		r := solve(t, &tree{whole: pool}, &table{scores: scores}, Options{Strategy: test.strategy, Aggregate: test.aggregate, N: len(pool)})
 		if got := strings.TrimSuffix(r.Answer, ".0"); got != test.answer {
@@ -401,7 +404,7 @@ type reads struct {
 	got map[string]string
 }
 
-func (r *reads) Score(_ context.Context, steps []string, tokens [][]step.Token) ([]Score, error) {
+func (r *reads) Score(_ context.Context, steps []string, tokens [][]step.Token) ([]prm.Score, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i, s := range steps {
@@ -411,7 +414,7 @@ func (r *reads) Score(_ context.Context, steps []string, tokens [][]step.Token) 
 		}
 		r.got[s] = strings.Join(text, "·")
 	}
-	return make([]Score, len(steps)), nil
+	return make([]prm.Score, len(steps)), nil
 }
 
 // spelled gives every sample its words as tokens, and a line break as a token of its own before and after them.

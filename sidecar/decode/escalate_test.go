@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"aprm/prm"
 	"aprm/prm/step"
 )
 
@@ -62,15 +63,15 @@ func TestWhatEndsAnEscalatedSearch(t *testing.T) {
 // twoMinds scores a step's correctness one way and its value the other way round.
 type twoMinds struct{}
 
-func (twoMinds) Score(_ context.Context, steps []string, _ [][]step.Token) ([]Score, error) {
-	out := make([]Score, len(steps))
+func (twoMinds) Score(_ context.Context, steps []string, _ [][]step.Token) ([]prm.Score, error) {
+	out := make([]prm.Score, len(steps))
 	for i, s := range steps {
-		out[i] = Score{Step: 0.2, Value: 0.2}
+		out[i] = prm.Score{Step: 0.2, Value: 0.2}
 		switch s {
 		case "A", "#### 1":
-			out[i] = Score{Step: 0.9, Value: 0.1}
+			out[i] = prm.Score{Step: 0.9, Value: 0.1}
 		case "B", "#### 2":
-			out[i] = Score{Step: 0.6, Value: 0.9}
+			out[i] = prm.Score{Step: 0.6, Value: 0.9}
 		}
 	}
 	return out, nil
@@ -79,10 +80,10 @@ func (twoMinds) Score(_ context.Context, steps []string, _ [][]step.Token) ([]Sc
 // TestEscalatedSearchAggregatesAsMeasured: the gate's strategy is the one that was measured, with the scores made one as they were then.
 func TestEscalatedSearchAggregatesAsMeasured(t *testing.T) {
 	gate := trusting()
-	gate.Escalate, gate.Aggregate = Beam, Last
+	gate.Escalate, gate.Aggregate = Beam, prm.Last
 	sampler := &tree{whole: []string{wordy + "#### 8", wordy + "#### 9"}, next: map[string][]string{
 		"": {"A", "B"}, "A": {"#### 1"}, "B": {"#### 2"}}}
-	r := solve(t, sampler, twoMinds{}, Options{Strategy: Auto, N: 8, Aggregate: Min, Expansion: 8, Gate: gate})
+	r := solve(t, sampler, twoMinds{}, Options{Strategy: Auto, N: 8, Aggregate: prm.Min, Expansion: 8, Gate: gate})
 	if r.Auto.Escalated != Beam || r.Answer != "2" {
 		t.Errorf("%q; %+v", r.Text, r.Auto)
 	}

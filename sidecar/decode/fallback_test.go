@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"aprm/prm"
 	"aprm/prm/step"
 )
 
@@ -56,7 +57,7 @@ type fading struct {
 	good atomic.Int64 // steps that it still scores
 }
 
-func (f *fading) Score(ctx context.Context, steps []string, tokens [][]step.Token) ([]Score, error) {
+func (f *fading) Score(ctx context.Context, steps []string, tokens [][]step.Token) ([]prm.Score, error) {
 	if f.good.Add(-1) < 0 {
 		return nil, errors.New("out of order")
 	}

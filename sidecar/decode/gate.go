@@ -5,19 +5,21 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"aprm/prm"
 )
 
 // Gate says how far auto may trust a PRM: what it was measured to gain over a plain vote on problems that it did not learn from.
 // It is of one checkpoint and one LLM.
 type Gate struct {
-	Format     int    `json:"format"`     // GateFormat
-	Checkpoint string `json:"checkpoint"` // ID of the PRM
-	Model      string `json:"model"`      // identity of the LLM
-	Aggregate  string `json:"aggregate"`  // of the scores, as they were measured
-	N          int    `json:"n"`          // candidates of a vote
-	Problems   int    `json:"problems"`   // of the hold-out
-	Source     string `json:"source"`     // of the hold-out, for people
-	Digest     string `json:"digest"`     // of the hold-out's problems, "" where it isn't known
+	Format     int             `json:"format"`     // GateFormat
+	Checkpoint string          `json:"checkpoint"` // ID of the PRM
+	Model      string          `json:"model"`      // identity of the LLM
+	Aggregate  prm.Aggregation `json:"aggregate"`  // of the scores, as they were measured
+	N          int             `json:"n"`          // candidates of a vote
+	Problems   int             `json:"problems"`   // of the hold-out
+	Source     string          `json:"source"`     // of the hold-out, for people
+	Digest     string          `json:"digest"`     // of the hold-out's problems, "" where it isn't known
 
 	Measured []Measured `json:"measured"` // strategies against a plain majority vote at equal tokens
 

@@ -3,6 +3,8 @@ package decode
 import (
 	"cmp"
 	"context"
+
+	"aprm/prm"
 )
 
 // guided builds the answer step by step: it samples N next steps, scores each in its context, and keeps the best by its own
@@ -15,7 +17,7 @@ type guided struct{}
 const resamples = 2 // times that a step is sampled again
 
 func (guided) Search(ctx context.Context, s *Search) (Result, error) {
-	s.rate = func(scores []Score) float64 { return scores[len(scores)-1].Step }
+	s.rate = func(scores []prm.Score) float64 { return scores[len(scores)-1].Step }
 	p, why := &path{}, "the end, drawn whole for want of tokens"
 	dearest := s.Options.N * firstStep // tokens of the dearest choice so far
 	for p.ended == "" {

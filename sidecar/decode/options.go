@@ -3,26 +3,26 @@ package decode
 import (
 	"errors"
 	"fmt"
-	"math"
-	"strings"
+
+	"aprm/prm"
 )
 
 // Options of a search. What is zero takes the default named in brackets.
 type Options struct {
-	Strategy    string  // one of Strategies [majority]
-	N           int     // candidates, or next steps to choose from [8]
-	Temperature float64 // of sampling, in [0,2] [0.7]; Greedy takes none
-	TopP        float64 // in (0,1] [0.95]
-	MaxTokens   int     // of the answer, not of the search [1024]
-	MaxSteps    int     // of an answer that is built step by step [32]
-	TokenBudget int     // generated tokens of the whole search; 0 means no bound but those of N, MaxTokens and MaxSteps
-	Threshold   float64 // guided samples again when no next step scores at least this, in [0,1] [0: never]
-	Aggregate   string  // how the scores of a candidate's steps become one: "min", "product" or "last" [min]
-	Seed        int64   // every draw's seed follows from it
-	Unseeded    bool    `json:",omitzero"` // the endpoint is given none: Seed is only for what the search itself draws
-	LogProbs    bool    // return the log-probabilities of the answer
-	TopLogProbs int     // with so many alternatives
-	TopWanted   bool    // by a client, so that they are had at any cost
+	Strategy    string          // one of Strategies [majority]
+	N           int             // candidates, or next steps to choose from [8]
+	Temperature float64         // of sampling, in [0,2] [0.7]; Greedy takes none
+	TopP        float64         // in (0,1] [0.95]
+	MaxTokens   int             // of the answer, not of the search [1024]
+	MaxSteps    int             // of an answer that is built step by step [32]
+	TokenBudget int             // generated tokens of the whole search; 0 means no bound but those of N, MaxTokens and MaxSteps
+	Threshold   float64         // guided samples again when no next step scores at least this, in [0,1] [0: never]
+	Aggregate   prm.Aggregation // how the scores of a candidate's steps become one [prm.Min]
+	Seed        int64           // every draw's seed follows from it
+	Unseeded    bool            `json:",omitzero"` // the endpoint is given none: Seed is only for what the search itself draws
+	LogProbs    bool            // return the log-probabilities of the answer
+	TopLogProbs int             // with so many alternatives
+	TopWanted   bool            // by a client, so that they are had at any cost
 
 	Expansion         int     // beam, dvts: next steps drawn of each kept path; N/Expansion are kept; N where that is less [4]
 	ESSThreshold      float64 // particle: resample when the effective sample size is below this share of N, in (0,1] [0.5]
@@ -37,13 +37,6 @@ type Options struct {
 
 	Watch func(Event) `json:"-"` // told what the search does as it does it; nil for nobody
 }
-
-// Aggregations of the scores of a candidate's steps.
-const (
-	Min     = "min"     // the least Step: a solution is as good as its worst step
-	Product = "product" // the product of all Steps: the chance that none is wrong, were they independent
-	Last    = "last"    // the last Value: the chance that this very solution ends right
-)
 
 func (o Options) withDefaults() Options {
 	set := func(field *int, value int) {
@@ -71,7 +64,7 @@ func (o Options) withDefaults() Options {
 		o.RebaseTemperature = 0.2
 	}
 	if o.Aggregate == "" {
-		o.Aggregate = Min
+		o.Aggregate = prm.Min
 	}
 	return o
 }
@@ -99,28 +92,9 @@ func (o Options) Validate() error {
 	bad(!(o.ESSThreshold >= 0 && o.ESSThreshold <= 1), "ess_threshold: %g is not in (0,1]", o.ESSThreshold)
 	bad(!(o.RebaseTemperature >= 0 && o.RebaseTemperature <= 100), "rebase_temperature: %g is not in (0,100]", o.RebaseTemperature)
 	switch o.Aggregate {
-	case "", Min, Product, Last:
+	case "", prm.Min, prm.Product, prm.Last:
 	default:
-		bad(true, "aggregate: %q is none of %s", o.Aggregate, strings.Join([]string{Min, Product, Last}, ", "))
+		bad(true, "aggregate: %q is none of %s, %s, %s", o.Aggregate, prm.Min, prm.Product, prm.Last)
 	}
 	return errors.Join(errs...)
-}
-
-func aggregate(kind string, scores []Score) float64 {
-	switch kind {
-	case Last:
-		return scores[len(scores)-1].Value
-	case Product:
-		p := 1.0
-		for _, s := range scores {
-			p *= s.Step
-		}
-		return p
-	default:
-		least := math.Inf(1)
-		for _, s := range scores {
-			least = min(least, s.Step)
-		}
-		return least
-	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"aprm/prm"
 	"aprm/prm/arith"
 	"aprm/prm/step"
 )
@@ -22,7 +23,7 @@ type path struct {
 	steps  []string
 	tokens [][]step.Token // of each step, those that spell it, as in training
 	all    []step.Token   // of the text, line breaks included
-	scores []Score        // of each step; fewer where the last ones could not be scored
+	scores []prm.Score    // of each step; fewer where the last ones could not be scored
 	score  float64        // by Search.rate, in [0,1]; 0 without steps
 	length int            // tokens
 	id     int            // of the candidate that is the last step; 0 without one

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"aprm/prm"
 	"aprm/prm/arith"
 	"aprm/prm/step"
 )
@@ -24,20 +25,20 @@ type Search struct {
 
 	promptTokens, completionTokens, samplingCalls, scoringCalls int
 	stopped                                                     Stopped
-	candidates                                                  []Candidate           // all there were; the one with ID i stands at i-1
-	turns                                                       int                   // whole solutions asked for, those that died included, what was drawn in their place not
-	known                                                       map[twin]Score        // of next steps
-	rate                                                        func([]Score) float64 // makes a path's scores one
-	settled                                                     string                // what Options.Watch knows of the answer
-	drawn                                                       []solution            // whole solutions, for fallBack
-	half                                                        *solution             // the best of those that failed or were cut off on the way to a whole one, for soFar
-	cut                                                         bool                  // a first step was cut off
-	unscored                                                    error                 // of the PRM's last failure, nil when it has none
+	candidates                                                  []Candidate               // all there were; the one with ID i stands at i-1
+	turns                                                       int                       // whole solutions asked for, those that died included, what was drawn in their place not
+	known                                                       map[twin]prm.Score        // of next steps
+	rate                                                        func([]prm.Score) float64 // makes a path's scores one
+	settled                                                     string                    // what Options.Watch knows of the answer
+	drawn                                                       []solution                // whole solutions, for fallBack
+	half                                                        *solution                 // the best of those that failed or were cut off on the way to a whole one, for soFar
+	cut                                                         bool                      // a first step was cut off
+	unscored                                                    error                     // of the PRM's last failure, nil when it has none
 }
 
 func newSearch(sampler Sampler, scorer Scorer, opts Options) *Search {
-	s := &Search{Options: opts, sampler: sampler, scorer: scorer, began: time.Now(), known: map[twin]Score{}}
-	s.rate = func(scores []Score) float64 { return aggregate(s.Options.Aggregate, scores) } // auto has its gate's
+	s := &Search{Options: opts, sampler: sampler, scorer: scorer, began: time.Now(), known: map[twin]prm.Score{}}
+	s.rate = func(scores []prm.Score) float64 { return prm.Aggregate(s.Options.Aggregate, scores) } // auto has its gate's
 	return s
 }
 
@@ -237,7 +238,7 @@ type (
 		tokens [][]step.Token
 	}
 	verdict struct {
-		scores []Score // one a step
+		scores []prm.Score // one a step
 		err    error
 	}
 )
@@ -283,7 +284,7 @@ func answer(text string, steps []string, finish Finish) (string, bool) {
 	return arith.Extract(text)
 }
 
-func scoredSteps(steps []string, scores []Score) []ScoredStep {
+func scoredSteps(steps []string, scores []prm.Score) []ScoredStep {
 	out := make([]ScoredStep, len(steps))
 	for i, text := range steps {
 		out[i].Text = text

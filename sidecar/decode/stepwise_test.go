@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"aprm/prm"
 	"aprm/prm/step"
 )
 
@@ -328,13 +329,13 @@ func hash(text string) uint64 {
 // noise scores steps by their text alone: logits of the given spread, around 0.
 type noise struct{ spread float64 }
 
-func (n noise) Score(_ context.Context, steps []string, _ [][]step.Token) ([]Score, error) {
+func (n noise) Score(_ context.Context, steps []string, _ [][]step.Token) ([]prm.Score, error) {
 	time.Sleep(time.Duration(rand.IntN(100)) * time.Microsecond)
-	out := make([]Score, len(steps))
+	out := make([]prm.Score, len(steps))
 	for i, s := range steps {
 		r := rand.New(rand.NewPCG(hash(s), 1))
 		p := 1 / (1 + math.Exp(-n.spread*r.NormFloat64()))
-		out[i] = Score{Step: p, Value: p}
+		out[i] = prm.Score{Step: p, Value: p}
 	}
 	return out, nil
 }
@@ -520,7 +521,7 @@ func alive(r Result, steps int) float64 {
 func TestEntropicKeepsMoreAlive(t *testing.T) {
 	var plain, entropic float64
 	for seed := range int64(20) {
-		opts := Options{Strategy: Particle, N: 16, MaxSteps: 10, Aggregate: Last, Seed: seed * 1000}
+		opts := Options{Strategy: Particle, N: 16, MaxSteps: 10, Aggregate: prm.Last, Seed: seed * 1000}
 		plain += alive(solve(t, world{10}, noise{2}, opts), 5) / 20
 		opts.Entropic = true
 		entropic += alive(solve(t, world{10}, noise{2}, opts), 5) / 20

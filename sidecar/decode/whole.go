@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"aprm/prm"
 	"aprm/prm/arith"
 	"aprm/prm/step"
 )
@@ -14,8 +15,8 @@ type solution struct {
 	steps    []string
 	answer   string
 	answered bool
-	scores   []Score // nil when not scored
-	score    float64 // aggregated
+	scores   []prm.Score // nil when not scored
+	score    float64     // aggregated
 }
 
 // whole draws whole solutions until it is the n-th turn's, within the budget: every one asked for is a turn, whether it lives or dies. With
@@ -128,7 +129,7 @@ func (s *Search) scoreAll(ctx context.Context, solutions []solution) error {
 			continue
 		}
 		c := &solutions[of[i]]
-		c.scores, c.score = v.scores, aggregate(s.Options.Aggregate, v.scores)
+		c.scores, c.score = v.scores, prm.Aggregate(s.Options.Aggregate, v.scores)
 		entry := s.candidate(c.id)
 		entry.Score, entry.Scored = c.score, true
 		s.tell(c.id)

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 
@@ -15,7 +14,6 @@ import (
 
 	"aprm/adapters"
 	"aprm/prm"
-	"aprm/prm/feature"
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
 )
@@ -162,6 +160,15 @@ func (e *Engine) llm(name string) (adapters.LLM, error) {
 	return llm, nil
 }
 
+// Capabilities are those of the configured model.
+func (e *Engine) Capabilities(ctx context.Context) (adapters.Capabilities, error) {
+	llm, err := e.llm("")
+	if err != nil {
+		return adapters.Capabilities{}, err
+	}
+	return llm.Capabilities(ctx)
+}
+
 // Solve answers the last message of a conversation with the model of that name, by the strategy that opts names, or by a plain
 // vote when the PRM fails.
 func (e *Engine) Solve(ctx context.Context, model string, messages []adapters.Message, opts decode.Options) (decode.Result, error) {
@@ -218,78 +225,20 @@ func (e *Engine) scorer(model string, p step.Problem) (decode.Scorer, error) {
 	return stepScorer{llm: llm, engine: e, prm: m, problem: p}, nil
 }
 
-// Score returns the PRM's scores of every step of a trace, read by the configured model. tokens are the steps' own
-// log-probabilities where they were sampled while solving; nil otherwise.
-func (e *Engine) Score(ctx context.Context, t step.Trace, tokens [][]step.Token) ([]prm.Score, error) {
-	scores, _, err := e.score(ctx, t, tokens)
-	return scores, err
-}
-
-// ScoreSteps is Score in decode's terms.
-func (e *Engine) ScoreSteps(ctx context.Context, t step.Trace) ([]decode.Score, error) {
-	scores, _, err := e.Judge(ctx, t)
-	return scores, err
-}
-
-// Judge is ScoreSteps that also says whether the LLM's hidden states were read.
-func (e *Engine) Judge(ctx context.Context, t step.Trace) (scores []decode.Score, sighted bool, err error) {
-	found, sighted, err := e.score(ctx, t, nil)
-	return decodeScores(found), sighted, err
-}
-
-// score is Score by whichever PRM is in use.
-func (e *Engine) score(ctx context.Context, t step.Trace, tokens [][]step.Token) (scores []prm.Score, sighted bool, err error) {
-	if e.remote != nil {
-		scores, err := remoteScores(ctx, e.remote, t)
-		return scores, false, err
-	}
-	m := e.prm.Load()
-	if m == nil {
-		return nil, false, ErrNoCheckpoint
-	}
-	llm, err := e.llm("")
+// Judge returns the scores of every step of a trace by the PRM in use, read by the configured model, and whether that model's hidden
+// states were read. tokens are the steps' own log-probabilities where they were sampled while solving; nil otherwise. Without a PRM it
+// is ErrNoCheckpoint.
+func (e *Engine) Judge(ctx context.Context, t step.Trace, tokens [][]step.Token) (scores []prm.Score, sighted bool, err error) {
+	bound, err := e.scorer("", t.Problem)
 	if err != nil {
 		return nil, false, err
 	}
-	return e.scoreBy(ctx, llm, m, t, tokens)
-}
-
-// scoreBy scores with a checkpoint. sighted says whether hidden states of llm were read.
-func (e *Engine) scoreBy(ctx context.Context, llm adapters.LLM, m *prm.Model, t step.Trace, tokens [][]step.Token) (scores []prm.Score, sighted bool, err error) {
-	var states []adapters.State
-	if m.Header().Width > 0 {
-		if states, err = e.hidden(ctx, llm, t, m.Accepts); err != nil {
-			if ctx.Err() != nil {
-				return nil, false, ctx.Err()
-			}
-			if e.needHidden {
-				return nil, false, err
-			}
-			slog.Warn("scoring without hidden states", "err", err) // less sure, and better than no answer
-		}
-		if states == nil && e.needHidden {
-			return nil, false, errors.New("the endpoint gives no hidden states that this PRM can read")
-		}
+	if bound == nil {
+		return nil, false, ErrNoCheckpoint
 	}
-	scores = make([]prm.Score, len(t.Steps))
-	reader := feature.NewReader(t.Problem)
-	for i, text := range t.Steps {
-		if err := ctx.Err(); err != nil { // traces may be long, and whoever asked may be gone
-			return nil, false, err
-		}
-		scores[i] = m.Score(reader.Next(text, evidence(states, tokens, i)))
+	if own, ok := bound.(stepScorer); ok {
+		return own.judge(ctx, t.Steps, tokens)
 	}
-	return scores, states != nil, nil
-}
-
-// evidence is what the endpoint said of step i; nil states and tokens are masked.
-func evidence(states []adapters.State, tokens [][]step.Token, i int) feature.Evidence {
-	var ev feature.Evidence
-	if states != nil {
-		ev.Last, ev.Mean = states[i].Last, states[i].Mean
-	}
-	if tokens != nil {
-		ev.Tokens = tokens[i]
-	}
-	return ev
+	scores, err = bound.Score(ctx, t.Steps, tokens)
+	return scores, false, err
 }

@@ -3,15 +3,15 @@ package engine
 import (
 	"context"
 	"errors"
-	"math"
+	"fmt"
 	"reflect"
 	"strings"
 	"sync"
 	"testing"
 
 	"aprm/adapters"
-	"aprm/generator"
 	"aprm/prm"
+	"aprm/prm/feature"
 	"aprm/prm/step"
 	"aprm/prm/train"
 	"aprm/sidecar/decode"
@@ -78,104 +78,47 @@ func with(t *testing.T, llm adapters.LLM, cfg Config) *Engine {
 	return e
 }
 
-func labelled(problem string, right bool, text string, prefix ...string) generator.Labelled {
-	l := generator.Labelled{Prefix: step.Trace{Problem: step.Problem{ID: problem, Question: "How many? " + problem}, Steps: prefix}, Text: text,
-		Step: generator.Right, Pair: problem}
-	if !right {
-		l.Step = generator.Wrong
-	}
-	return l
-}
-
-func lesson() []generator.Labelled {
-	var out []generator.Labelled
-	for i := range 60 {
-		p := string(rune('a'+i%26)) + strings.Repeat("x", i/26)
-		out = append(out, labelled(p, true, "Then 2 + 3 = 5.", "First, 1 + 1 = 2."), labelled(p, false, "Then 2 + 3 = 9.", "First, 1 + 1 = 2."))
-	}
-	return out
-}
-
-// taught returns a model that was trained through a Learner on the lesson.
-func taught(t *testing.T, e *Engine) *Learner {
+// taught returns a model that learned, from what the engine's LLM reads, that a step with a 9 is wrong.
+func taught(t *testing.T, e *Engine) *prm.Model {
 	t.Helper()
-	l := NewLearner(e, t.TempDir(), train.Options{Seed: 1, Epochs: 20})
-	if _, err := l.Learn(t.Context(), 0, lesson()); err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
-
-func TestLearnThenServe(t *testing.T) {
-	llm := seeing()
-	e := with(t, llm, Config{})
-	learner := taught(t, e)
-	if err := e.Use(learner.Model()); err != nil {
-		t.Fatal(err)
-	}
-	if h := learner.Model().Header(); h.Model != "m" || h.Width != width {
-		t.Errorf("the checkpoint says model %q, width %d", h.Model, h.Width)
-	}
-	trace := step.Trace{Problem: step.Problem{Question: "How many? new"}, Steps: []string{"First, 1 + 1 = 2.", "Then 2 + 3 = 5."}}
-	good, err := e.Score(t.Context(), trace, nil)
+	caps, err := e.Capabilities(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	bad, err := e.Score(t.Context(), trace.Prefix(1).With("Then 2 + 3 = 9."), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if good[1].Step <= bad[1].Step {
-		t.Errorf("the right step scores %.3f, the wrong one %.3f", good[1].Step, bad[1].Step)
-	}
-	// The game scores by the same path.
-	played, err := learner.Score(t.Context(), []generator.Labelled{labelled("new", true, "Then 2 + 3 = 5.", "First, 1 + 1 = 2.")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if played[0] != good[1].Step {
-		t.Errorf("training scores a step %.6f, serving %.6f", played[0], good[1].Step)
-	}
-}
-
-func TestResume(t *testing.T) {
-	e := with(t, seeing(), Config{})
-	folder := t.TempDir()
-	unbroken := NewLearner(e, folder, train.Options{Seed: 1, Epochs: 5, KL: 0.1})
-	for round := range 2 {
-		if _, err := unbroken.Learn(t.Context(), round, lesson()); err != nil {
-			t.Fatal(err)
+	var examples []train.Example
+	for i := range 60 {
+		p := fmt.Sprintf("%c%d", 'a'+i%26, i/26)
+		for text, truth := range map[string]step.Verdict{"Then 2 + 3 = 5.": step.Right, "Then 2 + 3 = 9.": step.Wrong} {
+			trace := step.Trace{Problem: step.Problem{ID: p, Question: "How many? " + p}, Steps: []string{"First, 1 + 1 = 2.", text}}
+			states, err := e.Hidden(t.Context(), trace)
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := feature.Extract(trace, 1, evidence(states, nil, 1))
+			examples = append(examples, train.Example{Input: in, Step: truth, Problem: p, Pair: p})
 		}
 	}
-	resumed := NewLearner(e, folder, train.Options{Seed: 1, Epochs: 5, KL: 0.1})
-	if err := resumed.Resume(1); err != nil {
+	m, _, err := train.Fit(t.Context(), nil, nil, examples, train.Options{Seed: 1, Epochs: 20, Model: caps.Identity()})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := resumed.Learn(t.Context(), 1, lesson()); err != nil {
-		t.Fatal(err)
-	}
-	if a, b := unbroken.Model().ID(), resumed.Model().ID(); a != b {
-		t.Errorf("resumed, the model is %s, unbroken %s", b, a)
-	}
-	if err := NewLearner(e, t.TempDir(), train.Options{}).Resume(1); err == nil {
-		t.Error("resuming from an empty folder is no error")
-	}
+	return m
 }
 
 func TestHiddenStatesAreReadOnce(t *testing.T) {
 	llm := seeing()
 	e := with(t, llm, Config{})
-	if err := e.Use(taught(t, e).Model()); err != nil {
+	if err := e.Use(taught(t, e)); err != nil {
 		t.Fatal(err)
 	}
 	llm.reads = nil
 	trace := step.Trace{Problem: step.Problem{Question: "Q"}, Steps: []string{"Step 1: 1 + 1 = 2.", "2. So 2 + 2 = 4."}}
 	for range 2 {
-		if _, err := e.Score(t.Context(), trace, nil); err != nil {
+		if _, _, err := e.Judge(t.Context(), trace, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := e.Score(t.Context(), trace.With("#### 4"), nil); err != nil {
+	if _, _, err := e.Judge(t.Context(), trace.With("#### 4"), nil); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"Q\n\n1 + 1 = 2.\nSo 2 + 2 = 4.", "Q\n\n1 + 1 = 2.\nSo 2 + 2 = 4.\n4"}
@@ -187,14 +130,14 @@ func TestHiddenStatesAreReadOnce(t *testing.T) {
 func TestHiddenStatesAreMaskedElsewhere(t *testing.T) {
 	llm := seeing()
 	e := with(t, llm, Config{})
-	model := taught(t, e).Model()
+	model := taught(t, e)
 	trace := step.Trace{Problem: step.Problem{Question: "Q"}, Steps: []string{"2 + 3 = 9."}}
 	score := func(e *Engine) float64 {
 		t.Helper()
 		if err := e.Use(model); err != nil {
 			t.Fatal(err)
 		}
-		s, err := e.Score(t.Context(), trace, nil)
+		s, _, err := e.Judge(t.Context(), trace, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -217,7 +160,7 @@ func TestHiddenStatesAreMaskedElsewhere(t *testing.T) {
 		if err := measuring.Use(model); err != nil {
 			t.Fatal(err)
 		}
-		if s, err := measuring.Score(t.Context(), trace, nil); err == nil {
+		if s, _, err := measuring.Judge(t.Context(), trace, nil); err == nil {
 			t.Errorf("%s: %v, where hidden states are needed", name, s)
 		}
 	}
@@ -239,7 +182,7 @@ func TestSolve(t *testing.T) {
 	if _, err := e.Solve(t.Context(), "", messages, decode.Options{Strategy: decode.Guided, N: 2}); !errors.Is(err, decode.ErrNeedsPRM) {
 		t.Errorf("guided without a PRM: %v", err)
 	}
-	if err := e.Use(taught(t, e).Model()); err != nil {
+	if err := e.Use(taught(t, e)); err != nil {
 		t.Fatal(err)
 	}
 	r, err := e.Solve(t.Context(), "", messages, decode.Options{Strategy: decode.Guided, N: 2})
@@ -281,7 +224,7 @@ func TestInstruct(t *testing.T) {
 
 func TestUseRefusesAnotherSplitter(t *testing.T) {
 	e := with(t, seeing(), Config{})
-	h := taught(t, e).Model().Header()
+	h := taught(t, e).Header()
 	h.Splitter = step.Version + 1
 	m, err := prm.New(h, prm.NewWeights(h), nil)
 	if err == nil {
@@ -294,11 +237,7 @@ func TestUseRefusesAnotherSplitter(t *testing.T) {
 
 func TestScoreWithoutCheckpoint(t *testing.T) {
 	e := with(t, seeing(), Config{})
-	if _, err := e.Score(t.Context(), step.Trace{Steps: []string{"x"}}, nil); !errors.Is(err, ErrNoCheckpoint) {
+	if _, _, err := e.Judge(t.Context(), step.Trace{Steps: []string{"x"}}, nil); !errors.Is(err, ErrNoCheckpoint) {
 		t.Errorf("got %v", err)
-	}
-	scores, err := NewLearner(e, t.TempDir(), train.Options{}).Score(t.Context(), lesson()[:2])
-	if err != nil || math.Abs(scores[0]-0.5) > 0 {
-		t.Errorf("before round 0: %v, %v; want one half", scores, err)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"aprm/adapters"
-	"aprm/prm/train"
+	"aprm/prm"
 	"aprm/sidecar/decode"
 )
 
@@ -20,14 +20,11 @@ func TestAutoGoesByItsOwnGate(t *testing.T) {
 		return out
 	}
 	e := with(t, llm, Config{})
-	l := NewLearner(e, t.TempDir(), train.Options{Seed: 1, Epochs: 1})
-	if _, err := l.Learn(t.Context(), 0, lesson()); err != nil {
+	m := taught(t, e)
+	if err := e.Use(m); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Use(l.Model()); err != nil {
-		t.Fatal(err)
-	}
-	gate := decode.Gate{Format: decode.GateFormat, Checkpoint: l.Model().ID(), Model: llm.caps.Identity(), Aggregate: decode.Min, Trust: true, Exponent: 1, Lead: 0.01}
+	gate := decode.Gate{Format: decode.GateFormat, Checkpoint: m.ID(), Model: llm.caps.Identity(), Aggregate: prm.Min, Trust: true, Exponent: 1, Lead: 0.01}
 	solve := func(g *decode.Gate) decode.AutoReport {
 		e.Trust(g)
 		r, err := e.Solve(t.Context(), "", []adapters.Message{{Role: adapters.User, Content: "2 + 3?"}}, decode.Options{Strategy: decode.Auto})

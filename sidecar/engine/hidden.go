@@ -30,6 +30,16 @@ func reading(t step.Trace) (text string, spans []adapters.Span) {
 	return b.String(), spans
 }
 
+// Hidden returns the states of every step of a trace as the configured model reads it; nil when the endpoint gives none, or when they are
+// switched off.
+func (e *Engine) Hidden(ctx context.Context, t step.Trace) ([]adapters.State, error) {
+	llm, err := e.llm("")
+	if err != nil {
+		return nil, err
+	}
+	return e.hidden(ctx, llm, t, func(string, int) bool { return true })
+}
+
 // hidden returns the states of every step of a trace; nil when the endpoint gives none, when they are switched off, or when
 // wanted says no to states of that model and width. Steps seen before come from the cache; the rest are asked for in one
 // request.

@@ -11,24 +11,24 @@ import (
 
 	"aprm/prm"
 	"aprm/prm/step"
-	"aprm/sidecar/decode"
 )
 
-// remoteScorer is decode's view of a PRM that runs elsewhere: one problem. It asks about the same steps once: candidates are often
-// word for word the same, and then scored at once. What failed is asked again. It is safe for concurrent use, by callers whose contexts end together.
+// remoteScorer is decode's view of a PRM that runs elsewhere: one problem. Such a PRM knows steps only: the value of a prefix is the score
+// of its last step. It asks about the same steps once: candidates are often word for word the same, and then scored at once. What failed
+// is asked again. It is safe for concurrent use, by callers whose contexts end together.
 type remoteScorer struct {
 	remote  Remote
 	problem step.Problem
 	asking  singleflight.Group
 	mu      sync.Mutex
-	known   map[string][]decode.Score
+	known   map[string][]prm.Score
 }
 
 func newRemoteScorer(r Remote, p step.Problem) *remoteScorer {
-	return &remoteScorer{remote: r, problem: p, known: map[string][]decode.Score{}}
+	return &remoteScorer{remote: r, problem: p, known: map[string][]prm.Score{}}
 }
 
-func (s *remoteScorer) Score(ctx context.Context, steps []string, _ [][]step.Token) ([]decode.Score, error) {
+func (s *remoteScorer) Score(ctx context.Context, steps []string, _ [][]step.Token) ([]prm.Score, error) {
 	var key strings.Builder
 	for _, text := range steps {
 		fmt.Fprintf(&key, "%d:%s", len(text), text)
@@ -40,11 +40,16 @@ func (s *remoteScorer) Score(ctx context.Context, steps []string, _ [][]step.Tok
 		if ok {
 			return scores, nil
 		}
-		found, err := remoteScores(ctx, s.remote, step.Trace{Problem: s.problem, Steps: steps})
+		found, err := s.remote.Score(ctx, step.Trace{Problem: s.problem, Steps: steps})
 		if err != nil {
 			return nil, err
 		}
-		scores = decodeScores(found)
+		if len(found) != len(steps) {
+			return nil, fmt.Errorf("%s gave %d scores for %d steps", s.remote.ID(), len(found), len(steps))
+		}
+		for _, p := range found {
+			scores = append(scores, prm.Score{Step: p, Value: p})
+		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.known[key.String()] = scores
@@ -53,21 +58,5 @@ func (s *remoteScorer) Score(ctx context.Context, steps []string, _ [][]step.Tok
 	if err != nil {
 		return nil, err
 	}
-	return slices.Clone(scores.([]decode.Score)), nil
-}
-
-// remoteScores asks a remote PRM. It knows steps only: the value of a prefix is the score of its last step.
-func remoteScores(ctx context.Context, r Remote, t step.Trace) ([]prm.Score, error) {
-	found, err := r.Score(ctx, t)
-	if err != nil {
-		return nil, err
-	}
-	if len(found) != len(t.Steps) {
-		return nil, fmt.Errorf("%s gave %d scores for %d steps", r.ID(), len(found), len(t.Steps))
-	}
-	scores := make([]prm.Score, len(found))
-	for i, p := range found {
-		scores[i] = prm.Score{Step: p, Value: p}
-	}
-	return scores, nil
+	return slices.Clone(scores.([]prm.Score)), nil
 }

@@ -40,14 +40,14 @@ func TestRemote(t *testing.T) {
 		t.Error("a checkpoint beside it is no error")
 	}
 	trace := step.Trace{Problem: step.Problem{Question: "Q"}, Steps: []string{"a", "b"}}
-	scores, sighted, err := e.Judge(t.Context(), trace)
-	if err != nil || sighted || len(scores) != 2 || scores[0] != (decode.Score{Step: .25, Value: .25}) || scores[1] != (decode.Score{Step: .75, Value: .75}) {
+	scores, sighted, err := e.Judge(t.Context(), trace, nil)
+	if err != nil || sighted || len(scores) != 2 || scores[0] != (prm.Score{Step: .25, Value: .25}) || scores[1] != (prm.Score{Step: .75, Value: .75}) {
 		t.Errorf("%+v, %v, %v", scores, sighted, err)
 	}
 	if len(llm.reads) > 0 {
 		t.Errorf("the LLM was read: %q", llm.reads)
 	}
-	if _, err := e.Score(t.Context(), trace.Prefix(1), nil); err == nil {
+	if _, _, err := e.Judge(t.Context(), trace.Prefix(1), nil); err == nil {
 		t.Error("two scores for a step are no error")
 	}
 	if _, ok := e.Bare().Checkpoint(); ok {

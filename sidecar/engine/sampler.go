@@ -2,17 +2,11 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"aprm/adapters"
-	"aprm/prm"
-	"aprm/prm/step"
 	"aprm/sidecar/decode"
 )
-
-// ErrNoCheckpoint is returned by what needs a PRM when there is none.
-var ErrNoCheckpoint = errors.New("no PRM checkpoint is loaded: make one with `sidecar train`, then serve with --checkpoint")
 
 // conversation is decode's view of the LLM: one conversation to be answered.
 type conversation struct {
@@ -53,27 +47,6 @@ func (c conversation) Sample(ctx context.Context, req decode.SampleRequest) ([]d
 		}
 	}
 	return samples, nil
-}
-
-// stepScorer is decode's view of the PRM: one problem, one checkpoint.
-type stepScorer struct {
-	engine  *Engine
-	llm     adapters.LLM
-	prm     *prm.Model
-	problem step.Problem
-}
-
-func (s stepScorer) Score(ctx context.Context, steps []string, tokens [][]step.Token) ([]decode.Score, error) {
-	scores, _, err := s.engine.scoreBy(ctx, s.llm, s.prm, step.Trace{Problem: s.problem, Steps: steps}, tokens)
-	return decodeScores(scores), err
-}
-
-func decodeScores(scores []prm.Score) []decode.Score {
-	out := make([]decode.Score, len(scores))
-	for i, s := range scores {
-		out[i] = decode.Score{Step: s.Step, Value: s.Value}
-	}
-	return out
 }
 
 func finish(f adapters.FinishReason) decode.Finish {

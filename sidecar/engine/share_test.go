@@ -11,7 +11,6 @@ import (
 
 	"aprm/adapters"
 	"aprm/prm/step"
-	"aprm/prm/train"
 )
 
 // TestOneLLMOfAName: each has the endpoint's slots to itself, so two of one name would ask for twice of what it bears.
@@ -44,17 +43,14 @@ func TestOneLLMOfAName(t *testing.T) {
 // TestNobodyIsScoredFor: a trace of many steps takes a while, and a client that has left waits for none of it.
 func TestNobodyIsScoredFor(t *testing.T) {
 	e := with(t, seeing(), Config{NoHidden: true})
-	l := NewLearner(e, t.TempDir(), train.Options{Seed: 1, Epochs: 1})
-	if _, err := l.Learn(t.Context(), 0, lesson()); err != nil {
-		t.Fatal(err)
-	}
-	if err := e.Use(l.Model()); err != nil {
+	m := taught(t, e)
+	if err := e.Use(m); err != nil {
 		t.Fatal(err)
 	}
 	ctx, leave := context.WithCancel(t.Context())
 	leave()
 	solution := step.Trace{Problem: step.Problem{Question: "2 + 3?"}, Steps: strings.Split(strings.Repeat("2 + 3 = 5|", 1000), "|")}
-	if _, err := e.Score(ctx, solution, nil); !errors.Is(err, context.Canceled) {
+	if _, _, err := e.Judge(ctx, solution, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want the client's own end", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"aprm/adapters"
+	"aprm/prm"
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
 )
@@ -83,7 +84,7 @@ type timedScorer struct {
 	watch *stopwatch
 }
 
-func (t timedScorer) Score(ctx context.Context, steps []string, tokens [][]step.Token) ([]decode.Score, error) {
+func (t timedScorer) Score(ctx context.Context, steps []string, tokens [][]step.Token) ([]prm.Score, error) {
 	defer t.watch.begin(&t.watch.prm)()
 	return t.Scorer.Score(ctx, steps, tokens)
 }

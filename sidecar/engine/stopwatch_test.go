@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"aprm/adapters"
+	"aprm/prm"
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
 )
@@ -22,7 +23,7 @@ func (s sleepy) Sample(context.Context, decode.SampleRequest) ([]decode.Sample, 
 	return nil, errors.New("an error counts too")
 }
 
-func (s sleepy) Score(context.Context, []string, [][]step.Token) ([]decode.Score, error) {
+func (s sleepy) Score(context.Context, []string, [][]step.Token) ([]prm.Score, error) {
 	time.Sleep(s.took)
 	return nil, nil
 }
@@ -72,7 +73,7 @@ func TestHiddenStatesAreTheLLMs(t *testing.T) {
 			return []adapters.Completion{{Text: "2 + 3 = 5\n#### 5", Finish: adapters.FinishStop, Usage: adapters.Usage{CompletionTokens: 5}}}
 		}
 		e := with(t, llm, Config{})
-		if err := e.Use(taught(t, e).Model()); err != nil {
+		if err := e.Use(taught(t, e)); err != nil {
 			t.Fatal(err)
 		}
 		plain := llm.hiddenOf

@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"strings"
 
+	"aprm/prm"
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
 )
@@ -39,18 +40,18 @@ type badScorer struct {
 	question string
 }
 
-func (b badScorer) Score(ctx context.Context, steps []string, tokens [][]step.Token) ([]decode.Score, error) {
+func (b badScorer) Score(ctx context.Context, steps []string, tokens [][]step.Token) ([]prm.Score, error) {
 	if b.kind == Inverted {
 		scores, err := b.Scorer.Score(ctx, steps, tokens)
-		out := make([]decode.Score, len(scores))
+		out := make([]prm.Score, len(scores))
 		for i, s := range scores {
-			out[i] = decode.Score{Step: 1 - s.Step, Value: 1 - s.Value}
+			out[i] = prm.Score{Step: 1 - s.Step, Value: 1 - s.Value}
 		}
 		return out, err
 	}
-	out := make([]decode.Score, len(steps))
+	out := make([]prm.Score, len(steps))
 	for i := range steps {
-		out[i] = decode.Score{Step: b.draw("step", steps[:i+1]), Value: b.draw("value", steps[:i+1])}
+		out[i] = prm.Score{Step: b.draw("step", steps[:i+1]), Value: b.draw("value", steps[:i+1])}
 	}
 	return out, nil
 }

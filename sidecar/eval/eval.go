@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"aprm/prm"
 	"aprm/prm/arith"
 	"aprm/prm/metric"
 	"aprm/prm/step"
@@ -332,7 +333,7 @@ func (c *contest) judgedBy(ctx context.Context, bench Bench) error {
 	}
 	c.sampler, c.scorer = sampler, nil
 	if scorer != nil {
-		c.scorer = &scored{by: scorer, known: map[solved][]decode.Score{}}
+		c.scorer = &scored{by: scorer, known: map[solved][]prm.Score{}}
 	}
 	c.votes, err = c.ballots(ctx)
 	return err
@@ -359,7 +360,7 @@ func (c *contest) ballots(ctx context.Context) (Votes, error) {
 type scored struct {
 	by    decode.Scorer
 	mu    sync.Mutex
-	known map[solved][]decode.Score
+	known map[solved][]prm.Score
 }
 
 // solved tells solutions apart: by their text, and those of one text by where their tokens are kept.
@@ -368,7 +369,7 @@ type solved struct {
 	first *step.Token
 }
 
-func (s *scored) Score(ctx context.Context, steps []string, tokens [][]step.Token) ([]decode.Score, error) {
+func (s *scored) Score(ctx context.Context, steps []string, tokens [][]step.Token) ([]prm.Score, error) {
 	key := solved{text: strings.Join(steps, "\n")}
 	if len(tokens) > 0 && len(tokens[0]) > 0 {
 		key.first = &tokens[0][0]

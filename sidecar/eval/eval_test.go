@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"aprm/prm"
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
 )
@@ -61,8 +62,8 @@ func (s sampler) Sample(_ context.Context, req decode.SampleRequest) ([]decode.S
 
 type scorer map[string]float64
 
-func (s scorer) Score(_ context.Context, steps []string, _ [][]step.Token) ([]decode.Score, error) {
-	out := make([]decode.Score, len(steps))
+func (s scorer) Score(_ context.Context, steps []string, _ [][]step.Token) ([]prm.Score, error) {
+	out := make([]prm.Score, len(steps))
 	for i, text := range steps {
 		out[i].Step = s[text]
 	}
@@ -205,8 +206,9 @@ func TestSteps(t *testing.T) {
 		solution(-1, "good 1", "good 3"),           // all right
 	}
 	scores := map[string]float64{"good 1": 0.9, "good 2": 0.3, "good 3": 0.8, "bad 1": 0.2, "bad 2": 0.5, "whatever": 0}
-	score := func(_ context.Context, tr step.Trace) ([]decode.Score, error) {
-		return scorer(scores).Score(context.Background(), tr.Steps, nil)
+	score := func(_ context.Context, tr step.Trace, _ [][]step.Token) ([]prm.Score, bool, error) {
+		found, err := scorer(scores).Score(context.Background(), tr.Steps, nil)
+		return found, false, err
 	}
 	found, err := ScoreSteps(t.Context(), score, solutions, nil)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"aprm/prm"
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
 )
@@ -104,7 +105,7 @@ func TestGateOfAReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := report.Gate(decode.Gate{Checkpoint: "c", Model: "m", Aggregate: decode.Min, Source: "x", Digest: Digest(problems)}, 100)
+	g := report.Gate(decode.Gate{Checkpoint: "c", Model: "m", Aggregate: prm.Min, Source: "x", Digest: Digest(problems)}, 100)
 	replayed := map[string]bool{}
 	for _, m := range g.Measured {
 		replayed[m.Strategy] = m.Replayed
@@ -166,7 +167,7 @@ func TestGateEscalates(t *testing.T) {
 // TestMergeGates: of each strategy the measurement on more problems stands, of as many the newer one.
 func TestMergeGates(t *testing.T) {
 	gate := func(problems int, trust bool, measured ...decode.Measured) decode.Gate {
-		g := decode.Gate{Checkpoint: "c", Model: "m", Aggregate: decode.Min, N: 8, Problems: problems, Source: fmt.Sprint(problems), Trust: trust}
+		g := decode.Gate{Checkpoint: "c", Model: "m", Aggregate: prm.Min, N: 8, Problems: problems, Source: fmt.Sprint(problems), Trust: trust}
 		for _, strategy := range []string{decode.BestOfN, decode.WeightedVote} {
 			g.Measured = append(g.Measured, decode.Measured{Strategy: strategy, Problems: problems, Gain: 0.1, Low: 0.05})
 		}
@@ -203,9 +204,9 @@ func TestMergeGates(t *testing.T) {
 			want: "best_of_n 3, weighted_vote 3"},
 		{name: "of another LLM", old: gate(200, true), fresh: gate(3, false), change: func(old, _ *decode.Gate) { old.Model = "other" }, want: "best_of_n 3, weighted_vote 3"},
 		{name: "scores aggregated otherwise, more problems", old: gate(40, true, m(decode.Beam, 40, 0.3)), fresh: gate(100, true),
-			change: func(_, fresh *decode.Gate) { fresh.Aggregate = decode.Product }, want: "best_of_n 100, weighted_vote 100", trust: true},
+			change: func(_, fresh *decode.Gate) { fresh.Aggregate = prm.Product }, want: "best_of_n 100, weighted_vote 100", trust: true},
 		{name: "scores aggregated otherwise, fewer problems", old: gate(100, true), fresh: gate(40, true, m(decode.Beam, 40, 0.3)),
-			change: func(_, fresh *decode.Gate) { fresh.Aggregate = decode.Product }, want: "best_of_n 100, weighted_vote 100", kept: "best_of_n 100, weighted_vote 100", trust: true},
+			change: func(_, fresh *decode.Gate) { fresh.Aggregate = prm.Product }, want: "best_of_n 100, weighted_vote 100", kept: "best_of_n 100, weighted_vote 100", trust: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if tt.change != nil {
@@ -244,7 +245,7 @@ func TestMergeGates(t *testing.T) {
 
 func TestDistort(t *testing.T) {
 	p := step.Problem{Question: "How many?"}
-	score := func(kind string, seed int64, steps ...string) []decode.Score {
+	score := func(kind string, seed int64, steps ...string) []prm.Score {
 		s, err := Distort(script, kind, seed).Scorer(p)
 		if err != nil {
 			t.Fatal(err)

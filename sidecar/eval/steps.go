@@ -5,29 +5,29 @@ import (
 	"fmt"
 	"strings"
 
+	"aprm/prm"
 	"aprm/prm/metric"
 	"aprm/prm/step"
-	"aprm/sidecar/decode"
 )
 
-// StepScorer gives one score a step.
-type StepScorer func(ctx context.Context, t step.Trace) ([]decode.Score, error)
+// StepScorer gives one score a step, and says whether hidden states were read. tokens are the steps' log-probabilities, nil for none.
+type StepScorer func(ctx context.Context, t step.Trace, tokens [][]step.Token) (scores []prm.Score, sighted bool, err error)
 
 // Position is the baseline that knows only where a step stands: the later, the worse. Within a trace it is perfect, because
 // the labelled steps end with the wrong one; a PRM's figure means something only beside AtPosition.
-func Position(_ context.Context, t step.Trace) ([]decode.Score, error) {
-	scores := make([]decode.Score, len(t.Steps))
+func Position(_ context.Context, t step.Trace, _ [][]step.Token) ([]prm.Score, bool, error) {
+	scores := make([]prm.Score, len(t.Steps))
 	for i := range scores {
 		scores[i].Step = 1 / float64(i+2)
 	}
-	return scores, nil
+	return scores, false, nil
 }
 
 // ScoreSteps scores every step of every solution: result[i][j] is P(step j of solution i is correct). progress may be nil.
 func ScoreSteps(ctx context.Context, score StepScorer, solutions []step.Judged, progress func(done, total int)) ([][]float64, error) {
 	all := make([][]float64, len(solutions))
 	for i, s := range solutions {
-		scores, err := score(ctx, s.Trace)
+		scores, _, err := score(ctx, s.Trace, nil)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", s.Problem.ID, err)
 		}

@@ -10,7 +10,7 @@ import (
 	"aprm/generator"
 	"aprm/prm/metric"
 	"aprm/prm/step"
-	"aprm/sidecar/engine"
+	"aprm/sidecar/training"
 )
 
 // Attacks is a set of truly wrong attacks, each beside the correct step that it came from, that PRMs are held against: those that
@@ -51,7 +51,7 @@ func (s *study) pairs(ctx context.Context, a Attacks, chosen []choice, seed int6
 		if _, _, err := s.model(ctx, u); err != nil { // it may have to be trained first
 			return nil, err
 		}
-		path = filepath.Join(s.folder(u), engine.StepsFile)
+		path = filepath.Join(s.folder(u), training.StepsFile)
 	}
 	steps, err := generator.ReadLabelled(path)
 	if err != nil {
@@ -68,9 +68,9 @@ func (s *study) pairs(ctx context.Context, a Attacks, chosen []choice, seed int6
 			halves[l.Pair] = of
 		}
 		switch {
-		case l.Source == generator.Attack && l.Step == generator.Wrong && (len(a.Strategies) == 0 || slices.Contains(a.Strategies, l.Strategy)):
+		case l.Source == generator.Attack && l.Step == step.Wrong && (len(a.Strategies) == 0 || slices.Contains(a.Strategies, l.Strategy)):
 			of.wrong = l.Trace()
-		case l.Step == generator.Right && l.Source != generator.Attack: // worded by the solver, or reworded as attacks are
+		case l.Step == step.Right && l.Source != generator.Attack: // worded by the solver, or reworded as attacks are
 			of.right = l.Trace()
 		}
 	}
@@ -122,7 +122,7 @@ func (s *study) attackSet(ctx context.Context, a Attacks, chosen []choice) (Atta
 				for _, p := range g {
 					var both [2]float64
 					for k, t := range []step.Trace{p.right, p.wrong} {
-						found, err := e.Score(ctx, t, nil)
+						found, _, err := e.Judge(ctx, t, nil)
 						if err != nil {
 							return out, err
 						}

@@ -9,7 +9,7 @@ import (
 
 	"aprm/generator"
 	"aprm/prm/step"
-	"aprm/sidecar/engine"
+	"aprm/sidecar/training"
 )
 
 // falseEquation is a ground that holds wherever the step stands, after another mistake too.
@@ -37,7 +37,7 @@ func (s *study) labels(ctx context.Context, c choice) ([]LabelRow, error) {
 	if _, _, err := s.model(ctx, u); err != nil {
 		return nil, err
 	}
-	steps, err := generator.ReadLabelled(filepath.Join(s.folder(u), engine.StepsFile))
+	steps, err := generator.ReadLabelled(filepath.Join(s.folder(u), training.StepsFile))
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func audit(name string, steps []generator.Labelled, truth func(step.Trace) (firs
 	for _, l := range steps {
 		first, ok := truth(l.Trace())
 		follows := first >= 0 && first < len(l.Prefix.Steps) && !(l.Source == generator.Natural && ground(l) == falseEquation)
-		if !ok || follows && l.Step != generator.Right {
+		if !ok || follows && l.Step != step.Right {
 			continue // what follows an error is neither right nor wrong; only to call it right is a mistake
 		}
 		source := string(l.Source)
@@ -64,10 +64,10 @@ func audit(name string, steps []generator.Labelled, truth func(step.Trace) (firs
 			rows[key] = row
 		}
 		switch l.Step {
-		case generator.Right:
+		case step.Right:
 			row.Right++
 			row.TrulyRight += int(indicator(first < 0))
-		case generator.Wrong:
+		case step.Wrong:
 			row.Wrong++
 			row.TrulyWrong += int(indicator(first >= 0))
 		default:
@@ -98,7 +98,7 @@ func (s *study) firstError(t step.Trace) (first int, ok bool) {
 func ground(l generator.Labelled) string {
 	before, _, found := strings.Cut(l.Reason, ":")
 	switch {
-	case l.Step == generator.Unknown:
+	case l.Step == step.Unknown:
 		return "none"
 	case found:
 		return before

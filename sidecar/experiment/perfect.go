@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"aprm/generator/tasks"
+	"aprm/prm"
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/eval"
@@ -35,19 +36,19 @@ type verifier struct{ problem tasks.Problem }
 // unsound is the score from the first wrong step on: above 0, so that where no candidate is sound all still vote.
 const unsound = 0.01
 
-func (v verifier) Score(_ context.Context, steps []string, _ [][]step.Token) ([]decode.Score, error) {
+func (v verifier) Score(_ context.Context, steps []string, _ [][]step.Token) ([]prm.Score, error) {
 	var normal []string
 	for _, s := range steps {
 		normal = append(normal, step.Normalize(s))
 	}
 	first := v.problem.FirstError(normal)
-	out := make([]decode.Score, len(steps))
+	out := make([]prm.Score, len(steps))
 	for i := range out {
 		score := 1.0
 		if first >= 0 && i >= first {
 			score = unsound
 		}
-		out[i] = decode.Score{Step: score, Value: score}
+		out[i] = prm.Score{Step: score, Value: score}
 	}
 	return out, nil
 }

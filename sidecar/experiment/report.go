@@ -13,8 +13,8 @@ import (
 	"aprm/prm/metric"
 	"aprm/prm/step"
 	"aprm/sidecar/dataset"
-	"aprm/sidecar/engine"
 	"aprm/sidecar/eval"
+	"aprm/sidecar/training"
 )
 
 // Report is what an experiment found. Intervals are 95 %, by bootstrap over problems and seeds at once; differences are paired.
@@ -39,7 +39,7 @@ type Report struct {
 type Trial struct {
 	PRM       string          `json:"prm"`
 	Trial     int             `json:"trial"`
-	Aggregate string          `json:"aggregate"`
+	Aggregate prm.Aggregation `json:"aggregate"`
 	Accuracy  metric.Interval `json:"accuracy"`
 	Gain      metric.Interval `json:"gain"` // over a majority of as many
 	Chosen    bool            `json:"chosen"`
@@ -321,14 +321,14 @@ func (r *Round) add(g generator.Report, n metric.Figure) {
 // caught holds R of each round against the attacks of each round on problems that none of them learned from.
 func (s *study) caught(ctx context.Context, u unit, rounds int) ([][]float64, error) {
 	folder := s.folder(u)
-	steps, err := generator.ReadLabelled(filepath.Join(folder, engine.StepsFile))
+	steps, err := generator.ReadLabelled(filepath.Join(folder, training.StepsFile))
 	if err != nil {
 		return nil, err
 	}
 	e := s.engine.Bare()
 	out := make([][]float64, rounds)
 	for r := range rounds {
-		m, err := prm.Load(engine.RoundPath(folder, r))
+		m, err := prm.Load(training.RoundPath(folder, r))
 		if err != nil {
 			return nil, err
 		}
@@ -337,10 +337,10 @@ func (s *study) caught(ctx context.Context, u unit, rounds int) ([][]float64, er
 		}
 		found, all := make([]float64, rounds), make([]float64, rounds)
 		for _, l := range steps {
-			if l.Source != generator.Attack || l.Step != generator.Wrong || !l.HeldOut {
+			if l.Source != generator.Attack || l.Step != step.Wrong || !l.HeldOut {
 				continue
 			}
-			scores, err := e.Score(ctx, l.Trace(), nil)
+			scores, _, err := e.Judge(ctx, l.Trace(), nil)
 			if err != nil {
 				return nil, err
 			}

@@ -23,6 +23,7 @@ import (
 	"aprm/sidecar/decode"
 	"aprm/sidecar/engine"
 	"aprm/sidecar/eval"
+	"aprm/sidecar/training"
 )
 
 // Lab is where plans are carried out.
@@ -184,7 +185,7 @@ func (s *study) votes() int {
 type choice struct {
 	prm       PRM
 	trial     int
-	aggregate string
+	aggregate prm.Aggregation
 }
 
 // tune tries each PRM's trials, with the first seed, and every way to aggregate. What decides is a weighted vote on the development
@@ -201,15 +202,15 @@ func (s *study) tune(ctx context.Context, report *Report) ([]choice, error) {
 		for trial := range m.Trials {
 			u := unit{m, trial, s.plan.Seeds[0]}
 			for _, how := range []prm.Aggregation{prm.Min, prm.Product, prm.Last} {
-				r, err := s.measure(ctx, u, dev, "dev", string(how), []int{s.votes()}, []string{decode.WeightedVote})
+				r, err := s.measure(ctx, u, dev, "dev", how, []int{s.votes()}, []string{decode.WeightedVote})
 				if err != nil {
 					return nil, err
 				}
 				row := r.Rows[slices.IndexFunc(r.Rows, func(r eval.Row) bool { return r.Method == fmt.Sprintf("weighted-vote-%d", s.votes()) })]
-				t := Trial{PRM: m.Name, Trial: trial, Aggregate: string(how), Accuracy: row.Accuracy, Gain: row.VsMajority}
+				t := Trial{PRM: m.Name, Trial: trial, Aggregate: how, Accuracy: row.Accuracy, Gain: row.VsMajority}
 				report.Trials = append(report.Trials, t)
 				if row.Accuracy.Mean > top {
-					top, best.trial, best.aggregate = row.Accuracy.Mean, trial, string(how)
+					top, best.trial, best.aggregate = row.Accuracy.Mean, trial, how
 				}
 			}
 		}
@@ -281,9 +282,9 @@ func (s *study) model(ctx context.Context, u unit) (*prm.Model, costs, error) {
 	defer s.desk.remember(false)
 	began := time.Now()
 	spent, saved := s.desk.worked()
-	trained, err := engine.Training{Game: t.Config, Folder: folder, Engine: s.engine.Bare(), Truth: s.firstError,
+	trained, err := training.Run{Game: t.Config, Folder: folder, Engine: s.engine.Bare(), Truth: s.firstError,
 		PRM: train.Options{Seed: u.seed, Epochs: n.Epochs, Patience: n.Patience, Rate: n.Rate, Decay: n.Decay, Dropout: n.Dropout,
-			KL: n.KL, Entropy: n.Entropy, Plain: n.Plain, Without: n.Without, Shape: prm.Shape{Hidden: n.Units}}}.Run(ctx, s.desk, s.train)
+			KL: n.KL, Entropy: n.Entropy, Plain: n.Plain, Without: n.Without, Shape: prm.Shape{Hidden: n.Units}}}.Play(ctx, s.desk, s.train)
 	if err != nil {
 		return nil, c, fmt.Errorf("%s, seed %d: %w", u.prm.Name, u.seed, err)
 	}
@@ -321,7 +322,7 @@ func (s *study) bench(ctx context.Context, u unit) (*engine.Engine, error) {
 }
 
 // measure measures a unit's PRM on a pool by some strategies, unless that is done already.
-func (s *study) measure(ctx context.Context, u unit, pool *eval.Pool, set, aggregate string, sizes []int, strategies []string) (eval.Report, error) {
+func (s *study) measure(ctx context.Context, u unit, pool *eval.Pool, set string, aggregate prm.Aggregation, sizes []int, strategies []string) (eval.Report, error) {
 	e, err := s.bench(ctx, u)
 	if err != nil {
 		return eval.Report{}, err
@@ -446,5 +447,5 @@ func (s *study) steps(ctx context.Context, u unit, solutions []step.Judged) ([][
 		return nil, err
 	}
 	bar := s.Progress(fmt.Sprintf("steps by %s, seed %d", u.prm.Name, u.seed))
-	return eval.ScoreSteps(ctx, e.ScoreSteps, solutions, func(done, total int) { bar(done, total, "") })
+	return eval.ScoreSteps(ctx, e.Judge, solutions, func(done, total int) { bar(done, total, "") })
 }

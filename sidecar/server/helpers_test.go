@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"aprm/adapters"
+	"aprm/prm"
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/server/dialect"
@@ -37,7 +38,7 @@ type reasoner struct {
 	checkpoint  string
 	instruction string
 	solve       func(ctx context.Context, model string, messages []adapters.Message, opts decode.Options) (decode.Result, error)
-	score       func(ctx context.Context, t step.Trace) ([]decode.Score, error)
+	score       func(ctx context.Context, t step.Trace) ([]prm.Score, error)
 	sighted     bool // its scores read hidden states
 
 	mu    sync.Mutex
@@ -59,7 +60,7 @@ func (r *reasoner) Solve(ctx context.Context, model string, messages []adapters.
 
 func (r *reasoner) Checkpoint() (string, bool) { return r.checkpoint, r.checkpoint != "" }
 func (r *reasoner) Instruction() string        { return r.instruction }
-func (r *reasoner) Judge(ctx context.Context, t step.Trace) ([]decode.Score, bool, error) {
+func (r *reasoner) Judge(ctx context.Context, t step.Trace, _ [][]step.Token) ([]prm.Score, bool, error) {
 	scores, err := r.score(ctx, t)
 	return scores, r.sighted, err
 }

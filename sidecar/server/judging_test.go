@@ -11,21 +11,21 @@ import (
 	"time"
 
 	"aprm/adapters"
+	"aprm/prm"
 	"aprm/prm/step"
-	"aprm/sidecar/decode"
 )
 
 // TestRequestsToThePRMShareIt: many clients that send batches at once don't have more of it at a time than one.
 func TestRequestsToThePRMShareIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var now, most atomic.Int64
-		r := &reasoner{checkpoint: "x", score: func(_ context.Context, tr step.Trace) ([]decode.Score, error) {
+		r := &reasoner{checkpoint: "x", score: func(_ context.Context, tr step.Trace) ([]prm.Score, error) {
 			n := now.Add(1)
 			defer now.Add(-1)
 			for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
 			}
 			time.Sleep(time.Second)
-			return make([]decode.Score, len(tr.Steps)), nil
+			return make([]prm.Score, len(tr.Steps)), nil
 		}}
 		s := build(t, Config{}, r)
 		batch := `{"solutions":[` + strings.TrimSuffix(strings.Repeat(`{"problem":"p","steps":["x"]},`, 10), ",") + `]}`
@@ -48,7 +48,7 @@ func TestRequestsToThePRMShareIt(t *testing.T) {
 // TestThePRMsKeyIsNotTheClients: a client whose key is right isn't told to bring another.
 func TestThePRMsKeyIsNotTheClients(t *testing.T) {
 	for status, want := range map[int]int{401: 502, 403: 502, 404: 502, 400: 400, 429: 429, 500: 502} {
-		r := &reasoner{checkpoint: "x", score: func(context.Context, step.Trace) ([]decode.Score, error) {
+		r := &reasoner{checkpoint: "x", score: func(context.Context, step.Trace) ([]prm.Score, error) {
 			return nil, &adapters.UpstreamError{Op: adapters.OpPRM, Status: status, Message: "no"}
 		}}
 		rec := post(build(t, Config{}, r), "/v1/prm/score", `{"problem":"p","steps":["x"]}`)

@@ -12,8 +12,8 @@ import (
 	"testing"
 
 	"aprm/adapters"
+	"aprm/prm"
 	"aprm/prm/step"
-	"aprm/sidecar/decode"
 	"aprm/sidecar/server/dialect"
 )
 
@@ -21,13 +21,13 @@ import (
 func judge() (r *reasoner, asked func() []step.Trace) {
 	var mu sync.Mutex
 	var seen []step.Trace
-	r = &reasoner{checkpoint: "ab12cd34", sighted: true, score: func(_ context.Context, t step.Trace) ([]decode.Score, error) {
+	r = &reasoner{checkpoint: "ab12cd34", sighted: true, score: func(_ context.Context, t step.Trace) ([]prm.Score, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		seen = append(seen, t)
-		out := make([]decode.Score, len(t.Steps))
+		out := make([]prm.Score, len(t.Steps))
 		for i := range out {
-			out[i] = decode.Score{Step: .875 - float64(i)/4, Value: .75}
+			out[i] = prm.Score{Step: .875 - float64(i)/4, Value: .75}
 		}
 		return out, nil
 	}}
@@ -194,8 +194,8 @@ func TestScoreBatch(t *testing.T) {
 	for i := range 40 {
 		fmt.Fprintf(&body, `,{"problem":"p%d","steps":["x","y"]}`, i)
 	}
-	r := &reasoner{checkpoint: "ab12", sighted: true, score: func(_ context.Context, t step.Trace) ([]decode.Score, error) {
-		return []decode.Score{{Step: .5, Value: float64(len(t.Problem.Question))}, {}}, nil
+	r := &reasoner{checkpoint: "ab12", sighted: true, score: func(_ context.Context, t step.Trace) ([]prm.Score, error) {
+		return []prm.Score{{Step: .5, Value: float64(len(t.Problem.Question))}, {}}, nil
 	}}
 	s := build(t, Config{}, r)
 	rec := post(s, "/v1/prm/score", `{"solutions":[`+body.String()[1:]+`]}`)
@@ -220,19 +220,19 @@ func TestScoreBatch(t *testing.T) {
 func TestPRMFaults(t *testing.T) {
 	const ask = `{"problem":"p","steps":["s"]}`
 	for name, tt := range map[string]struct {
-		score  func(context.Context, step.Trace) ([]decode.Score, error)
+		score  func(context.Context, step.Trace) ([]prm.Score, error)
 		status int
 		says   string
 	}{
-		"refused": {func(context.Context, step.Trace) ([]decode.Score, error) {
+		"refused": {func(context.Context, step.Trace) ([]prm.Score, error) {
 			return nil, &adapters.UpstreamError{Op: "prm", Status: 429, Message: "busy"}
 		}, 429, "busy"},
-		"of no use": {func(context.Context, step.Trace) ([]decode.Score, error) {
+		"of no use": {func(context.Context, step.Trace) ([]prm.Score, error) {
 			return nil, &adapters.UpstreamError{Op: "prm", Message: "of no use"}
 		}, 502, "of no use"},
-		"ours":           {func(context.Context, step.Trace) ([]decode.Score, error) { return nil, errors.New("secret") }, 500, "log"},
-		"too few scores": {func(context.Context, step.Trace) ([]decode.Score, error) { return nil, nil }, 500, "log"},
-		"panic":          {func(context.Context, step.Trace) ([]decode.Score, error) { panic("secret") }, 500, "log"},
+		"ours":           {func(context.Context, step.Trace) ([]prm.Score, error) { return nil, errors.New("secret") }, 500, "log"},
+		"too few scores": {func(context.Context, step.Trace) ([]prm.Score, error) { return nil, nil }, 500, "log"},
+		"panic":          {func(context.Context, step.Trace) ([]prm.Score, error) { panic("secret") }, 500, "log"},
 	} {
 		for path, body := range map[string]string{"/v1/prm/score": ask, "/pooling": `{"input":["Q Step 1: a <extra_0>","Q Step 1: b <extra_0>"]}`} {
 			rec := post(build(t, Config{}, &reasoner{checkpoint: "x", score: tt.score}), path, body)

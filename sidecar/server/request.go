@@ -6,25 +6,26 @@ import (
 	"slices"
 	"strings"
 
+	"aprm/prm"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/server/dialect"
 )
 
 // overrides is the prm object of a request.
 type overrides struct {
-	Strategy    *string  `json:"strategy"`
-	N           *int     `json:"n"`
-	Threshold   *float64 `json:"threshold"`
-	Aggregate   *string  `json:"aggregate"`
-	TokenBudget *int     `json:"token_budget"` // generated tokens over all candidates
-	Expansion   *int     `json:"expansion"`
-	ESS         *float64 `json:"ess_threshold"`
-	Entropic    *bool    `json:"entropic"`
-	Rebase      *float64 `json:"rebase_temperature"`
-	Steps       *bool    `json:"steps"`       // false leaves steps and candidates out of the answer's prm object
-	DeadlineMS  *int64   `json:"deadline_ms"` // of the search, its wait included; it shortens Config.SearchTimeout
-	ShowSearch  *bool    `json:"show_search"` // tell of the search as thoughts before the answer
-	Trace       *bool    `json:"trace"`       // true puts the search's trace into it
+	Strategy    *string          `json:"strategy"`
+	N           *int             `json:"n"`
+	Threshold   *float64         `json:"threshold"`
+	Aggregate   *prm.Aggregation `json:"aggregate"`
+	TokenBudget *int             `json:"token_budget"` // generated tokens over all candidates
+	Expansion   *int             `json:"expansion"`
+	ESS         *float64         `json:"ess_threshold"`
+	Entropic    *bool            `json:"entropic"`
+	Rebase      *float64         `json:"rebase_temperature"`
+	Steps       *bool            `json:"steps"`       // false leaves steps and candidates out of the answer's prm object
+	DeadlineMS  *int64           `json:"deadline_ms"` // of the search, its wait included; it shortens Config.SearchTimeout
+	ShowSearch  *bool            `json:"show_search"` // tell of the search as thoughts before the answer
+	Trace       *bool            `json:"trace"`       // true puts the search's trace into it
 }
 
 // readOverrides reads and checks the prm object of a request.
@@ -79,7 +80,7 @@ func (ov overrides) check() error {
 	if t := ov.Threshold; t != nil && !(*t >= 0 && *t <= 1) {
 		return dialect.BadRequest("prm.threshold", "prm.threshold must be a number from 0 to 1")
 	}
-	if a := ov.Aggregate; a != nil && !slices.Contains([]string{"min", "product", "last"}, *a) {
+	if a := ov.Aggregate; a != nil && !slices.Contains([]prm.Aggregation{prm.Min, prm.Product, prm.Last}, *a) {
 		return dialect.BadRequest("prm.aggregate", "prm.aggregate must be min, product or last, not %q", *a)
 	}
 	if b := ov.TokenBudget; b != nil && *b < 1 {

@@ -9,8 +9,8 @@ import (
 	"github.com/gin-gonic/gin"
 	"golang.org/x/sync/errgroup"
 
+	"aprm/prm"
 	"aprm/prm/step"
-	"aprm/sidecar/decode"
 	"aprm/sidecar/server/dialect"
 )
 
@@ -23,7 +23,7 @@ const (
 
 // scored are the PRM's scores of a solution.
 type scored struct {
-	scores  []decode.Score
+	scores  []prm.Score
 	sighted bool // the LLM's hidden states were read for them
 }
 
@@ -106,7 +106,7 @@ func (s *Server) judge(r *http.Request, scorer StepScorer, traces []step.Trace) 
 				return err
 			}
 			defer s.judging.Release(1)
-			if found[i].scores, found[i].sighted, err = scorer.Judge(ctx, t); err == nil && len(found[i].scores) != len(t.Steps) {
+			if found[i].scores, found[i].sighted, err = scorer.Judge(ctx, t, nil); err == nil && len(found[i].scores) != len(t.Steps) {
 				err = fmt.Errorf("the PRM gave %d scores for %d steps", len(found[i].scores), len(t.Steps))
 			}
 			return err

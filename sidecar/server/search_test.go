@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"aprm/adapters"
+	"aprm/prm"
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/server/dialect"
@@ -199,7 +200,7 @@ func TestPanicsStayInTheirRequest(t *testing.T) {
 		<-release
 		return solved(), nil
 	}
-	r.score = func(context.Context, step.Trace) ([]decode.Score, error) { panic("secret of the handler") }
+	r.score = func(context.Context, step.Trace) ([]prm.Score, error) { panic("secret of the handler") }
 	var log bytes.Buffer
 	addr := serve(t, Config{Defaults: defaults(guided), Log: slog.New(slog.NewTextHandler(&log, nil))}, r, nil)
 	other := make(chan int)
@@ -403,10 +404,10 @@ func TestHead(t *testing.T) {
 }
 
 func TestScore(t *testing.T) {
-	r := &reasoner{checkpoint: "ab12", score: func(_ context.Context, tr step.Trace) ([]decode.Score, error) {
-		out := make([]decode.Score, len(tr.Steps))
+	r := &reasoner{checkpoint: "ab12", score: func(_ context.Context, tr step.Trace) ([]prm.Score, error) {
+		out := make([]prm.Score, len(tr.Steps))
 		for i := range out {
-			out[i] = decode.Score{Step: .5, Value: float64(len(tr.Problem.Question))}
+			out[i] = prm.Score{Step: .5, Value: float64(len(tr.Problem.Question))}
 		}
 		return out, nil
 	}}

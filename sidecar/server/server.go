@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"aprm/adapters"
+	"aprm/prm"
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/server/dialect"
@@ -43,8 +44,9 @@ type Reasoner interface {
 
 // StepScorer is what a Reasoner may be besides: then POST /v1/prm/score and POST /pooling are served.
 type StepScorer interface {
-	// Judge returns one score a step, and whether the LLM's hidden states were read for them.
-	Judge(ctx context.Context, t step.Trace) (scores []decode.Score, sighted bool, err error)
+	// Judge returns one score a step, and whether the LLM's hidden states were read for them. tokens are the steps' log-probabilities,
+	// nil where there are none.
+	Judge(ctx context.Context, t step.Trace, tokens [][]step.Token) (scores []prm.Score, sighted bool, err error)
 }
 
 // Config of a Server. Only Upstream and Dialect are needed.

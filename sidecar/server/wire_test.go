@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"aprm/adapters"
+	"aprm/prm"
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
 )
@@ -23,8 +24,8 @@ func solved() decode.Result {
 		Answered: true,
 		Finish:   decode.FinishEnd,
 		Steps: []decode.ScoredStep{
-			{Text: "3 boxes of 4 pens are 3*4 = 12 pens.", Scored: true, Score: decode.Score{Step: .93, Value: .9}},
-			{Text: "#### 12", Scored: true, Score: decode.Score{Step: .97, Value: .95}},
+			{Text: "3 boxes of 4 pens are 3*4 = 12 pens.", Scored: true, Score: prm.Score{Step: .93, Value: .9}},
+			{Text: "#### 12", Scored: true, Score: prm.Score{Step: .97, Value: .95}},
 		},
 		Candidates: []decode.Candidate{
 			{Text: "3 boxes of 4 pens are 3*4 = 12 pens.", Score: .93, Scored: true, Tokens: 40, Chosen: true},

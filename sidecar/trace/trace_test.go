@@ -14,6 +14,7 @@ import (
 
 	"github.com/rivo/uniseg"
 
+	"aprm/prm"
 	"aprm/sidecar/decode"
 )
 
@@ -49,13 +50,13 @@ const ms = time.Millisecond
 func beam() (Request, decode.Result) {
 	q := Request{ID: "chatcmpl-ABC", Route: "/v1/chat/completions", TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 		Model: "m@guided", Applied: "guided; reason=asked", Checkpoint: "ab12cd34", Question: "Tom has 3 boxes of 4 pens and finds one.\nHow many pens has he?",
-		Options: decode.Options{Strategy: decode.Guided, N: 3, Temperature: 0.8, TopP: 0.95, MaxTokens: 160, Aggregate: decode.Min, Seed: 1835023467, Watch: func(decode.Event) {}},
+		Options: decode.Options{Strategy: decode.Guided, N: 3, Temperature: 0.8, TopP: 0.95, MaxTokens: 160, Aggregate: prm.Min, Seed: 1835023467, Watch: func(decode.Event) {}},
 		Began:   time.Date(2026, 11, 25, 10, 20, 1, 0, time.UTC), Read: 2 * ms, Total: 1010 * ms, Queued: 10 * ms}
 	r := decode.Result{
 		Text: "3*4 = 12 pens.\nWith one more 13.\n#### 13", Answer: "13", Answered: true, Finish: decode.FinishEnd, Stopped: decode.StoppedBudget,
 		Steps: []decode.ScoredStep{
-			{Text: "3*4 = 12 pens.", Scored: true, Score: decode.Score{Step: 0.93, Value: 0.8}},
-			{Text: "With one more 13.\n#### 13", Scored: true, Score: decode.Score{Step: 0.62, Value: 0.7}},
+			{Text: "3*4 = 12 pens.", Scored: true, Score: prm.Score{Step: 0.93, Value: 0.8}},
+			{Text: "With one more 13.\n#### 13", Scored: true, Score: prm.Score{Step: 0.62, Value: 0.7}},
 		},
 		Candidates: []decode.Candidate{
 			{ID: 1, Text: "3+4 = 7 pens.", Score: 0.12, Scored: true, Tokens: 9, Dropped: "a lower score", Began: 0, Ended: 300 * ms},

@@ -1,4 +1,4 @@
-package engine
+package training
 
 import (
 	"cmp"
@@ -17,12 +17,13 @@ import (
 	"aprm/prm"
 	"aprm/prm/feature"
 	"aprm/prm/train"
+	"aprm/sidecar/engine"
 )
 
 // Learner is the PRM as a player of the game: it scores what the adversary made and learns from it. Each round's model is
 // kept in a folder, so that a run can go on from there. It implements generator.RewardModel.
 type Learner struct {
-	engine  *Engine
+	engine  *engine.Engine
 	folder  string
 	options train.Options
 
@@ -33,7 +34,7 @@ type Learner struct {
 var _ generator.RewardModel = (*Learner)(nil)
 
 // NewLearner returns the player before round 0. options are those of every round's train.Fit.
-func NewLearner(e *Engine, folder string, options train.Options) *Learner {
+func NewLearner(e *engine.Engine, folder string, options train.Options) *Learner {
 	return &Learner{engine: e, folder: folder, options: options}
 }
 
@@ -89,18 +90,14 @@ func (l *Learner) Learn(ctx context.Context, round int, examples []generator.Lab
 	}
 	learned := make([]train.Example, len(examples))
 	for i, ex := range examples {
-		learned[i] = train.Example{Input: inputs[i], Step: target(ex.Step), Value: target(ex.Value), Problem: ex.Prefix.Problem.ID, Pair: ex.Pair}
+		learned[i] = train.Example{Input: inputs[i], Step: ex.Step, Value: ex.Value, Problem: ex.Prefix.Problem.ID, Pair: ex.Pair}
 	}
 	options := l.options
 	options.Round = round
 	if l.reference == nil {
 		options.KL = 0 // round 0 is what the later rounds are held to
 	}
-	llm, err := l.engine.llm("")
-	if err != nil {
-		return generator.LearnReport{}, err
-	}
-	caps, err := llm.Capabilities(ctx)
+	caps, err := l.engine.Capabilities(ctx)
 	if err != nil {
 		return generator.LearnReport{}, err
 	}
@@ -112,7 +109,7 @@ func (l *Learner) Learn(ctx context.Context, round int, examples []generator.Lab
 	if err := os.MkdirAll(l.folder, 0o755); err != nil {
 		return generator.LearnReport{}, err
 	}
-	if err := prm.Save(l.path(round), model); err != nil {
+	if err := prm.SaveResumable(l.path(round), model); err != nil {
 		return generator.LearnReport{}, err
 	}
 	l.current = model
@@ -123,25 +120,10 @@ func (l *Learner) Learn(ctx context.Context, round int, examples []generator.Lab
 	return generator.LearnReport{Checkpoint: model.ID(), Examples: len(examples), Loss: report.TrainLoss, Seconds: time.Since(began).Seconds()}, nil
 }
 
-func target(label generator.Label) train.Target {
-	switch label {
-	case generator.Right:
-		return train.Right
-	case generator.Wrong:
-		return train.Wrong
-	default:
-		return train.Unlabelled
-	}
-}
-
 // inputs returns what the PRM reads of each example. Problems are read side by side; of one problem the longest traces come
 // first, one after the other: their hidden states serve the shorter ones that they begin with, and what the LLM is asked doesn't
 // depend on who was faster.
 func (l *Learner) inputs(ctx context.Context, examples []generator.Labelled) ([]feature.Input, error) {
-	llm, err := l.engine.llm("")
-	if err != nil {
-		return nil, err
-	}
 	byQuestion := map[string][]int{}
 	for i, ex := range examples {
 		byQuestion[ex.Prefix.Problem.Question] = append(byQuestion[ex.Prefix.Problem.Question], i)
@@ -149,7 +131,7 @@ func (l *Learner) inputs(ctx context.Context, examples []generator.Labelled) ([]
 	inputs := make([]feature.Input, len(examples))
 	read := func(ctx context.Context, i int) error {
 		t := examples[i].Trace()
-		states, err := l.engine.hidden(ctx, llm, t, func(string, int) bool { return true })
+		states, err := l.engine.Hidden(ctx, t)
 		if err != nil {
 			return err
 		}

@@ -5,17 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 )
-
-// logClose logs what closing a file said, where there is nobody to return it to.
-func logClose(err error) {
-	if err != nil {
-		slog.Error("closing", "err", err)
-	}
-}
 
 // toWrite says whether a file can be written that a flag names, before the work whose result it is to hold; its folder is made.
 func toWrite(flag, path string) error {
@@ -46,10 +38,9 @@ func writeLine(w io.Writer, value any) error {
 	return err
 }
 
-// first returns the first n, all when n is 0.
-func first[T any](of []T, n int) []T {
-	if n > 0 && n < len(of) {
-		return of[:n]
-	}
-	return of
+// printJSON writes a value as JSON for people to read.
+func printJSON(std streams, value any) error {
+	enc := json.NewEncoder(std.out)
+	enc.SetIndent("", "  ")
+	return enc.Encode(value)
 }

@@ -1,4 +1,6 @@
-package engine
+// Package training plays the game with an LLM and has a PRM learn by it: a run's folder, the learner that is the other player, and the
+// gate that what the run kept out makes. What it trains on reaches the PRM through the engine, as what is served does.
+package training
 
 import (
 	"cmp"
@@ -21,20 +23,21 @@ import (
 	"aprm/prm/step"
 	"aprm/prm/train"
 	"aprm/sidecar/dataset"
+	"aprm/sidecar/engine"
 )
 
-// Training is a game to be played, and how the PRM learns by it.
-type Training struct {
+// Run is a game to be played, and how the PRM learns by it.
+type Run struct {
 	Game     generator.Config // Compact is set by what the LLM says of itself
 	PRM      train.Options
 	Folder   string                                // labelled steps, checkpoints, state and report of this run: the same training goes on from there
-	Engine   *Engine                               // over the same LLM, to share what is known of hidden states; nil for one of its own
+	Engine   *engine.Engine                        // over the same LLM, to share what is known of hidden states; nil for one of its own
 	NoHidden bool                                  // don't ask for hidden states, where Engine is nil
 	Truth    func(step.Trace) (first int, ok bool) // for generator.Exact; see generator.Players
 	Show     func(generator.Report)                // called after each round; nil for none
 }
 
-// Trained is what came of a Training.
+// Trained is what came of a Run.
 type Trained struct {
 	Model   *prm.Model         `json:"-"`
 	Game    []generator.Report `json:"game"`
@@ -54,59 +57,59 @@ type FolderError struct{ error }
 
 func (e FolderError) Unwrap() error { return e.error }
 
-// Run plays the game with an LLM on problems. A file of the folder that can't be read is a FolderError.
-func (t Training) Run(ctx context.Context, llm adapters.LLM, problems []step.Problem) (trained Trained, err error) {
+// Play plays the game with an LLM on problems. A file of the folder that can't be read is a FolderError.
+func (r Run) Play(ctx context.Context, llm adapters.LLM, problems []step.Problem) (trained Trained, err error) {
 	caps, err := llm.Capabilities(ctx)
 	if err != nil {
 		return Trained{}, err
 	}
-	if t.Engine == nil {
-		t.Engine, err = New(Config{Open: func(string) (adapters.LLM, error) { return llm, nil }, NoHidden: t.NoHidden, CachedStates: 1 << 16})
+	if r.Engine == nil {
+		r.Engine, err = engine.New(engine.Config{Open: func(string) (adapters.LLM, error) { return llm, nil }, NoHidden: r.NoHidden, CachedStates: 1 << 16})
 		if err != nil {
 			return Trained{}, err
 		}
 	}
-	learner := NewLearner(t.Engine, t.Folder, t.PRM)
-	if err := os.MkdirAll(t.Folder, 0o755); err != nil {
+	learner := NewLearner(r.Engine, r.Folder, r.PRM)
+	if err := os.MkdirAll(r.Folder, 0o755); err != nil {
 		return Trained{}, err
 	}
-	journal, err := generator.OpenJournal(filepath.Join(t.Folder, StepsFile))
+	journal, err := generator.OpenJournal(filepath.Join(r.Folder, StepsFile))
 	if err != nil {
 		return Trained{}, FolderError{err}
 	}
 	defer func() { err = errors.Join(err, journal.Close()) }()
 
-	cfg := t.Game
+	cfg := r.Game
 	cfg.Compact = caps.Compact
 	if cfg.Slip && caps.Prefill == adapters.PrefillNone {
 		return Trained{}, errors.New("slip: the endpoint doesn't continue an unfinished answer, so its next step can't be drawn")
 	}
-	game, err := generator.New(cfg, problems, generator.Players{LLM: llm, Judge: oracle.New(), Reward: learner, Journal: journal, Truth: t.Truth})
+	game, err := generator.New(cfg, problems, generator.Players{LLM: llm, Judge: oracle.New(), Reward: learner, Journal: journal, Truth: r.Truth})
 	if err != nil {
 		return Trained{}, err
 	}
-	state, err := resume(game, filepath.Join(t.Folder, stateFile))
+	state, err := resume(game, filepath.Join(r.Folder, stateFile))
 	if err != nil {
 		return Trained{}, err
 	}
 	begun := state.Round > 0 || len(journal.Rounds(0)) > 0
-	if err := t.hold(filepath.Join(t.Folder, settingsFile), begun, caps.Identity(), problems); err != nil {
+	if err := r.hold(filepath.Join(r.Folder, settingsFile), begun, caps.Identity(), problems); err != nil {
 		return Trained{}, err
 	}
 	if err := learner.Resume(state.Round); err != nil {
 		return Trained{}, FolderError{fmt.Errorf("this run can't be gone on with: %w; take another folder to begin anew", err)}
 	}
 	state, err = game.Run(ctx, state, func(s generator.State) error {
-		if t.Show != nil {
-			t.Show(s.Reports[len(s.Reports)-1])
+		if r.Show != nil {
+			r.Show(s.Reports[len(s.Reports)-1])
 		}
-		return dataset.WriteJSON(filepath.Join(t.Folder, stateFile), s)
+		return dataset.WriteJSON(filepath.Join(r.Folder, stateFile), s)
 	})
 	if err != nil {
 		return Trained{}, err
 	}
 	trained = Trained{Model: learner.Model(), Game: state.Reports, Reports: learner.Reports()}
-	return trained, dataset.WriteJSON(filepath.Join(t.Folder, reportFile), trained)
+	return trained, dataset.WriteJSON(filepath.Join(r.Folder, reportFile), trained)
 }
 
 // resume returns where a file says that the game stands, its start where there is no file.
@@ -141,12 +144,12 @@ type settings struct {
 
 // hold writes the settings down where the run begins, and else holds them against those that it was begun with. A run begun before they were
 // written down is taken for the same.
-func (t Training) hold(path string, begun bool, model string, problems []step.Problem) error {
+func (r Run) hold(path string, begun bool, model string, problems []step.Problem) error {
 	text, err := json.Marshal(problems)
 	if err != nil {
 		return err
 	}
-	now := settings{model, fmt.Sprintf("%d (%.8x)", len(problems), sha256.Sum256(text)), t.NoHidden, t.Game, t.PRM}
+	now := settings{model, fmt.Sprintf("%d (%.8x)", len(problems), sha256.Sum256(text)), r.NoHidden, r.Game, r.PRM}
 	now.Game.Rounds, now.Game.Concurrency = 0, 0
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !begun {

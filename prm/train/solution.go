@@ -1,0 +1,382 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/optimize"
+
+	"aprm/prm"
+	"aprm/prm/feature"
+	"aprm/prm/metric"
+)
+
+// Answer is a whole answer to learn from.
+type Answer struct {
+	Solution feature.Solution
+	Right    bool   // it ends right
+	Problem  string // folds are made by it; answers are only ever compared within it
+	Group    int    // equal final answers to a problem share it
+}
+
+// Contrast is two beginnings of answers to one problem of which one is known to be the better: a step and its corruption, in one context.
+type Contrast struct {
+	Better, Worse feature.Solution
+	Problem       string
+}
+
+// SolutionOptions are the knobs of FitSolution. The zero value of a field means its default, given in brackets.
+type SolutionOptions struct {
+	Without   []feature.Block // inputs that the head is not to read
+	Units     int             // of the dense layer that has to beat the linear floor; negative: the floor alone [16]
+	Contrasts float64         // weight of a problem's contrasts, beside 1 for its answers
+	Seed      int64
+	Epochs    int                   // of the dense layer [40]
+	Rate      float64               // of its optimiser [0.003]
+	Progress  func(done, total int) `json:"-"` // called after each of the fits
+}
+
+func (o SolutionOptions) withDefaults() SolutionOptions {
+	if o.Units == 0 {
+		o.Units = 16
+	}
+	o.Units = max(o.Units, 0)
+	if o.Epochs == 0 {
+		o.Epochs = 40
+	}
+	if o.Rate == 0 {
+		o.Rate = 0.003
+	}
+	return o
+}
+
+// SolutionReport says how a FitSolution went. All figures are of answers to problems that the head of their fold had not learned from.
+type SolutionReport struct {
+	Problems  int           `json:"problems"`  // with right and wrong answers: those that teach something
+	Answers   int           `json:"answers"`   // to them
+	Contrasts int           `json:"contrasts"` //
+	L2        float64       `json:"l2"`        // penalty of the linear part, chosen by the held-out loss
+	LinearAUC metric.Figure `json:"linear_auc_within_problem"`
+	DenseAUC  metric.Figure `json:"dense_auc_within_problem"`
+	LinearLL  metric.Figure `json:"linear_log_likelihood"` // of the right answers by a vote, nats a problem
+	DenseLL   metric.Figure `json:"dense_log_likelihood"`
+	Dense     bool          `json:"dense"` // the dense layer beat the floor
+	Vote      prm.Vote      `json:"vote"`
+	PlainLL   metric.Figure `json:"plain_log_likelihood"`
+
+	Logits []float64 `json:"-"` // of each of the answers, by the head of its fold
+}
+
+// penalties are those tried for the linear part, a problem.
+var penalties = []float64{0.01, 0.03, 0.1, 0.3, 1, 3, 10}
+
+// FitSolution learns a solution head by outcome within problems: Bradley–Terry over the pairs of a right and a wrong answer to one problem,
+// every problem weighing the same. Beside it the contrasts. Five folds of whole problems give every answer a logit by a head that had not
+// learned from its problem; by these the penalty is chosen, the dense layer held against the linear floor, and the vote fitted. The head
+// returned has learned from all. Equal arguments give equal heads.
+func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, opt SolutionOptions) (*prm.SolutionHead, SolutionReport, error) {
+	opt = opt.withDefaults()
+	var report SolutionReport
+	design := newPairs(answers, contrasts, opt)
+	if report.Problems = design.problems; report.Problems < 2*folds {
+		return nil, report, fmt.Errorf("%d problems have right and wrong answers: a solution head takes at least %d; draw more answers, or more to each", report.Problems, 2*folds)
+	}
+	for _, a := range answers {
+		if design.mixed[a.Problem] {
+			report.Answers++
+		}
+	}
+	report.Contrasts = len(contrasts)
+
+	fits := folds + 1
+	if opt.Units > 0 {
+		fits *= 2
+	}
+	done := 0
+	tick := func() error {
+		if done++; opt.Progress != nil {
+			opt.Progress(done, fits)
+		}
+		return ctx.Err()
+	}
+	group := make([]string, len(answers))
+	for i, a := range answers {
+		group[i] = a.Problem
+	}
+	// The linear floor, with every penalty, fold by fold.
+	logits := make([][]float64, len(penalties))
+	for k := range logits {
+		logits[k] = make([]float64, len(answers))
+	}
+	losses := make([]float64, len(penalties))
+	var floors [folds][]*prm.SolutionHead
+	for f := range folds {
+		start := []float64(nil)
+		for k := range penalties {
+			at := len(penalties) - 1 - k // the strongest first: each starts from the one before
+			head, beta := design.linear(func(problem string) bool { return fold(problem) != f }, penalties[at], start)
+			start = beta
+			floors[f] = append([]*prm.SolutionHead{head}, floors[f]...)
+			for i, a := range answers {
+				if fold(a.Problem) == f {
+					logits[at][i] = head.Logit(a.Solution)
+				}
+			}
+		}
+		if err := tick(); err != nil {
+			return nil, report, err
+		}
+	}
+	best := 0
+	for k := range penalties {
+		losses[k] = pairLoss(answers, logits[k])
+		if losses[k] < losses[best] {
+			best = k
+		}
+	}
+	report.L2 = penalties[best]
+	report.Logits = logits[best]
+	right := make([]bool, len(answers))
+	for i, a := range answers {
+		right[i] = a.Right
+	}
+	report.LinearAUC = metric.Figure(metric.GroupAUC(report.Logits, right, group))
+	report.Vote = FitVote(answers, report.Logits)
+	report.LinearLL = metric.Figure(likelihood(answers, report.Logits, report.Vote))
+	report.PlainLL = metric.Figure(likelihood(answers, report.Logits, prm.Plain))
+	head, _ := design.linear(func(string) bool { return true }, report.L2, nil)
+	if err := tick(); err != nil {
+		return nil, report, err
+	}
+	if opt.Units == 0 {
+		return head, report, nil
+	}
+
+	// The dense layer beside it.
+	dense := make([]float64, len(answers))
+	for f := range folds {
+		h, err := design.dense(ctx, floors[f][best], func(problem string) bool { return fold(problem) != f }, opt)
+		if err != nil {
+			return nil, report, err
+		}
+		for i, a := range answers {
+			if fold(a.Problem) == f {
+				dense[i] = h.Logit(a.Solution)
+			}
+		}
+		if err := tick(); err != nil {
+			return nil, report, err
+		}
+	}
+	vote := FitVote(answers, dense)
+	report.DenseAUC = metric.Figure(metric.GroupAUC(dense, right, group))
+	report.DenseLL = metric.Figure(likelihood(answers, dense, vote))
+	if !(report.DenseLL > report.LinearLL && pairLoss(answers, dense) < losses[best]) {
+		return head, report, nil
+	}
+	report.Dense, report.Vote, report.Logits = true, vote, dense
+	head, err := design.dense(ctx, head, func(string) bool { return true }, opt)
+	return head, report, errors.Join(err, tick())
+}
+
+// pairs are the comparisons that there are to learn from, as differences of what the head reads.
+type pairs struct {
+	blank    *prm.SolutionHead // knows centre and scale
+	rows     []pair
+	mixed    map[string]bool
+	problems int
+}
+
+type pair struct {
+	better, worse []float32 // as the head reads them
+	problem       string
+	weight        float64
+}
+
+func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pairs {
+	p := &pairs{blank: prm.NewSolutionHead(0, opt.Without...), mixed: map[string]bool{}}
+	byProblem := map[string][]int{}
+	var order []string
+	for i, a := range answers {
+		if byProblem[a.Problem] == nil {
+			order = append(order, a.Problem)
+		}
+		byProblem[a.Problem] = append(byProblem[a.Problem], i)
+	}
+	standardWithin(p.blank, answers, byProblem)
+	read := make([][]float32, len(answers))
+	for i, a := range answers {
+		read[i] = make([]float32, prm.SolutionWidth)
+		p.blank.Read(a.Solution, read[i])
+	}
+	for _, problem := range order {
+		var right, wrong []int
+		for _, i := range byProblem[problem] {
+			if answers[i].Right {
+				right = append(right, i)
+			} else {
+				wrong = append(wrong, i)
+			}
+		}
+		if len(right) == 0 || len(wrong) == 0 {
+			continue
+		}
+		p.mixed[problem] = true
+		p.problems++
+		for _, r := range right {
+			for _, w := range wrong {
+				p.rows = append(p.rows, pair{read[r], read[w], problem, 1 / float64(len(right)*len(wrong))})
+			}
+		}
+	}
+	count := map[string]int{}
+	for _, c := range contrasts {
+		count[c.Problem]++
+	}
+	for _, c := range contrasts {
+		if opt.Contrasts <= 0 {
+			break
+		}
+		row := pair{make([]float32, prm.SolutionWidth), make([]float32, prm.SolutionWidth), c.Problem, opt.Contrasts / float64(count[c.Problem])}
+		p.blank.Read(c.Better, row.better)
+		p.blank.Read(c.Worse, row.worse)
+		p.rows = append(p.rows, row)
+	}
+	return p
+}
+
+// standardWithin sets centre and scale by how numbers vary within a problem, which is all that the head can go by.
+func standardWithin(h *prm.SolutionHead, answers []Answer, byProblem map[string][]int) {
+	const least = 0.02 // a deviation below it is rare enough to be noise
+	square := make([]float64, prm.SolutionWidth)
+	sum := make([]float64, prm.SolutionWidth)
+	seen := make([]float64, prm.SolutionWidth)
+	x := make([]float32, prm.SolutionWidth)
+	plain := prm.NewSolutionHead(0, h.Without...)
+	for _, idx := range byProblem {
+		means := make([]float64, prm.SolutionWidth)
+		rows := make([][]float32, 0, len(idx))
+		for _, i := range idx {
+			plain.Read(answers[i].Solution, x)
+			rows = append(rows, slices.Clone(x))
+			for k, v := range x {
+				means[k] += float64(v) / float64(len(idx))
+			}
+		}
+		for _, r := range rows {
+			for k, v := range r {
+				square[k] += (float64(v) - means[k]) * (float64(v) - means[k])
+				sum[k] += float64(v)
+				seen[k]++
+			}
+		}
+	}
+	for k := range prm.SolutionWidth {
+		if seen[k] == 0 {
+			continue
+		}
+		h.Centre.Data[k] = float32(sum[k] / seen[k])
+		h.Scale.Data[k] = float32(1 / max(math.Sqrt(square[k]/seen[k]), least))
+	}
+}
+
+// linear fits the floor to the pairs of some problems: Σ w·softplus(−β·Δx), a problem, + ½·penalty·|β|². start is where to begin, nil for zero.
+func (p *pairs) linear(of func(problem string) bool, penalty float64, start []float64) (*prm.SolutionHead, []float64) {
+	var data, weight []float64
+	total := 0.0
+	for _, r := range p.rows {
+		if !of(r.problem) {
+			continue
+		}
+		for k := range r.better {
+			data = append(data, float64(r.better[k])-float64(r.worse[k]))
+		}
+		weight = append(weight, r.weight)
+		total += r.weight
+	}
+	n := len(weight)
+	x := blas64.General{Rows: n, Cols: prm.SolutionWidth, Stride: prm.SolutionWidth, Data: data}
+	margins, slope := make([]float64, n), make([]float64, n)
+	margin := func(beta []float64) {
+		blas64.Gemv(blas.NoTrans, 1, x, blas64.Vector{N: prm.SolutionWidth, Inc: 1, Data: beta}, 0, blas64.Vector{N: n, Inc: 1, Data: margins})
+	}
+	problem := optimize.Problem{
+		Func: func(beta []float64) float64 {
+			margin(beta)
+			loss := 0.0
+			for i, m := range margins {
+				loss += weight[i] * softplus(-m)
+			}
+			loss /= total
+			for _, b := range beta {
+				loss += penalty / 2 * b * b
+			}
+			return loss
+		},
+		Grad: func(grad, beta []float64) {
+			margin(beta)
+			for i, m := range margins {
+				slope[i] = -weight[i] / (1 + math.Exp(m)) / total
+			}
+			for k, b := range beta {
+				grad[k] = penalty * b
+			}
+			blas64.Gemv(blas.Trans, 1, x, blas64.Vector{N: n, Inc: 1, Data: slope}, 1, blas64.Vector{N: prm.SolutionWidth, Inc: 1, Data: grad})
+		},
+	}
+	beta := slices.Clone(start)
+	if beta == nil {
+		beta = make([]float64, prm.SolutionWidth)
+	}
+	// Strictly convex: what it ends with is the minimum, or, when the line search finds nothing better any more, as near as numbers go.
+	if found, err := optimize.Minimize(problem, beta, &optimize.Settings{GradientThreshold: 1e-5, MajorIterations: 200}, &optimize.LBFGS{}); found != nil && (err == nil || found.X != nil) {
+		beta = found.X
+	}
+	head := prm.NewSolutionHead(0, p.blank.Without...)
+	copy(head.Centre.Data, p.blank.Centre.Data)
+	copy(head.Scale.Data, p.blank.Scale.Data)
+	for k, b := range beta {
+		head.Linear.Data[k] = float32(b)
+	}
+	return head, beta
+}
+
+// pairLoss is the mean Bradley–Terry loss of right answers against wrong ones, a problem.
+func pairLoss(answers []Answer, logits []float64) float64 {
+	type sides struct{ right, wrong []float64 }
+	by := map[string]*sides{}
+	var order []string
+	for i, a := range answers {
+		s := by[a.Problem]
+		if s == nil {
+			s = &sides{}
+			by[a.Problem], order = s, append(order, a.Problem)
+		}
+		if a.Right {
+			s.right = append(s.right, logits[i])
+		} else {
+			s.wrong = append(s.wrong, logits[i])
+		}
+	}
+	sum, n := 0.0, 0
+	for _, problem := range order {
+		s := by[problem]
+		if len(s.right) == 0 || len(s.wrong) == 0 {
+			continue
+		}
+		loss := 0.0
+		for _, r := range s.right {
+			for _, w := range s.wrong {
+				loss += softplus(w - r)
+			}
+		}
+		sum += loss / float64(len(s.right)*len(s.wrong))
+		n++
+	}
+	return sum / float64(n)
+}

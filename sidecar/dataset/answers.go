@@ -1,0 +1,258 @@
+package dataset
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"math"
+	"os"
+	"path/filepath"
+
+	"aprm/adapters/claim"
+	"aprm/prm/step"
+)
+
+// Sampling is how the answers of a file were drawn. It is the file's first line, {"sampling":{…}}, and holds for the lines after it up to
+// the next of its kind: files may be joined end to end.
+type Sampling struct {
+	Model       string  `json:"model"`
+	Kind        string  `json:"kind"` // of the answers: "prose"
+	Temperature float64 `json:"temperature"`
+	TopP        float64 `json:"top_p,omitempty"` // 0: the endpoint's default
+	MaxTokens   int     `json:"max_tokens"`
+	Instruction string  `json:"instruction"`
+}
+
+// Answer is one drawn solution of a problem.
+type Answer struct {
+	Text   string       `json:"text"`
+	Cut    bool         `json:"cut,omitempty"` // it ran into Sampling.MaxTokens
+	Spent  int          `json:"spent"`         // tokens generated
+	Tokens []step.Token `json:"-"`             // with log-probabilities to 2 decimals, alternatives without their text; nil where the endpoint gives none
+}
+
+// Answered is a problem with the answers that were drawn to it, in order: a line of the file.
+type Answered struct {
+	Problem  step.Problem `json:"problem"`
+	Answers  []Answer     `json:"answers"`
+	Sampling Sampling     `json:"-"`
+}
+
+// tokenLine is a token as a file has it: ["text", log-probability, those of the alternatives, the likeliest first].
+type tokenLine step.Token
+
+func (t tokenLine) MarshalJSON() ([]byte, error) {
+	short := func(v float64) float64 { return math.Round(max(v, -99)*100) / 100 }
+	row := []any{t.Text, short(t.LogProb)}
+	for _, a := range t.Top {
+		row = append(row, short(a.LogProb))
+	}
+	return json.Marshal(row)
+}
+
+func (t *tokenLine) UnmarshalJSON(data []byte) error {
+	var row []json.RawMessage
+	if err := json.Unmarshal(data, &row); err != nil {
+		return err
+	}
+	if len(row) < 2 {
+		return errors.New(`a token of "lp" must be [text, log-probability, …]`)
+	}
+	if err := json.Unmarshal(row[0], &t.Text); err != nil {
+		return err
+	}
+	numbers := make([]float64, len(row)-1)
+	for i, raw := range row[1:] {
+		if err := json.Unmarshal(raw, &numbers[i]); err != nil {
+			return err
+		}
+	}
+	t.LogProb, t.Top = numbers[0], nil
+	for _, v := range numbers[1:] {
+		t.Top = append(t.Top, step.Alternative{LogProb: v})
+	}
+	return nil
+}
+
+// answerFields are an Answer's without its methods.
+type answerFields Answer
+
+func (a Answer) MarshalJSON() ([]byte, error) {
+	out := struct {
+		answerFields
+		LP []tokenLine `json:"lp,omitempty"`
+	}{answerFields: answerFields(a)}
+	for _, t := range a.Tokens {
+		out.LP = append(out.LP, tokenLine(t))
+	}
+	return json.Marshal(out)
+}
+
+func (a *Answer) UnmarshalJSON(data []byte) error {
+	in := struct {
+		*answerFields
+		LP []tokenLine `json:"lp"`
+	}{answerFields: (*answerFields)(a)}
+	if err := json.Unmarshal(data, &in); err != nil {
+		return err
+	}
+	a.Tokens = nil
+	for _, t := range in.LP {
+		a.Tokens = append(a.Tokens, step.Token(t))
+	}
+	return nil
+}
+
+// answersLine is any line of a file of answers.
+type answersLine struct {
+	Sampling *Sampling     `json:"sampling,omitempty"`
+	Problem  *step.Problem `json:"problem,omitempty"`
+	Answers  []Answer      `json:"answers,omitempty"`
+}
+
+// ReadAnswers reads the files at these paths as `sidecar sample` writes them, gzipped or not; the answers to one question in several
+// lines or files are joined, in order, as long as they are of one Sampling.
+func ReadAnswers(paths ...string) ([]Answered, error) {
+	var all []Answered
+	at := map[Sampling]map[string]int{}
+	for _, path := range paths {
+		found, err := collect(path, Answers)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range found {
+			if at[a.Sampling] == nil {
+				at[a.Sampling] = map[string]int{}
+			}
+			if i, ok := at[a.Sampling][a.Problem.Question]; ok {
+				all[i].Answers = append(all[i].Answers, a.Answers...)
+				continue
+			}
+			at[a.Sampling][a.Problem.Question] = len(all)
+			all = append(all, a)
+		}
+	}
+	return all, nil
+}
+
+// Answers yields the lines that r holds, as `sidecar sample` writes them. After an error the sequence ends.
+func Answers(r io.Reader, file string) iter.Seq2[Answered, error] {
+	return func(yield func(Answered, error) bool) {
+		var drawn *Sampling
+		for l, err := range lines(r, file) {
+			var in answersLine
+			if err == nil {
+				if err = l.decode(&in); err == nil {
+					err = in.check(drawn)
+				}
+				if err != nil {
+					err = l.fail(err)
+				}
+			}
+			switch {
+			case err != nil:
+				yield(Answered{}, err)
+				return
+			case in.Sampling != nil:
+				drawn = in.Sampling
+			case !yield(Answered{Problem: *in.Problem, Answers: in.Answers, Sampling: *drawn}, nil):
+				return
+			}
+		}
+	}
+}
+
+func (l answersLine) check(drawn *Sampling) error {
+	switch {
+	case l.Sampling != nil:
+		return nil
+	case l.Problem == nil || l.Problem.Question == "":
+		return errors.New(`want {"sampling":{…}} or {"problem":{"question":…},"answers":[…]}, as sidecar sample writes them`)
+	case drawn == nil:
+		return errors.New(`there is no line {"sampling":{…}} before the first answers`)
+	}
+	return nil
+}
+
+// AnswersFile is a file of answers that is written. It is no more safe for concurrent use than a file is.
+type AnswersFile struct {
+	file  *os.File
+	path  string
+	known map[string]int // answers that are there, by question
+}
+
+// OpenAnswers opens the file at path to write answers of one Sampling to, and makes it where there is none. A last line that was torn is
+// dropped. A file that holds something else, or answers drawn in another way, is refused and left alone, as is one that another process
+// writes (claim.ErrInUse).
+func OpenAnswers(path string, drawn Sampling) (_ *AnswersFile, err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("%s: %w", path, err), file.Close())
+		}
+	}()
+	if err := claim.File(file); err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(file)
+	if err != nil {
+		return nil, err
+	}
+	a := &AnswersFile{file: file, path: path, known: map[string]int{}}
+	whole := int64(bytes.LastIndexByte(data, '\n') + 1) // what follows was never finished
+	if whole == 0 && len(data) > 0 {
+		return nil, errors.New("it holds something that is no line of answers: name another file")
+	}
+	if len(data) == 0 {
+		return a, a.write(answersLine{Sampling: &drawn})
+	}
+	for found, err := range Answers(bytes.NewReader(data[:whole]), filepath.Base(path)) {
+		if err != nil {
+			return nil, err
+		}
+		if found.Sampling != drawn {
+			return nil, fmt.Errorf("its answers were drawn as %+v, not as %+v: name another file", found.Sampling, drawn)
+		}
+		a.known[found.Problem.Question] += len(found.Answers)
+	}
+	if err := file.Truncate(whole); err != nil {
+		return nil, err
+	}
+	_, err = file.Seek(whole, io.SeekStart)
+	return a, err
+}
+
+// Known is how many answers to a question the file has.
+func (a *AnswersFile) Known(question string) int { return a.known[question] }
+
+// Add appends answers to a problem, and has them on disk when it returns.
+func (a *AnswersFile) Add(p step.Problem, answers []Answer) error {
+	if err := a.write(answersLine{Problem: &p, Answers: answers}); err != nil {
+		return fmt.Errorf("%s: %w", a.path, err)
+	}
+	a.known[p.Question] += len(answers)
+	return nil
+}
+
+// Close closes the file.
+func (a *AnswersFile) Close() error { return a.file.Close() }
+
+func (a *AnswersFile) write(l answersLine) error {
+	data, err := json.Marshal(l)
+	if err != nil {
+		return err
+	}
+	if _, err := a.file.Write(append(data, '\n')); err != nil {
+		return err
+	}
+	return a.file.Sync()
+}

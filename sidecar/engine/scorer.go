@@ -1,0 +1,68 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"aprm/adapters"
+	"aprm/prm"
+	"aprm/prm/feature"
+	"aprm/prm/step"
+)
+
+// ErrNoCheckpoint is returned by what needs a PRM when there is none.
+var ErrNoCheckpoint = errors.New("no PRM checkpoint is loaded: make one with `sidecar train`, then serve with --checkpoint")
+
+// stepScorer is decode's view of the PRM: one problem, one checkpoint.
+type stepScorer struct {
+	engine  *Engine
+	llm     adapters.LLM
+	prm     *prm.Model
+	problem step.Problem
+}
+
+func (s stepScorer) Score(ctx context.Context, steps []string, tokens [][]step.Token) ([]prm.Score, error) {
+	scores, _, err := s.judge(ctx, steps, tokens)
+	return scores, err
+}
+
+// judge is Score that also says whether hidden states of the LLM were read.
+func (s stepScorer) judge(ctx context.Context, steps []string, tokens [][]step.Token) (scores []prm.Score, sighted bool, err error) {
+	var states []adapters.State
+	if s.prm.Header().Width > 0 {
+		if states, err = s.engine.hidden(ctx, s.llm, step.Trace{Problem: s.problem, Steps: steps}, s.prm.Accepts); err != nil {
+			if ctx.Err() != nil {
+				return nil, false, ctx.Err()
+			}
+			if s.engine.needHidden {
+				return nil, false, err
+			}
+			slog.Warn("scoring without hidden states", "err", err) // less sure, and better than no answer
+		}
+		if states == nil && s.engine.needHidden {
+			return nil, false, errors.New("the endpoint gives no hidden states that this PRM can read")
+		}
+	}
+	scores = make([]prm.Score, len(steps))
+	reader := feature.NewReader(s.problem)
+	for i, text := range steps {
+		if err := ctx.Err(); err != nil { // traces may be long, and whoever asked may be gone
+			return nil, false, err
+		}
+		scores[i] = s.prm.Score(reader.Next(text, evidence(states, tokens, i)))
+	}
+	return scores, states != nil, nil
+}
+
+// evidence is what the endpoint said of step i; nil states and tokens are masked.
+func evidence(states []adapters.State, tokens [][]step.Token, i int) feature.Evidence {
+	var ev feature.Evidence
+	if states != nil {
+		ev.Last, ev.Mean = states[i].Last, states[i].Mean
+	}
+	if tokens != nil {
+		ev.Tokens = tokens[i]
+	}
+	return ev
+}

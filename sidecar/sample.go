@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"aprm/adapters"
+	"aprm/generator"
+	"aprm/prm/arith"
+	"aprm/prm/step"
+	"aprm/sidecar/dataset"
+	"aprm/sidecar/decode"
+	"aprm/sidecar/engine"
+)
+
+type sampleCommand struct {
+	Upstream    upstreamFlags `embed:"" group:"Endpoint:"`
+	Problems    string        `help:"Problems, as JSON lines: {\"question\":…,\"answer\":…}, as GSM8K has them." required:"" type:"existingfile" placeholder:"FILE"`
+	Skip        int           `help:"Leave out so many problems at the beginning of the file."`
+	Limit       int           `help:"Take only so many of the rest; 0 for all."`
+	N           int           `name:"n" help:"Answers to each problem; those that the file has already count." default:"8"`
+	Out         string        `help:"File of answers (JSON lines) to write; it is gone on with where it is there." required:"" type:"path" placeholder:"FILE"`
+	Temperature float64       `help:"Temperature of sampling." default:"0.7"`
+	TopP        float64       `name:"top-p" help:"Nucleus of sampling; 0 leaves it to the endpoint." default:"0"`
+	MaxTokens   int           `help:"Most tokens of one answer." default:"320"`
+}
+
+func (c *sampleCommand) Help() string {
+	return `Draws N answers to each problem, as serve and eval draw them, and keeps them with the log-probabilities of their tokens: what 'train --solutions' learns
+from and a vote can be tried on again and again, with no endpoint. As many problems are under way as the endpoint works on completions at a time
+(--upstream-concurrency over --n). Every problem is on disk as soon as it is answered: cut off, the same command goes on.
+
+  sidecar sample --problems train.jsonl --limit 400 --n 8 --out answers.jsonl --upstream-concurrency 64`
+}
+
+func (c *sampleCommand) Validate() error {
+	return errors.Join(atLeast(1, "--n", c.N), atLeast(0, "--skip", c.Skip), above("--temperature", c.Temperature, 2), within("--top-p", c.TopP, 1),
+		atLeast(1, "--max-tokens", c.MaxTokens))
+}
+
+func (c *sampleCommand) Run(ctx context.Context, std streams) (err error) {
+	problems, err := given(dataset.ReadProblems(c.Problems))
+	if err != nil {
+		return err
+	}
+	if c.Skip >= len(problems) {
+		return badInput{fmt.Errorf("--skip %d leaves nothing of %d problems", c.Skip, len(problems))}
+	}
+	problems = first(problems[c.Skip:], c.Limit)
+	llm, closeLLM, err := c.Upstream.llm(ctx, recordFlags{})
+	if err != nil {
+		return err
+	}
+	defer func() { logClose(closeLLM()) }()
+	caps, err := llm.Capabilities(ctx)
+	if err != nil {
+		return err
+	}
+	if !caps.LogProbs {
+		slog.Warn("the endpoint gives no log-probabilities: the answers will be without, and a PRM that learns from them too")
+	}
+	file, err := given(dataset.OpenAnswers(c.Out, dataset.Sampling{Model: caps.Identity(), Kind: "prose", Temperature: c.Temperature, TopP: c.TopP,
+		MaxTokens: c.MaxTokens, Instruction: generator.Instruction}))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	e, err := engine.New(engine.Config{Open: func(string) (adapters.LLM, error) { return llm, nil }, Instruction: generator.Instruction})
+	if err != nil {
+		return err
+	}
+	return c.draw(ctx, std, e, problems, file)
+}
+
+// draw asks for what the file lacks. A problem that fails leaves the others alone and is named at the end.
+func (c *sampleCommand) draw(ctx context.Context, std streams, e *engine.Engine, problems []step.Problem, file *dataset.AnswersFile) error {
+	bar := newProgress(std.err, "sample")
+	began := time.Now()
+	var mu sync.Mutex
+	var failed []error
+	done, tokens, right, answers := 0, 0, 0, 0
+	var group errgroup.Group
+	group.SetLimit(max(1, c.Upstream.Concurrency/c.N))
+	for _, p := range problems {
+		mu.Lock()
+		missing := c.N - file.Known(p.Question)
+		if missing <= 0 {
+			done++
+		}
+		mu.Unlock()
+		if missing <= 0 || ctx.Err() != nil {
+			continue
+		}
+		group.Go(func() error {
+			drawn, err := c.answers(ctx, e, p, missing)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				if ctx.Err() == nil {
+					failed = append(failed, fmt.Errorf("%s: %w", p.ID, err))
+				}
+				return nil
+			}
+			if err := file.Add(p, drawn); err != nil {
+				return err
+			}
+			done++
+			for _, a := range drawn {
+				answers++
+				tokens += a.Spent
+				if found, ok := arith.Extract(a.Text); ok && arith.Equal(p.Answer, found) == arith.True {
+					right++
+				}
+			}
+			bar.report(done, len(problems), fmt.Sprintf("%.0f tokens/s, %.0f %% right", float64(tokens)/time.Since(began).Seconds(), 100*float64(right)/float64(answers)))
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	_, err := fmt.Fprintf(std.out, "%d of %d problems have %d answers; drawn now: %d answers of %d tokens in %s\n",
+		done, len(problems), c.N, answers, tokens, time.Since(began).Round(time.Second))
+	return errors.Join(errors.Join(failed...), err)
+}
+
+// answers draws n whole answers to a problem.
+func (c *sampleCommand) answers(ctx context.Context, e *engine.Engine, p step.Problem, n int) ([]dataset.Answer, error) {
+	sampler, err := e.Sampler(p)
+	if err != nil {
+		return nil, err
+	}
+	samples, err := sampler.Sample(ctx, decode.SampleRequest{N: n, MaxTokens: c.MaxTokens, Temperature: c.Temperature, TopP: c.TopP, LogProbs: true, TopLogProbs: 3})
+	if err != nil {
+		return nil, err
+	}
+	var out []dataset.Answer
+	for _, s := range samples[:min(n, len(samples))] {
+		if s.Err != nil {
+			return nil, s.Err
+		}
+		out = append(out, dataset.Answer{Text: s.Text, Cut: s.Finish == decode.FinishLength, Spent: s.CompletionTokens, Tokens: s.Tokens})
+	}
+	return out, nil
+}

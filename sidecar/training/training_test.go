@@ -1,0 +1,110 @@
+package training
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"aprm/adapters"
+	"aprm/generator"
+	"aprm/prm/step"
+	"aprm/prm/train"
+)
+
+// answering is an LLM, a short game and problems for it.
+func answering(t *testing.T) (*script, Run, []step.Problem) {
+	llm := seeing()
+	llm.caps.Prefill = adapters.PrefillContinued
+	llm.answer = func(req adapters.Request) []adapters.Completion {
+		out := make([]adapters.Completion, max(req.N, 1))
+		for i := range out {
+			out[i] = adapters.Completion{Text: "First, 1 + 1 = 2.\nThen 2 + 3 = 5.\n#### 5", Finish: adapters.FinishEnd}
+		}
+		return out
+	}
+	cfg := generator.DefaultConfig()
+	cfg.Rounds, cfg.Problems, cfg.Attacks = 1, 3, 4
+	problems := []step.Problem{}
+	for _, id := range []string{"a", "b", "c"} {
+		problems = append(problems, step.Problem{ID: id, Question: "How many " + id + "?", Answer: "5"})
+	}
+	return llm, Run{Game: cfg, Folder: t.TempDir(), PRM: train.Options{Seed: 1, Epochs: 1}}, problems
+}
+
+func TestARunIsNotGoneOnWithByOtherStrategies(t *testing.T) {
+	llm, run, problems := answering(t)
+	if _, err := run.Play(t.Context(), llm, problems); err != nil {
+		t.Fatal(err)
+	}
+	run.Game.LeftOut = []string{"operator"}
+	if _, err := run.Play(t.Context(), llm, problems); !errors.As(err, &FolderError{}) || !strings.Contains(err.Error(), "other strategies") {
+		t.Errorf("the same folder without a strategy: %v", err)
+	}
+}
+
+// Else the PRM of other problems would be handed out as what was learned from these.
+func TestARunIsGoneOnWithByTheSameSettingsOnly(t *testing.T) {
+	llm, run, problems := answering(t)
+	if _, err := run.Play(t.Context(), llm, problems); err != nil {
+		t.Fatal(err)
+	}
+	drawn := run
+	drawn.Folder, drawn.Game.Drawn = t.TempDir(), 8
+	if _, err := drawn.Play(t.Context(), llm, problems); err != nil {
+		t.Fatal(err)
+	}
+	drawn.Game.Drawn = 0
+	if _, err := drawn.Play(t.Context(), llm, problems); !errors.As(err, &FolderError{}) || !strings.Contains(err.Error(), "game.drawn 8, not unset") {
+		t.Errorf("fewer drawn: %v", err)
+	}
+	for name, change := range map[string]func(*Run, *[]step.Problem){
+		"problems": func(_ *Run, p *[]step.Problem) {
+			*p = append(*p, step.Problem{ID: "d", Question: "And d?", Answer: "5"})
+		},
+		"game.seed":  func(t *Run, _ *[]step.Problem) { t.Game.Seed = 2 },
+		"game.drawn": func(t *Run, _ *[]step.Problem) { t.Game.Drawn = 8 },
+		"prm.kl":     func(t *Run, _ *[]step.Problem) { t.PRM.KL = 0.5 },
+		"no_hidden":  func(t *Run, _ *[]step.Problem) { t.NoHidden = true },
+	} {
+		other, otherProblems := run, slices.Clone(problems)
+		change(&other, &otherProblems)
+		if _, err := other.Play(t.Context(), llm, otherProblems); !errors.As(err, &FolderError{}) || !strings.Contains(err.Error(), name) {
+			t.Errorf("another %s: %v", name, err)
+		}
+	}
+	run.Game.Rounds, run.Game.Concurrency = 2, 1
+	trained, err := run.Play(t.Context(), llm, problems)
+	if err != nil || len(trained.Game) != 2 {
+		t.Errorf("one more round, fewer calls at a time: %d rounds, %v", len(trained.Game), err)
+	}
+}
+
+// A run that got nowhere may be begun again in any way.
+func TestARunThatGotNowhereHoldsNoSettings(t *testing.T) {
+	llm, run, problems := answering(t)
+	answer := llm.answer
+	llm.answer = func(adapters.Request) []adapters.Completion { return nil }
+	if _, err := run.Play(t.Context(), llm, problems); err == nil {
+		t.Fatal("a game with nobody to play it")
+	}
+	llm.answer = answer
+	run.Game.Seed = 2
+	if _, err := run.Play(t.Context(), llm, problems); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestARunWhoseCheckpointIsBrokenSaysWhatToDo(t *testing.T) {
+	llm, run, problems := answering(t)
+	if _, err := run.Play(t.Context(), llm, problems); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(RoundPath(run.Folder, 0), []byte("APRM-PRM, but of another version"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := run.Play(t.Context(), llm, problems); !errors.As(err, &FolderError{}) || !strings.Contains(err.Error(), "another folder") {
+		t.Errorf("%v", err)
+	}
+}
