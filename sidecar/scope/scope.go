@@ -1,3 +1,5 @@
+// Package scope tells problems worth a search from everything else that people and programs send to a chat model. It is a rule over words and
+// marks, pure and without an LLM.
 package scope
 
 import (
@@ -38,6 +40,9 @@ func Out(messages []adapters.Message) string {
 			if len(m.Content) > longestSystem {
 				return "long system prompt"
 			}
+			if why := ordered(m.Content); why != "" {
+				return why
+			}
 			if why := systemForbids(m.Content); why != "" {
 				return why
 			}
@@ -51,8 +56,9 @@ func Out(messages []adapters.Message) string {
 		return "long text"
 	case strings.Contains(text, "```") || strings.Contains(text, "~~~"):
 		return "code"
-	case strings.HasPrefix(text, "### Task"):
-		return "a client's own task" // Open WebUI's titles, tags and follow-ups, which quote the conversation
+	}
+	if why := wrapped(text); why != "" {
+		return why
 	}
 	r := readWords(text)
 	if answered && r.followsUp() {

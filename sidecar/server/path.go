@@ -21,7 +21,7 @@ var slashes = regexp.MustCompile("/{2,}")
 // meant is the path that a client's stands for, whose base URL has a slash or a /v1 too many or lacks it; both are escaped.
 func meant(path string) string {
 	head, rest := path, ""
-	if i := strings.Index(path, "/models/"); i >= 0 { // the name behind it may hold slashes of its own
+	if i := strings.Index(path, "/models/"); i >= 0 && strings.Trim(path[i+len("/models"):], "/") != "" { // the name behind it may hold slashes of its own
 		head, rest = path[:i+len("/models")], path[i+len("/models"):]
 	}
 	p := strings.TrimSuffix(slashes.ReplaceAllString(head, "/"), "/")
