@@ -173,6 +173,8 @@ func (s *Server) generating(r route) gin.HandlerFunc {
 			s.search(g, c)
 		case s.lacking(r):
 			s.translate(g, c)
+		case r.Chat != nil && r.Dialect != dialect.Ollama:
+			s.perhaps(g, c)
 		default:
 			s.pass(g, c.why, c.body)
 		}

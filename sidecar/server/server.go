@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -106,6 +107,7 @@ type Server struct {
 	queue    chan struct{} // a token for each search that runs or waits
 	handler  http.Handler
 	known    knownModels
+	lacks    sync.Map // paths of routes that the upstream was found to lack
 	log      *slog.Logger
 	now      func() time.Time
 	newID    func() string

@@ -16,12 +16,12 @@ import (
 // largestReply bounds a whole answer of the upstream, in bytes.
 const largestReply = 64 << 20
 
-// translate answers a request whose format the upstream lacks by a chat completion of it, without a search.
-func (s *Server) translate(g *gin.Context, c *call) {
+// translate answers a request whose format the upstream lacks by a chat completion of it, without a search. It reports whether the upstream took it.
+func (s *Server) translate(g *gin.Context, c *call) (taken bool) {
 	asked, err := c.Chat(c.body)
 	if err != nil {
 		s.fail(g, c.Dialect, err)
-		return
+		return false
 	}
 	w := c.Wire(dialect.Ask{})
 	h := dialect.Head{ID: c.IDPrefix + s.newID(), Created: c.came, Model: c.name}
@@ -29,7 +29,7 @@ func (s *Server) translate(g *gin.Context, c *call) {
 		a.Head = h
 		a.Sent = s.now()
 		g.Data(http.StatusOK, "application/json; charset=utf-8", w.Whole(*a))
-		return
+		return false
 	}
 	req := asked.Request
 	if req.Model == "" {
@@ -38,25 +38,25 @@ func (s *Server) translate(g *gin.Context, c *call) {
 	resp, err := s.upstream.do(g.Request, http.MethodPost, "/v1/chat/completions", dialect.Compact(req))
 	if err != nil {
 		s.fail(g, c.Dialect, err)
-		return
+		return false
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		s.fail(g, c.Dialect, refusal("chat", resp))
-		return
+		return resp.StatusCode != http.StatusNotFound
 	}
 	if !req.Stream {
 		a, err := readReply(resp.Body)
 		if err != nil {
 			s.fail(g, c.Dialect, err)
-			return
+			return true
 		}
 		a.Head = h
 		a.Sent = s.now()
 		a.Total = a.Sent.Sub(h.Created)
 		a.Working = a.Total
 		g.Data(http.StatusOK, "application/json; charset=utf-8", w.Whole(a))
-		return
+		return true
 	}
 	out := streamer{g: g, wire: w, head: h, now: s.now}
 	var reading time.Duration // the prompt, which ends with the first part
@@ -78,13 +78,14 @@ func (s *Server) translate(g *gin.Context, c *call) {
 		s.failed(g, c.Dialect, &out, problemOf(err))
 	default:
 		if out.open() != nil {
-			return
+			return true
 		}
 		a.Head = out.at()
 		a.Total = a.Sent.Sub(h.Created)
 		a.Reading, a.Working = reading, a.Total-reading
 		out.sendAll(w.End(a)) // a client that is gone needs no end
 	}
+	return true
 }
 
 // clientGone is an error of writing to the client, as against one of reading from the upstream.

@@ -57,6 +57,12 @@ func TestWire(t *testing.T) {
 		{"ollama_chat_stream_logprobs", "/api/chat", `{"model":"m","options":{"seed":7},"logprobs":true,"prm":{"steps":false},` + ask + `}`},
 		{"ollama_chat_majority", "/api/chat", `{"model":"m@majority-8","stream":false,"options":{"seed":7},` + ask + `}`},
 		{"ollama_generate", "/api/generate", `{"model":"m","stream":false,"options":{"seed":7},"prompt":"` + question + `"}`},
+		{"completions", "/v1/completions", `{"model":"m@guided","seed":7,"prompt":"` + question + `"}`},
+		{"completions_stream", "/v1/completions", `{"model":"m@guided","seed":7,"stream":true,"stream_options":{"include_usage":true},"prm":{"steps":false},"prompt":"` + question + `"}`},
+		{"responses", "/v1/responses", `{"model":"m","seed":7,"input":"` + question + `","instructions":"be brief"}`},
+		{"responses_stream", "/v1/responses", `{"model":"m","seed":7,"stream":true,"prm":{"steps":false},"input":[{"role":"user","content":[{"type":"input_text","text":"` + question + `"}]}]}`},
+		{"anthropic", "/v1/messages", `{"model":"m","seed":7,"max_tokens":100,"system":"be brief",` + ask + `}`},
+		{"anthropic_stream", "/v1/messages", `{"model":"m","seed":7,"max_tokens":100,"stream":true,"prm":{"steps":false},"messages":[{"role":"user","content":[{"type":"text","text":"` + question + `"}]}]}`},
 		{"ollama_generate_stream", "/api/generate", `{"model":"m","options":{"seed":7},"prm":{"steps":false},"prompt":"` + question + `"}`},
 	}
 	r := answers(solved())
