@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -114,9 +116,40 @@ func TestExampleConfigs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cmd.Serve != plain.Serve {
+	every, err := os.ReadFile(filepath.Join("..", "configs", "sidecar.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range flagsOf(t, "serve") {
+		if !regexp.MustCompile(`(?m)^(# )?` + name + `: `).Match(every) {
+			t.Errorf("sidecar.yaml, of every setting, lacks %s", name)
+		}
+	}
+	if !reflect.DeepEqual(cmd.Serve, plain.Serve) {
 		t.Errorf("the example differs from the defaults:\n%+v\n%+v", cmd.Serve, plain.Serve)
 	}
+}
+
+// flagsOf are the names of a command's flags that a file can set.
+func flagsOf(t *testing.T, command string) (names []string) {
+	t.Helper()
+	parser, err := kong.New(new(commands), kong.Vars(defaults()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, node := range parser.Model.Leaves(false) {
+		if node.Name != command {
+			continue
+		}
+		for _, group := range node.AllFlags(true) {
+			for _, f := range group {
+				if f.Name != "help" && f.Name != "config" {
+					names = append(names, f.Name)
+				}
+			}
+		}
+	}
+	return names
 }
 
 // settingsWithin is a file of the settings in the ConfigMap of an example for Kubernetes.
@@ -163,7 +196,7 @@ func TestUpstreamURL(t *testing.T) {
 		{given: "nonsense", fails: true},
 	} {
 		u := upstreamFlags{URL: test.given, Model: "m"}
-		err := u.resolve(t.Context())
+		err := u.resolve(t.Context(), 0)
 		if (err != nil) != test.fails || err == nil && (u.URL != test.url || u.Dialect != test.dialect) {
 			t.Errorf("%s: %s, %s, %v", test.given, u.URL, u.Dialect, err)
 		}

@@ -35,8 +35,10 @@ type upstreamFlags struct {
 // builtinURL names the embedded model.
 const builtinURL = "builtin"
 
-// resolve asks the endpoint what was left open: its dialect, and its model where it has only one. URL is plain http(s) after it.
-func (u *upstreamFlags) resolve(ctx context.Context) error {
+// resolve asks the endpoint what was left open: its dialect, and its model where it has only one. URL is plain http(s) after it. An endpoint that is down,
+// loading or failing is asked again for as long as wait; with a wait what is still open then is guessed, or left open, so that it can be served once it is
+// there. Without, and where waiting is of no use, it is an error.
+func (u *upstreamFlags) resolve(ctx context.Context, wait time.Duration) error {
 	if u.URL == "" {
 		found := discover(ctx, usual)
 		if len(found) == 0 { // rather than fall back on a toy that nobody asked for
@@ -74,6 +76,37 @@ func (u *upstreamFlags) resolve(ctx context.Context) error {
 	}
 	base.Scheme, u.Dialect = transport, dialect.Dialect(spoken)
 	u.URL = base.String()
+	until := time.Now().Add(wait)
+	for {
+		err := u.discover(ctx)
+		var in badInput
+		switch {
+		case err == nil || errors.As(err, &in):
+			return err
+		case hopeless(err):
+			return u.explain(ctx, err)
+		case wait == 0 || ctx.Err() != nil:
+			return err
+		case time.Now().After(until):
+			if u.Dialect == "" {
+				u.Dialect = dialect.OpenAI
+				if base.Port() == "11434" { // where Ollama listens unless told otherwise
+					u.Dialect = dialect.Ollama
+				}
+			}
+			slog.Warn("the endpoint isn't there yet: serving it as soon as it is", "url", u.URL, "taken for", u.Dialect, "err", err)
+			return nil
+		}
+		slog.Info("waiting for the endpoint", "err", err)
+		select {
+		case <-time.After(firstProbes):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// discover asks the endpoint once.
+func (u *upstreamFlags) discover(ctx context.Context) (err error) {
 	if u.Dialect == "" {
 		if u.Dialect, err = u.detect(ctx); err != nil {
 			return err
@@ -92,22 +125,51 @@ func (u *upstreamFlags) resolve(ctx context.Context) error {
 	case len(models) == 0:
 		return fmt.Errorf("%s has no model", u.URL)
 	default:
-		return fmt.Errorf("%s has several models, name one with --upstream-model: %s", u.URL, strings.Join(models, ", "))
+		return badInput{fmt.Errorf("%s has several models, name one with --upstream-model: %s", u.URL, strings.Join(models, ", "))}
 	}
+}
+
+// explain adds to an error of the endpoint what can be done about it.
+func (u *upstreamFlags) explain(ctx context.Context, err error) error {
+	var up *adapters.UpstreamError
+	if !errors.As(err, &up) {
+		return err
+	}
+	switch up.Status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return fmt.Errorf("%w: %s wants another key: give it with --upstream-key", err, u.URL)
+	case http.StatusNotFound:
+		models, listed := u.models(ctx)
+		if listed != nil {
+			return fmt.Errorf("%w: is %s its address? That of an OpenAI-compatible API should end at /v1", err, u.URL)
+		}
+		known := "there are " + strings.Join(models, ", ")
+		if len(models) == 0 {
+			known = "there are none"
+		}
+		if u.Dialect == dialect.Ollama {
+			known += fmt.Sprintf("; or get it: ollama pull %s", u.Model)
+		}
+		return fmt.Errorf("%w: %s has no model %q: %s", err, u.URL, u.Model, known)
+	}
+	return err
 }
 
 func (u *upstreamFlags) detect(ctx context.Context) (dialect.Dialect, error) {
 	var version struct {
 		Version string `json:"version"`
 	}
-	root := strings.TrimSuffix(strings.TrimRight(u.URL, "/"), "/v1")
+	root := adapters.Root(u.URL)
 	err := u.get(ctx, root+"/api/version", &version)
 	if err == nil && version.Version != "" {
 		return dialect.Ollama, nil
 	}
 	var status *adapters.UpstreamError
-	if err != nil && !errors.As(err, &status) {
+	switch {
+	case err != nil && !errors.As(err, &status):
 		return "", fmt.Errorf("no endpoint answers at %s: %w (start one, or name yours with --upstream)", u.URL, err)
+	case err != nil && status.Status >= http.StatusInternalServerError && status.Status != http.StatusNotImplemented:
+		return "", err // it may be anyone's
 	}
 	return dialect.OpenAI, nil
 }
@@ -118,7 +180,7 @@ func (u *upstreamFlags) models(ctx context.Context) ([]string, error) {
 			ID string `json:"id"`
 		} `json:"data"`
 	}
-	root := strings.TrimSuffix(strings.TrimRight(u.URL, "/"), "/v1")
+	root := adapters.Root(u.URL)
 	if err := u.get(ctx, root+"/v1/models", &list); err != nil {
 		return nil, err
 	}
@@ -157,6 +219,9 @@ func (u *upstreamFlags) get(ctx context.Context, where string, answer any) error
 func (u *upstreamFlags) open(model string) (adapters.LLM, error) {
 	if model == "" {
 		model = u.Model
+	}
+	if model == "" {
+		return nil, &adapters.UpstreamError{Op: "generate", Status: http.StatusBadRequest, Message: "no model is named: name one in the request, or start the sidecar with --upstream-model", Param: "model"}
 	}
 	hidden := u.HiddenURL
 	if model != u.Model {
@@ -227,7 +292,7 @@ func (u *upstreamFlags) llm(ctx context.Context, r recordFlags) (llm adapters.LL
 		replay, err := given(recorded.Open(r.Replay))
 		return replay, none, err
 	}
-	if err := u.resolve(ctx); err != nil {
+	if err := u.resolve(ctx, 0); err != nil {
 		return nil, none, err
 	}
 	if llm, err = u.open(""); err != nil {

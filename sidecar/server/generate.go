@@ -84,9 +84,6 @@ func (s *Server) understand(r route, body []byte) (*call, error) {
 			return nil, err
 		}
 	}
-	if c.ov.N != nil {
-		pick.n = *c.ov.N
-	}
 	if forced || named {
 		if err := s.checkOffered(pick.strategy, param); err != nil {
 			return nil, err
@@ -214,10 +211,10 @@ func (s *Server) search(g *gin.Context, c *call) {
 	h := dialect.Head{ID: c.IDPrefix + s.newID(), Created: c.came, Model: c.name}
 	w := c.Wire(c.ask)
 	out := streamer{g: g, wire: w, head: h, now: s.now, teller: teller{stops: c.ask.Stop}}
-	news := newProgress(s.shows(c), c.ask.Stream && !c.ask.Logprobs) // log-probabilities are known at the end only
+	news := trace.NewProgress(s.shows(c), c.ask.Stream && !c.ask.Logprobs) // log-probabilities are known at the end only
 	var tell func(decode.Event)
-	if news.shows || news.early {
-		tell = news.watch
+	if news.Shows || news.Early {
+		tell = news.Watch
 	}
 	var rec trace.Recorder
 	done := make(chan outcome, 1)
@@ -230,7 +227,7 @@ func (s *Server) search(g *gin.Context, c *call) {
 	if c.ask.Stream {
 		ticker := time.NewTicker(s.cfg.KeepAlive)
 		defer ticker.Stop()
-		first, tick, told = time.After(firstSign), ticker.C, news.told
+		first, tick, told = time.After(firstSign), ticker.C, news.Told
 	}
 	var o outcome
 	for waiting := true; waiting; {
@@ -245,7 +242,7 @@ func (s *Server) search(g *gin.Context, c *call) {
 		case <-tick:
 			err = out.alive()
 		case <-told:
-			err = out.tell(news.text(), false, news.notes(false), nil)
+			err = out.tell(news.Text(), false, news.Notes(false), nil)
 		}
 		if err != nil { // the client is gone, or misled; the search ends soon
 			cancel()
@@ -263,7 +260,7 @@ func (s *Server) search(g *gin.Context, c *call) {
 		s.failed(g, c.Dialect, &out, problemOf(o.err))
 		return
 	}
-	notes := news.notes(true)
+	notes := news.Notes(true)
 	a := answerOf(h, c.ask, o.result, notes, s.report(c, o.result, t))
 	a.Total, a.Load, a.Sent = total, max(0, total-a.Working), ready
 	if !c.ask.Stream {

@@ -2,30 +2,31 @@ package server
 
 import (
 	"encoding/json"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
 
-	"aprm/prm"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/server/dialect"
 )
 
-// overrides is the prm object of a request.
+// overrides is the prm object of a request: settings of the search (decode.Settings), and what only a request has.
 type overrides struct {
-	Strategy    *string          `json:"strategy"`
-	N           *int             `json:"n"`
-	Threshold   *float64         `json:"threshold"`
-	Aggregate   *prm.Aggregation `json:"aggregate"`
-	TokenBudget *int             `json:"token_budget"` // generated tokens over all candidates
-	Expansion   *int             `json:"expansion"`
-	ESS         *float64         `json:"ess_threshold"`
-	Entropic    *bool            `json:"entropic"`
-	Rebase      *float64         `json:"rebase_temperature"`
-	Steps       *bool            `json:"steps"`       // false leaves steps and candidates out of the answer's prm object
-	DeadlineMS  *int64           `json:"deadline_ms"` // of the search, its wait included; it shortens Config.SearchTimeout
-	ShowSearch  *bool            `json:"show_search"` // tell of the search as thoughts before the answer
-	Trace       *bool            `json:"trace"`       // true puts the search's trace into it
+	settings []override
+	n        *int // of them, as a virtual name has one too
+
+	Strategy   *string `json:"strategy"`
+	Steps      *bool   `json:"steps"`       // false leaves steps and candidates out of the answer's prm object
+	DeadlineMS *int64  `json:"deadline_ms"` // of the search, its wait included; it shortens Config.SearchTimeout
+	ShowSearch *bool   `json:"show_search"` // tell of the search as thoughts before the answer
+	Trace      *bool   `json:"trace"`       // true puts the search's trace into it
+}
+
+// override is a setting with the value that a request gives it, which is in its range.
+type override struct {
+	decode.Setting
+	value json.RawMessage
 }
 
 // readOverrides reads and checks the prm object of a request.
@@ -34,7 +35,7 @@ func readOverrides(o dialect.Object) (ov overrides, err error) {
 	if !ok {
 		return ov, nil
 	}
-	prm, err := dialect.Parse(value)
+	given, err := dialect.Parse(value)
 	if err != nil {
 		return ov, dialect.BadRequest("prm", "prm must be an object such as {\"strategy\":\"guided\",\"n\":4}")
 	}
@@ -42,27 +43,39 @@ func readOverrides(o dialect.Object) (ov overrides, err error) {
 		into any
 		want string
 	}{
-		"strategy":           {&ov.Strategy, "one of " + strings.Join(strategies(true), ", ")},
-		"n":                  {&ov.N, "a whole number"},
-		"threshold":          {&ov.Threshold, "a number from 0 to 1"},
-		"aggregate":          {&ov.Aggregate, "min, product or last"},
-		"token_budget":       {&ov.TokenBudget, "a whole number above 0"},
-		"expansion":          {&ov.Expansion, "a whole number above 0"},
-		"ess_threshold":      {&ov.ESS, "a number above 0, at most 1"},
-		"entropic":           {&ov.Entropic, "true or false"},
-		"rebase_temperature": {&ov.Rebase, "a number above 0, at most 100"},
-		"steps":              {&ov.Steps, "true or false"},
-		"trace":              {&ov.Trace, "true or false"},
-		"deadline_ms":        {&ov.DeadlineMS, "a whole number of milliseconds above 0"},
-		"show_search":        {&ov.ShowSearch, "true or false"},
+		"strategy":    {&ov.Strategy, "one of " + strings.Join(strategies(true), ", ")},
+		"steps":       {&ov.Steps, "true or false"},
+		"trace":       {&ov.Trace, "true or false"},
+		"deadline_ms": {&ov.DeadlineMS, "a whole number of milliseconds above 0"},
+		"show_search": {&ov.ShowSearch, "true or false"},
 	}
-	for key, value := range prm.All() {
+	settings := map[string]decode.Setting{}
+	for _, s := range decode.Settings() {
+		settings[s.Name] = s
+	}
+	for key, value := range given.All() {
+		if string(value) == "null" {
+			continue
+		}
+		at := "prm." + key
+		if setting, known := settings[key]; known {
+			var scratch decode.Options
+			if err := setting.Set(&scratch, value); err != nil {
+				return ov, dialect.BadRequest(at, "%s %v", at, err)
+			}
+			if key == "n" {
+				ov.n = &scratch.N
+			}
+			ov.settings = append(ov.settings, override{setting, value})
+			continue
+		}
 		field, known := fields[key]
 		if !known {
-			return ov, dialect.BadRequest("prm."+key, "prm.%s is no setting: there are strategy, n, threshold, aggregate, token_budget, expansion, ess_threshold, entropic, rebase_temperature, steps, deadline_ms, show_search and trace", key)
+			names := append(slices.Sorted(maps.Keys(fields)), slices.Sorted(maps.Keys(settings))...)
+			return ov, dialect.BadRequest(at, "%s is no setting: there are %s", at, strings.Join(names, ", "))
 		}
 		if json.Unmarshal(value, field.into) != nil {
-			return ov, dialect.BadRequest("prm."+key, "prm.%s must be %s", key, field.want)
+			return ov, dialect.BadRequest(at, "%s must be %s", at, field.want)
 		}
 	}
 	return ov, ov.check()
@@ -72,28 +85,10 @@ func (ov overrides) check() error {
 	if ov.Strategy != nil && !slices.Contains(strategies(true), *ov.Strategy) {
 		return notAStrategy(*ov.Strategy)
 	}
-	if ov.N != nil {
-		if err := checkN(*ov.N, "prm.n"); err != nil {
+	if ov.n != nil {
+		if err := checkN(*ov.n, "prm.n"); err != nil {
 			return err
 		}
-	}
-	if t := ov.Threshold; t != nil && !(*t >= 0 && *t <= 1) {
-		return dialect.BadRequest("prm.threshold", "prm.threshold must be a number from 0 to 1")
-	}
-	if a := ov.Aggregate; a != nil && !slices.Contains([]prm.Aggregation{prm.Min, prm.Product, prm.Last}, *a) {
-		return dialect.BadRequest("prm.aggregate", "prm.aggregate must be min, product or last, not %q", *a)
-	}
-	if b := ov.TokenBudget; b != nil && *b < 1 {
-		return dialect.BadRequest("prm.token_budget", "prm.token_budget must be a whole number above 0")
-	}
-	if e := ov.Expansion; e != nil && *e < 1 {
-		return dialect.BadRequest("prm.expansion", "prm.expansion must be a whole number above 0")
-	}
-	if e := ov.ESS; e != nil && !(*e > 0 && *e <= 1) {
-		return dialect.BadRequest("prm.ess_threshold", "prm.ess_threshold must be a number above 0, at most 1")
-	}
-	if t := ov.Rebase; t != nil && !(*t > 0 && *t <= 100) {
-		return dialect.BadRequest("prm.rebase_temperature", "prm.rebase_temperature must be a number above 0, at most 100")
 	}
 	if d := ov.DeadlineMS; d != nil && (*d < 1 || *d > longestDeadline) {
 		return dialect.BadRequest("prm.deadline_ms", "prm.deadline_ms must be a whole number of milliseconds above 0, a day at most")
@@ -112,27 +107,6 @@ func options(defaults decode.Options, c choice, ov overrides, a dialect.Ask) dec
 	if c.n > 0 {
 		opts.N = c.n
 	}
-	if ov.Threshold != nil {
-		opts.Threshold = *ov.Threshold
-	}
-	if ov.Aggregate != nil {
-		opts.Aggregate = *ov.Aggregate
-	}
-	if ov.TokenBudget != nil {
-		opts.TokenBudget = *ov.TokenBudget
-	}
-	if ov.Expansion != nil {
-		opts.Expansion = *ov.Expansion
-	}
-	if ov.ESS != nil {
-		opts.ESSThreshold = *ov.ESS
-	}
-	if ov.Entropic != nil {
-		opts.Entropic = *ov.Entropic
-	}
-	if ov.Rebase != nil {
-		opts.RebaseTemperature = *ov.Rebase
-	}
 	if a.Temperature > 0 { // at 0 all candidates would be alike
 		opts.Temperature = a.Temperature
 	}
@@ -141,6 +115,9 @@ func options(defaults decode.Options, c choice, ov overrides, a dialect.Ask) dec
 	}
 	if a.MaxTokens > 0 {
 		opts.MaxTokens = a.MaxTokens
+	}
+	for _, set := range ov.settings {
+		_ = set.Set(&opts, set.value) // readOverrides has checked it
 	}
 	if a.Seed != nil {
 		opts.Seed = *a.Seed
