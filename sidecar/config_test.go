@@ -257,7 +257,7 @@ func TestRun(t *testing.T) {
 		{args: "serve --n many", code: 2, errs: "--n"},
 		{args: "dance", code: 2, errs: "dance"},
 		{args: "serve --upstream nonsense", code: 2, errs: "no URL"},
-		{args: "serve --upstream http://127.0.0.1:1", code: 1, errs: "no endpoint answers"},
+		{args: "probe --upstream http://127.0.0.1:1", code: 1, errs: "no endpoint answers"},
 		{args: "train --problems missing.jsonl", code: 2, errs: "missing.jsonl"},
 		{args: "train --problems " + broken, code: 2, errs: "broken.jsonl:2"},
 		{args: "eval --problems " + broken, code: 2, errs: "broken.jsonl:2"},

@@ -190,7 +190,7 @@ func TestAsk(t *testing.T) {
 				t.Errorf("%v: no %q in %s", args, says, &out)
 			}
 		}
-		if args[1] == "guided" && (!strings.Contains(out.String(), "step 1: 3 candidates, kept") || !strings.Contains(out.String(), "\n1.00  ") && !strings.Contains(out.String(), "\n0.")) {
+		if len(args) > 1 && args[1] == "guided" && (!strings.Contains(out.String(), "step 1: 3 candidates, kept") || !strings.Contains(out.String(), "\n1.00  ") && !strings.Contains(out.String(), "\n0.")) {
 			t.Errorf("no scored steps: %s", &out)
 		}
 	}
