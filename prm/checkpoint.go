@@ -17,7 +17,7 @@ import (
 // A checkpoint is, with all numbers little-endian:
 //
 //	magic "APRM-PRM" · format uint32 · three lengths uint64 (header, weights, optimiser's state, which may be 0)
-//	header as JSON · weights as float32, Fixed then Trained, each row-major · optimiser's state
+//	header as JSON · weights as float32, Fixed then Trained, then the solution head's, each row-major · optimiser's state
 //	SHA-256 of everything before it
 const (
 	magic     = "APRM-PRM"
@@ -113,7 +113,7 @@ func load(path string) (*Model, error) {
 func encode(m *Model, optimiser []byte) []byte {
 	head, _ := json.Marshal(m.header) // finite numbers only: New has checked
 	var weights []byte
-	for _, t := range m.weights.all() {
+	for _, t := range m.tensors() {
 		weights = appendFloats(weights, t.Data)
 	}
 	out := make([]byte, 0, preamble+len(head)+len(weights)+len(optimiser)+sumSize)
@@ -172,7 +172,17 @@ func Parse(b []byte) (*Model, error) {
 	if err := h.check(); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrVersion, err)
 	}
-	if want := h.floats(); want*4 != len(weights) {
+	of := h.Solution
+	h.Solution = nil
+	want := h.floats()
+	var solution *SolutionHead
+	if of != nil {
+		solution = NewSolutionHead(of.Units, of.Without...)
+		for _, t := range solution.all() {
+			want += len(t.Data)
+		}
+	}
+	if want*4 != len(weights) {
 		return nil, fmt.Errorf("%w: %d bytes of weights, its header asks for %d", ErrCorrupt, len(weights), want*4)
 	}
 	w := NewWeights(h)
@@ -180,6 +190,12 @@ func Parse(b []byte) (*Model, error) {
 		weights = readFloats(weights, t.Data)
 	}
 	m, err := New(h, w, append([]byte(nil), state...))
+	if err == nil && solution != nil {
+		for _, t := range solution.all() {
+			weights = readFloats(weights, t.Data)
+		}
+		m, err = m.Judging(solution, *of)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrCorrupt, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"gonum.org/v1/gonum/blas/blas32"
 
 	"aprm/prm/feature"
+	"aprm/prm/step"
 )
 
 // Model is a trained PRM. It never changes, so any number of goroutines may use it, and a new one is put in place by
@@ -19,6 +21,7 @@ type Model struct {
 	header    Header
 	weights   *Weights
 	optimiser []byte
+	solution  *SolutionHead // nil for none
 	id        string
 
 	last, mean projection
@@ -33,9 +36,13 @@ type projection struct {
 
 // New returns a Model of h and w, which it owns from then on. optimiser is the training's own state, carried along in the
 // checkpoint and meaningless here; nil for none.
+// The header must name no solution head: see Model.Judging.
 func New(h Header, w *Weights, optimiser []byte) (*Model, error) {
 	if err := h.check(); err != nil {
 		return nil, err
+	}
+	if h.Solution != nil {
+		return nil, errors.New("the header names a solution head that isn't given")
 	}
 	if err := w.check(h); err != nil {
 		return nil, err
@@ -45,6 +52,31 @@ func New(h Header, w *Weights, optimiser []byte) (*Model, error) {
 	m.mean = newProjection(&w.MeanProjection, &w.MeanCentre, &w.MeanScale)
 	m.id = m.hash()
 	return m, nil
+}
+
+// Judging returns the model with a solution head, which it owns from then on, in the place of the one it may have. of says what it was found to be
+// worth; Units and Without are the head's own.
+func (m *Model) Judging(head *SolutionHead, of SolutionHeader) (*Model, error) {
+	if err := head.check(); err != nil {
+		return nil, err
+	}
+	out := *m
+	of.Units, of.Without = head.Units(), head.Without
+	out.header.Solution, out.solution = &of, head
+	if err := out.header.check(); err != nil {
+		return nil, err
+	}
+	out.id = out.hash()
+	return &out, nil
+}
+
+// Judge adds the solution head's word on a whole answer to the scores of its steps: inputs are those of all its steps, tokens as feature.Pool takes them.
+func (m *Model) Judge(scores []Score, inputs []feature.Input, tokens [][]step.Token) Judgement {
+	j := Judgement{Steps: scores}
+	if m.solution != nil && len(inputs) > 0 {
+		j.Solution, j.Whole = sigmoid(m.solution.Logit(feature.Pool(inputs, tokens))), true
+	}
+	return j
 }
 
 func newProjection(p, centre, scale *Tensor) projection {
@@ -85,6 +117,15 @@ func (m *Model) Optimiser() []byte { return m.optimiser }
 // ID is a short hash of header and weights (not of the time of creation or the optimiser's state): 12 hex digits.
 func (m *Model) ID() string { return m.id }
 
+// tensors are all of the model's, in the order of the checkpoint.
+func (m *Model) tensors() []*Tensor {
+	all := m.weights.all()
+	if m.solution != nil {
+		all = append(all, m.solution.all()...)
+	}
+	return all
+}
+
 func (m *Model) hash() string {
 	h := m.header
 	h.Created = time.Time{}
@@ -93,7 +134,7 @@ func (m *Model) hash() string {
 	head, _ := json.Marshal(h)
 	sum.Write(head)
 	var buf []byte
-	for _, t := range m.weights.all() {
+	for _, t := range m.tensors() {
 		buf = appendFloats(buf[:0], t.Data)
 		sum.Write(buf)
 	}

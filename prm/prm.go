@@ -19,7 +19,9 @@ import (
 	"time"
 
 	"aprm/prm/feature"
+	"aprm/prm/metric"
 	"aprm/prm/step"
+	"aprm/prm/vote"
 )
 
 // Header says what a Model is, and is written in clear at the head of its checkpoint.
@@ -44,6 +46,18 @@ type Header struct {
 	// How its logits are read, without hidden states and with them: a masked network is less sure, and says so.
 	Masked  Reading `json:"masked"`
 	Sighted Reading `json:"sighted"`
+
+	Solution *SolutionHeader `json:"solution,omitempty"` // of the solution head, nil where there is none
+}
+
+// SolutionHeader says what a Model's solution head is, and what it was found to be worth.
+type SolutionHeader struct {
+	Units    int             `json:"units"` // of its dense layer; 0 for the linear floor
+	Without  []feature.Block `json:"without,omitempty"`
+	Model    string          `json:"model"`    // the LLM whose answers it learned from, and with which Vote was found
+	Problems int             `json:"problems"` // that it learned from: those with right and wrong answers
+	AUC      metric.Figure   `json:"auc"`      // of answers within a problem, by heads that had not learned from it
+	Vote     vote.Rule       `json:"vote"`     // how much its logits count in a vote, found likewise
 }
 
 // Shape is the size of the network. Projected, Embedded and Hidden are at least 1.
@@ -79,6 +93,21 @@ func (p Platt) Probability(logit float64) float64 { return sigmoid(p.A*logit + p
 
 // Uncalibrated is the Reading of a network before calibration.
 var uncalibrated = Reading{Step: Platt{A: 1}, Value: Platt{A: 1}, Threshold: 0.5}
+
+// Judgement is what the PRM thinks of an answer.
+type Judgement struct {
+	Steps    []Score // one a step, in order
+	Solution float64 // σ of the solution head's logit, in (0,1): it orders answers to one problem, and is no probability
+	Whole    bool    // there is a solution head; else Solution is 0
+}
+
+// Rate returns one number in [0,1] for a whole answer: the solution head's where there is one, else the steps' scores aggregated. NaN without either.
+func (j Judgement) Rate(kind Aggregation) float64 {
+	if j.Whole {
+		return j.Solution
+	}
+	return Aggregate(kind, j.Steps)
+}
 
 // Score is what the PRM thinks of a step: calibrated probabilities in [0,1].
 type Score struct {
@@ -176,6 +205,14 @@ func (h Header) check() error {
 		}
 		if !(r.Threshold >= 0 && r.Threshold <= 1) {
 			complain("threshold %v is outside [0, 1]", r.Threshold)
+		}
+	}
+	if s := h.Solution; s != nil {
+		if s.Units < 0 || s.Units > maxUnits {
+			complain("the solution head has %d units, outside [0, %d]", s.Units, maxUnits)
+		}
+		if err := s.Vote.Check(); err != nil {
+			complain("vote: %w", err)
 		}
 	}
 	return errors.Join(errs...)

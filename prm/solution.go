@@ -2,7 +2,6 @@ package prm
 
 import (
 	"fmt"
-	"math"
 
 	"aprm/prm/feature"
 )
@@ -11,8 +10,8 @@ import (
 const SolutionWidth = feature.NumPooledSymbols + feature.NumPooledLogProbs
 
 // SolutionHead tells which of two answers to one problem ends right: their odds are the difference of its logits (Bradley–Terry).
-// It reads a feature.Solution, standardised, masked numbers as their mean, with a linear part and, where training found that it beats the
-// linear part alone, a dense layer beside it:
+// It reads a feature.Solution, standardised and cut off at two deviations, masked numbers as their mean, with a linear part and, where training
+// found that it beats the linear part alone, a dense layer beside it:
 //
 //	logit = x·Linear + relu(x·Dense + DenseBias)·Out
 //
@@ -27,23 +26,8 @@ type SolutionHead struct {
 	Without []feature.Block // inputs that it doesn't read
 }
 
-// Vote is how much an answer's logit counts among others: a group of n equal answers weighs n^Power · mean exp(Beta·logit). Both are at
-// least 0; {Beta: 0, Power: 1} is a plain vote. They are what made the right answers of problems that the head had not learned from most
-// likely (see train.FitVote).
-type Vote struct {
-	Beta  float64 `json:"beta"`
-	Power float64 `json:"power"`
-
-	Nats     float64 `json:"nats"`     // likelihood gained over Beta 0, a problem
-	Margin   float64 `json:"margin"`   // what had to be gained for Beta to be taken for more than chance
-	Problems int     `json:"problems"` // that it was found on: those with right and wrong answers
-}
-
-// Plain is the vote that counts heads.
-var Plain = Vote{Power: 1}
-
-// Trusted reports whether the logits were shown to be worth more than nothing.
-func (v Vote) Trusted() bool { return v.Beta > 0 && v.Nats > v.Margin }
+// furthest is how many deviations from its mean a number counts at most: what is far out, in problems unlike those learned from, must not decide alone.
+const furthest = 2
 
 // NewSolutionHead returns a head of so many units whose weights are zero, and whose scales are one.
 func NewSolutionHead(units int, without ...feature.Block) *SolutionHead {
@@ -104,6 +88,9 @@ func (h *SolutionHead) Read(s feature.Solution, x []float32) {
 			x[k] = (v - h.Centre.Data[k]) * h.Scale.Data[k]
 		}
 	}
+	for i, v := range x {
+		x[i] = max(min(v, furthest), -furthest)
+	}
 }
 
 // Logit returns the head's logit of an answer.
@@ -119,17 +106,4 @@ func (h *SolutionHead) Logit(s feature.Solution) float64 {
 	}
 	multiply(hidden, &h.Out, out[:])
 	return float64(out[0])
-}
-
-// Group is the log of the weight of a group of equal answers with these logits, at least one.
-func (v Vote) Group(logits []float64) float64 {
-	highest := math.Inf(-1)
-	for _, z := range logits {
-		highest = max(highest, v.Beta*z)
-	}
-	var sum float64
-	for _, z := range logits {
-		sum += math.Exp(v.Beta*z - highest)
-	}
-	return highest + math.Log(sum) + (v.Power-1)*math.Log(float64(len(logits)))
 }

@@ -102,10 +102,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 	if err := e.Use(model); err != nil {
 		return err
 	}
-	gate, err := training.GateOf(ctx, e, folder, game.Samples, c.Seed)
-	if err != nil {
-		return err
-	}
+	gate := trained.Gate(c.Seed)
 	if gate != nil {
 		if err := writeGate(checkpoint, gate); err != nil {
 			return err
@@ -113,7 +110,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 	}
 	bar := newProgress(std.err, "measure")
 	report, err := eval.Answers(ctx, e, toys(tasks.Test, uint64(c.Seed), c.Unseen), eval.Config{
-		Options:  decode.Options{N: c.N, Temperature: 0.8, TopP: 1, MaxTokens: 160, MaxSteps: 12, Aggregate: "min", Seed: c.Seed, Gate: gate},
+		Options:  decode.Options{N: c.N, Temperature: 0.8, TopP: 1, MaxTokens: 160, MaxSteps: 12, Aggregate: "min", Seed: c.Seed, Gate: gate, Vote: gate.Rule()},
 		Parallel: 16, Progress: func(done, total int, problem string) { bar.report(done, total, problem) }})
 	if err != nil {
 		return err

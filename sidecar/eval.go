@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"aprm/adapters"
+	"aprm/adapters/recorded"
 	"aprm/generator"
 	"aprm/prm"
 	"aprm/prm/step"
@@ -17,6 +18,7 @@ import (
 	"aprm/sidecar/decode"
 	"aprm/sidecar/engine"
 	"aprm/sidecar/eval"
+	"aprm/sidecar/experiment"
 	"aprm/sidecar/training"
 )
 
@@ -80,7 +82,9 @@ type evalCommand struct {
 	Answers    recordFlags   `embed:"" group:"Endpoint:"`
 	PRM        modelFlags    `embed:"" group:"PRM:"`
 	Decode     decodeFlags   `embed:"" group:"Search:"`
-	Problems   string        `help:"Problems with final answers that the PRM was not trained on, as JSON lines: {\"question\":…,\"answer\":…}, as GSM8K has them." required:"" type:"existingfile" placeholder:"FILE"`
+	Problems   string        `help:"Problems with final answers that the PRM was not trained on, as JSON lines: {\"question\":…,\"answer\":…}, as GSM8K has them." type:"existingfile" placeholder:"FILE"`
+	Solutions  []string      `help:"Measure on recorded answers, as 'sidecar sample' writes them, with no endpoint and in seconds: votes of 1, 2, … up to n of them." type:"existingfile" placeholder:"FILE"`
+	Plot       string        `help:"With --solutions: draw accuracy over the number of answers into this file (SVG)." type:"path" placeholder:"FILE"`
 	Limit      int           `help:"Take only so many of them, from the beginning of the file; 0 for all." default:"0"`
 	Strategies []string      `help:"What to compare with a majority vote: ${measured}. Without a name here: all of them, without a PRM those that need none." placeholder:"NAME"`
 	Seed       int64         `help:"Seed of the draws and of the bootstrap." default:"1"`
@@ -107,7 +111,12 @@ may go on with. What stands there from more problems stays, strategy by strategy
   sidecar eval --problems test.jsonl --holdout dev.jsonl --checkpoint my.prm --distort inverted`
 }
 
-func (c *evalCommand) Validate() error { return c.Decode.check() }
+func (c *evalCommand) Validate() error {
+	if (c.Problems == "") == (len(c.Solutions) == 0) {
+		return errors.New("name what to measure on: --problems FILE, or --solutions FILE of recorded answers")
+	}
+	return c.Decode.check()
+}
 
 func (c *evalCommand) Run(ctx context.Context, std streams) error {
 	for _, name := range c.Strategies {
@@ -123,6 +132,9 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 		return badInput{errors.New("--distort needs --holdout: whether auto trusts a spoilt PRM is decided by a gate of that PRM, on other problems")}
 	case (c.Distort != "" || c.Holdout != "") && c.PRM.Checkpoint == "":
 		return badInput{errors.New("--holdout and --distort are about a PRM; name one with --checkpoint")}
+	}
+	if len(c.Solutions) > 0 {
+		return c.replay(ctx, std)
 	}
 	problems, err := given(dataset.ReadProblems(c.Problems))
 	if err != nil {
@@ -157,6 +169,9 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 	if measurement.Options.Gate, err = e.Gate(ctx); err != nil {
 		return err
 	}
+	if g := measurement.Options.Gate; g != nil {
+		measurement.Options.Vote = g.Vote
+	}
 	report, err := c.measure(ctx, std, "eval", e, problems, measurement)
 	if err != nil {
 		return err
@@ -178,7 +193,12 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 			return err
 		}
 	}
-	caps, err := llm.Capabilities(ctx)
+	return c.print(ctx, std, e, filepath.Base(c.Problems), report)
+}
+
+// print writes what was measured.
+func (c *evalCommand) print(ctx context.Context, std streams, e *engine.Engine, file string, report eval.Report) error {
+	caps, err := e.Capabilities(ctx)
 	if err != nil {
 		return err
 	}
@@ -196,10 +216,87 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 			File       string          `json:"file"`
 			Aggregate  prm.Aggregation `json:"aggregate"`
 			eval.Report
-		}{caps.Model, id, filepath.Base(c.Problems), c.Decode.Aggregate, report})
+		}{caps.Model, id, file, c.Decode.Aggregate, report})
 	}
-	_, err = fmt.Fprintf(std.out, "%s on %s, checkpoint %s, scores aggregated by %s\n\n%s", titled(caps), filepath.Base(c.Problems), id, c.Decode.Aggregate, report.Markdown())
+	_, err = fmt.Fprintf(std.out, "%s on %s, checkpoint %s\n\n%s", titled(caps), file, id, report.Markdown())
 	return err
+}
+
+// replay measures on recorded answers. The gate beside the checkpoint is neither read nor written: auto goes by what the PRM has from its own training.
+func (c *evalCommand) replay(ctx context.Context, std streams) error {
+	answered, err := given(dataset.ReadAnswers(c.Solutions...))
+	if err != nil {
+		return err
+	}
+	var problems []step.Problem
+	var samples [][]decode.Sample
+	for _, a := range first(answered, c.Limit) {
+		if len(a.Answers) < c.Decode.N {
+			slog.Warn("left out: a problem with fewer answers than --n", "problem", a.Problem.ID, "answers", len(a.Answers))
+			continue
+		}
+		var of []decode.Sample
+		for _, s := range a.Answers[:c.Decode.N] {
+			finish := decode.FinishEnd
+			if s.Cut {
+				finish = decode.FinishLength
+			}
+			of = append(of, decode.Sample{Text: s.Text, Tokens: s.Tokens, Finish: finish, CompletionTokens: s.Spent})
+		}
+		problems, samples = append(problems, a.Problem), append(samples, of)
+	}
+	if len(problems) == 0 {
+		return badInput{fmt.Errorf("--solutions: no problem has %d answers (--n)", c.Decode.N)}
+	}
+	llm := recorded.Absent(adapters.Capabilities{Model: answered[0].Sampling.Model, LogProbs: true})
+	e, err := c.PRM.engine(func(string) (adapters.LLM, error) { return llm, nil }, "")
+	if err != nil {
+		return err
+	}
+	cfg := eval.Config{Options: c.Decode.options(), Strategies: c.Strategies, Parallel: c.Parallel, Rotate: true}
+	cfg.Options.Seed = c.Seed
+	if cfg.Strategies == nil {
+		for _, name := range eval.WholeStrategies() {
+			if c.PRM.named() || !decode.NeedsPRM(name) {
+				cfg.Strategies = append(cfg.Strategies, name)
+			}
+		}
+	}
+	if cfg.Options.Gate, err = e.Gate(ctx); err != nil {
+		return err
+	}
+	if g := cfg.Options.Gate; g != nil {
+		cfg.Options.Vote = g.Vote
+	}
+	for n := 1; n <= c.Decode.N; n++ {
+		if n <= 4 || n%2 == 0 {
+			cfg.Sizes = append(cfg.Sizes, n)
+		}
+	}
+	pool, err := eval.Recorded(problems, samples)
+	if err != nil {
+		return badInput{err}
+	}
+	cfg.Progress = newProgress(std.err, "eval").report
+	report, err := pool.Measure(ctx, e, cfg)
+	if err != nil {
+		return err
+	}
+	names := make([]string, len(c.Solutions))
+	for i, path := range c.Solutions {
+		names[i] = filepath.Base(path)
+	}
+	file := strings.Join(names, ", ")
+	if c.Plot != "" {
+		drawing, err := experiment.Curve(report, fmt.Sprintf("%s, %d problems of %s", answered[0].Sampling.Model, len(problems), file))
+		if err != nil {
+			return err
+		}
+		if err := dataset.WriteFile(c.Plot, drawing); err != nil {
+			return err
+		}
+	}
+	return c.print(ctx, std, e, file, report)
 }
 
 // gate is what auto goes by, and the gate that was made for it from --holdout, if there is one.

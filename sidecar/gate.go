@@ -51,13 +51,13 @@ func explainGate(ctx context.Context, e *engine.Engine, g *decode.Gate, where st
 	switch {
 	case err != nil:
 		return err
-	case g == nil:
+	case g == nil && own == nil:
 		slog.Info("auto takes plain votes, in which the PRM only breaks ties: there is no gate", "wanted", where,
 			"to make one", "sidecar eval --checkpoint FILE.prm --problems HELD_OUT.jsonl")
 	case own == nil:
 		slog.Warn("auto takes plain votes, in which the PRM only breaks ties: the gate is of another PRM or another model", "gate", where,
 			"its PRM", g.Checkpoint, "its model", g.Model, "this PRM", id)
-	case own.Trust:
+	case own.Vote.Trusted():
 		slog.Info("auto weighs votes by the PRM: "+own.String(), "gate", where)
 	default:
 		slog.Info("auto takes plain votes: "+own.String(), "gate", where)

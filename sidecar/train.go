@@ -6,22 +6,21 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"aprm/adapters"
 	"aprm/generator"
 	"aprm/prm"
 	"aprm/prm/train"
 	"aprm/sidecar/dataset"
-	"aprm/sidecar/engine"
 	"aprm/sidecar/training"
 )
 
 type trainCommand struct {
-	Upstream upstreamFlags `embed:""`
-	Game     gameFlags     `embed:""`
-	Problems string        `help:"Problems with answers and worked solutions, as GSM8K has them." required:"" type:"existingfile" placeholder:"FILE"`
-	Skip     int           `help:"Leave out so many problems at the beginning of the file."`
-	Folder   string        `name:"run" help:"Folder of this run: answers, labelled steps, checkpoints, report. The same command goes on from there." default:"runs/train" type:"path"`
-	Out      string        `help:"Write the finished checkpoint here too, and its gate beside it (FILE.gate.json): what strategy auto may trust it with, by the solutions of problems kept out of training." placeholder:"FILE" type:"path"`
+	Upstream  upstreamFlags `embed:""`
+	Game      gameFlags     `embed:""`
+	Problems  string        `help:"Problems with answers and worked solutions, as GSM8K has them: play the game on them." type:"existingfile" placeholder:"FILE"`
+	Solutions []string      `help:"Files of recorded answers, as 'sidecar sample' writes them, to learn from." type:"existingfile" placeholder:"FILE"`
+	Skip      int           `help:"Leave out so many problems at the beginning of the file."`
+	Folder    string        `name:"run" help:"Folder of this run: answers, labelled steps, checkpoints, report. The same command goes on from there." default:"runs/train" type:"path"`
+	Out       string        `help:"Write the finished checkpoint here too, and its gate beside it (FILE.gate.json): what strategy auto may trust it with, by the solutions of problems kept out of training." placeholder:"FILE" type:"path"`
 }
 
 // gameFlags are the settings of a game and of the PRM that learns by it.
@@ -51,61 +50,92 @@ type gameFlags struct {
 // answersFile is where a command keeps the LLM's answers in its folder.
 const answersFile = "answers.jsonl"
 
+func (c *trainCommand) Help() string {
+	return `From problems it plays the game: the LLM solves them, corrupts correct steps, an oracle rules, the PRM learns to tell. From answers that 'sidecar sample' drew it learns with
+no endpoint at all, in minutes, which of several answers to trust; with both it does both.
+
+  sidecar sample --problems train.jsonl --limit 400 --n 8 --out answers.jsonl
+  sidecar train --solutions answers.jsonl --out my.prm`
+}
+
+func (c *trainCommand) Validate() error {
+	if c.Problems == "" && len(c.Solutions) == 0 {
+		return errors.New("name what to learn from: --problems FILE to play the game, --solutions FILE of recorded answers, or both")
+	}
+	return nil
+}
+
 func (c *trainCommand) Run(ctx context.Context, std streams) error {
-	problems, err := given(dataset.ReadProblems(c.Problems))
-	if err != nil {
-		return err
-	}
-	if c.Skip >= len(problems) {
-		return badInput{fmt.Errorf("--skip %d leaves nothing of %d problems", c.Skip, len(problems))}
-	}
 	if c.Out != "" {
 		if err := toWrite("--out", c.Out); err != nil {
 			return err
 		}
 	}
-	llm, closeLLM, err := c.Upstream.llm(ctx, recordFlags{Record: filepath.Join(c.Folder, answersFile)})
-	if err != nil {
-		return err
+	var answered []dataset.Answered
+	var err error
+	if len(c.Solutions) > 0 {
+		if answered, err = given(dataset.ReadAnswers(c.Solutions...)); err != nil {
+			return err
+		}
 	}
-	defer func() { logClose(closeLLM()) }()
-	work := c.Game.run(c.Folder, c.Upstream.Concurrency)
-	e, err := engine.New(engine.Config{Open: func(string) (adapters.LLM, error) { return llm, nil }, NoHidden: c.Game.NoHidden, CachedStates: 1 << 16})
-	if err != nil {
-		return err
-	}
-	work.Engine = e
-	work.Show = func(r generator.Report) { fmt.Fprintln(std.out, r) }
-	work.Game.Progress = roundsProgress(newProgress(std.err, "train"), c.Game.Rounds)
-	trained, err := work.Play(ctx, llm, problems[c.Skip:])
-	if errors.As(err, &training.FolderError{}) {
-		return badInput{err}
+	var trained training.Trained
+	if c.Problems == "" {
+		trained, err = c.learn(ctx, std, answered)
+	} else {
+		trained, err = c.play(ctx, std, answered)
 	}
 	if err != nil {
 		return err
 	}
-	model := trained.Model
-	fmt.Fprintln(std.out, model)
+	fmt.Fprintf(std.out, "%s\n%s\n", trained.Solutions, trained.Model)
 	if c.Out == "" {
 		return nil
 	}
-	if err := prm.Save(c.Out, model); err != nil {
+	if err := prm.Save(c.Out, trained.Model); err != nil {
 		return err
 	}
-	if err := e.Use(model); err != nil {
-		return err
-	}
-	gate, err := training.GateOf(ctx, e, c.Folder, c.Game.Samples, c.Game.Seed)
-	if err != nil {
-		return err
-	}
-	if gate != nil {
+	if gate := trained.Gate(c.Game.Seed); gate != nil {
 		if err := writeGate(c.Out, gate); err != nil {
 			return err
 		}
 	}
 	fmt.Fprintf(std.out, "wrote %s; see whether it helps: sidecar eval --checkpoint %s --problems DEV.jsonl\n", c.Out, c.Out)
 	return nil
+}
+
+// learn trains from recorded answers alone.
+func (c *trainCommand) learn(ctx context.Context, std streams, answered []dataset.Answered) (training.Trained, error) {
+	work := training.Solutions{PRM: c.Game.network(), Head: train.SolutionOptions{Seed: c.Game.Seed}, Answered: answered}
+	steps, answers := newProgress(std.err, "steps"), newProgress(std.err, "answers")
+	work.PRM.KL = 0 // there is no earlier round to be held to
+	work.PRM.Progress = func(done, total int, loss float64) { steps.report(done, total, fmt.Sprintf("loss %.3f", loss)) }
+	work.Head.Progress = func(done, total int) { answers.report(done, total, "") }
+	return work.Learn(ctx)
+}
+
+// play plays the game.
+func (c *trainCommand) play(ctx context.Context, std streams, answered []dataset.Answered) (training.Trained, error) {
+	problems, err := given(dataset.ReadProblems(c.Problems))
+	if err != nil {
+		return training.Trained{}, err
+	}
+	if c.Skip >= len(problems) {
+		return training.Trained{}, badInput{fmt.Errorf("--skip %d leaves nothing of %d problems", c.Skip, len(problems))}
+	}
+	llm, closeLLM, err := c.Upstream.llm(ctx, recordFlags{Record: filepath.Join(c.Folder, answersFile)})
+	if err != nil {
+		return training.Trained{}, err
+	}
+	defer func() { logClose(closeLLM()) }()
+	work := c.Game.run(c.Folder, c.Upstream.Concurrency)
+	work.Answered = answered
+	work.Show = func(r generator.Report) { fmt.Fprintln(std.out, r) }
+	work.Game.Progress = roundsProgress(newProgress(std.err, "train"), c.Game.Rounds)
+	trained, err := work.Play(ctx, llm, problems[c.Skip:])
+	if errors.As(err, &training.FolderError{}) {
+		return trained, badInput{err}
+	}
+	return trained, err
 }
 
 // run is the game that the flags set.
@@ -119,7 +149,12 @@ func (g gameFlags) run(folder string, concurrency int) training.Run {
 	}
 	cfg.Paraphrases, cfg.MaxTokens, cfg.Concurrency = g.Paraphrases, g.MaxTokens, concurrency
 	return training.Run{Game: cfg, Folder: folder, NoHidden: g.NoHidden,
-		PRM: train.Options{Seed: g.Seed, Epochs: g.Epochs, Rate: g.Rate, KL: g.KL, Entropy: g.Smooth}}
+		PRM: g.network(), Head: train.SolutionOptions{Seed: g.Seed}}
+}
+
+// network are the settings of the PRM's steps.
+func (g gameFlags) network() train.Options {
+	return train.Options{Seed: g.Seed, Epochs: g.Epochs, Rate: g.Rate, KL: g.KL, Entropy: g.Smooth}
 }
 
 // roundsProgress shows a game's progress on a bar.

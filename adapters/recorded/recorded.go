@@ -80,6 +80,11 @@ func Wrap(live adapters.LLM, path string) (*LLM, error) {
 	return l, nil
 }
 
+// Absent stands for an LLM that can't be asked: it says what it is, and everything else is ErrNotRecorded.
+func Absent(caps adapters.Capabilities) *LLM {
+	return &LLM{path: "answers alone", answers: map[string]json.RawMessage{}, caps: &caps}
+}
+
 // cut drops what follows the last whole line.
 func (l *LLM) cut() error {
 	if err := l.file.Truncate(l.end); err != nil {

@@ -42,7 +42,7 @@ func (f *Figure) UnmarshalJSON(b []byte) error {
 // AUC is the chance that a positive example scores above a negative one, ties counting half: the area under the ROC
 // curve. scores and positive have equal length. NaN when either class is missing or a score is NaN.
 func AUC(scores []float64, positive []bool) float64 {
-	won, pairs := pairsWon(scores, positive)
+	won, pairs := PairsWon(scores, positive)
 	return won / pairs
 }
 
@@ -60,15 +60,15 @@ func GroupAUC(scores []float64, positive []bool, group []string) float64 {
 		for k, i := range idx {
 			s[k], y[k] = scores[i], positive[i]
 		}
-		w, p := pairsWon(s, y)
+		w, p := PairsWon(s, y)
 		// Halves of integers add up exactly, so the map's order does not matter.
 		won, pairs = won+w, pairs+p
 	}
 	return won / pairs
 }
 
-// pairsWon counts the (positive, negative) pairs that scores orders rightly, ties as half, and all such pairs.
-func pairsWon(scores []float64, positive []bool) (won, pairs float64) {
+// PairsWon counts the (positive, negative) pairs that scores orders rightly, ties as half, and all such pairs.
+func PairsWon(scores []float64, positive []bool) (won, pairs float64) {
 	order := make([]int, len(scores))
 	for i := range order {
 		order[i] = i

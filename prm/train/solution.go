@@ -14,6 +14,7 @@ import (
 	"aprm/prm"
 	"aprm/prm/feature"
 	"aprm/prm/metric"
+	"aprm/prm/vote"
 )
 
 // Answer is a whole answer to learn from.
@@ -21,7 +22,7 @@ type Answer struct {
 	Solution feature.Solution
 	Right    bool   // it ends right
 	Problem  string // folds are made by it; answers are only ever compared within it
-	Group    int    // equal final answers to a problem share it
+	Group    int    // equal final answers to a problem share it; negative: it has none, is not learned from, and can't be voted for
 }
 
 // Contrast is two beginnings of answers to one problem of which one is known to be the better: a step and its corruption, in one context.
@@ -66,10 +67,26 @@ type SolutionReport struct {
 	LinearLL  metric.Figure `json:"linear_log_likelihood"` // of the right answers by a vote, nats a problem
 	DenseLL   metric.Figure `json:"dense_log_likelihood"`
 	Dense     bool          `json:"dense"` // the dense layer beat the floor
-	Vote      prm.Vote      `json:"vote"`
+	Vote      vote.Rule     `json:"vote"`
 	PlainLL   metric.Figure `json:"plain_log_likelihood"`
 
 	Logits []float64 `json:"-"` // of each of the answers, by the head of its fold
+}
+
+// AUC is the head's, within a problem.
+func (r SolutionReport) AUC() metric.Figure {
+	if r.Dense {
+		return r.DenseAUC
+	}
+	return r.LinearAUC
+}
+
+// Likelihood is what the head's vote gives the right answers, nats a problem.
+func (r SolutionReport) Likelihood() metric.Figure {
+	if r.Dense {
+		return r.DenseLL
+	}
+	return r.LinearLL
 }
 
 // penalties are those tried for the linear part, a problem.
@@ -146,9 +163,9 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 		right[i] = a.Right
 	}
 	report.LinearAUC = metric.Figure(metric.GroupAUC(report.Logits, right, group))
-	report.Vote = FitVote(answers, report.Logits)
-	report.LinearLL = metric.Figure(likelihood(answers, report.Logits, report.Vote))
-	report.PlainLL = metric.Figure(likelihood(answers, report.Logits, prm.Plain))
+	report.Vote = vote.Fit(ballots(answers, report.Logits))
+	report.LinearLL = metric.Figure(vote.LogLikelihood(ballots(answers, report.Logits), report.Vote))
+	report.PlainLL = metric.Figure(vote.LogLikelihood(ballots(answers, report.Logits), vote.Plain))
 	head, _ := design.linear(func(string) bool { return true }, report.L2, nil)
 	if err := tick(); err != nil {
 		return nil, report, err
@@ -173,13 +190,13 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 			return nil, report, err
 		}
 	}
-	vote := FitVote(answers, dense)
+	rule := vote.Fit(ballots(answers, dense))
 	report.DenseAUC = metric.Figure(metric.GroupAUC(dense, right, group))
-	report.DenseLL = metric.Figure(likelihood(answers, dense, vote))
+	report.DenseLL = metric.Figure(vote.LogLikelihood(ballots(answers, dense), rule))
 	if !(report.DenseLL > report.LinearLL && pairLoss(answers, dense) < losses[best]) {
 		return head, report, nil
 	}
-	report.Dense, report.Vote, report.Logits = true, vote, dense
+	report.Dense, report.Vote, report.Logits = true, rule, dense
 	head, err := design.dense(ctx, head, func(string) bool { return true }, opt)
 	return head, report, errors.Join(err, tick())
 }
@@ -286,18 +303,45 @@ func standardWithin(h *prm.SolutionHead, answers []Answer, byProblem map[string]
 }
 
 // linear fits the floor to the pairs of some problems: Σ w·softplus(−β·Δx), a problem, + ½·penalty·|β|². start is where to begin, nil for zero.
+//
+// It is the mean of two fits: to everything, and to log-probabilities alone. What symbols are worth depends on how problems are made (in some every number of the
+// question is used, others hold numbers that mislead), what the LLM's own doubt is worth hardly does: so the mean holds on problems unlike those learned from,
+// where the fit to everything loses.
 func (p *pairs) linear(of func(problem string) bool, penalty float64, start []float64) (*prm.SolutionHead, []float64) {
-	var data, weight []float64
-	total := 0.0
+	var all, doubt, weight []float64
 	for _, r := range p.rows {
 		if !of(r.problem) {
 			continue
 		}
 		for k := range r.better {
-			data = append(data, float64(r.better[k])-float64(r.worse[k]))
+			d := float64(r.better[k]) - float64(r.worse[k])
+			all = append(all, d)
+			if k < feature.NumPooledSymbols {
+				d = 0
+			}
+			doubt = append(doubt, d)
 		}
 		weight = append(weight, r.weight)
-		total += r.weight
+	}
+	beta := slices.Clone(start)
+	if beta == nil {
+		beta = make([]float64, 2*prm.SolutionWidth)
+	}
+	beta = append(contrast(all, weight, penalty, beta[:prm.SolutionWidth]), contrast(doubt, weight, penalty, beta[prm.SolutionWidth:])...)
+	head := prm.NewSolutionHead(0, p.blank.Without...)
+	copy(head.Centre.Data, p.blank.Centre.Data)
+	copy(head.Scale.Data, p.blank.Scale.Data)
+	for k := range head.Linear.Data {
+		head.Linear.Data[k] = float32((beta[k] + beta[prm.SolutionWidth+k]) / 2)
+	}
+	return head, beta
+}
+
+// contrast returns the β that minimises the weighted mean of softplus(−β·Δx), + ½·penalty·|β|², over rows of SolutionWidth differences.
+func contrast(data, weight []float64, penalty float64, start []float64) []float64 {
+	total := 0.0
+	for _, w := range weight {
+		total += w
 	}
 	n := len(weight)
 	x := blas64.General{Rows: n, Cols: prm.SolutionWidth, Stride: prm.SolutionWidth, Data: data}
@@ -329,21 +373,12 @@ func (p *pairs) linear(of func(problem string) bool, penalty float64, start []fl
 			blas64.Gemv(blas.Trans, 1, x, blas64.Vector{N: n, Inc: 1, Data: slope}, 1, blas64.Vector{N: prm.SolutionWidth, Inc: 1, Data: grad})
 		},
 	}
-	beta := slices.Clone(start)
-	if beta == nil {
-		beta = make([]float64, prm.SolutionWidth)
-	}
 	// Strictly convex: what it ends with is the minimum, or, when the line search finds nothing better any more, as near as numbers go.
-	if found, err := optimize.Minimize(problem, beta, &optimize.Settings{GradientThreshold: 1e-5, MajorIterations: 200}, &optimize.LBFGS{}); found != nil && (err == nil || found.X != nil) {
-		beta = found.X
+	found, _ := optimize.Minimize(problem, start, &optimize.Settings{GradientThreshold: 1e-5, MajorIterations: 200}, &optimize.LBFGS{})
+	if found == nil || len(found.X) != len(start) {
+		return slices.Clone(start)
 	}
-	head := prm.NewSolutionHead(0, p.blank.Without...)
-	copy(head.Centre.Data, p.blank.Centre.Data)
-	copy(head.Scale.Data, p.blank.Scale.Data)
-	for k, b := range beta {
-		head.Linear.Data[k] = float32(b)
-	}
-	return head, beta
+	return found.X
 }
 
 // pairLoss is the mean Bradley–Terry loss of right answers against wrong ones, a problem.
@@ -379,4 +414,19 @@ func pairLoss(answers []Answer, logits []float64) float64 {
 		n++
 	}
 	return sum / float64(n)
+}
+
+// ballots are the answers by problem, in their order.
+func ballots(answers []Answer, logits []float64) [][]vote.Ballot {
+	at := map[string]int{}
+	var all [][]vote.Ballot
+	for i, a := range answers {
+		k, ok := at[a.Problem]
+		if !ok {
+			k = len(all)
+			at[a.Problem], all = k, append(all, nil)
+		}
+		all[k] = append(all[k], vote.Ballot{Group: a.Group, Logit: logits[i], Right: a.Right})
+	}
+	return all
 }

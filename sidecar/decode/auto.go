@@ -3,15 +3,18 @@ package decode
 import (
 	"context"
 	"math"
+
+	"aprm/prm/vote"
 )
 
 // auto draws as few whole answers as settle the vote, up to Options.N.
 //
-// Where Options.Gate trusts the PRM, a vote weighs score^exponent: one answer is drawn, then two at a time, until the leading
-// answer is ahead by the weight Gate.Lead. That lead, and after how many worthless answers to give up, are chosen on the
-// hold-out, the most careful setting first, as long as auto stays better than a plain vote of N at 95 % (fixed-sequence testing,
-// as in arXiv 2110.01052); Gate.Auto says how often stopping changed the vote there. Questions that are still open after half of
-// the candidates go to Gate.Escalate with the tokens that the others would have taken, if that was measured to be better.
+// Where something was measured of the PRM with this LLM (Options.Gate, else what the checkpoint has from its training) and logits were worth
+// more than nothing, votes are weighed by them: one answer is drawn after the other, until the chance that the leading answer is right,
+// fitted on that hold-out, is as great as was found to lose no accuracy there (vote.Stop). Questions that are still open after half of the
+// candidates go to Gate.Escalate with the tokens that the others would have taken, if that was measured to be better.
+//
+// Without a PRM answers weigh what their own log-probabilities say (see Confidence), where the endpoint gives them.
 //
 // Else the vote is plain: three answers, then as many as could settle it, until the chance that another answer ends with more votes
 // is below risk. A draw repeats an answer that m of n had with probability m/(n+1), and is a new one with 1/(n+1) (Pólya's urn; Beta
@@ -24,102 +27,87 @@ const (
 	risk     = 0.05 // that an early stop of a plain vote changes its outcome, by the model above
 	opening  = 3    // answers drawn at first for a plain vote
 	silent   = 5    // answers without a final one after which nobody is taken to give one
-	nothing  = 0.05 // weight that is none
-	prmDraws = 2    // answers drawn at a time behind the first, by the PRM's vote
+	tiebreak = 1e-6 // beta of a vote in which logits decide between groups of one size, and nothing else
 )
 
 // AutoReport says what auto decided.
 type AutoReport struct {
-	Vote      string  `json:"vote"`   // "prm" or "plain"
+	Vote      string  `json:"vote"`   // "prm", "confidence" or "plain"
 	Reason    string  `json:"reason"` // why
 	Drawn     int     `json:"drawn"`
 	Of        int     `json:"of"`                  // N
 	Overturn  float64 `json:"overturn,omitempty"`  // plain: the bound on the chance that the rest of N had changed the vote
-	Lead      float64 `json:"lead,omitempty"`      // prm: by which the answer won
+	Lead      float64 `json:"lead,omitempty"`      // weighed: by which share of the weight the answer won
+	Chance    float64 `json:"chance,omitempty"`    // weighed: that the answer is right
 	Escalated string  `json:"escalated,omitempty"` // the strategy that gave the answer in the end
+
+	Rule vote.Rule `json:"-"` // by which votes counted
 }
 
-// stopping is a rule of when to stop drawing: the PRM's, or where prm is false the plain vote's.
-type stopping struct {
-	prm      bool
-	exponent float64
-	lead     float64
-	hopeless int
-}
-
-func ruleOf(g *Gate) stopping {
-	if g == nil || !g.Trust {
-		return stopping{}
-	}
-	return stopping{prm: true, exponent: g.Exponent, lead: g.Lead, hopeless: g.Hopeless}
-}
-
-// ballot is the vote of a candidate.
-func (r stopping) ballot(answer string, answered bool, score float64) ballot {
-	b := ballot{answer: answer, answered: answered, weight: 1}
-	if r.prm {
-		b.weight, b.score = math.Pow(score, r.exponent), score
-	}
-	return b
-}
+// stops reports whether a vote by the rule is weighed, and knows when it is settled.
+func stops(r vote.Rule) bool { return r.Beta > 0 && r.Stop.At > 0 }
 
 // more is how many of n answers to draw next when drawn are there, dead ones counted; 0 to stop.
-func (r stopping) more(ballots []ballot, drawn, n int) int {
+func more(r vote.Rule, ballots []ballot, drawn, n int) int {
 	left := n - drawn
-	all := parties(ballots)
+	c := r.Of(numbered(ballots))
 	switch {
 	case left <= 0:
 		return 0
-	case drawn == 0 && r.prm:
+	case drawn == 0 && stops(r):
 		return 1
 	case drawn == 0:
 		return min(opening, left)
-	case len(all) == 0:
+	case c.Winner < 0:
 		if drawn >= silent {
 			return 0
 		}
 		return min(silent-drawn, left)
-	case r.prm:
-		ahead := lead(all)
-		if ahead >= r.lead || r.hopeless > 0 && drawn >= r.hopeless && all[winner(all)].votes < nothing {
+	case stops(r):
+		if r.Stop.Chance(c) >= r.Stop.At {
 			return 0
 		}
-		return min(prmDraws, left)
+		return 1
 	}
 	// A vote that only the leader's own draws would settle isn't looked at again before these are there.
-	at := winner(all)
+	sizes, first := sizesOf(ballots)
 	for more := 0; more < left; more++ {
-		if overturn(all, drawn+more, left-more) <= risk {
+		if overturn(sizes, first, drawn+more, left-more) <= risk {
 			return more
 		}
-		all[at].members++
-		all[at].votes++
+		sizes[first]++
 	}
 	return left
 }
 
-// lead is by how much weight the winner is ahead.
-func lead(all []party) float64 {
-	first := winner(all)
-	second := 0.0
-	for i, p := range all {
-		if i != first {
-			second = max(second, p.votes)
+// sizesOf are the numbers of ballots for each answer, in the order in which they came, and which of them is the greatest, the first of several.
+func sizesOf(ballots []ballot) (sizes []int, first int) {
+	for _, b := range numbered(ballots) {
+		switch {
+		case b.Group < 0:
+		case b.Group == len(sizes):
+			sizes = append(sizes, 1)
+		default:
+			sizes[b.Group]++
 		}
 	}
-	return all[first].votes - second
+	for i, n := range sizes {
+		if n > sizes[first] {
+			first = i
+		}
+	}
+	return sizes, first
 }
 
 // overturn bounds the chance that a plain vote has another winner after left further draws; drawn are there, those without an
 // answer among them. See auto.
-func overturn(all []party, drawn, left int) float64 {
-	first := winner(all)
-	leader := all[first].members
+func overturn(sizes []int, first, drawn, left int) float64 {
+	leader := sizes[first]
 	const fresh = 1
 	sum := overtakes(leader, 0, fresh, drawn-leader, left, false)
-	for i, p := range all {
+	for i, n := range sizes {
 		if i != first {
-			sum += overtakes(leader, p.members, 0, drawn-leader-p.members+fresh, left, i < first)
+			sum += overtakes(leader, n, 0, drawn-leader-n+fresh, left, i < first)
 		}
 	}
 	return min(1, sum)
@@ -171,60 +159,61 @@ type Ballot struct {
 	Tokens   int     // generated for it
 }
 
+// Logit is the logit of Score.
+func (b Ballot) Logit() float64 { return logit(b.Score) }
+
 // Replay has auto choose from recorded candidates, in their order, as it would have while drawing them, but for what is left to
 // Gate.Escalate. It returns the index of the one chosen, -1 when there is none, and how many were drawn. early false draws all.
-func Replay(ballots []Ballot, g *Gate, early bool) (chosen, drawn int) {
-	r := ruleOf(g)
-	var votes []ballot
-	for drawn < len(ballots) {
-		more := len(ballots) - drawn
+func Replay(recorded []Ballot, r vote.Rule, early bool) (chosen, drawn int) {
+	var ballots []ballot
+	for drawn < len(recorded) {
+		n := len(recorded) - drawn
 		if early {
-			more = r.more(votes, drawn, len(ballots))
+			n = more(r, ballots, drawn, len(recorded))
 		}
-		if more == 0 {
+		if n == 0 {
 			break
 		}
-		for _, b := range ballots[drawn : drawn+more] {
-			votes = append(votes, r.ballot(b.Answer, b.Answered, b.Score))
+		for _, b := range recorded[drawn : drawn+n] {
+			ballots = append(ballots, ballot{b.Answer, b.Answered, b.Score})
 		}
-		drawn += more
+		drawn += n
 	}
 	if drawn == 0 {
 		return -1, 0
 	}
-	return max(elect(votes), 0), drawn
+	return max(r.Of(numbered(ballots)).Winner, 0), drawn
+}
+
+// Rule is how auto's votes count by what was measured of a PRM, nil for nothing: plain where that wasn't worth anything, or it isn't known when to stop.
+func (g *Gate) Rule() vote.Rule {
+	if g != nil && g.Vote.Trusted() && stops(g.Vote) {
+		return g.Vote
+	}
+	return vote.Plain
 }
 
 func (auto) Search(ctx context.Context, s *Search) (Result, error) {
 	g := s.Options.Gate
 	report := AutoReport{Vote: "plain", Reason: g.String(), Of: s.Options.N}
-	var r stopping
+	r, escalate := vote.Plain, ""
 	switch {
 	case s.scorer == nil:
-		report.Reason = "there is no PRM"
-	case g != nil && g.Trust:
-		r, report.Vote, s.Options.Aggregate = ruleOf(g), "prm", g.Aggregate
+		report.Vote, report.Reason = byConfidence, "there is no PRM: answers weigh what the LLM's own log-probabilities say of them"
+		r, s.confident = Confidence, true
+	case stops(g.Rule()):
+		r, report.Vote, s.Options.Aggregate, escalate = g.Rule(), byPRM, g.Aggregate, g.Escalate
 	}
+	plainly := func(why string) { r, report.Vote, report.Reason = vote.Plain, "plain", why }
 	var solutions []solution
-	votes := func() []ballot {
-		out := make([]ballot, len(solutions))
-		for i, c := range solutions {
-			out[i] = r.ballot(c.answer, c.answered, c.score)
-		}
-		return out
-	}
 	var died error
-	escalate := ""
-	if r.prm {
-		escalate = g.Escalate
-	}
 	for {
 		drawn := s.turns
-		more := r.more(votes(), drawn, s.Options.N)
-		if more == 0 {
+		n := more(r, ballotsOf(solutions), drawn, s.Options.N)
+		if n == 0 {
 			break
 		}
-		if r.prm && escalate != "" && 2*drawn >= s.Options.N && len(solutions) > 0 {
+		if escalate != "" && report.Vote == byPRM && 2*drawn >= s.Options.N && len(solutions) > 0 {
 			if result, ok := s.escalate(ctx, escalate, solutions); ok {
 				report.Drawn, report.Escalated = drawn, escalate
 				result.Auto = report
@@ -235,7 +224,7 @@ func (auto) Search(ctx context.Context, s *Search) (Result, error) {
 			}
 			break // its tokens are spent
 		}
-		fresh, err := s.whole(ctx, drawn+more, s.Options.Temperature)
+		fresh, err := s.whole(ctx, drawn+n, s.Options.Temperature)
 		switch {
 		case err == nil:
 		case ctx.Err() == nil && s.turns > drawn: // they died, and have cost their turns
@@ -248,12 +237,18 @@ func (auto) Search(ctx context.Context, s *Search) (Result, error) {
 			break // no budget, no time or no endpoint is left
 		}
 		solutions = append(solutions, fresh...)
-		if r.prm {
-			if err := s.scoreAll(ctx, solutions[len(solutions)-len(fresh):]); err != nil {
+		latest := solutions[len(solutions)-len(fresh):]
+		switch report.Vote {
+		case byPRM:
+			if err := s.scoreAll(ctx, latest); err != nil {
 				if ctx.Err() != nil {
 					return Result{}, ctx.Err()
 				}
-				r, report.Vote, report.Reason = stopping{}, "plain", "the PRM failed: "+err.Error()
+				plainly("the PRM failed: " + err.Error())
+			}
+		case byConfidence:
+			if !s.weighConfidence(latest) {
+				plainly("there is no PRM, and the endpoint gives no log-probabilities")
 			}
 		}
 	}
@@ -266,51 +261,29 @@ func (auto) Search(ctx context.Context, s *Search) (Result, error) {
 	default:
 		return Result{}, ErrNoCandidate
 	}
-	if r.prm && !scored(solutions) {
-		r, report.Vote, report.Reason = stopping{}, "plain", "time was up before the PRM had a say"
+	if report.Vote == byPRM && !scored(solutions) {
+		plainly("time was up before the PRM had a say")
 	}
-	ballots := votes()
-	if s.scorer != nil && g == nil {
-		if err := s.breakTie(ctx, solutions, ballots); err != nil {
-			return Result{}, err
+	c := r.Of(numbered(ballotsOf(solutions)))
+	if s.scorer != nil && g == nil && c.Winner >= 0 && c.Lead() < 1e-9 {
+		if err := s.scoreAll(ctx, solutions); err != nil && ctx.Err() != nil {
+			return Result{}, ctx.Err()
 		}
+		r = vote.Rule{Beta: tiebreak, Power: 1}
+		c = r.Of(numbered(ballotsOf(solutions)))
 	}
-	report.Drawn = s.turns
-	chosen, why := elect(ballots), "its answer has the most votes"
-	if all := parties(ballots); chosen < 0 {
-		chosen, why = 0, "the first, as none has an answer"
-	} else if r.prm {
-		report.Lead = lead(all)
-	} else if left := s.Options.N - report.Drawn; left > 0 {
-		report.Overturn = overturn(all, report.Drawn, left)
+	report.Drawn, report.Rule = s.turns, r
+	switch {
+	case c.Winner < 0:
+	case report.Vote != "plain":
+		report.Lead, report.Chance = c.Lead(), r.Stop.Chance(c)
+	case s.Options.N > report.Drawn:
+		sizes, first := sizesOf(ballotsOf(solutions))
+		report.Overturn = overturn(sizes, first, report.Drawn, s.Options.N-report.Drawn)
 	}
-	result := s.result(solutions, chosen, why, func(c solution) string { return outvoted(c.answer, c.answered, solutions[chosen].answer) })
+	result := s.elected(solutions, r)
 	result.Auto = report
 	return result, nil
-}
-
-// breakTie lets the PRM decide among answers with equally many votes: it adds less than a vote to the best scored one. A PRM that
-// fails has no say. The error is the context's.
-func (s *Search) breakTie(ctx context.Context, solutions []solution, ballots []ballot) error {
-	all := parties(ballots)
-	if len(all) == 0 || lead(all) > 0 {
-		return nil
-	}
-	if err := s.scoreAll(ctx, solutions); err != nil {
-		return ctx.Err()
-	}
-	for i, c := range solutions {
-		ballots[i].score = c.score
-	}
-	all = parties(ballots) // now led by their best scored members
-	best := all[winner(all)]
-	for _, p := range all {
-		if p.votes == best.votes && ballots[p.leader].score > ballots[best.leader].score {
-			best = p
-		}
-	}
-	ballots[best.leader].weight += 0.5
-	return nil
 }
 
 // escalate gives what is still open to a step-wise strategy, with the tokens that the rest of the candidates would have taken. ok is

@@ -51,10 +51,11 @@ const (
 	FinishLength Finish = "length" // it was cut off by a number of tokens or steps
 )
 
-// Scorer scores steps with the PRM; the problem is bound inside. It is safe for concurrent use.
+// Scorer scores answers with the PRM; the problem is bound inside. It is safe for concurrent use.
 type Scorer interface {
-	// Score returns one Score a step, in order. tokens are the steps' log-probabilities, nil where there are none.
-	Score(ctx context.Context, steps []string, tokens [][]step.Token) ([]prm.Score, error)
+	// Score judges an answer, whole or as far as it has come: one Score a step, in order. tokens are the steps' log-probabilities, nil where
+	// there are none.
+	Score(ctx context.Context, steps []string, tokens [][]step.Token) (prm.Judgement, error)
 }
 
 // Result is the answer found, and what it took.

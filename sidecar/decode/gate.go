@@ -4,9 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 
 	"aprm/prm"
+	"aprm/prm/vote"
 )
 
 // Gate says how far auto may trust a PRM: what it was measured to gain over a plain vote on problems that it did not learn from.
@@ -23,16 +23,13 @@ type Gate struct {
 
 	Measured []Measured `json:"measured"` // strategies against a plain majority vote at equal tokens
 
-	Trust    bool    `json:"trust"`              // the 95 % interval of the weighted vote's gain lies above 0
-	Exponent float64 `json:"exponent,omitempty"` // a vote weighs score^Exponent, in (0,16]
-	Lead     float64 `json:"lead,omitempty"`     // stop when the leader is ahead by so much weight; a vote weighs at most 1. Above 0
-	Hopeless int     `json:"hopeless,omitempty"` // stop when after so many draws nothing weighs anything; 0 for never
-	Escalate string  `json:"escalate,omitempty"` // the step-wise strategy for questions that stay open; "" for none
-	Auto     Stops   `json:"auto"`               // what stopping so came to on the hold-out
+	Vote     vote.Rule `json:"vote"`               // how much the PRM's word counts, and when it is settled
+	Escalate string    `json:"escalate,omitempty"` // the step-wise strategy for questions that stay open; "" for none
+	Auto     Stops     `json:"auto"`               // what stopping so came to on the hold-out
 }
 
 // GateFormat is the version of the file.
-const GateFormat = 1
+const GateFormat = 2
 
 // Measured is a strategy's gain in accuracy over a plain majority vote at equal tokens, paired by problem, with its 95 % interval.
 type Measured struct {
@@ -76,12 +73,10 @@ func ParseGate(data []byte) (*Gate, error) {
 	bad(g.Problems < 1, "problems: %d", g.Problems)
 	err := (Options{Aggregate: g.Aggregate}).Validate()
 	bad(err != nil || g.Aggregate == "", "aggregate: %q is none of min, product, last", g.Aggregate)
-	if g.Trust {
-		bad(!(g.Exponent > 0 && g.Exponent <= 16), "exponent: %g is not in (0,16]", g.Exponent)
-		bad(!(g.Lead > 0) || math.IsInf(g.Lead, 0), "lead: %g is not above 0", g.Lead)
-		bad(g.Hopeless < 0, "hopeless: %d draws", g.Hopeless)
-		bad(g.Escalate != "" && !Stepwise(g.Escalate), "escalate: %q is no step-wise strategy", g.Escalate)
+	if err := g.Vote.Check(); err != nil {
+		bad(true, "vote: %v", err)
 	}
+	bad(g.Escalate != "" && !Stepwise(g.Escalate), "escalate: %q is no step-wise strategy", g.Escalate)
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
@@ -108,13 +103,13 @@ func (g *Gate) String() string {
 	if g == nil {
 		return "nothing was measured of this PRM with this LLM"
 	}
-	m, ok := g.measured(WeightedVote)
-	if !ok {
-		return fmt.Sprintf("the weighted vote wasn't measured (%d problems of %s)", g.Problems, g.Source)
+	verdict := "the PRM's word has no say"
+	if stops(g.Rule()) {
+		verdict = fmt.Sprintf("votes are weighed by the PRM (beta %.2g, power %.2g)", g.Vote.Beta, g.Vote.Power)
 	}
-	verdict := "not shown to beat"
-	if g.Trust {
-		verdict = "beats"
+	verdict += fmt.Sprintf(": %+.3f nats a problem, %.3f are chance, by %d of %d problems of %s", g.Vote.Nats, g.Vote.Margin, g.Vote.Problems, g.Problems, g.Source)
+	if m, ok := g.measured(WeightedVote); ok {
+		verdict += fmt.Sprintf("; %+.1f points [%+.1f, %+.1f] against a plain vote", 100*m.Gain, 100*m.Low, 100*m.High)
 	}
-	return fmt.Sprintf("the PRM's vote %s a plain one: %+.1f points [%+.1f, %+.1f] on %d problems of %s", verdict, 100*m.Gain, 100*m.Low, 100*m.High, m.Problems, g.Source)
+	return verdict
 }

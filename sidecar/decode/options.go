@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"aprm/prm"
+	"aprm/prm/vote"
 )
 
 // Options of a search. What is zero takes the default named in brackets.
@@ -28,6 +29,9 @@ type Options struct {
 	ESSThreshold      float64 // particle: resample when the effective sample size is below this share of N, in (0,1] [0.5]
 	Entropic          bool    // particle: resample the more evenly, the earlier
 	RebaseTemperature float64 // rebase: of the softmax of scores in [0,1]; low trusts the PRM more; in (0,100] [0.2]
+
+	// Vote is how much the PRM's word counts in votes over whole answers; see vote.Rule [Unmeasured].
+	Vote vote.Rule
 
 	Gate *Gate `json:"-"` // auto: what was measured of this PRM and this LLM; nil for nothing
 	// Fallback makes a plain vote the answer where the search fails because the PRM does, marked StoppedPRM, rather than an error; and
@@ -63,6 +67,9 @@ func (o Options) withDefaults() Options {
 	if o.RebaseTemperature == 0 {
 		o.RebaseTemperature = 0.2
 	}
+	if o.Vote == (vote.Rule{}) {
+		o.Vote = Unmeasured
+	}
 	if o.Aggregate == "" {
 		o.Aggregate = prm.Min
 	}
@@ -91,6 +98,9 @@ func (o Options) Validate() error {
 	bad(o.Expansion < 0, "expansion: %d next steps", o.Expansion)
 	bad(!(o.ESSThreshold >= 0 && o.ESSThreshold <= 1), "ess_threshold: %g is not in (0,1]", o.ESSThreshold)
 	bad(!(o.RebaseTemperature >= 0 && o.RebaseTemperature <= 100), "rebase_temperature: %g is not in (0,100]", o.RebaseTemperature)
+	if err := o.Vote.Check(); err != nil {
+		bad(true, "vote: %v", err)
+	}
 	switch o.Aggregate {
 	case "", prm.Min, prm.Product, prm.Last:
 	default:

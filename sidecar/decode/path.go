@@ -25,6 +25,7 @@ type path struct {
 	all    []step.Token   // of the text, line breaks included
 	scores []prm.Score    // of each step; fewer where the last ones could not be scored
 	score  float64        // by Search.rate, in [0,1]; 0 without steps
+	whole  float64        // what the PRM thinks of it as an answer, in [0,1]
 	length int            // tokens
 	id     int            // of the candidate that is the last step; 0 without one
 	ended  Finish         // why it is not to be continued; "" while it may be
@@ -46,6 +47,7 @@ func (p *path) extend(sample draw, steps []string) *path {
 		all:    append(p.all[:len(p.all):len(p.all)], sample.Tokens...),
 		scores: p.scores,
 		score:  p.score,
+		whole:  p.whole,
 		length: p.length + sample.CompletionTokens,
 		id:     sample.id,
 	}
@@ -250,16 +252,16 @@ func (s *Search) scoreLast(ctx context.Context, paths []*path) map[twin]error {
 			failed[fresh[i].twin()] = v.err
 			continue
 		}
-		s.known[fresh[i].twin()] = v.scores[len(v.scores)-1]
+		s.known[fresh[i].twin()] = v.Judgement
 	}
 	for _, p := range paths {
 		if failed[p.twin()] != nil {
 			continue
 		}
 		if !p.empty {
-			at := len(p.steps) - 1
-			p.scores = append(p.scores[:at:at], s.known[p.twin()])
-			p.score = s.rate(p.scores)
+			at, known := len(p.steps)-1, s.known[p.twin()]
+			p.scores = append(p.scores[:at:at], known.Steps[len(known.Steps)-1])
+			p.score, p.whole = s.rate(p.scores), known.Rate(s.Options.Aggregate)
 		}
 		c := s.candidate(p.id)
 		c.Score, c.Scored = p.score, len(p.scores) > 0
@@ -318,7 +320,7 @@ func (s *Search) finish(ctx context.Context, ends []draft) ([]*path, error) {
 		p := out[i]
 		c := s.candidate(p.id)
 		if v.err == nil && len(p.steps) > 0 {
-			p.scores, p.score = v.scores, s.rate(v.scores)
+			p.scores, p.score, p.whole = v.Steps, s.rate(v.Steps), v.Rate(s.Options.Aggregate)
 			c.Score, c.Scored = p.score, true
 		}
 		s.tell(p.id)

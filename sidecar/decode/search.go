@@ -27,17 +27,18 @@ type Search struct {
 	stopped                                                     Stopped
 	candidates                                                  []Candidate               // all there were; the one with ID i stands at i-1
 	turns                                                       int                       // whole solutions asked for, those that died included, what was drawn in their place not
-	known                                                       map[twin]prm.Score        // of next steps
+	known                                                       map[twin]prm.Judgement    // of paths, by their last step
 	rate                                                        func([]prm.Score) float64 // makes a path's scores one
 	settled                                                     string                    // what Options.Watch knows of the answer
 	drawn                                                       []solution                // whole solutions, for fallBack
 	half                                                        *solution                 // the best of those that failed or were cut off on the way to a whole one, for soFar
 	cut                                                         bool                      // a first step was cut off
+	confident                                                   bool                      // answers are weighed by their own log-probabilities
 	unscored                                                    error                     // of the PRM's last failure, nil when it has none
 }
 
 func newSearch(sampler Sampler, scorer Scorer, opts Options) *Search {
-	s := &Search{Options: opts, sampler: sampler, scorer: scorer, began: time.Now(), known: map[twin]prm.Score{}}
+	s := &Search{Options: opts, sampler: sampler, scorer: scorer, began: time.Now(), known: map[twin]prm.Judgement{}}
 	s.rate = func(scores []prm.Score) float64 { return prm.Aggregate(s.Options.Aggregate, scores) } // auto has its gate's
 	return s
 }
@@ -117,7 +118,7 @@ func (s *Search) sampleAll(ctx context.Context, requests []request) []reply {
 	answers := make([]answer, len(requests))
 	concurrently(len(requests), func(i int) {
 		req, a := requests[i].SampleRequest, &answers[i]
-		req.LogProbs = s.Options.LogProbs || s.scorer != nil
+		req.LogProbs = s.Options.LogProbs || s.scorer != nil || s.confident
 		req.TopLogProbs, req.TopWanted = s.Options.TopLogProbs, s.Options.TopWanted
 		if s.scorer != nil {
 			req.TopLogProbs = max(req.TopLogProbs, scoredTop)
@@ -238,8 +239,8 @@ type (
 		tokens [][]step.Token
 	}
 	verdict struct {
-		scores []prm.Score // one a step
-		err    error
+		prm.Judgement
+		err error
 	}
 )
 
@@ -248,11 +249,11 @@ func (s *Search) score(ctx context.Context, jobs []job) []verdict {
 	s.scoringCalls += len(jobs)
 	out := make([]verdict, len(jobs))
 	concurrently(len(jobs), func(i int) {
-		scores, err := s.scorer.Score(ctx, jobs[i].steps, jobs[i].tokens)
-		if err == nil && len(scores) != len(jobs[i].steps) {
-			err = fmt.Errorf("the PRM gave %d scores for %d steps", len(scores), len(jobs[i].steps))
+		found, err := s.scorer.Score(ctx, jobs[i].steps, jobs[i].tokens)
+		if err == nil && len(found.Steps) != len(jobs[i].steps) {
+			err = fmt.Errorf("the PRM gave %d scores for %d steps", len(found.Steps), len(jobs[i].steps))
 		}
-		out[i] = verdict{scores, err}
+		out[i] = verdict{found, err}
 	})
 	for _, v := range out {
 		if v.err != nil {

@@ -185,9 +185,9 @@ func (s *Search) conclude(finished []*path, drafts []draft) Result {
 	ballots := make([]ballot, len(finished))
 	for i, p := range finished {
 		found, ok := p.answer()
-		ballots[i] = ballot{answer: found, answered: ok, weight: p.score, score: p.score}
+		ballots[i] = ballot{answer: found, answered: ok, score: p.whole}
 	}
-	if i := elect(ballots); i >= 0 {
+	if i := s.Options.Vote.Of(numbered(ballots)).Winner; i >= 0 {
 		done := map[int]bool{finished[i].id: true}
 		for j, p := range finished {
 			if !done[p.id] {

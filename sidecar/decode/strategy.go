@@ -13,6 +13,7 @@ const (
 	Majority     = "majority"
 	BestOfN      = "best_of_n"
 	WeightedVote = "weighted_vote"
+	Confident    = "confident_vote"
 	Guided       = "guided"
 	Beam         = "beam"
 	DVTS         = "dvts"
@@ -39,9 +40,10 @@ type Description struct {
 func Strategies() []Description {
 	return []Description{
 		{Greedy, false, "one answer at temperature 0", greedy{}},
-		{Majority, false, "N answers, the most frequent final answer (self-consistency, arXiv 2203.11171)", vote{}},
+		{Majority, false, "N answers, the most frequent final answer (self-consistency, arXiv 2203.11171)", elect{byHeads}},
+		{Confident, false, "N answers, each weighs what the LLM's own log-probabilities of its digits say; a plain vote where the endpoint gives none (after CISC, arXiv 2502.06233)", elect{byConfidence}},
 		{BestOfN, true, "N answers, the one the PRM scores best (arXiv 2110.14168)", best{}},
-		{WeightedVote, true, "N answers, each final answer weighs the PRM's scores of those that give it (arXiv 2206.02336)", vote{weighted: true}},
+		{WeightedVote, true, "N answers, each weighs as much as the PRM was measured to know of it (after arXiv 2206.02336)", elect{byPRM}},
 		{Guided, true, "step by step: N next steps, the one the PRM scores best is kept (arXiv 2305.10601's greedy form)", guided{}},
 		{Beam, true, "step by step: N next steps over N/expansion kept paths (arXiv 2408.03314)", stepwise{newBeam}},
 		{DVTS, true, "N/expansion trees, each keeps its best next step (diverse verifier tree search)", stepwise{newDVTS}},

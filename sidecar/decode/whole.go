@@ -6,7 +6,9 @@ import (
 
 	"aprm/prm"
 	"aprm/prm/arith"
+	"aprm/prm/feature"
 	"aprm/prm/step"
+	"aprm/prm/vote"
 )
 
 // solution is a candidate for the whole answer.
@@ -78,7 +80,7 @@ func (s *Search) fallBack(ctx context.Context, err error) (Result, error) {
 		return Result{}, err
 	}
 	s.stopped = StoppedPRM
-	result := vote{}.count(s, s.drawn)
+	result := s.elected(s.drawn, vote.Plain)
 	result.Instead = Majority
 	return result, nil
 }
@@ -129,7 +131,7 @@ func (s *Search) scoreAll(ctx context.Context, solutions []solution) error {
 			continue
 		}
 		c := &solutions[of[i]]
-		c.scores, c.score = v.scores, prm.Aggregate(s.Options.Aggregate, v.scores)
+		c.scores, c.score = v.Steps, v.Rate(s.Options.Aggregate)
 		entry := s.candidate(c.id)
 		entry.Score, entry.Scored = c.score, true
 		s.tell(c.id)
@@ -182,7 +184,7 @@ func (best) Search(ctx context.Context, s *Search) (Result, error) {
 		return Result{}, err
 	}
 	if !scored(solutions) {
-		return vote{}.count(s, solutions), nil
+		return s.elected(solutions, vote.Plain), nil
 	}
 	chosen := 0
 	for i, c := range solutions {
@@ -208,12 +210,21 @@ func better(a, b solution) bool {
 	return a.score > b.score
 }
 
-// vote takes the final answer with the most votes, each weighing one or, weighted, the candidate's score. A candidate without
-// an answer has no vote; when none has one, the first candidate is the answer.
-// The text returned is the answer's best scored candidate or, unscored, its first.
-type vote struct{ weighted bool }
+// elect takes the final answer of the group of equal answers that weighs most: by Options.Vote and what the PRM, or the LLM's own
+// log-probabilities, say of each candidate, or by heads. A candidate without an answer has no vote; when none has one, the first candidate is the answer.
+// The text returned is the group's best scored candidate or, unscored, its first.
+type elect struct {
+	by string // one of the following
+}
 
-func (v vote) Search(ctx context.Context, s *Search) (Result, error) {
+const (
+	byHeads      = ""
+	byPRM        = "prm"
+	byConfidence = "confidence"
+)
+
+func (e elect) Search(ctx context.Context, s *Search) (Result, error) {
+	s.confident = e.by == byConfidence
 	solutions, err := s.whole(ctx, s.Options.N, s.Options.Temperature)
 	if err != nil {
 		return Result{}, err
@@ -221,26 +232,45 @@ func (v vote) Search(ctx context.Context, s *Search) (Result, error) {
 	if len(solutions) == 0 {
 		return Result{}, ErrNoCandidate
 	}
-	if v.weighted {
+	switch e.by {
+	case byPRM:
 		if err := s.scoreAll(ctx, solutions); err != nil {
 			return Result{}, err
 		}
-		v.weighted = scored(solutions)
-	}
-	return v.count(s, solutions), nil
-}
-
-// count elects one of the solutions.
-func (v vote) count(s *Search, solutions []solution) Result {
-	ballots := make([]ballot, len(solutions))
-	for i, c := range solutions {
-		ballots[i] = ballot{answer: c.answer, answered: c.answered, weight: 1, score: c.score}
-		if v.weighted {
-			ballots[i].weight = c.score
+		if scored(solutions) {
+			return s.elected(solutions, s.Options.Vote), nil
+		}
+	case byConfidence:
+		if s.weighConfidence(solutions) {
+			return s.elected(solutions, Confidence), nil
 		}
 	}
-	chosen := elect(ballots)
-	why := "its answer has the most votes"
+	return s.elected(solutions, vote.Plain), nil
+}
+
+// weighConfidence scores solutions by their own log-probabilities. It is false where one with an answer has none: then nobody is weighed.
+func (s *Search) weighConfidence(solutions []solution) bool {
+	scores := make([]float64, len(solutions))
+	for i, c := range solutions {
+		nats, ok := feature.Confidence(step.SplitTokens(c.Text, c.steps, c.Tokens))
+		if !ok && c.answered {
+			return false
+		}
+		scores[i] = sigma(nats)
+	}
+	for i := range solutions {
+		c := &solutions[i]
+		c.score = scores[i]
+		entry := s.candidate(c.id)
+		entry.Score, entry.Scored = c.score, true
+		s.tell(c.id)
+	}
+	return true
+}
+
+// elected is the result of a vote.
+func (s *Search) elected(solutions []solution, rule vote.Rule) Result {
+	chosen, why := rule.Of(numbered(ballotsOf(solutions))).Winner, "its answer has the most votes"
 	if chosen < 0 {
 		chosen, why = 0, "the first, as none has an answer"
 	}
@@ -256,68 +286,4 @@ func outvoted(answer string, answered bool, winner string) string {
 		return "gives the same answer as the one chosen"
 	}
 	return "outvoted"
-}
-
-// ballot is a vote for a final answer.
-type ballot struct {
-	answer   string
-	answered bool // else it is not counted
-	weight   float64
-	score    float64 // among those that give the same answer, the best is returned
-}
-
-// party is those who vote for one answer.
-type party struct {
-	votes   float64
-	members int
-	leader  int // index of its best scored ballot, the first of several
-}
-
-// parties counts votes, in the order in which the answers came. The answers 1/2 and 0.5 are one; answers that can't be compared are two.
-func parties(ballots []ballot) []party {
-	var out []party
-	for i, b := range ballots {
-		if !b.answered {
-			continue
-		}
-		joined := false
-		for j := range out {
-			p := &out[j]
-			if arith.Equal(ballots[p.leader].answer, b.answer) != arith.True {
-				continue
-			}
-			p.votes += b.weight
-			p.members++
-			if b.score > ballots[p.leader].score {
-				p.leader = i
-			}
-			joined = true
-			break
-		}
-		if !joined {
-			out = append(out, party{votes: b.weight, members: 1, leader: i})
-		}
-	}
-	return out
-}
-
-// winner is the index of the party with the most votes. Ties go to the answer that came first, so that a plain vote owes nothing
-// to the PRM.
-func winner(all []party) int {
-	first := 0
-	for i, p := range all {
-		if p.votes > all[first].votes {
-			first = i
-		}
-	}
-	return first
-}
-
-// elect returns the index of the winning answer's best scored ballot, the first of several; -1 when nobody votes.
-func elect(ballots []ballot) int {
-	all := parties(ballots)
-	if len(all) == 0 {
-		return -1
-	}
-	return all[winner(all)].leader
 }

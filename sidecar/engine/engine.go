@@ -100,7 +100,7 @@ func (e *Engine) Use(m *prm.Model) error {
 // Trust makes g what auto knows of its own PRM and LLM from now on: it counts for no others. Nil for nothing.
 func (e *Engine) Trust(g *decode.Gate) { e.gate.Store(g) }
 
-// Gate is what Trust gave for the PRM in use and the configured LLM; nil where that is of others, or nothing.
+// Gate is what Trust gave for the PRM in use and the configured LLM, else what the PRM has from its training with that LLM; nil for nothing.
 func (e *Engine) Gate(ctx context.Context) (*decode.Gate, error) {
 	m := e.prm.Load()
 	if m == nil {
@@ -114,21 +114,24 @@ func (e *Engine) Gate(ctx context.Context) (*decode.Gate, error) {
 }
 
 func (e *Engine) gateOf(ctx context.Context, m *prm.Model, llm adapters.LLM) (*decode.Gate, error) {
-	g := e.gate.Load()
-	if g == nil {
+	g, own := e.gate.Load(), m.Header().Solution
+	if g == nil && own == nil {
 		return nil, nil
 	}
 	caps, err := llm.Capabilities(ctx)
 	if errors.Is(err, adapters.ErrUnprobed) {
 		return nil, nil // whose gate it is can't be told yet
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case g.Of(m.ID(), caps.Identity()):
+		return g, nil
+	case own != nil && own.Model == caps.Identity():
+		return &decode.Gate{Format: decode.GateFormat, Checkpoint: m.ID(), Model: own.Model, Aggregate: prm.Min, Problems: own.Problems,
+			Source: "its own training, crosswise", Vote: own.Vote}, nil
 	}
-	if !g.Of(m.ID(), caps.Identity()) {
-		return nil, nil
-	}
-	return g, nil
+	return nil, nil
 }
 
 // Checkpoint names the PRM in use, a remote one by its model; ok is false when there is none.
@@ -184,9 +187,12 @@ func (e *Engine) Solve(ctx context.Context, model string, messages []adapters.Me
 	if err != nil {
 		return decode.Result{}, err
 	}
-	if bound, ok := scorer.(stepScorer); ok && opts.Strategy == decode.Auto {
+	if bound, ok := scorer.(stepScorer); ok {
 		if opts.Gate, err = e.gateOf(ctx, bound.prm, bound.llm); err != nil {
 			return decode.Result{}, err
+		}
+		if opts.Gate != nil {
+			opts.Vote = opts.Gate.Vote
 		}
 	}
 	opts.Fallback = true
@@ -239,9 +245,11 @@ func (e *Engine) Judge(ctx context.Context, t step.Trace, tokens [][]step.Token)
 	if bound == nil {
 		return nil, false, ErrNoCheckpoint
 	}
+	var j prm.Judgement
 	if own, ok := bound.(stepScorer); ok {
-		return own.judge(ctx, t.Steps, tokens)
+		j, sighted, err = own.judge(ctx, t.Steps, tokens)
+	} else {
+		j, err = bound.Score(ctx, t.Steps, tokens)
 	}
-	scores, err = bound.Score(ctx, t.Steps, tokens)
-	return scores, false, err
+	return j.Steps, sighted, err
 }

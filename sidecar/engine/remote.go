@@ -28,7 +28,7 @@ func newRemoteScorer(r Remote, p step.Problem) *remoteScorer {
 	return &remoteScorer{remote: r, problem: p, known: map[string][]prm.Score{}}
 }
 
-func (s *remoteScorer) Score(ctx context.Context, steps []string, _ [][]step.Token) ([]prm.Score, error) {
+func (s *remoteScorer) Score(ctx context.Context, steps []string, _ [][]step.Token) (prm.Judgement, error) {
 	var key strings.Builder
 	for _, text := range steps {
 		fmt.Fprintf(&key, "%d:%s", len(text), text)
@@ -56,7 +56,7 @@ func (s *remoteScorer) Score(ctx context.Context, steps []string, _ [][]step.Tok
 		return scores, nil
 	})
 	if err != nil {
-		return nil, err
+		return prm.Judgement{}, err
 	}
-	return slices.Clone(scores.([]prm.Score)), nil
+	return prm.Judgement{Steps: slices.Clone(scores.([]prm.Score))}, nil
 }

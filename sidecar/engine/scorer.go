@@ -22,37 +22,38 @@ type stepScorer struct {
 	problem step.Problem
 }
 
-func (s stepScorer) Score(ctx context.Context, steps []string, tokens [][]step.Token) ([]prm.Score, error) {
-	scores, _, err := s.judge(ctx, steps, tokens)
-	return scores, err
+func (s stepScorer) Score(ctx context.Context, steps []string, tokens [][]step.Token) (prm.Judgement, error) {
+	j, _, err := s.judge(ctx, steps, tokens)
+	return j, err
 }
 
 // judge is Score that also says whether hidden states of the LLM were read.
-func (s stepScorer) judge(ctx context.Context, steps []string, tokens [][]step.Token) (scores []prm.Score, sighted bool, err error) {
+func (s stepScorer) judge(ctx context.Context, steps []string, tokens [][]step.Token) (j prm.Judgement, sighted bool, err error) {
 	var states []adapters.State
 	if s.prm.Header().Width > 0 {
 		if states, err = s.engine.hidden(ctx, s.llm, step.Trace{Problem: s.problem, Steps: steps}, s.prm.Accepts); err != nil {
 			if ctx.Err() != nil {
-				return nil, false, ctx.Err()
+				return j, false, ctx.Err()
 			}
 			if s.engine.needHidden {
-				return nil, false, err
+				return j, false, err
 			}
 			slog.Warn("scoring without hidden states", "err", err) // less sure, and better than no answer
 		}
 		if states == nil && s.engine.needHidden {
-			return nil, false, errors.New("the endpoint gives no hidden states that this PRM can read")
+			return j, false, errors.New("the endpoint gives no hidden states that this PRM can read")
 		}
 	}
-	scores = make([]prm.Score, len(steps))
+	scores, inputs := make([]prm.Score, len(steps)), make([]feature.Input, len(steps))
 	reader := feature.NewReader(s.problem)
 	for i, text := range steps {
 		if err := ctx.Err(); err != nil { // traces may be long, and whoever asked may be gone
-			return nil, false, err
+			return j, false, err
 		}
-		scores[i] = s.prm.Score(reader.Next(text, evidence(states, tokens, i)))
+		inputs[i] = reader.Next(text, evidence(states, tokens, i))
+		scores[i] = s.prm.Score(inputs[i])
 	}
-	return scores, states != nil, nil
+	return s.prm.Judge(scores, inputs, tokens), states != nil, nil
 }
 
 // evidence is what the endpoint said of step i; nil states and tokens are masked.

@@ -84,7 +84,7 @@ type timedScorer struct {
 	watch *stopwatch
 }
 
-func (t timedScorer) Score(ctx context.Context, steps []string, tokens [][]step.Token) ([]prm.Score, error) {
+func (t timedScorer) Score(ctx context.Context, steps []string, tokens [][]step.Token) (prm.Judgement, error) {
 	defer t.watch.begin(&t.watch.prm)()
 	return t.Scorer.Score(ctx, steps, tokens)
 }

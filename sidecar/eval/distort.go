@@ -40,20 +40,18 @@ type badScorer struct {
 	question string
 }
 
-func (b badScorer) Score(ctx context.Context, steps []string, tokens [][]step.Token) ([]prm.Score, error) {
-	if b.kind == Inverted {
-		scores, err := b.Scorer.Score(ctx, steps, tokens)
-		out := make([]prm.Score, len(scores))
-		for i, s := range scores {
-			out[i] = prm.Score{Step: 1 - s.Step, Value: 1 - s.Value}
+func (b badScorer) Score(ctx context.Context, steps []string, tokens [][]step.Token) (prm.Judgement, error) {
+	j, err := b.Scorer.Score(ctx, steps, tokens)
+	out := prm.Judgement{Steps: make([]prm.Score, len(j.Steps)), Whole: j.Whole, Solution: 1 - j.Solution}
+	for i, s := range j.Steps {
+		if out.Steps[i] = (prm.Score{Step: 1 - s.Step, Value: 1 - s.Value}); b.kind == Noise {
+			out.Steps[i] = prm.Score{Step: b.draw("step", steps[:i+1]), Value: b.draw("value", steps[:i+1])}
 		}
-		return out, err
 	}
-	out := make([]prm.Score, len(steps))
-	for i := range steps {
-		out[i] = prm.Score{Step: b.draw("step", steps[:i+1]), Value: b.draw("value", steps[:i+1])}
+	if b.kind == Noise {
+		out.Solution = b.draw("solution", steps)
 	}
-	return out, nil
+	return out, err
 }
 
 // draw is even in [0,1).

@@ -31,6 +31,7 @@ type Config struct {
 	Options    decode.Options // N is the candidates of a search; Strategy and TokenBudget are set by the method
 	Sizes      []int          // of the votes and best-of-N beside Options.N. The pool holds as many samples as the greatest needs
 	Strategies []string       // of those that Strategies names; empty for all that the bench allows
+	Rotate     bool           // what chooses among whole answers does so once from each of the pool's, in turn, and the mean counts: the order in which they were drawn is chance
 	Parallel   int            // problems at a time; 0 means 1
 	Draws      int            // of the bootstrap; 0 means 10,000
 	Progress   func(done, total int, problem string)
@@ -74,6 +75,10 @@ type Report struct {
 	Digest   string   `json:"digest,omitempty"` // of the problems' questions: ids may be those of another file's
 	Rows     []Row    `json:"rows"`
 
+	// AUC is the chance that of a right and a wrong answer to one problem the right one is thought the better, by the PRM or, without one, by its own
+	// log-probabilities; of answers that can be voted for.
+	AUC metric.Interval `json:"auc_within_problem"`
+
 	votes []Votes // of the pool's first N, problem by problem, for a gate
 }
 
@@ -86,14 +91,31 @@ type method struct {
 	run      func(ctx context.Context, c *contest, n int) (Outcome, error)
 }
 
+// measured is what the method makes of a problem.
+func (m method) measured(ctx context.Context, c *contest, cfg Config) (Outcome, error) {
+	if !cfg.Rotate || m.strategy == decode.Greedy || m.strategy != "" && decode.Stepwise(m.strategy) {
+		return m.run(ctx, c, m.n)
+	}
+	var all []Outcome
+	for k := range c.pool {
+		o, err := m.run(ctx, c.rotated(k), m.n)
+		if err != nil {
+			return o, err
+		}
+		all = append(all, o)
+	}
+	return meanOutcome(all), nil
+}
+
 // methods are the rows for votes of some sizes and searches of n candidates.
 func methods(sizes []int, n int) []method {
 	out := []method{{"greedy", decode.Greedy, n, greedy}, {"pass@1 (mean of the pool)", "", n, single}}
 	for _, n := range sizes {
 		out = append(out,
-			method{fmt.Sprintf("majority-%d", n), decode.Majority, n, vote(decode.Majority)},
-			method{fmt.Sprintf("best-of-%d", n), decode.BestOfN, n, vote(decode.BestOfN)},
-			method{fmt.Sprintf("weighted-vote-%d", n), decode.WeightedVote, n, vote(decode.WeightedVote)})
+			method{fmt.Sprintf("majority-%d", n), decode.Majority, n, over(decode.Majority)},
+			method{fmt.Sprintf("confident-vote-%d", n), decode.Confident, n, over(decode.Confident)},
+			method{fmt.Sprintf("best-of-%d", n), decode.BestOfN, n, over(decode.BestOfN)},
+			method{fmt.Sprintf("weighted-vote-%d", n), decode.WeightedVote, n, over(decode.WeightedVote)})
 	}
 	out = append(out, method{fmt.Sprintf("auto-%d", n), decode.Auto, n, auto})
 	for _, strategy := range []string{decode.Guided, decode.Beam, decode.DVTS, decode.Particle, decode.Rebase} {
@@ -209,7 +231,7 @@ func measure(ctx context.Context, problems []step.Problem, cfg Config, open func
 			if !cfg.wanted(m, c.scorer != nil) {
 				continue
 			}
-			o, err := m.run(ctx, c, m.n)
+			o, err := m.measured(ctx, c, cfg)
 			if err != nil {
 				return fmt.Errorf("%s: %w", m.name, err)
 			}
@@ -230,8 +252,31 @@ func measure(ctx context.Context, problems []step.Problem, cfg Config, open func
 		}
 	}
 	report.Rows, report.votes = rows, votes
+	report.AUC = answersAUC(votes, uint64(cfg.Options.Seed), cfg.Draws)
 	summarise(rows, len(problems), uint64(cfg.Options.Seed), cfg.Draws)
 	return report, nil
+}
+
+// answersAUC is the AUC of answers within a problem.
+func answersAUC(votes []Votes, seed uint64, draws int) metric.Interval {
+	won, pairs := make([]float64, len(votes)), make([]float64, len(votes))
+	for i, v := range votes {
+		var scores []float64
+		var right []bool
+		for k, b := range v.Ballots {
+			if b.Answered {
+				scores, right = append(scores, b.Score), append(right, v.Right[k])
+			}
+		}
+		won[i], pairs[i] = metric.PairsWon(scores, right)
+	}
+	return metric.Bootstrap(seed, len(votes), draws, func(idx []int) float64 {
+		var w, p float64
+		for _, i := range idx {
+			w, p = w+won[i], p+pairs[i]
+		}
+		return w / p
+	})
 }
 
 // each does something with every problem, Config.Parallel at a time.
@@ -333,7 +378,7 @@ func (c *contest) judgedBy(ctx context.Context, bench Bench) error {
 	}
 	c.sampler, c.scorer = sampler, nil
 	if scorer != nil {
-		c.scorer = &scored{by: scorer, known: map[solved][]prm.Score{}}
+		c.scorer = &scored{by: scorer, known: map[solved]prm.Judgement{}}
 	}
 	c.votes, err = c.ballots(ctx)
 	return err
@@ -343,7 +388,7 @@ func (c *contest) judgedBy(ctx context.Context, bench Bench) error {
 func (c *contest) ballots(ctx context.Context) (Votes, error) {
 	opts := c.options
 	pool := c.pool[:min(opts.N, len(c.pool))]
-	opts.Strategy, opts.N = decode.Majority, len(pool)
+	opts.Strategy, opts.N = decode.Confident, len(pool)
 	if c.scorer != nil {
 		opts.Strategy = decode.WeightedVote
 	}
@@ -360,7 +405,7 @@ func (c *contest) ballots(ctx context.Context) (Votes, error) {
 type scored struct {
 	by    decode.Scorer
 	mu    sync.Mutex
-	known map[solved][]prm.Score
+	known map[solved]prm.Judgement
 }
 
 // solved tells solutions apart: by their text, and those of one text by where their tokens are kept.
@@ -369,7 +414,7 @@ type solved struct {
 	first *step.Token
 }
 
-func (s *scored) Score(ctx context.Context, steps []string, tokens [][]step.Token) ([]prm.Score, error) {
+func (s *scored) Score(ctx context.Context, steps []string, tokens [][]step.Token) (prm.Judgement, error) {
 	key := solved{text: strings.Join(steps, "\n")}
 	if len(tokens) > 0 && len(tokens[0]) > 0 {
 		key.first = &tokens[0][0]
@@ -442,8 +487,8 @@ func greedy(ctx context.Context, c *contest, _ int) (Outcome, error) {
 	return c.outcome(r), err
 }
 
-// vote returns the method that runs a strategy over the pool's first n.
-func vote(strategy string) func(context.Context, *contest, int) (Outcome, error) {
+// over returns the method that runs a strategy over the pool's first n.
+func over(strategy string) func(context.Context, *contest, int) (Outcome, error) {
 	return func(ctx context.Context, c *contest, n int) (Outcome, error) {
 		opts := c.options
 		pool := c.pool[:min(n, len(c.pool))]
@@ -467,7 +512,7 @@ func auto(ctx context.Context, c *contest, n int) (Outcome, error) {
 	o := c.outcome(r)
 	o.Drawn, o.Escalated = r.Auto.Drawn, r.Auto.Escalated
 	o.Seconds += c.seconds * float64(o.Drawn) / float64(len(c.pool))
-	if chosen, _ := decode.Replay(c.votes.Ballots, opts.Gate, false); chosen >= 0 && o.Escalated == "" && o.Drawn < len(pool) {
+	if chosen, _ := decode.Replay(c.votes.Ballots, r.Auto.Rule, false); chosen >= 0 && o.Escalated == "" && o.Drawn < len(pool) {
 		o.Changed = !same(c.votes.Ballots[chosen].Answer, r.Answer)
 	}
 	return o, nil

@@ -4,11 +4,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"math"
 	"slices"
 
+	"aprm/prm/arith"
 	"aprm/prm/metric"
 	"aprm/prm/step"
+	"aprm/prm/vote"
 	"aprm/sidecar/decode"
 )
 
@@ -27,35 +28,56 @@ func Digest(problems []step.Problem) string {
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// stops are the settings of auto by the PRM's vote, from the most careful to the thriftiest.
-var stops = []struct {
-	lead     float64
-	hopeless int
-}{{2, 0}, {1, 0}, {0.8, 0}, {0.4, 0}, {0.2, 0}, {0.2, 5}}
-
-// fewest is how many problems a hold-out needs: on fewer, an interval by bootstrap promises too much.
+// fewest is how many problems a step-wise strategy must have been measured on to be escalated to: on fewer, an interval by bootstrap promises too much.
 const fewest = 30
 
-// exponents are those of the scores that a vote may weigh.
-var exponents = []float64{0.5, 1, 2, 4}
+// folds is how many parts a hold-out is cut into: what a vote gains is measured on each by the rule that the others gave.
+const folds = 5
+
+// ballots are the votes as a rule is fitted to them.
+func (v Votes) ballots() []vote.Ballot {
+	answers := make([]string, len(v.Ballots))
+	for i, b := range v.Ballots {
+		if b.Answered {
+			answers[i] = b.Answer
+		}
+	}
+	out := make([]vote.Ballot, len(v.Ballots))
+	for i, group := range arith.Groups(answers) {
+		out[i] = vote.Ballot{Group: group, Logit: v.Ballots[i].Logit(), Right: v.Right[i]}
+	}
+	return out
+}
 
 // NewGate measures what auto may trust, from recorded candidates of a hold-out, with no fresh tokens; rows are strategies that can't be
 // replayed, as Answers measured them on the same problems at equal tokens. gate holds what is to be written beside that: Checkpoint, Model,
 // Aggregate, N and where the problems are from. seed and draws are of the bootstrap; draws 0 means 10,000.
 //
-// The PRM is trusted where the 95 % interval of its weighted vote's gain over a plain vote of the same candidates lies above 0, on at least 30 problems: so a PRM
-// that knows nothing is trusted in one of forty hold-outs, and then hardly sways a vote. Only then is the exponent chosen that does best.
-// Stops are tried from the most careful on, and the last is taken before the first with which the interval of auto's gain over the plain
-// vote of N reaches 0 (fixed-sequence testing: no correction is due for the several tries, arXiv 2110.01052). The step-wise strategy with
-// the greatest gain is escalated to where its interval lies above 0, and it gains more than the weighted vote.
+// How much the PRM's word counts, and when a vote is settled, is vote.Fit's: nothing where that could be chance. What votes gain by it is measured crosswise,
+// in five parts. The step-wise strategy with the greatest gain is escalated to where its interval lies above 0, and it gains more than the weighted vote.
 func NewGate(gate decode.Gate, votes []Votes, rows []Row, seed uint64, draws int) decode.Gate {
 	if draws <= 0 {
 		draws = 10_000
 	}
 	gate.Format, gate.Problems = decode.GateFormat, len(votes)
-	gate.Measured, gate.Trust, gate.Exponent, gate.Lead, gate.Hopeless, gate.Escalate, gate.Auto = nil, false, 0, 0, 0, "", decode.Stops{}
+	gate.Measured, gate.Vote, gate.Escalate, gate.Auto = nil, vote.Plain, "", decode.Stops{}
 	if len(votes) == 0 {
 		return gate
+	}
+	all := make([][]vote.Ballot, len(votes))
+	for i, v := range votes {
+		all[i] = v.ballots()
+	}
+	gate.Vote = vote.Fit(all)
+	var rules [folds]decode.Gate // of the problems outside of each fold
+	for f := range folds {
+		var others [][]vote.Ballot
+		for i, b := range all {
+			if i%folds != f {
+				others = append(others, b)
+			}
+		}
+		rules[f].Vote = vote.Fit(others)
 	}
 	right := func(v Votes, chosen int) float64 {
 		if chosen >= 0 && v.Ballots[chosen].Answered && v.Right[chosen] {
@@ -63,9 +85,10 @@ func NewGate(gate decode.Gate, votes []Votes, rows []Row, seed uint64, draws int
 		}
 		return 0
 	}
-	by := func(g *decode.Gate, early bool) (correct []float64, answers []string, tokens float64) {
-		for _, v := range votes {
-			chosen, drawn := decode.Replay(v.Ballots, g, early)
+	// by replays every problem by a rule.
+	by := func(rule func(i int) vote.Rule, early bool) (correct []float64, answers []string, tokens float64) {
+		for i, v := range votes {
+			chosen, drawn := decode.Replay(v.Ballots, rule(i), early)
 			correct = append(correct, right(v, chosen))
 			answer := ""
 			if chosen >= 0 {
@@ -78,7 +101,7 @@ func NewGate(gate decode.Gate, votes []Votes, rows []Row, seed uint64, draws int
 		}
 		return correct, answers, tokens
 	}
-	majority, _, everything := by(nil, false)
+	majority, _, everything := by(func(int) vote.Rule { return vote.Plain }, false)
 	gain := func(correct []float64) metric.Interval {
 		return metric.Bootstrap(seed, len(votes), draws, func(idx []int) float64 {
 			return meanOver(idx, func(i int) float64 { return correct[i] - majority[i] })
@@ -86,9 +109,6 @@ func NewGate(gate decode.Gate, votes []Votes, rows []Row, seed uint64, draws int
 	}
 	measured := func(strategy string, i metric.Interval, replayed bool) {
 		gate.Measured = append(gate.Measured, decode.Measured{Strategy: strategy, Problems: len(votes), N: gate.N, Gain: i.Mean, Low: i.Low, High: i.High, Replayed: replayed})
-	}
-	weigh := func(exponent, lead float64, hopeless int) *decode.Gate {
-		return &decode.Gate{Trust: true, Exponent: exponent, Lead: lead, Hopeless: hopeless}
 	}
 
 	best := make([]float64, len(votes))
@@ -102,53 +122,31 @@ func NewGate(gate decode.Gate, votes []Votes, rows []Row, seed uint64, draws int
 		best[i] = right(v, at)
 	}
 	measured(decode.BestOfN, gain(best), true)
-	weighted, _, _ := by(weigh(1, math.Inf(1), 0), false)
-	vote := gain(weighted)
-	measured(decode.WeightedVote, vote, true)
-
+	weighted, _, _ := by(func(i int) vote.Rule { return rules[i%folds].Vote }, false)
+	measured(decode.WeightedVote, gain(weighted), true)
 	for _, r := range rows {
 		if strategy, ok := r.stepwise(); ok && len(r.Outcomes) == len(votes) {
 			measured(strategy, r.VsMajority, false)
 		}
 	}
 
-	stopped := func(g *decode.Gate) decode.Stops {
-		correct, answers, tokens := by(g, true)
-		_, final, _ := by(g, false)
-		i := gain(correct)
-		changed := 0.0
-		for k := range answers {
-			if !same(answers[k], final[k]) {
-				changed++
-			}
-		}
-		return decode.Stops{Gain: i.Mean, Low: i.Low, High: i.High, Tokens: tokens / max(everything, 1), Changed: changed / float64(len(votes))}
-	}
-	if gate.Trust = vote.Low > 0 && len(votes) >= fewest; !gate.Trust {
-		gate.Auto = stopped(nil)
-		return gate
-	}
-	most := math.Inf(-1)
-	for _, e := range exponents {
-		correct, _, _ := by(weigh(e, math.Inf(1), 0), false)
-		if m := meanOver(all(len(votes)), func(i int) float64 { return correct[i] }); m > most {
-			most, gate.Exponent = m, e
+	auto := func(i int) vote.Rule { return rules[i%folds].Rule() }
+	correct, answers, tokens := by(auto, true)
+	_, final, _ := by(auto, false)
+	stopped, changed := gain(correct), 0.0
+	for k := range answers {
+		if !same(answers[k], final[k]) {
+			changed++
 		}
 	}
-	for k, s := range stops {
-		a := stopped(weigh(gate.Exponent, s.lead, s.hopeless))
-		if k > 0 && a.Low <= 0 {
-			break
-		}
-		gate.Lead, gate.Hopeless, gate.Auto = s.lead, s.hopeless, a
-	}
+	gate.Auto = decode.Stops{Gain: stopped.Mean, Low: stopped.Low, High: stopped.High, Tokens: tokens / max(everything, 1), Changed: changed / float64(len(votes))}
 	gate.Escalate = escalation(gate)
 	return gate
 }
 
 // escalation is the step-wise strategy that a gate's open questions go to, "" for none.
 func escalation(g decode.Gate) string {
-	if !g.Trust {
+	if !g.Vote.Trusted() {
 		return ""
 	}
 	to, most := "", 0.0

@@ -36,7 +36,7 @@ type verifier struct{ problem tasks.Problem }
 // unsound is the score from the first wrong step on: above 0, so that where no candidate is sound all still vote.
 const unsound = 0.01
 
-func (v verifier) Score(_ context.Context, steps []string, _ [][]step.Token) ([]prm.Score, error) {
+func (v verifier) Score(_ context.Context, steps []string, _ [][]step.Token) (prm.Judgement, error) {
 	var normal []string
 	for _, s := range steps {
 		normal = append(normal, step.Normalize(s))
@@ -50,5 +50,5 @@ func (v verifier) Score(_ context.Context, steps []string, _ [][]step.Token) ([]
 		}
 		out[i] = prm.Score{Step: score, Value: score}
 	}
-	return out, nil
+	return prm.Judgement{Steps: out}, nil
 }

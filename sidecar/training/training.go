@@ -24,12 +24,15 @@ import (
 	"aprm/prm/train"
 	"aprm/sidecar/dataset"
 	"aprm/sidecar/engine"
+	"aprm/sidecar/eval"
 )
 
 // Run is a game to be played, and how the PRM learns by it.
 type Run struct {
 	Game     generator.Config // Compact is set by what the LLM says of itself
 	PRM      train.Options
+	Head     train.SolutionOptions                 // of the head for whole answers
+	Answered []dataset.Answered                    // recorded answers of the same LLM, from which it learns beside those that the game draws
 	Folder   string                                // labelled steps, checkpoints, state and report of this run: the same training goes on from there
 	Engine   *engine.Engine                        // over the same LLM, to share what is known of hidden states; nil for one of its own
 	NoHidden bool                                  // don't ask for hidden states, where Engine is nil
@@ -42,6 +45,11 @@ type Trained struct {
 	Model   *prm.Model         `json:"-"`
 	Game    []generator.Report `json:"game"`
 	Reports []train.Report     `json:"prm"` // of the rounds learned in this process
+
+	Solutions SolutionReport `json:"solutions"` // how the head for whole answers was learned
+
+	votes []eval.Votes // the answers it learned from, judged crosswise
+	llm   string
 }
 
 // The files of a run's folder, beside the rounds' checkpoints.
@@ -108,7 +116,22 @@ func (r Run) Play(ctx context.Context, llm adapters.LLM, problems []step.Problem
 	if err != nil {
 		return Trained{}, err
 	}
-	trained = Trained{Model: learner.Model(), Game: state.Reports, Reports: learner.Reports()}
+	trained = Trained{Game: state.Reports, Reports: learner.Reports(), llm: caps.Identity()}
+	solutions, contrasts, err := natural(r.Folder)
+	if err != nil {
+		return Trained{}, FolderError{err}
+	}
+	other, recorded, err := recordedSolutions(r.Answered)
+	if err == nil && other != "" && other != trained.llm {
+		err = fmt.Errorf("the recorded answers are of %s, the endpoint's model is %s: a PRM is of one LLM", other, trained.llm)
+	}
+	if err != nil {
+		return Trained{}, err
+	}
+	trained.Model, trained.Solutions, trained.votes, err = judging(ctx, learner.Model(), trained.llm, append(solutions, recorded...), contrasts, r.Head)
+	if err != nil {
+		return Trained{}, err
+	}
 	return trained, dataset.WriteJSON(filepath.Join(r.Folder, reportFile), trained)
 }
 

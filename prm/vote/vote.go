@@ -1,0 +1,173 @@
+// Package vote says how much answers to one problem count against each other, given how much a PRM, or the LLM's own confidence, was
+// measured to know of them, and when so much is settled that more answers need not be drawn. It is pure and imports nothing of this module.
+package vote
+
+import (
+	"fmt"
+	"math"
+)
+
+// Ballot is an answer to a problem.
+type Ballot struct {
+	Group int     // equal final answers share one; negative: it has no final answer and can't be voted for
+	Logit float64 // what is thought of it: of two answers to one problem, the difference is the log odds that the one ends right and not the other
+	Right bool    // it ends right; for Fit alone
+}
+
+// Rule is how much a logit counts: a group of n equal answers weighs n^Power · mean exp(Beta·logit). Beta and Power are at least 0;
+// {Beta: 0, Power: 1} is a plain vote, a great Beta is best-of-N.
+type Rule struct {
+	Beta  float64 `json:"beta"`
+	Power float64 `json:"power"`
+
+	Nats     float64 `json:"nats"`     // log-likelihood of the right answers gained over Beta 0, a problem
+	Margin   float64 `json:"margin"`   // what had to be gained for it to be more than chance
+	Problems int     `json:"problems"` // it was found on, with right and wrong answers; 0: not measured, but set
+
+	Stop Stop `json:"stop"`
+}
+
+// Plain is the vote that counts heads.
+var Plain = Rule{Power: 1}
+
+// Check reports numbers that no vote can be counted by.
+func (r Rule) Check() error {
+	for _, v := range []float64{r.Beta, r.Power, r.Nats, r.Margin, r.Stop.Bias, r.Stop.Lead, r.Stop.Level, r.Stop.Draws, r.Stop.At} {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Errorf("%v is not finite", v)
+		}
+	}
+	if r.Beta < 0 || r.Power < 0 || r.Beta > 1e3 || r.Power > 1e3 {
+		return fmt.Errorf("beta %g and power %g are not in [0, 1000]", r.Beta, r.Power)
+	}
+	if r.Stop.At < 0 || r.Stop.At > 1 {
+		return fmt.Errorf("stop: the chance %g is not in [0, 1]", r.Stop.At)
+	}
+	return nil
+}
+
+// Trusted reports whether logits were shown to be worth more than nothing.
+func (r Rule) Trusted() bool { return r.Beta > 0 && r.Nats > r.Margin }
+
+// Stop is when a vote is settled: the chance that the leading group is right is σ(Bias + Lead·lead + Level·level + Draws·ln n), with lead the log
+// weight of the leading group over that of all others and of one average answer yet unseen, level the mean logit of its members, and n
+// the number of answers drawn.
+type Stop struct {
+	Bias  float64 `json:"bias"`
+	Lead  float64 `json:"lead"`
+	Level float64 `json:"level"`
+	Draws float64 `json:"draws"`
+
+	At     float64 `json:"at"`     // no more answers are drawn once the chance is at least this; 0: nothing was measured
+	Loss   float64 `json:"loss"`   // of accuracy by stopping, where it was measured
+	Tokens float64 `json:"tokens"` // share of the answers that were drawn there
+}
+
+// Weight is the log of the weight of a group of equal answers with these logits, at least one.
+func (r Rule) Weight(logits []float64) float64 {
+	highest := math.Inf(-1)
+	for _, z := range logits {
+		highest = max(highest, r.Beta*z)
+	}
+	var sum float64
+	for _, z := range logits {
+		sum += math.Exp(r.Beta*z - highest)
+	}
+	return highest + math.Log(sum) + (r.Power-1)*math.Log(float64(len(logits)))
+}
+
+// Count is the outcome of a vote.
+type Count struct {
+	Winner int       // ballot of the winning group with the greatest logit, the first of several; -1 when nobody votes
+	Groups []int     // in the order in which they came
+	Shares []float64 // of the weight, in [0,1], of each of Groups
+	lead   float64   // as Stop has them
+	level  float64
+	draws  int
+}
+
+// Lead is by how great a share of the weight the winner is ahead, in [0,1].
+func (c Count) Lead() float64 {
+	first, second := 0.0, 0.0
+	for _, s := range c.Shares {
+		switch {
+		case s > first:
+			first, second = s, first
+		case s > second:
+			second = s
+		}
+	}
+	return first - second
+}
+
+// Of counts ballots. Of groups that weigh the same the one that came first wins, so that a plain vote owes nothing to logits.
+func (r Rule) Of(ballots []Ballot) Count {
+	c := Count{Winner: -1, draws: len(ballots)}
+	logits := map[int][]float64{}
+	var all []float64
+	for _, b := range ballots {
+		if b.Group < 0 {
+			continue
+		}
+		if logits[b.Group] == nil {
+			c.Groups = append(c.Groups, b.Group)
+		}
+		logits[b.Group] = append(logits[b.Group], b.Logit)
+		all = append(all, b.Logit)
+	}
+	if len(all) == 0 {
+		return c
+	}
+	weights := make([]float64, len(c.Groups))
+	first := 0
+	for i, g := range c.Groups {
+		if weights[i] = r.Weight(logits[g]); weights[i] > weights[first] {
+			first = i
+		}
+	}
+	total := logSum(weights)
+	for _, w := range weights {
+		c.Shares = append(c.Shares, math.Exp(w-total))
+	}
+	unseen := Rule{Beta: r.Beta}.Weight(all) // with a power of 0: the mean of them
+	rivals := append([]float64{unseen}, weights[:first]...)
+	c.lead = weights[first] - logSum(append(rivals, weights[first+1:]...))
+	for _, z := range logits[c.Groups[first]] {
+		c.level += z / float64(len(logits[c.Groups[first]]))
+	}
+	for i, b := range ballots {
+		if b.Group == c.Groups[first] && (c.Winner < 0 || b.Logit > ballots[c.Winner].Logit) {
+			c.Winner = i
+		}
+	}
+	return c
+}
+
+// Chance is how likely it is that the winner of a count is right; 0 when nobody votes.
+func (s Stop) Chance(c Count) float64 {
+	if c.Winner < 0 {
+		return 0
+	}
+	var z float64
+	for k, x := range c.evidence() {
+		z += x * []float64{s.Bias, s.Lead, s.Level, s.Draws}[k]
+	}
+	return 1 / (1 + math.Exp(-z))
+}
+
+// evidence is what Chance goes by.
+func (c Count) evidence() [4]float64 {
+	return [4]float64{1, c.lead, c.level, math.Log(float64(max(c.draws, 1)))}
+}
+
+func logSum(x []float64) float64 {
+	highest := math.Inf(-1)
+	for _, v := range x {
+		highest = max(highest, v)
+	}
+	var sum float64
+	for _, v := range x {
+		sum += math.Exp(v - highest)
+	}
+	return highest + math.Log(sum)
+}

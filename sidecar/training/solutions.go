@@ -1,0 +1,303 @@
+package training
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"aprm/generator"
+	"aprm/prm"
+	"aprm/prm/arith"
+	"aprm/prm/feature"
+	"aprm/prm/step"
+	"aprm/prm/train"
+	"aprm/sidecar/dataset"
+	"aprm/sidecar/decode"
+	"aprm/sidecar/eval"
+)
+
+// solution is a whole answer that an LLM gave, read.
+type solution struct {
+	problem step.Problem
+	steps   []string
+	tokens  [][]step.Token
+	answer  string       // "" where it has none that counts
+	right   step.Verdict // of the answer
+	spent   int          // tokens
+}
+
+// natural are the whole answers that a run of the game drew, those of the problems that it kept for measuring among them, and the pairs of a correct step and its
+// sure corruption that it learned from.
+func natural(folder string) ([]solution, []train.Contrast, error) {
+	labelled, err := generator.ReadLabelled(filepath.Join(folder, StepsFile))
+	if err != nil {
+		return nil, nil, err
+	}
+	byID := map[string]*solution{}
+	var order []string
+	pairs := map[string][2][]generator.Labelled{} // right ones and wrong ones
+	var names []string
+	for _, l := range labelled {
+		if l.Source != generator.Natural {
+			if l.Pair != "" && !l.HeldOut && l.Step != step.Unknown {
+				if _, known := pairs[l.Pair]; !known {
+					names = append(names, l.Pair)
+				}
+				p := pairs[l.Pair]
+				side := 0
+				if l.Step == step.Wrong {
+					side = 1
+				}
+				p[side] = append(p[side], l)
+				pairs[l.Pair] = p
+			}
+			continue
+		}
+		s := byID[l.Sample]
+		if s == nil {
+			s = &solution{problem: l.Prefix.Problem}
+			byID[l.Sample], order = s, append(order, l.Sample)
+		}
+		if len(l.Prefix.Steps) != len(s.steps) { // a step that was labelled again stands there already
+			continue
+		}
+		s.steps, s.tokens, s.spent = append(s.steps, l.Text), append(s.tokens, l.Tokens), s.spent+len(l.Tokens)
+		if s.right = l.Value; l.Value != step.Unknown {
+			if s.answer = l.Answer; s.answer == "" { // the run is of before answers were kept, or there is none
+				s.answer, _ = arith.Extract(strings.Join(s.steps, "\n"))
+			}
+		}
+	}
+	var out []solution
+	for _, id := range order {
+		out = append(out, *byID[id])
+	}
+	var contrasts []train.Contrast
+	for _, name := range names {
+		for _, better := range pairs[name][0] {
+			for _, worse := range pairs[name][1] {
+				contrasts = append(contrasts, train.Contrast{Better: blind(better.Trace()), Worse: blind(worse.Trace()), Problem: problemKey(better.Prefix.Problem)})
+			}
+		}
+	}
+	return out, contrasts, nil
+}
+
+// blind is what the solution head reads of a beginning without log-probabilities: a corruption's are those of another prompt.
+func blind(t step.Trace) feature.Solution {
+	return feature.Pool(read(t.Problem, t.Steps, make([][]step.Token, len(t.Steps))), nil)
+}
+
+// problemKey names a problem by its question: ids may be those of several files.
+func problemKey(p step.Problem) string { return dataset.ProblemID(p.Question) }
+
+// recordedSolutions reads what `sidecar sample` wrote, and which LLM wrote it: one only.
+func recordedSolutions(answered []dataset.Answered) (model string, out []solution, err error) {
+	for _, of := range answered {
+		switch {
+		case model == "":
+			model = of.Sampling.Model
+		case model != of.Sampling.Model:
+			return "", nil, fmt.Errorf("answers of %s and of %s: a PRM is of one LLM", model, of.Sampling.Model)
+		}
+		for _, a := range of.Answers {
+			s := solution{problem: of.Problem, steps: step.Split(a.Text), spent: a.Spent}
+			s.tokens = step.SplitTokens(a.Text, s.steps, a.Tokens)
+			if found, ok := arith.Extract(a.Text); ok && !a.Cut {
+				s.answer = found
+			}
+			switch {
+			case a.Cut || of.Problem.Answer == "":
+			case s.answer == "":
+				s.right = step.Wrong
+			default:
+				switch arith.Equal(of.Problem.Answer, s.answer) {
+				case arith.True:
+					s.right = step.Right
+				case arith.False:
+					s.right = step.Wrong
+				}
+			}
+			if len(s.steps) > 0 {
+				out = append(out, s)
+			}
+		}
+	}
+	return model, out, nil
+}
+
+// read returns what the PRM reads of an answer's steps.
+func read(p step.Problem, steps []string, tokens [][]step.Token) []feature.Input {
+	out := make([]feature.Input, len(steps))
+	r := feature.NewReader(p)
+	for i, text := range steps {
+		out[i] = r.Next(text, feature.Evidence{Tokens: tokens[i]})
+	}
+	return out
+}
+
+// contrastWeights are the weights of corruptions beside outcomes that are tried; the best by held-out likelihood stands.
+var contrastWeights = []float64{0, 0.1, 0.3, 1}
+
+// judging gives a model a solution head learned from whole answers of an LLM, and returns what was found of each of the answers' problems crosswise, for a gate. A
+// model whose answers are too few stays as it is; the report then says why.
+func judging(ctx context.Context, model *prm.Model, llm string, solutions []solution, contrasts []train.Contrast, opt train.SolutionOptions) (*prm.Model, SolutionReport, []eval.Votes, error) {
+	answers := make([]train.Answer, len(solutions))
+	concurrently(len(solutions), func(i int) {
+		s := solutions[i]
+		answers[i] = train.Answer{Solution: feature.Pool(read(s.problem, s.steps, s.tokens), s.tokens), Right: s.right == step.Right, Problem: problemKey(s.problem), Group: -1}
+	})
+	byProblem := map[string][]int{}
+	var order []string
+	for i, s := range solutions {
+		key := answers[i].Problem
+		if byProblem[key] == nil {
+			order = append(order, key)
+		}
+		if s.right != step.Unknown {
+			byProblem[key] = append(byProblem[key], i)
+		}
+	}
+	for _, key := range order {
+		var finals []string
+		for _, i := range byProblem[key] {
+			finals = append(finals, solutions[i].answer)
+		}
+		for k, group := range arith.Groups(finals) {
+			answers[byProblem[key][k]].Group = group
+		}
+	}
+	var head *prm.SolutionHead
+	var report SolutionReport
+	weights := contrastWeights
+	if len(contrasts) == 0 {
+		weights = weights[:1]
+	}
+	for _, w := range weights {
+		try := opt
+		try.Contrasts = w
+		found, of, err := train.FitSolution(ctx, answers, contrasts, try)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil, report, nil, ctx.Err()
+			}
+			return model, SolutionReport{Why: err.Error()}, nil, nil
+		}
+		if head == nil || of.Likelihood() > report.Likelihood() {
+			head, report = found, SolutionReport{SolutionReport: of, ContrastWeight: w}
+		}
+	}
+	model, err := model.Judging(head, prm.SolutionHeader{Model: llm, Problems: report.Problems, AUC: report.AUC(), Vote: report.Vote})
+	if err != nil {
+		return nil, report, nil, err
+	}
+	var votes []eval.Votes
+	for _, key := range order {
+		var v eval.Votes
+		for _, i := range byProblem[key] {
+			s := solutions[i]
+			v.Ballots = append(v.Ballots, decode.Ballot{Answer: s.answer, Answered: s.answer != "", Score: 1 / (1 + math.Exp(-report.Logits[i])), Tokens: max(s.spent, 1)})
+			v.Right = append(v.Right, s.right == step.Right)
+		}
+		if len(v.Ballots) > 0 {
+			votes = append(votes, v)
+		}
+	}
+	return model, report, votes, nil
+}
+
+// SolutionReport says how the solution head was learned.
+type SolutionReport struct {
+	train.SolutionReport
+	ContrastWeight float64 `json:"contrast_weight"`
+	Why            string  `json:"why,omitempty"` // there is none
+}
+
+// String says it to people.
+func (r SolutionReport) String() string {
+	if r.Why != "" {
+		return "no head for whole answers: " + r.Why
+	}
+	kind := "linear"
+	if r.Dense {
+		kind = "dense"
+	}
+	s := fmt.Sprintf("whole answers: %s head from %d problems with right and wrong answers; within a problem a right answer is thought better than a wrong one in %s %% of the cases (AUC, crosswise)",
+		kind, r.Problems, (100 * r.AUC()).Text("%.1f"))
+	if !r.Vote.Trusted() {
+		return s + fmt.Sprintf(". That is not shown to be worth anything in a vote (%+.3f nats a problem, %.3f are chance): votes stay plain", r.Vote.Nats, r.Vote.Margin)
+	}
+	return s + fmt.Sprintf("; worth %+.3f nats a problem in a vote (%.3f are chance), with beta %.2g and power %.2g", r.Vote.Nats, r.Vote.Margin, r.Vote.Beta, r.Vote.Power)
+}
+
+// Solutions is a training from recorded answers alone.
+type Solutions struct {
+	PRM      train.Options
+	Head     train.SolutionOptions
+	Answered []dataset.Answered
+}
+
+// Learn trains a PRM from recorded answers, with no endpoint: its steps by what is sure of them (right in an answer that ends right and holds no false equation, wrong
+// where an equation is the first false one), the worth of a beginning and of a whole answer by outcome.
+func (t Solutions) Learn(ctx context.Context) (Trained, error) {
+	llm, solutions, err := recordedSolutions(t.Answered)
+	if err != nil {
+		return Trained{}, err
+	}
+	examples := make([][]train.Example, len(solutions))
+	concurrently(len(solutions), func(i int) { examples[i] = solutions[i].examples() })
+	model, report, err := train.Fit(ctx, nil, nil, slices.Concat(examples...), t.PRM)
+	if err != nil {
+		return Trained{}, err
+	}
+	trained := Trained{Reports: []train.Report{report}}
+	trained.Model, trained.Solutions, trained.votes, err = judging(ctx, model, llm, solutions, nil, t.Head)
+	trained.llm = llm
+	if err == nil && trained.Solutions.Why != "" {
+		err = errors.New(trained.Solutions.Why)
+	}
+	return trained, err
+}
+
+// examples are the steps of an answer to learn from.
+func (s solution) examples() []train.Example {
+	inputs := read(s.problem, s.steps, s.tokens)
+	out := make([]train.Example, len(inputs))
+	wrong := -1
+	for i, text := range s.steps {
+		out[i] = train.Example{Input: inputs[i], Value: s.right, Problem: problemKey(s.problem)}
+		if wrong < 0 && slices.ContainsFunc(arith.CheckStep(step.Normalize(text)), func(c arith.Check) bool { return c.Verdict == arith.False }) {
+			wrong = i
+			out[i].Step = step.Wrong
+		}
+	}
+	if s.right == step.Right && wrong < 0 {
+		for i := range out {
+			out[i].Step = step.Right
+		}
+	}
+	return out
+}
+
+// concurrently calls do with 0 to n-1, a few at a time.
+func concurrently(n int, do func(i int)) {
+	var group sync.WaitGroup
+	next := make(chan int)
+	for range readers {
+		group.Go(func() {
+			for i := range next {
+				do(i)
+			}
+		})
+	}
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	group.Wait()
+}
