@@ -25,7 +25,7 @@ const (
 	envSidecar  = "SIDECAR_TEST_URL"      // http://127.0.0.1:8484
 	envUpstream = "SIDECAR_TEST_UPSTREAM" // what stands behind it, to compare with; may be empty
 	envModel    = "SIDECAR_TEST_MODEL"    // "" takes the first one listed
-	envPython   = "SIDECAR_TEST_PYTHON"   // an interpreter that has the packages openai and ollama
+	envPython   = "SIDECAR_TEST_PYTHON"   // an interpreter that has the packages openai, ollama and anthropic
 	envNode     = "SIDECAR_TEST_NODE"     // a folder node_modules that has the packages openai and ollama
 )
 
@@ -42,6 +42,8 @@ func TestRealClients(t *testing.T) {
 	}{
 		{"openai_client.py", envPython, python, python, []string{sidecar, os.Getenv(envUpstream), model}},
 		{"ollama_client.py", envPython, python, python, []string{sidecar, model}},
+		{"responses_client.py", envPython, python, python, []string{sidecar, os.Getenv(envUpstream), model}},
+		{"anthropic_client.py", envPython, python, python, []string{sidecar, os.Getenv(envUpstream), model}},
 		{"openai_client.mjs", envNode, node, "node", []string{sidecar, node, model}},
 		{"ollama_client.mjs", envNode, node, "node", []string{sidecar, node, model}},
 	} {
