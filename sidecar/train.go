@@ -8,6 +8,7 @@ import (
 
 	"aprm/generator"
 	"aprm/prm"
+	"aprm/prm/feature"
 	"aprm/prm/train"
 	"aprm/sidecar/dataset"
 	"aprm/sidecar/training"
@@ -18,6 +19,7 @@ type trainCommand struct {
 	Game      gameFlags     `embed:""`
 	Problems  string        `help:"Problems with answers and worked solutions, as GSM8K has them: play the game on them." type:"existingfile" placeholder:"FILE"`
 	Solutions []string      `help:"Files of recorded answers, as 'sidecar sample' writes them, to learn from." type:"existingfile" placeholder:"FILE"`
+	Without   []string      `help:"Inputs that the head for whole answers is not to read, to see what they are worth: symbols, logprobs." enum:"symbols,logprobs" placeholder:"INPUT"`
 	Skip      int           `help:"Leave out so many problems at the beginning of the file."`
 	Folder    string        `name:"run" help:"Folder of this run: answers, labelled steps, checkpoints, report. The same command goes on from there." default:"runs/train" type:"path"`
 	Out       string        `help:"Write the finished checkpoint here too, and its gate beside it (FILE.gate.json): what strategy auto may trust it with, by the solutions of problems kept out of training." placeholder:"FILE" type:"path"`
@@ -105,12 +107,21 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 
 // learn trains from recorded answers alone.
 func (c *trainCommand) learn(ctx context.Context, std streams, answered []dataset.Answered) (training.Trained, error) {
-	work := training.Solutions{PRM: c.Game.network(), Head: train.SolutionOptions{Seed: c.Game.Seed}, Answered: answered}
+	work := training.Solutions{PRM: c.Game.network(), Head: c.head(), Answered: answered}
 	steps, answers := newProgress(std.err, "steps"), newProgress(std.err, "answers")
 	work.PRM.KL = 0 // there is no earlier round to be held to
 	work.PRM.Progress = func(done, total int, loss float64) { steps.report(done, total, fmt.Sprintf("loss %.3f", loss)) }
 	work.Head.Progress = func(done, total int) { answers.report(done, total, "") }
 	return work.Learn(ctx)
+}
+
+// head are the settings of the head for whole answers.
+func (c *trainCommand) head() train.SolutionOptions {
+	opt := train.SolutionOptions{Seed: c.Game.Seed}
+	for _, name := range c.Without {
+		opt.Without = append(opt.Without, feature.Block(name))
+	}
+	return opt
 }
 
 // play plays the game.
@@ -128,7 +139,7 @@ func (c *trainCommand) play(ctx context.Context, std streams, answered []dataset
 	}
 	defer func() { logClose(closeLLM()) }()
 	work := c.Game.run(c.Folder, c.Upstream.Concurrency)
-	work.Answered = answered
+	work.Answered, work.Head = answered, c.head()
 	work.Show = func(r generator.Report) { fmt.Fprintln(std.out, r) }
 	work.Game.Progress = roundsProgress(newProgress(std.err, "train"), c.Game.Rounds)
 	trained, err := work.Play(ctx, llm, problems[c.Skip:])
