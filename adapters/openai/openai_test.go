@@ -72,11 +72,30 @@ func TestRealContract(t *testing.T) {
 	}
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	c, err := New(Config{URL: url, Model: model, HiddenURL: os.Getenv("SIDECAR_TEST_HIDDEN_URL"), Transport: transport})
+	c, err := New(Config{URL: url, Model: model, HiddenURL: os.Getenv("SIDECAR_TEST_HIDDEN_URL"), Transport: recording(t, transport)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	adaptertest.Contract(t, c)
+}
+
+// TestCassette holds the contract on what a real llama-server answered, byte for byte (Qwen2.5-Coder-0.5B, Q4_K_M). To record it anew:
+//
+//	SIDECAR_TEST_RECORD=testdata/llama-server.jsonl.gz SIDECAR_TEST_OPENAI_URL=… SIDECAR_TEST_MODEL=qwen2.5-coder:0.5b go test ./adapters/openai -run RealContract
+func TestCassette(t *testing.T) {
+	c, err := New(Config{URL: "http://recorded", Model: "qwen2.5-coder:0.5b", Transport: adaptertest.Play(t, "testdata/llama-server.jsonl.gz")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	adaptertest.Contract(t, c)
+}
+
+// recording keeps what a real server answers in the file that SIDECAR_TEST_RECORD names, for TestCassette.
+func recording(t *testing.T, transport http.RoundTripper) http.RoundTripper {
+	if path := os.Getenv("SIDECAR_TEST_RECORD"); path != "" {
+		return adaptertest.Record(t, transport, path)
+	}
+	return transport
 }
 
 func TestCapabilities(t *testing.T) {
