@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"aprm/prm/feature"
+	"aprm/prm/vote"
 )
 
 func TestSaveThenLoad(t *testing.T) {
@@ -73,6 +77,127 @@ func TestSaveReplacesWholeOrNotAtAll(t *testing.T) {
 	}
 	if err := Save(filepath.Join(t.TempDir(), "none", "prm.ckpt"), first); err == nil || !strings.Contains(err.Error(), "none") {
 		t.Errorf("missing folder: %v", err)
+	}
+}
+
+// judging is a model with a solution head of so many units, none of whose numbers is 0.
+func judging(t testing.TB, units int, change func(*SolutionHead, *SolutionHeader)) *Model {
+	t.Helper()
+	head := NewSolutionHead(units, feature.BlockRoles)
+	for k, tensor := range head.all() {
+		for i := range tensor.Data {
+			tensor.Data[i] = float32(k+1) / float32(i+2)
+		}
+	}
+	of := SolutionHeader{Model: "llm", Problems: 40, AUC: 0.75, Vote: vote.Rule{Beta: 0.5, Power: 1, Nats: 0.1, Margin: 0.05, Problems: 40, Stop: vote.Stop{Lead: 1, At: 0.9}}}
+	if change != nil {
+		change(head, &of)
+	}
+	m, err := testModel(t, 4, smallShape, nil).Judging(head, of)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func TestSaveThenLoadWithASolutionHead(t *testing.T) {
+	inputs := []feature.Input{testInput(4), testInput(0)}
+	for _, units := range []int{0, 3} {
+		m := judging(t, units, nil)
+		path := filepath.Join(t.TempDir(), "prm.ckpt")
+		if err := Save(path, m); err != nil {
+			t.Fatal(err)
+		}
+		back, err := Load(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(back, m) || back.ID() != m.ID() {
+			t.Errorf("%d units: got %+v, want %+v", units, back.Header(), m.Header())
+		}
+		if h := back.Header().Solution; h == nil || h.Units != units || !reflect.DeepEqual(h.Without, []feature.Block{feature.BlockRoles}) || h.Vote.Beta != 0.5 {
+			t.Errorf("%d units: the header says %+v", units, h)
+		}
+		was, is := m.Judge(nil, inputs, nil), back.Judge(nil, inputs, nil)
+		if !is.Whole || is.Solution != was.Solution || is.Solution <= 0 || is.Solution >= 1 || is.Rate(Min) != is.Solution {
+			t.Errorf("%d units: judged %+v, before %+v", units, is, was)
+		}
+	}
+	plain := testModel(t, 4, smallShape, nil)
+	if j := plain.Judge([]Score{{Step: 0.3}, {Step: 0.6}}, inputs, nil); j.Whole || j.Solution != 0 || j.Rate(Min) != 0.3 {
+		t.Errorf("without a head: %+v", j)
+	}
+	ids := map[string]string{plain.ID(): "no head"}
+	for name, m := range map[string]*Model{
+		"linear":          judging(t, 0, nil),
+		"dense":           judging(t, 3, nil),
+		"another weight":  judging(t, 3, func(h *SolutionHead, _ *SolutionHeader) { h.Out.Data[2] = 9 }),
+		"another scale":   judging(t, 3, func(h *SolutionHead, _ *SolutionHeader) { h.Scale.Data[0] = 9 }),
+		"another vote":    judging(t, 3, func(_ *SolutionHead, of *SolutionHeader) { of.Vote.Beta = 1 }),
+		"of another LLM":  judging(t, 3, func(_ *SolutionHead, of *SolutionHeader) { of.Model = "other" }),
+		"reads something": judging(t, 3, func(h *SolutionHead, _ *SolutionHeader) { h.Without = nil }),
+	} {
+		if other, taken := ids[m.ID()]; taken {
+			t.Errorf("%s has the ID of %s", name, other)
+		}
+		ids[m.ID()] = name
+	}
+	if _, err := New(judging(t, 0, nil).Header(), plain.Weights(), nil); err == nil {
+		t.Error("a header of a head that isn't there was taken")
+	}
+	bad := NewSolutionHead(2)
+	bad.Out.Data[1] = float32(math.NaN())
+	short := NewSolutionHead(2)
+	short.Linear.Data = short.Linear.Data[1:]
+	for name, head := range map[string]*SolutionHead{"NaN": bad, "a number short": short} {
+		if _, err := plain.Judging(head, SolutionHeader{}); err == nil || !strings.Contains(err.Error(), "solution.") {
+			t.Errorf("%s: %v, want an error that names the tensor", name, err)
+		}
+	}
+	if _, err := plain.Judging(NewSolutionHead(1), SolutionHeader{Vote: vote.Rule{Beta: -1}}); err == nil || !strings.Contains(err.Error(), "vote: ") {
+		t.Errorf("a vote that can't be: %v", err)
+	}
+}
+
+func TestLoadRefusesABrokenSolutionHead(t *testing.T) {
+	good := encode(judging(t, 3, nil), nil)
+	if _, err := Parse(good); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 40 { // wherever it is cut off
+		if _, err := Parse(good[:len(good)-1-n*97]); !errors.Is(err, ErrCorrupt) {
+			t.Fatalf("%d bytes short: %v", 1+n*97, err)
+		}
+	}
+	flipped := bytes.Clone(good)
+	flipped[len(flipped)-sumSize-5] ^= 1
+	if _, err := Parse(flipped); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("a bit flipped: %v", err)
+	}
+	nan := bytes.Clone(good[:len(good)-sumSize])
+	binary.LittleEndian.PutUint32(nan[len(nan)-4:], 0x7fc00000)
+	if _, err := Parse(seal(nan)); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("a weight that is no number: %v", err)
+	}
+	for old, change := range map[string]struct {
+		by   string
+		want error
+	}{
+		`"units":3`:   {`"units":4`, ErrCorrupt},
+		`"units": 3`:  {`"units":-1`, ErrVersion},
+		`"units":  3`: {`"units":999999999`, ErrVersion},
+		`"beta":0.5`:  {`"beta":-1`, ErrVersion},
+	} {
+		old = strings.ReplaceAll(old, " ", "")
+		b := reseal(good, func(head []byte) []byte {
+			if !bytes.Contains(head, []byte(old)) {
+				t.Fatalf("the header has no %s: %s", old, head)
+			}
+			return bytes.Replace(head, []byte(old), []byte(change.by), 1)
+		})
+		if _, err := Parse(b); !errors.Is(err, change.want) {
+			t.Errorf("%s: %v, want %v", change.by, err, change.want)
+		}
 	}
 }
 
@@ -153,6 +278,9 @@ func FuzzLoad(f *testing.F) {
 	f.Add(good[:200])
 	f.Add(good[:preamble])
 	f.Add([]byte(magic))
+	head := encode(judging(f, 1, nil), nil)
+	f.Add(head[:min(len(head), 1200)])
+	f.Add(head)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if m, err := Parse(b); (m == nil) == (err == nil) {
 			t.Fatalf("model %v, error %v", m, err)

@@ -62,6 +62,7 @@ type SolutionReport struct {
 	Answers   int           `json:"answers"`   // to them
 	Contrasts int           `json:"contrasts"` //
 	L2        float64       `json:"l2"`        // penalty of the linear part, chosen by the held-out loss
+	Share     float64       `json:"share"`     // of the fit to everything, beside the one to log-probabilities alone, chosen likewise
 	LinearAUC metric.Figure `json:"linear_auc_within_problem"`
 	DenseAUC  metric.Figure `json:"dense_auc_within_problem"`
 	LinearLL  metric.Figure `json:"linear_log_likelihood"` // of the right answers by a vote, nats a problem
@@ -92,9 +93,12 @@ func (r SolutionReport) Likelihood() metric.Figure {
 // penalties are those tried for the linear part, a problem.
 var penalties = []float64{0.01, 0.03, 0.1, 0.3, 1, 3, 10}
 
+// shares are those tried of the fit to everything, beside the fit to log-probabilities alone; see pairs.head.
+var shares = []float64{0.5, 0.75, 1}
+
 // FitSolution learns a solution head by outcome within problems: Bradley–Terry over the pairs of a right and a wrong answer to one problem,
 // every problem weighing the same. Beside it the contrasts. Five folds of whole problems give every answer a logit by a head that had not
-// learned from its problem; by these the penalty is chosen, the dense layer held against the linear floor, and the vote fitted. The head
+// learned from its problem; by these penalty and share are chosen, the dense layer held against the linear floor, and the vote fitted. The head
 // returned has learned from all. Equal arguments give equal heads.
 func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, opt SolutionOptions) (*prm.SolutionHead, SolutionReport, error) {
 	opt = opt.withDefaults()
@@ -103,12 +107,7 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 	if report.Problems = design.problems; report.Problems < 2*folds {
 		return nil, report, fmt.Errorf("%d problems have right and wrong answers: a solution head takes at least %d; draw more answers, or more to each", report.Problems, 2*folds)
 	}
-	for _, a := range answers {
-		if design.mixed[a.Problem] {
-			report.Answers++
-		}
-	}
-	report.Contrasts = len(contrasts)
+	report.Answers, report.Contrasts = design.answers, len(contrasts)
 
 	fits := folds + 1
 	if opt.Units > 0 {
@@ -121,27 +120,31 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 		}
 		return ctx.Err()
 	}
-	group := make([]string, len(answers))
-	for i, a := range answers {
-		group[i] = a.Problem
+	// The linear floor, with every penalty and share, fold by fold.
+	type setting struct{ penalty, share float64 }
+	var settings []setting
+	for _, penalty := range slices.Backward(penalties) { // the strongest first: each starts from the one before
+		for _, share := range shares {
+			settings = append(settings, setting{penalty, share})
+		}
 	}
-	// The linear floor, with every penalty, fold by fold.
-	logits := make([][]float64, len(penalties))
+	logits := make([][]float64, len(settings))
 	for k := range logits {
 		logits[k] = make([]float64, len(answers))
 	}
-	losses := make([]float64, len(penalties))
 	var floors [folds][]*prm.SolutionHead
 	for f := range folds {
-		start := []float64(nil)
-		for k := range penalties {
-			at := len(penalties) - 1 - k // the strongest first: each starts from the one before
-			head, beta := design.linear(func(problem string) bool { return fold(problem) != f }, penalties[at], start)
-			start = beta
-			floors[f] = append([]*prm.SolutionHead{head}, floors[f]...)
+		var beta []float64
+		learned := design.differences(func(problem string) bool { return fold(problem) != f })
+		for k, s := range settings {
+			if k%len(shares) == 0 {
+				beta = design.linear(learned, s.penalty, beta)
+			}
+			head := design.head(beta, s.share)
+			floors[f] = append(floors[f], head)
 			for i, a := range answers {
 				if fold(a.Problem) == f {
-					logits[at][i] = head.Logit(a.Solution)
+					logits[k][i] = head.Logit(a.Solution)
 				}
 			}
 		}
@@ -150,23 +153,20 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 		}
 	}
 	best := 0
-	for k := range penalties {
-		losses[k] = pairLoss(answers, logits[k])
-		if losses[k] < losses[best] {
+	losses := make([]float64, len(settings))
+	for k := range settings {
+		if losses[k], _ = compare(ballots(answers, logits[k])); losses[k] < losses[best] {
 			best = k
 		}
 	}
-	report.L2 = penalties[best]
+	report.L2, report.Share = settings[best].penalty, settings[best].share
 	report.Logits = logits[best]
-	right := make([]bool, len(answers))
-	for i, a := range answers {
-		right[i] = a.Right
-	}
-	report.LinearAUC = metric.Figure(metric.GroupAUC(report.Logits, right, group))
-	report.Vote = vote.Fit(ballots(answers, report.Logits))
-	report.LinearLL = metric.Figure(vote.LogLikelihood(ballots(answers, report.Logits), report.Vote))
-	report.PlainLL = metric.Figure(vote.LogLikelihood(ballots(answers, report.Logits), vote.Plain))
-	head, _ := design.linear(func(string) bool { return true }, report.L2, nil)
+	linear := ballots(answers, report.Logits)
+	_, report.LinearAUC = compare(linear)
+	report.Vote = vote.Fit(linear)
+	report.LinearLL = metric.Figure(vote.LogLikelihood(linear, report.Vote))
+	report.PlainLL = metric.Figure(vote.LogLikelihood(linear, vote.Plain))
+	head := design.head(design.linear(design.differences(func(string) bool { return true }), report.L2, nil), report.Share)
 	if err := tick(); err != nil {
 		return nil, report, err
 	}
@@ -175,7 +175,7 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 	}
 
 	// The dense layer beside it.
-	dense := make([]float64, len(answers))
+	deep := make([]float64, len(answers))
 	for f := range folds {
 		h, err := design.dense(ctx, floors[f][best], func(problem string) bool { return fold(problem) != f }, opt)
 		if err != nil {
@@ -183,20 +183,22 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 		}
 		for i, a := range answers {
 			if fold(a.Problem) == f {
-				dense[i] = h.Logit(a.Solution)
+				deep[i] = h.Logit(a.Solution)
 			}
 		}
 		if err := tick(); err != nil {
 			return nil, report, err
 		}
 	}
-	rule := vote.Fit(ballots(answers, dense))
-	report.DenseAUC = metric.Figure(metric.GroupAUC(dense, right, group))
-	report.DenseLL = metric.Figure(vote.LogLikelihood(ballots(answers, dense), rule))
-	if !(report.DenseLL > report.LinearLL && pairLoss(answers, dense) < losses[best]) {
+	dense := ballots(answers, deep)
+	rule := vote.Fit(dense)
+	var loss float64
+	loss, report.DenseAUC = compare(dense)
+	report.DenseLL = metric.Figure(vote.LogLikelihood(dense, rule))
+	if !(report.DenseLL > report.LinearLL && loss < losses[best]) {
 		return head, report, nil
 	}
-	report.Dense, report.Vote, report.Logits = true, rule, dense
+	report.Dense, report.Vote, report.Logits = true, rule, deep
 	head, err := design.dense(ctx, head, func(string) bool { return true }, opt)
 	return head, report, errors.Join(err, tick())
 }
@@ -205,8 +207,8 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 type pairs struct {
 	blank    *prm.SolutionHead // knows centre and scale
 	rows     []pair
-	mixed    map[string]bool
-	problems int
+	problems int // that have right and wrong answers
+	answers  int // to them
 }
 
 type pair struct {
@@ -216,14 +218,19 @@ type pair struct {
 }
 
 func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pairs {
-	p := &pairs{blank: prm.NewSolutionHead(0, opt.Without...), mixed: map[string]bool{}}
-	byProblem := map[string][]int{}
-	var order []string
+	p := &pairs{blank: prm.NewSolutionHead(0, opt.Without...)}
+	at := map[string]int{}
+	var byProblem [][]int // in the order in which they come: sums depend on it
 	for i, a := range answers {
-		if byProblem[a.Problem] == nil {
-			order = append(order, a.Problem)
+		if a.Group < 0 {
+			continue
 		}
-		byProblem[a.Problem] = append(byProblem[a.Problem], i)
+		k, known := at[a.Problem]
+		if !known {
+			k = len(byProblem)
+			at[a.Problem], byProblem = k, append(byProblem, nil)
+		}
+		byProblem[k] = append(byProblem[k], i)
 	}
 	standardWithin(p.blank, answers, byProblem)
 	read := make([][]float32, len(answers))
@@ -231,9 +238,9 @@ func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pair
 		read[i] = make([]float32, prm.SolutionWidth)
 		p.blank.Read(a.Solution, read[i])
 	}
-	for _, problem := range order {
+	for _, of := range byProblem {
 		var right, wrong []int
-		for _, i := range byProblem[problem] {
+		for _, i := range of {
 			if answers[i].Right {
 				right = append(right, i)
 			} else {
@@ -243,11 +250,11 @@ func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pair
 		if len(right) == 0 || len(wrong) == 0 {
 			continue
 		}
-		p.mixed[problem] = true
 		p.problems++
+		p.answers += len(of)
 		for _, r := range right {
 			for _, w := range wrong {
-				p.rows = append(p.rows, pair{read[r], read[w], problem, 1 / float64(len(right)*len(wrong))})
+				p.rows = append(p.rows, pair{read[r], read[w], answers[r].Problem, 1 / float64(len(right)*len(wrong))})
 			}
 		}
 	}
@@ -268,7 +275,7 @@ func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pair
 }
 
 // standardWithin sets centre and scale by how numbers vary within a problem, which is all that the head can go by.
-func standardWithin(h *prm.SolutionHead, answers []Answer, byProblem map[string][]int) {
+func standardWithin(h *prm.SolutionHead, answers []Answer, byProblem [][]int) {
 	const least = 0.02 // a deviation below it is rare enough to be noise
 	square := make([]float64, prm.SolutionWidth)
 	sum := make([]float64, prm.SolutionWidth)
@@ -302,52 +309,74 @@ func standardWithin(h *prm.SolutionHead, answers []Answer, byProblem map[string]
 	}
 }
 
-// linear fits the floor to the pairs of some problems: Σ w·softplus(−β·Δx), a problem, + ½·penalty·|β|². start is where to begin, nil for zero.
+// linear fits the floor to the pairs of some problems: Σ w·softplus(−β·Δx), a problem, + ½·penalty·|β|². start is where to begin, nil for zero. It returns two fits, one
+// behind the other: to everything, and to log-probabilities alone.
+func (p *pairs) linear(d differences, penalty float64, start []float64) []float64 {
+	if start == nil {
+		start = make([]float64, prm.SolutionWidth+feature.NumPooledLogProbs)
+	}
+	all, doubt := d.x, d.x // the same numbers, but for the first columns
+	doubt.Data, doubt.Cols = doubt.Data[min(feature.NumPooledSymbols, len(doubt.Data)):], feature.NumPooledLogProbs
+	return append(contrast(all, d.weight, penalty, start[:prm.SolutionWidth]), contrast(doubt, d.weight, penalty, start[prm.SolutionWidth:])...)
+}
+
+// head is the mean of linear's two fits, that to everything weighing share.
 //
-// It is the mean of two fits: to everything, and to log-probabilities alone. What symbols are worth depends on how problems are made (in some every number of the
-// question is used, others hold numbers that mislead), what the LLM's own doubt is worth hardly does: so the mean holds on problems unlike those learned from,
-// where the fit to everything loses.
-func (p *pairs) linear(of func(problem string) bool, penalty float64, start []float64) (*prm.SolutionHead, []float64) {
-	var all, doubt, weight []float64
-	for _, r := range p.rows {
-		if !of(r.problem) {
-			continue
-		}
-		for k := range r.better {
-			d := float64(r.better[k]) - float64(r.worse[k])
-			all = append(all, d)
-			if k < feature.NumPooledSymbols {
-				d = 0
-			}
-			doubt = append(doubt, d)
-		}
-		weight = append(weight, r.weight)
-	}
-	beta := slices.Clone(start)
-	if beta == nil {
-		beta = make([]float64, 2*prm.SolutionWidth)
-	}
-	beta = append(contrast(all, weight, penalty, beta[:prm.SolutionWidth]), contrast(doubt, weight, penalty, beta[prm.SolutionWidth:])...)
+// What symbols are worth depends on how problems are made (in some every number of the question is used, others hold numbers that mislead), what the LLM's own
+// doubt is worth hardly does: so a mean may hold where the fit to everything loses.
+func (p *pairs) head(beta []float64, share float64) *prm.SolutionHead {
 	head := prm.NewSolutionHead(0, p.blank.Without...)
 	copy(head.Centre.Data, p.blank.Centre.Data)
 	copy(head.Scale.Data, p.blank.Scale.Data)
 	for k := range head.Linear.Data {
-		head.Linear.Data[k] = float32((beta[k] + beta[prm.SolutionWidth+k]) / 2)
+		w := share * beta[k]
+		if k >= feature.NumPooledSymbols {
+			w += (1 - share) * beta[prm.SolutionWidth+k-feature.NumPooledSymbols]
+		}
+		head.Linear.Data[k] = float32(w)
 	}
-	return head, beta
+	return head
 }
 
-// contrast returns the β that minimises the weighted mean of softplus(−β·Δx), + ½·penalty·|β|², over rows of SolutionWidth differences.
-func contrast(data, weight []float64, penalty float64, start []float64) []float64 {
+// differences are those of the better from the worse one of pairs, SolutionWidth columns, and what each pair weighs.
+type differences struct {
+	x      blas64.General
+	weight []float64
+}
+
+// differences are those of the pairs of some problems.
+func (p *pairs) differences(of func(problem string) bool) differences {
+	var d differences
+	var rows []pair
+	for _, r := range p.rows {
+		if of(r.problem) {
+			rows, d.weight = append(rows, r), append(d.weight, r.weight)
+		}
+	}
+	d.x = blas64.General{Rows: len(rows), Cols: prm.SolutionWidth, Stride: prm.SolutionWidth, Data: make([]float64, len(rows)*prm.SolutionWidth)}
+	for i, r := range rows {
+		to := d.x.Data[i*prm.SolutionWidth:][:prm.SolutionWidth]
+		for k, v := range r.better {
+			to[k] = float64(v) - float64(r.worse[k])
+		}
+	}
+	return d
+}
+
+// contrast returns the β that minimises the weighted mean of softplus(−β·Δx), + ½·penalty·|β|², over the rows of x.
+func contrast(x blas64.General, weight []float64, penalty float64, start []float64) []float64 {
 	total := 0.0
 	for _, w := range weight {
 		total += w
 	}
-	n := len(weight)
-	x := blas64.General{Rows: n, Cols: prm.SolutionWidth, Stride: prm.SolutionWidth, Data: data}
-	margins, slope := make([]float64, n), make([]float64, n)
+	vector := func(data []float64) blas64.Vector { return blas64.Vector{N: len(data), Inc: 1, Data: data} }
+	margins, slope := make([]float64, x.Rows), make([]float64, x.Rows)
+	var at []float64 // where margins are of: the loss and its slope are asked for at the same places
 	margin := func(beta []float64) {
-		blas64.Gemv(blas.NoTrans, 1, x, blas64.Vector{N: prm.SolutionWidth, Inc: 1, Data: beta}, 0, blas64.Vector{N: n, Inc: 1, Data: margins})
+		if !slices.Equal(at, beta) {
+			at = append(at[:0], beta...)
+			blas64.Gemv(blas.NoTrans, 1, x, vector(beta), 0, vector(margins))
+		}
 	}
 	problem := optimize.Problem{
 		Func: func(beta []float64) float64 {
@@ -370,7 +399,7 @@ func contrast(data, weight []float64, penalty float64, start []float64) []float6
 			for k, b := range beta {
 				grad[k] = penalty * b
 			}
-			blas64.Gemv(blas.Trans, 1, x, blas64.Vector{N: n, Inc: 1, Data: slope}, 1, blas64.Vector{N: prm.SolutionWidth, Inc: 1, Data: grad})
+			blas64.Gemv(blas.Trans, 1, x, vector(slope), 1, vector(grad))
 		},
 	}
 	// Strictly convex: what it ends with is the minimum, or, when the line search finds nothing better any more, as near as numbers go.
@@ -381,39 +410,35 @@ func contrast(data, weight []float64, penalty float64, start []float64) []float6
 	return found.X
 }
 
-// pairLoss is the mean Bradley–Terry loss of right answers against wrong ones, a problem.
-func pairLoss(answers []Answer, logits []float64) float64 {
-	type sides struct{ right, wrong []float64 }
-	by := map[string]*sides{}
-	var order []string
-	for i, a := range answers {
-		s := by[a.Problem]
-		if s == nil {
-			s = &sides{}
-			by[a.Problem], order = s, append(order, a.Problem)
-		}
-		if a.Right {
-			s.right = append(s.right, logits[i])
-		} else {
-			s.wrong = append(s.wrong, logits[i])
-		}
-	}
-	sum, n := 0.0, 0
-	for _, problem := range order {
-		s := by[problem]
-		if len(s.right) == 0 || len(s.wrong) == 0 {
-			continue
-		}
-		loss := 0.0
-		for _, r := range s.right {
-			for _, w := range s.wrong {
-				loss += softplus(w - r)
+// compare holds right answers against the wrong ones of their problems: the mean Bradley–Terry loss, every problem weighing the same, and the chance that the
+// right one has the greater logit.
+func compare(problems [][]vote.Ballot) (loss float64, auc metric.Figure) {
+	n, won, pairs := 0, 0.0, 0.0
+	for _, p := range problems {
+		var logits []float64
+		var positive []bool
+		for _, b := range p {
+			if b.Group >= 0 {
+				logits, positive = append(logits, b.Logit), append(positive, b.Right)
 			}
 		}
-		sum += loss / float64(len(s.right)*len(s.wrong))
+		w, all := metric.PairsWon(logits, positive)
+		if all == 0 {
+			continue
+		}
+		of := 0.0
+		for i, r := range positive {
+			for k, other := range positive {
+				if r && !other {
+					of += softplus(logits[k] - logits[i])
+				}
+			}
+		}
+		loss += of / all
 		n++
+		won, pairs = won+w, pairs+all
 	}
-	return sum / float64(n)
+	return loss / float64(n), metric.Figure(won / pairs)
 }
 
 // ballots are the answers by problem, in their order.

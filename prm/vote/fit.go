@@ -42,24 +42,21 @@ func Fit(problems [][]Ballot) Rule {
 	}
 	r := Plain
 	if len(mixed) > 0 {
-		best := func(betas []float64) (v Rule, most float64) {
-			most = math.Inf(-1)
-			for _, beta := range betas {
-				for _, power := range powers {
-					if ll := LogLikelihood(mixed, Rule{Beta: beta, Power: power}); ll > most {
-						v, most = Rule{Beta: beta, Power: power}, ll
-					}
+		most, without := math.Inf(-1), math.Inf(-1)
+		for _, beta := range betas {
+			for k, ll := range likelihoods(mixed, beta, powers) {
+				if beta == 0 {
+					without = max(without, ll)
+				}
+				if ll > most {
+					most, r.Beta, r.Power = ll, beta, powers[k]
 				}
 			}
-			return v, most
 		}
-		_, without := best(betas[:1])
-		v, most := best(betas)
-		v.Problems, v.Nats, v.Margin = len(mixed), most-without, passed/float64(len(mixed))
-		if !v.Trusted() {
-			v.Beta, v.Power = 0, 1
+		r.Problems, r.Nats, r.Margin = len(mixed), most-without, passed/float64(len(mixed))
+		if !r.Trusted() {
+			r.Beta, r.Power = 0, 1
 		}
-		r = v
 	}
 	r.Stop = fitStop(problems, r)
 	return r
@@ -68,43 +65,116 @@ func Fit(problems [][]Ballot) Rule {
 // LogLikelihood is the mean log of the share that a vote gives the right answers of problems that have right and wrong ones, in nats: of each, over the votes of
 // its first 2, 3, … answers in which there are both.
 func LogLikelihood(problems [][]Ballot, r Rule) float64 {
-	sum, n := 0.0, 0
+	return likelihoods(problems, r.Beta, []float64{r.Power})[0]
+}
+
+// likelihoods are the LogLikelihood of a Beta with several Powers: from one number of answers to the next, and from one Power to the next, the sums of
+// groups stay.
+func likelihoods(problems [][]Ballot, beta float64, powers []float64) []float64 {
+	type group struct {
+		weight float64 // Σ exp(beta·logit), over the highest
+		size   int
+		right  bool
+	}
+	longest := 0
 	for _, p := range problems {
-		of, sizes := 0.0, 0
-		for k := 2; k <= len(p); k++ {
-			c := r.Of(p[:k])
-			won := 0.0
-			for i, g := range c.Groups {
-				if slices.ContainsFunc(p[:k], func(b Ballot) bool { return b.Group == g && b.Right }) {
-					won += c.Shares[i]
+		longest = max(longest, len(p))
+	}
+	scale := make([][]float64, len(powers)) // of a group's sum, by its size
+	for j, power := range powers {
+		scale[j] = make([]float64, longest+1)
+		for n := 1; n <= longest; n++ {
+			scale[j][n] = math.Pow(float64(n), power-1)
+		}
+	}
+	out, of := make([]float64, len(powers)), make([]float64, len(powers))
+	won := make([]float64, len(powers)) // a product of shares, whose log isn't in of yet
+	problemsCounted := 0
+	var groups []group
+	at := map[int]int{}
+	for _, p := range problems {
+		highest := math.Inf(-1)
+		for _, b := range p {
+			if b.Group >= 0 {
+				highest = max(highest, beta*b.Logit)
+			}
+		}
+		groups = groups[:0]
+		clear(at)
+		for j := range powers {
+			of[j], won[j] = 0, 1
+		}
+		sizes, right := 0, 0
+		for k, b := range p {
+			if b.Group >= 0 {
+				i, known := at[b.Group]
+				if !known {
+					i = len(groups)
+					at[b.Group], groups = i, append(groups, group{})
+				}
+				g := &groups[i]
+				g.weight += math.Exp(max(beta*b.Logit-highest, -700)) // so little is nothing, but no 0
+				g.size++
+				if b.Right && !g.right {
+					g.right = true
+					right++
 				}
 			}
-			if won > 0 && won < 1-1e-12 {
-				of += math.Log(max(won, 1e-12))
-				sizes++
+			if k == 0 || right == 0 || right == len(groups) {
+				continue
+			}
+			sizes++
+			for j := range powers {
+				right, all := 0.0, 0.0
+				for _, g := range groups {
+					w := g.weight * scale[j][g.size]
+					all += w
+					if g.right {
+						right += w
+					}
+				}
+				if won[j] *= max(right/all, 1e-12); won[j] < 1e-200 {
+					of[j], won[j] = of[j]+math.Log(won[j]), 1
+				}
 			}
 		}
 		if sizes > 0 {
-			sum += of / float64(sizes)
-			n++
+			problemsCounted++
+			for j := range out {
+				out[j] += (of[j] + math.Log(won[j])) / float64(sizes)
+			}
 		}
 	}
-	return sum / float64(max(n, 1))
+	for j := range out {
+		out[j] /= float64(max(problemsCounted, 1))
+	}
+	return out
+}
+
+// moment is a vote over the first answers to a problem.
+type moment struct {
+	evidence [4]float64
+	voted    bool
+	right    bool // the leader
 }
 
 // fitStop fits when a vote by r is settled.
 func fitStop(problems [][]Ballot, r Rule) Stop {
 	var rows [][4]float64
 	var right []bool
-	for _, p := range problems {
+	moments := make([][]moment, len(problems)) // of the first 1, 2, … answers
+	for i, p := range problems {
 		for k := 1; k <= len(p); k++ {
-			if c := r.Of(p[:k]); c.Winner >= 0 {
-				row := c.evidence()
-				if r.Beta == 0 {
-					row[2] = 0 // logits that say nothing of an answer say nothing of a group
-				}
-				rows, right = append(rows, row), append(right, p[c.Winner].Right)
+			c := r.Of(p[:k])
+			m := moment{evidence: c.evidence(), voted: c.Winner >= 0}
+			if r.Beta == 0 {
+				m.evidence[2] = 0 // logits that say nothing of an answer say nothing of a group
 			}
+			if m.voted {
+				m.right = p[c.Winner].Right
+				rows, right = append(rows, m.evidence), append(right, m.right)
+			}
+			moments[i] = append(moments[i], m)
 		}
 	}
 	if !slices.Contains(right, true) || !slices.Contains(right, false) {
@@ -146,12 +216,9 @@ func fitStop(problems [][]Ballot, r Rule) Stop {
 		return Stop{}
 	}
 	s := Stop{Bias: found.X[0], Lead: found.X[1], Level: found.X[2], Draws: found.X[3]}
-	_, all := replay(problems, r, 2)
+	_, all := s.replay(moments, 2)
 	for _, at := range slices.Backward(chance) {
-		try := r
-		try.Stop = s
-		try.Stop.At = at
-		drawn, correct := replay(problems, try, at)
+		drawn, correct := s.replay(moments, at)
 		if all-correct > bearable {
 			break
 		}
@@ -161,15 +228,18 @@ func fitStop(problems [][]Ballot, r Rule) Stop {
 }
 
 // replay draws answers as long as the leader's chance is below at, and returns the share of them that were drawn and of right outcomes.
-func replay(problems [][]Ballot, r Rule, at float64) (drawn, correct float64) {
+func (s Stop) replay(problems [][]moment, at float64) (drawn, correct float64) {
 	total := 0.0
-	for _, p := range problems {
-		total += float64(len(p))
+	for _, of := range problems {
+		if len(of) == 0 {
+			continue
+		}
+		total += float64(len(of))
 		k := 1
-		for ; k < len(p) && r.Stop.Chance(r.Of(p[:k])) < at; k++ {
+		for ; k < len(of) && (!of[k-1].voted || s.sure(of[k-1].evidence) < at); k++ {
 		}
 		drawn += float64(k)
-		if c := r.Of(p[:k]); c.Winner >= 0 && p[c.Winner].Right {
+		if of[k-1].right {
 			correct++
 		}
 	}

@@ -148,10 +148,11 @@ func (s Stop) Chance(c Count) float64 {
 	if c.Winner < 0 {
 		return 0
 	}
-	var z float64
-	for k, x := range c.evidence() {
-		z += x * []float64{s.Bias, s.Lead, s.Level, s.Draws}[k]
-	}
+	return s.sure(c.evidence())
+}
+
+func (s Stop) sure(evidence [4]float64) float64 {
+	z := evidence[0]*s.Bias + evidence[1]*s.Lead + evidence[2]*s.Level + evidence[3]*s.Draws
 	return 1 / (1 + math.Exp(-z))
 }
 

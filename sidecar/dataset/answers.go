@@ -141,6 +141,24 @@ func ReadAnswers(paths ...string) ([]Answered, error) {
 // Answers yields the lines that r holds, as `sidecar sample` writes them. After an error the sequence ends.
 func Answers(r io.Reader, file string) iter.Seq2[Answered, error] {
 	return func(yield func(Answered, error) bool) {
+		var drawn Sampling
+		for l, err := range answersLines(r, file) {
+			switch {
+			case err != nil:
+				yield(Answered{}, err)
+				return
+			case l.Sampling != nil:
+				drawn = *l.Sampling
+			case !yield(Answered{Problem: *l.Problem, Answers: l.Answers, Sampling: drawn}, nil):
+				return
+			}
+		}
+	}
+}
+
+// answersLines yields the lines of both kinds, the first of them a Sampling.
+func answersLines(r io.Reader, file string) iter.Seq2[answersLine, error] {
+	return func(yield func(answersLine, error) bool) {
 		var drawn *Sampling
 		for l, err := range lines(r, file) {
 			var in answersLine
@@ -152,13 +170,10 @@ func Answers(r io.Reader, file string) iter.Seq2[Answered, error] {
 					err = l.fail(err)
 				}
 			}
-			switch {
-			case err != nil:
-				yield(Answered{}, err)
-				return
-			case in.Sampling != nil:
+			if in.Sampling != nil {
 				drawn = in.Sampling
-			case !yield(Answered{Problem: *in.Problem, Answers: in.Answers, Sampling: *drawn}, nil):
+			}
+			if !yield(in, err) || err != nil {
 				return
 			}
 		}
@@ -212,23 +227,29 @@ func OpenAnswers(path string, drawn Sampling) (_ *AnswersFile, err error) {
 	if whole == 0 && len(data) > 0 {
 		return nil, errors.New("it holds something that is no line of answers: name another file")
 	}
-	if len(data) == 0 {
-		return a, a.write(answersLine{Sampling: &drawn})
-	}
-	for found, err := range Answers(bytes.NewReader(data[:whole]), filepath.Base(path)) {
-		if err != nil {
+	begun := false
+	for l, err := range answersLines(bytes.NewReader(data[:whole]), filepath.Base(path)) {
+		switch {
+		case err != nil:
 			return nil, err
+		case l.Sampling == nil:
+			a.known[l.Problem.Question] += len(l.Answers)
+		case *l.Sampling != drawn:
+			return nil, fmt.Errorf("its answers were drawn as %+v, not as %+v: name another file", *l.Sampling, drawn)
+		default:
+			begun = true
 		}
-		if found.Sampling != drawn {
-			return nil, fmt.Errorf("its answers were drawn as %+v, not as %+v: name another file", found.Sampling, drawn)
-		}
-		a.known[found.Problem.Question] += len(found.Answers)
 	}
 	if err := file.Truncate(whole); err != nil {
 		return nil, err
 	}
-	_, err = file.Seek(whole, io.SeekStart)
-	return a, err
+	if _, err := file.Seek(whole, io.SeekStart); err != nil {
+		return nil, err
+	}
+	if !begun {
+		return a, a.write(answersLine{Sampling: &drawn})
+	}
+	return a, nil
 }
 
 // Known is how many answers to a question the file has.

@@ -276,7 +276,9 @@ func (auto) Search(ctx context.Context, s *Search) (Result, error) {
 	switch {
 	case c.Winner < 0:
 	case report.Vote != "plain":
-		report.Lead, report.Chance = c.Lead(), r.Stop.Chance(c)
+		if report.Lead = c.Lead(); stops(r) { // else nothing was fitted that would know
+			report.Chance = r.Stop.Chance(c)
+		}
 	case s.Options.N > report.Drawn:
 		sizes, first := sizesOf(ballotsOf(solutions))
 		report.Overturn = overturn(sizes, first, report.Drawn, s.Options.N-report.Drawn)

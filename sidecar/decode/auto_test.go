@@ -4,20 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
 
 	"aprm/prm"
+	"aprm/prm/vote"
 )
 
 // trusting is a gate that lets the PRM vote.
 func trusting() *Gate {
 	return &Gate{Format: GateFormat, Checkpoint: "c", Model: "m", Aggregate: prm.Min, N: 8, Problems: 100, Source: "dev.jsonl",
 		Measured: []Measured{{Strategy: WeightedVote, Problems: 100, Gain: 0.1, Low: 0.05, High: 0.15, Replayed: true}},
-		Trust:    true, Exponent: 1, Lead: 0.5, Hopeless: 5}
+		Vote:     vote.Rule{Beta: 1, Power: 1, Nats: 0.2, Margin: 0.03, Problems: 100, Stop: vote.Stop{Lead: 1, Level: 1, At: 0.75}}}
 }
 
 func TestWhenAPlainVoteStops(t *testing.T) {
@@ -42,18 +42,20 @@ func TestWhenAPlainVoteStops(t *testing.T) {
 	} {
 		var ballots []ballot
 		for _, v := range test.votes {
-			ballots = append(ballots, stopping{}.ballot(string(v), v != '-', 0))
+			ballots = append(ballots, ballot{string(v), v != '-', 0.5})
 		}
-		if got := (stopping{}).more(ballots, len(ballots), test.n); got != test.more {
+		if got := more(vote.Plain, ballots, len(ballots), test.n); got != test.more {
 			p := 1.0
-			if all := parties(ballots); len(all) > 0 {
-				p = overturn(all, len(ballots), test.n-len(ballots))
+			if sizes, first := sizesOf(ballots); len(sizes) > 0 {
+				p = overturn(sizes, first, len(ballots), test.n-len(ballots))
 			}
 			t.Errorf("%q of %d: %d more, want %d (chance of another winner %.3f)", test.votes, test.n, got, test.more, p)
 		}
 	}
 }
 
+// A score weighs its odds under trusting's rule, and the chance that the leader is right has the odds (its weight over that of all others and of a mean
+// answer) · (geometric mean of its own odds): three to one, 0.75, settle it.
 func TestWhenThePRMsVoteStops(t *testing.T) {
 	for _, test := range []struct {
 		votes  string
@@ -61,20 +63,21 @@ func TestWhenThePRMsVoteStops(t *testing.T) {
 		more   int
 	}{
 		{"", nil, 1},
-		{"a", []float64{0.9}, 0},
-		{"a", []float64{0.4}, 2},
-		{"aab", []float64{0.3, 0.3, 0.05}, 0}, // 0.55 ahead
-		{"aab", []float64{0.9, 0.1, 0.9}, 2},
-		{"abcde", []float64{0.01, 0.01, 0, 0, 0}, 0}, // hopeless
-		{"abcd", []float64{0.01, 0.01, 0, 0}, 2},
-		{"abcdefg", []float64{0.3, 0.3, 0.2, 0.1, 0.1, 0, 0.2}, 1},
+		{"a", []float64{0.9}, 0},                                   // 1 · 9
+		{"a", []float64{0.4}, 1},                                   // 1 · ⅔
+		{"aab", []float64{0.6, 0.6, 0.05}, 0},                      // 3/(1/19 + 1.02) · 1.5 = 4.2
+		{"aab", []float64{0.5, 0.5, 0.05}, 1},                      // 2/(1/19 + 0.68) · 1 = 2.7
+		{"aab", []float64{0.9, 0.1, 0.9}, 1},                       // 9.1/(9 + 6) · 1
+		{"aab", []float64{0.1, 0.1, 0.98}, 0},                      // 49/(2/9 + 16.4) · 49: few, and far better
+		{"abcd", []float64{0.01, 0.01, 0, 0}, 1},                   // however bad: more may be better
+		{"-----", []float64{0.5, 0.5, 0.5, 0.5, 0.5}, 0},           // nobody will give an answer
+		{"abcdefg", []float64{0.3, 0.3, 0.2, 0.1, 0.1, 0, 0.2}, 1}, // all that is left
 	} {
-		r := ruleOf(trusting())
 		var ballots []ballot
 		for i, v := range test.votes {
-			ballots = append(ballots, r.ballot(string(v), true, test.scores[i]))
+			ballots = append(ballots, ballot{string(v), v != '-', test.scores[i]})
 		}
-		if got := r.more(ballots, len(ballots), 8); got != test.more {
+		if got := more(trusting().Rule(), ballots, len(ballots), 8); got != test.more {
 			t.Errorf("%q %v: %d more, want %d", test.votes, test.scores, got, test.more)
 		}
 	}
@@ -86,11 +89,13 @@ func TestOverturnBoundsTheChance(t *testing.T) {
 	for _, votes := range []string{"aaa", "aab", "aaab", "abb", "aabbc", "aaabbc"} {
 		var ballots []ballot
 		for _, v := range votes {
-			ballots = append(ballots, stopping{}.ballot(string(v), true, 0))
+			ballots = append(ballots, ballot{string(v), true, 0.5})
 		}
 		const n, runs = 8, 400
-		bound := overturn(parties(ballots), len(ballots), n-len(ballots))
-		before := ballots[elect(ballots)].answer
+		sizes, first := sizesOf(ballots)
+		bound := overturn(sizes, first, len(ballots), n-len(ballots))
+		winner := func(b []ballot) string { return b[vote.Plain.Of(numbered(b)).Winner].answer }
+		before := winner(ballots)
 		changed := 0
 		for range runs {
 			drawn := append([]ballot(nil), ballots...)
@@ -100,9 +105,9 @@ func TestOverturnBoundsTheChance(t *testing.T) {
 				if k < len(drawn) {
 					answer = drawn[k].answer
 				}
-				drawn = append(drawn, stopping{}.ballot(answer, true, 0))
+				drawn = append(drawn, ballot{answer, true, 0.5})
 			}
-			if drawn[elect(drawn)].answer != before {
+			if winner(drawn) != before {
 				changed++
 			}
 		}
@@ -121,7 +126,7 @@ func TestAutoStopsEarlyOnAgreement(t *testing.T) {
 	if want := 3 * len(strings.Fields("3 + 4 = 7 #### 7")); r.CompletionTokens != want || r.PromptTokens != 15 {
 		t.Errorf("%d tokens generated, want %d; %d read", r.CompletionTokens, want, r.PromptTokens)
 	}
-	if r.Auto.Reason != "there is no PRM" {
+	if r.Auto.Reason != "there is no PRM, and the endpoint gives no log-probabilities" {
 		t.Errorf("reason %q", r.Auto.Reason)
 	}
 }
@@ -145,7 +150,7 @@ func TestAutoTrustsThePRMOnlyByItsGate(t *testing.T) {
 	pool := []string{"#### 1", "#### 1", "#### 1", "#### 2"}
 	scores := map[string]float64{"#### 1": 0.05, "#### 2": 0.9}
 	useless := trusting()
-	useless.Trust = false
+	useless.Vote.Nats = useless.Vote.Margin
 	for name, test := range map[string]struct {
 		gate   *Gate
 		answer string
@@ -153,8 +158,8 @@ func TestAutoTrustsThePRMOnlyByItsGate(t *testing.T) {
 		calls  int
 		reason string
 	}{
-		"trusted":    {trusting(), "2", 5, 5, "beats a plain one: +10.0 points [+5.0, +15.0] on 100 problems of dev.jsonl"},
-		"useless":    {useless, "1", 3, 0, "not shown to beat"},
+		"trusted":    {trusting(), "2", 4, 4, "weighed by the PRM (beta 1, power 1): +0.200 nats a problem, 0.030 are chance, by 100 of 100 problems of dev.jsonl; +10.0 points [+5.0, +15.0] against a plain vote"},
+		"useless":    {useless, "1", 3, 0, "the PRM's word has no say"},
 		"unmeasured": {nil, "1", 3, 0, "nothing was measured"},
 	} {
 		scorer := &table{scores: scores}
@@ -176,7 +181,7 @@ func TestTiesWithoutAGate(t *testing.T) {
 		t.Errorf("a broken PRM: %q, want the first", r.Answer)
 	}
 	opts.Gate = trusting()
-	opts.Gate.Trust = false
+	opts.Gate.Vote.Beta = 0
 	if r := solve(t, &tree{whole: pool}, &table{scores: scores}, opts); r.Answer != "1" {
 		t.Errorf("a PRM found useless has a say: %q", r.Answer)
 	}
@@ -198,7 +203,7 @@ func TestAutoEscalates(t *testing.T) {
 	var told strings.Builder
 	watch := func(e Event) { told.WriteString(e.Settled) }
 	r := solve(t, sampler, scorer, Options{Strategy: Auto, N: 8, Gate: gate, Watch: watch})
-	if r.Answer != "5" || r.Auto.Escalated != Guided || r.Auto.Drawn != 5 || told.String() != r.Text {
+	if r.Answer != "5" || r.Auto.Escalated != Guided || r.Auto.Drawn != 4 || told.String() != r.Text {
 		t.Errorf("%q, told %q; %+v", r.Answer, told.String(), r.Auto)
 	}
 	sampler.next = nil // no step is to be had
@@ -288,50 +293,65 @@ func TestReplay(t *testing.T) {
 				found := text[strings.Index(text, "#### ")+5:]
 				ballots = append(ballots, Ballot{Answer: found, Answered: true, Score: scores[strings.Split(text, "\n")[0]]})
 			}
-			chosen, drawn := Replay(ballots, gate, true)
+			chosen, drawn := Replay(ballots, gate.Rule(), true)
 			if ballots[chosen].Answer != r.Answer || drawn != r.Auto.Drawn {
 				t.Fatalf("replayed: %q after %d; searched: %q, %+v", ballots[chosen].Answer, drawn, r.Answer, r.Auto)
 			}
 		}
 	}
-	if chosen, drawn := Replay(nil, nil, true); chosen != -1 || drawn != 0 {
+	if chosen, drawn := Replay(nil, vote.Plain, true); chosen != -1 || drawn != 0 {
 		t.Errorf("of nothing: %d after %d", chosen, drawn)
 	}
 }
 
 func TestGateFaults(t *testing.T) {
-	good := `{"format":1,"checkpoint":"c","model":"m","aggregate":"min","n":8,"problems":50,"source":"x","trust":true,"exponent":1,"lead":0.2,"hopeless":5}`
+	good := `{"format":2,"checkpoint":"c","model":"m","aggregate":"min","n":8,"problems":50,"source":"x","vote":{"beta":0.5,"power":1,"nats":0.1,"margin":0.02,"problems":40,"stop":{"lead":1,"at":0.9}}}`
 	g, err := ParseGate([]byte(good))
 	if err != nil || !g.Of("c", "m") || g.Of("d", "m") || g.Of("c", "n") {
 		t.Fatalf("%+v, %v", g, err)
 	}
 	for change, want := range map[string]string{
-		`{`: "no gate", `[]`: "no gate", `{"format":2}`: "format is 2, this build reads 1", `{"format":1}`: "checkpoint",
-		strings.Replace(good, `"lead":0.2`, `"lead":0`, 1):                       "lead",
-		strings.Replace(good, `"exponent":1`, `"exponent":-1`, 1):                "exponent",
-		strings.Replace(good, `"aggregate":"min"`, `"aggregate":"sum"`, 1):       "aggregate",
-		strings.Replace(good, `"hopeless":5`, `"hopeless":-5`, 1):                "hopeless",
-		strings.Replace(good, `"lead":0.2`, `"lead":1,"escalate":"majority"`, 1): "escalate",
+		`{`: "no gate", `[]`: "no gate", `{"format":1}`: "format is 1, this build reads 2", `{"format":2}`: "checkpoint",
+		strings.Replace(good, `"beta":0.5`, `"beta":-1`, 1):                "vote: beta -1",
+		strings.Replace(good, `"power":1`, `"power":-1`, 1):                "power -1",
+		strings.Replace(good, `"at":0.9`, `"at":1.5`, 1):                   "the chance 1.5",
+		strings.Replace(good, `"n":8`, `"n":0`, 1):                         "n: 0 candidates",
+		strings.Replace(good, `"problems":50`, `"problems":0`, 1):          "problems: 0",
+		strings.Replace(good, `"aggregate":"min"`, `"aggregate":"sum"`, 1): "aggregate",
+		strings.Replace(good, `"source":"x"`, `"escalate":"majority"`, 1):  "escalate",
 	} {
 		if _, err := ParseGate([]byte(change)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", change, err, want)
 		}
 	}
 	var none *Gate
-	if none.Of("c", "m") {
-		t.Error("no gate is of a PRM")
+	if none.Of("c", "m") || none.Rule() != vote.Plain {
+		t.Error("no gate is of a PRM, and votes are plain by it")
+	}
+	for name, change := range map[string]func(*Gate){
+		"no better than chance": func(g *Gate) { g.Vote.Nats = g.Vote.Margin },
+		"beta 0":                func(g *Gate) { g.Vote.Beta = 0 },
+		"no measured stop":      func(g *Gate) { g.Vote.Stop.At = 0 },
+	} {
+		g := trusting()
+		if g.Rule() != g.Vote {
+			t.Error("a measured PRM has no say")
+		}
+		if change(g); g.Rule() != vote.Plain {
+			t.Errorf("%s: votes are weighed by %+v", name, g.Rule())
+		}
 	}
 }
 
 func FuzzParseGate(f *testing.F) {
-	f.Add([]byte(`{"format":1,"checkpoint":"c","model":"m","aggregate":"min","n":8,"problems":50,"trust":true,"exponent":1,"lead":0.2}`))
-	f.Add([]byte(`{"format":1,"measured":[{"gain":1e999}]}`))
+	f.Add([]byte(`{"format":2,"checkpoint":"c","model":"m","aggregate":"min","n":8,"problems":50,"vote":{"beta":1000,"power":2,"nats":1,"stop":{"lead":1e300,"at":0.9}}}`))
+	f.Add([]byte(`{"format":2,"measured":[{"gain":1e999}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		g, err := ParseGate(data)
 		if err != nil {
 			return
 		}
-		if chosen, drawn := Replay([]Ballot{{Answer: "1", Answered: true, Score: 0.5}, {Answer: "2", Answered: true, Score: 0.7}}, g, true); chosen < 0 || drawn < 1 || math.IsNaN(g.Lead) {
+		if chosen, drawn := Replay([]Ballot{{Answer: "1", Answered: true, Score: 0.5}, {Answer: "2", Answered: true, Score: 0.7}}, g.Rule(), true); chosen < 0 || drawn < 1 {
 			t.Errorf("%s: chose %d of %d", data, chosen, drawn)
 		}
 		_ = g.String()

@@ -70,16 +70,16 @@ func (c chaos) Sample(ctx context.Context, req SampleRequest) ([]Sample, error) 
 	return out, nil
 }
 
-func (c chaos) Score(ctx context.Context, steps []string, _ [][]step.Token) ([]prm.Score, error) {
+func (c chaos) Score(ctx context.Context, steps []string, _ [][]step.Token) (prm.Judgement, error) {
 	d := c.dice("score", steps)
 	if d.IntN(15) == 0 {
-		return nil, errors.New("out of order")
+		return prm.Judgement{}, errors.New("out of order")
 	}
 	out := make([]prm.Score, len(steps))
 	for i := range out {
 		out[i] = prm.Score{Step: float64(d.IntN(6)) / 5, Value: d.Float64()}
 	}
-	return out, ctx.Err()
+	return prm.Judgement{Steps: out, Solution: d.Float64(), Whole: d.IntN(2) == 0}, ctx.Err()
 }
 
 // TestWhateverComes: no search panics, none passes its budget, and what it told of itself is what its result says.

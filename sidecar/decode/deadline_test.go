@@ -27,8 +27,8 @@ func (h halting) Sample(ctx context.Context, req SampleRequest) ([]Sample, error
 // tardy is a PRM that needs the time that there isn't.
 type tardy struct{}
 
-func (tardy) Score(ctx context.Context, _ []string, _ [][]step.Token) ([]prm.Score, error) {
-	return nil, ctx.Err()
+func (tardy) Score(ctx context.Context, _ []string, _ [][]step.Token) (prm.Judgement, error) {
+	return prm.Judgement{}, ctx.Err()
 }
 
 // TestDeadlineReturnsTheBestSoFar, whatever the strategy: a plain vote where the PRM came too late, and the beginning of an answer where
@@ -54,8 +54,7 @@ func TestDeadlineReturnsTheBestSoFar(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
 				told := ""
-				gate := &Gate{Trust: true, Exponent: 1, Lead: 0.5, Aggregate: prm.Min}
-				r, err := Solve(ctx, test.drawn, tardy{}, Options{Strategy: strategy, N: 4, LogProbs: true, Fallback: true, Gate: gate, Watch: func(e Event) { told += e.Settled }})
+				r, err := Solve(ctx, test.drawn, tardy{}, Options{Strategy: strategy, N: 4, LogProbs: true, Fallback: true, Gate: trusting(), Watch: func(e Event) { told += e.Settled }})
 				if test.text == "" {
 					if !errors.Is(err, context.DeadlineExceeded) {
 						t.Errorf("%s, %s: %q, %v; want the deadline's error", test.name, strategy, r.Text, err)

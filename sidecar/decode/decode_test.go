@@ -79,12 +79,12 @@ type table struct {
 	calls int
 }
 
-func (t *table) Score(_ context.Context, steps []string, _ [][]step.Token) ([]prm.Score, error) {
+func (t *table) Score(_ context.Context, steps []string, _ [][]step.Token) (prm.Judgement, error) {
 	t.mu.Lock()
 	t.calls++
 	t.mu.Unlock()
 	if t.fail != nil {
-		return nil, t.fail
+		return prm.Judgement{}, t.fail
 	}
 	out := make([]prm.Score, len(steps))
 	for i, s := range steps {
@@ -94,7 +94,7 @@ func (t *table) Score(_ context.Context, steps []string, _ [][]step.Token) ([]pr
 		}
 		out[i] = prm.Score{Step: p, Value: p / 2}
 	}
-	return out, nil
+	return prm.Judgement{Steps: out}, nil
 }
 
 func solve(t *testing.T, sampler Sampler, scorer Scorer, opts Options) Result {
@@ -115,11 +115,11 @@ func TestVotes(t *testing.T) {
 		answer    string
 	}{
 		{Majority, "", "8"},              // 8 and 8.0 are one answer
-		{WeightedVote, prm.Min, "7"},     // 0.9 against 0.2 + 0.3
+		{WeightedVote, prm.Min, "7"},     // with Unmeasured, √odds each: √9 against √¼ + √(3/7)
 		{BestOfN, prm.Min, "7"},          // no answer, no choice, whatever its score
 		{BestOfN, prm.Product, "7"},      // 0.81 against 0.095
-		{WeightedVote, prm.Last, "8"},    // the last steps' values: 0.45 against 0.25 + 0.25
-		{WeightedVote, prm.Product, "7"}, // 0.81 against 0.1 + 0.15
+		{WeightedVote, prm.Last, "8"},    // the last steps' values: √(9/11) against 2·√⅓
+		{WeightedVote, prm.Product, "7"}, // √(81/19) against √(1/9) + √(3/17)
 	} {
 		r := solve(t, &tree{whole: pool}, &table{scores: scores}, Options{Strategy: test.strategy, Aggregate: test.aggregate, N: len(pool)})
 		if got := strings.TrimSuffix(r.Answer, ".0"); got != test.answer {
@@ -404,7 +404,7 @@ type reads struct {
 	got map[string]string
 }
 
-func (r *reads) Score(_ context.Context, steps []string, tokens [][]step.Token) ([]prm.Score, error) {
+func (r *reads) Score(_ context.Context, steps []string, tokens [][]step.Token) (prm.Judgement, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i, s := range steps {
@@ -414,7 +414,7 @@ func (r *reads) Score(_ context.Context, steps []string, tokens [][]step.Token) 
 		}
 		r.got[s] = strings.Join(text, "·")
 	}
-	return make([]prm.Score, len(steps)), nil
+	return prm.Judgement{Steps: make([]prm.Score, len(steps))}, nil
 }
 
 // spelled gives every sample its words as tokens, and a line break as a token of its own before and after them.

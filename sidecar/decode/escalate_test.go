@@ -63,7 +63,7 @@ func TestWhatEndsAnEscalatedSearch(t *testing.T) {
 // twoMinds scores a step's correctness one way and its value the other way round.
 type twoMinds struct{}
 
-func (twoMinds) Score(_ context.Context, steps []string, _ [][]step.Token) ([]prm.Score, error) {
+func (twoMinds) Score(_ context.Context, steps []string, _ [][]step.Token) (prm.Judgement, error) {
 	out := make([]prm.Score, len(steps))
 	for i, s := range steps {
 		out[i] = prm.Score{Step: 0.2, Value: 0.2}
@@ -74,7 +74,7 @@ func (twoMinds) Score(_ context.Context, steps []string, _ [][]step.Token) ([]pr
 			out[i] = prm.Score{Step: 0.6, Value: 0.9}
 		}
 	}
-	return out, nil
+	return prm.Judgement{Steps: out}, nil
 }
 
 // TestEscalatedSearchAggregatesAsMeasured: the gate's strategy is the one that was measured, with the scores made one as they were then.

@@ -57,9 +57,9 @@ type fading struct {
 	good atomic.Int64 // steps that it still scores
 }
 
-func (f *fading) Score(ctx context.Context, steps []string, tokens [][]step.Token) ([]prm.Score, error) {
+func (f *fading) Score(ctx context.Context, steps []string, tokens [][]step.Token) (prm.Judgement, error) {
 	if f.good.Add(-1) < 0 {
-		return nil, errors.New("out of order")
+		return prm.Judgement{}, errors.New("out of order")
 	}
 	return f.table.Score(ctx, steps, tokens)
 }

@@ -329,7 +329,7 @@ func hash(text string) uint64 {
 // noise scores steps by their text alone: logits of the given spread, around 0.
 type noise struct{ spread float64 }
 
-func (n noise) Score(_ context.Context, steps []string, _ [][]step.Token) ([]prm.Score, error) {
+func (n noise) Score(_ context.Context, steps []string, _ [][]step.Token) (prm.Judgement, error) {
 	time.Sleep(time.Duration(rand.IntN(100)) * time.Microsecond)
 	out := make([]prm.Score, len(steps))
 	for i, s := range steps {
@@ -337,7 +337,7 @@ func (n noise) Score(_ context.Context, steps []string, _ [][]step.Token) ([]prm
 		p := 1 / (1 + math.Exp(-n.spread*r.NormFloat64()))
 		out[i] = prm.Score{Step: p, Value: p}
 	}
-	return out, nil
+	return prm.Judgement{Steps: out}, nil
 }
 
 // The same search twice is the same search, whichever request was answered first, and whatever was asked in between.

@@ -6,6 +6,7 @@ import (
 
 	"aprm/adapters"
 	"aprm/prm"
+	"aprm/prm/vote"
 	"aprm/sidecar/decode"
 )
 
@@ -24,7 +25,8 @@ func TestAutoGoesByItsOwnGate(t *testing.T) {
 	if err := e.Use(m); err != nil {
 		t.Fatal(err)
 	}
-	gate := decode.Gate{Format: decode.GateFormat, Checkpoint: m.ID(), Model: llm.caps.Identity(), Aggregate: prm.Min, Trust: true, Exponent: 1, Lead: 0.01}
+	gate := decode.Gate{Format: decode.GateFormat, Checkpoint: m.ID(), Model: llm.caps.Identity(), Aggregate: prm.Min,
+		Vote: vote.Rule{Beta: 1, Power: 1, Nats: 1, Margin: 0.1, Problems: 40, Stop: vote.Stop{Bias: 3, At: 0.9}}}
 	solve := func(g *decode.Gate) decode.AutoReport {
 		e.Trust(g)
 		r, err := e.Solve(t.Context(), "", []adapters.Message{{Role: adapters.User, Content: "2 + 3?"}}, decode.Options{Strategy: decode.Auto})

@@ -23,9 +23,9 @@ func (s sleepy) Sample(context.Context, decode.SampleRequest) ([]decode.Sample, 
 	return nil, errors.New("an error counts too")
 }
 
-func (s sleepy) Score(context.Context, []string, [][]step.Token) ([]prm.Score, error) {
+func (s sleepy) Score(context.Context, []string, [][]step.Token) (prm.Judgement, error) {
 	time.Sleep(s.took)
-	return nil, nil
+	return prm.Judgement{}, nil
 }
 
 func (s sleepy) Hidden(context.Context, string, []adapters.Span) ([]adapters.State, error) {

@@ -62,12 +62,12 @@ func (s sampler) Sample(_ context.Context, req decode.SampleRequest) ([]decode.S
 
 type scorer map[string]float64
 
-func (s scorer) Score(_ context.Context, steps []string, _ [][]step.Token) ([]prm.Score, error) {
+func (s scorer) Score(_ context.Context, steps []string, _ [][]step.Token) (prm.Judgement, error) {
 	out := make([]prm.Score, len(steps))
 	for i, text := range steps {
 		out[i].Step = s[text]
 	}
-	return out, nil
+	return prm.Judgement{Steps: out}, nil
 }
 
 var problems = []step.Problem{{ID: "a", Question: "?", Answer: "7"}, {ID: "b", Question: "?", Answer: "8"}}
@@ -97,6 +97,7 @@ func TestAnswers(t *testing.T) {
 		{"greedy", [2]float64{0, 0}, 50},
 		{"pass@1 (mean of the pool)", [2]float64{0.5, 0.25}, 50},
 		{"majority-4", [2]float64{1, 0}, 200},
+		{"confident-vote-4", [2]float64{1, 0}, 200}, // there are no log-probabilities: a plain vote
 		{"best-of-4", [2]float64{0, 1}, 200},
 		{"weighted-vote-4", [2]float64{0, 1}, 200},
 		{"auto-4", [2]float64{1, 0}, 175}, // of the first three, two agree; in the second one is to come yet that could change it
@@ -208,7 +209,7 @@ func TestSteps(t *testing.T) {
 	scores := map[string]float64{"good 1": 0.9, "good 2": 0.3, "good 3": 0.8, "bad 1": 0.2, "bad 2": 0.5, "whatever": 0}
 	score := func(_ context.Context, tr step.Trace, _ [][]step.Token) ([]prm.Score, bool, error) {
 		found, err := scorer(scores).Score(context.Background(), tr.Steps, nil)
-		return found, false, err
+		return found.Steps, false, err
 	}
 	found, err := ScoreSteps(t.Context(), score, solutions, nil)
 	if err != nil {

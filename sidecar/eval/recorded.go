@@ -48,7 +48,7 @@ func (c *contest) rotated(k int) *contest {
 	return &out
 }
 
-// mean is an outcome over several orders of the same answers: figures are means, the rest is the first one's.
+// meanOutcome is an outcome over several orders of the same answers: figures are means, the rest is the first one's.
 func meanOutcome(all []Outcome) Outcome {
 	out := all[0]
 	n := float64(len(all))

@@ -1,0 +1,318 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/blas/gonum"
+	G "gorgonia.org/gorgonia"
+
+	"aprm/prm"
+	"aprm/prm/feature"
+	"aprm/prm/metric"
+)
+
+// planted makes up problems of n answers whose log odds to be right are the problem's ease plus what a rule says of their numbers. Number 5 of the symbols is
+// the ease itself: it tells problems apart, and nothing of the answers to one.
+func planted(rng *rand.Rand, problems, n int, rule func(s feature.Solution) float64) []Answer {
+	var out []Answer
+	for p := range problems {
+		ease := rng.NormFloat64()
+		for range n {
+			a := Answer{Problem: fmt.Sprint("problem ", p), Solution: feature.Solution{LogProbs: new([feature.NumPooledLogProbs]float32)}}
+			for _, k := range []int{0, 1, 2, 3, 7} {
+				a.Solution.Symbols[k], a.Solution.LogProbs[k] = float32(rng.NormFloat64()), float32(rng.NormFloat64())
+			}
+			a.Solution.Symbols[5] = float32(ease)
+			if a.Right = rng.Float64() < 1/(1+math.Exp(-ease-rule(a.Solution))); !a.Right {
+				a.Group = 1 + rng.IntN(4)
+			}
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+func straight(s feature.Solution) float64 {
+	return 1.2*float64(s.LogProbs[1]) - 1.2*float64(s.LogProbs[2]) + 0.6*float64(s.Symbols[3])
+}
+
+// within is a head's AUC of answers within their problems.
+func within(h *prm.SolutionHead, answers []Answer) float64 {
+	var logits []float64
+	var right []bool
+	var group []string
+	for _, a := range answers {
+		logits, right, group = append(logits, h.Logit(a.Solution)), append(right, a.Right), append(group, a.Problem)
+	}
+	return metric.GroupAUC(logits, right, group)
+}
+
+func fitSolution(t testing.TB, answers []Answer, contrasts []Contrast, opt SolutionOptions) (*prm.SolutionHead, SolutionReport) {
+	t.Helper()
+	head, report, err := FitSolution(context.Background(), answers, contrasts, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return head, report
+}
+
+func TestFitSolutionFindsARuleWithinProblems(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	answers := planted(rng, 150, 8, straight)
+	done := 0
+	head, report := fitSolution(t, answers, nil, SolutionOptions{Units: -1, Progress: func(n, of int) {
+		if done++; n != done || of != folds+1 {
+			t.Errorf("fit %d of %d, the %d. time", n, of, done)
+		}
+	}})
+	fresh := planted(rng, 300, 8, straight)
+	best := 0.0 // of the rule itself
+	{
+		var logits []float64
+		var right []bool
+		var group []string
+		for _, a := range fresh {
+			logits, right, group = append(logits, straight(a.Solution)), append(right, a.Right), append(group, a.Problem)
+		}
+		best = metric.GroupAUC(logits, right, group)
+	}
+	got := within(head, fresh)
+	t.Logf("AUC %.3f (crosswise %.3f), of the rule itself %.3f", got, float64(report.LinearAUC), best)
+	if got < best-0.03 || math.Abs(got-float64(report.LinearAUC)) > 0.05 {
+		t.Errorf("AUC %.3f on fresh problems, said to be %.3f; the rule has %.3f", got, float64(report.LinearAUC), best)
+	}
+	if w := head.Linear.Data[5]; w != 0 {
+		t.Errorf("what tells problems apart weighs %g within them", w)
+	}
+	if head.Units() != 0 || report.Dense || done != folds+1 || !report.Vote.Trusted() || report.Problems < 100 || report.Answers < 8*100 || len(report.Logits) != len(answers) {
+		t.Errorf("%d units after %d fits, %+v", head.Units(), done, report.Vote)
+	}
+	if !(report.LinearLL > report.PlainLL) {
+		t.Errorf("a vote by the head has %.3f, a plain one %.3f", float64(report.LinearLL), float64(report.PlainLL))
+	}
+
+	// Equal arguments, equal heads.
+	again, _ := fitSolution(t, slices.Clone(answers), nil, SolutionOptions{Units: -1})
+	for i, tensor := range []prm.Tensor{again.Linear, again.Centre, again.Scale} {
+		if first := []prm.Tensor{head.Linear, head.Centre, head.Scale}[i]; !slices.Equal(tensor.Data, first.Data) {
+			t.Errorf("%s: the same fit twice gives other numbers", tensor.Name)
+		}
+	}
+	// Answers without a final one are there and teach nothing.
+	silent := slices.Clone(answers)
+	for _, a := range answers[:400] {
+		a.Group, a.Right, a.Solution.Symbols[3] = -1, false, 900
+		silent = append(silent, a)
+	}
+	deaf, of := fitSolution(t, silent, nil, SolutionOptions{Units: -1})
+	if !slices.Equal(deaf.Linear.Data, head.Linear.Data) || !slices.Equal(deaf.Scale.Data, head.Scale.Data) || of.Answers != report.Answers || of.LinearAUC != report.LinearAUC {
+		t.Error("answers without a final one were learned from")
+	}
+}
+
+func TestFitSolutionTakesEnoughProblems(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2, 1))
+	for name, answers := range map[string][]Answer{"nothing": nil, "few": planted(rng, 2*folds-1, 8, straight), "all right": {{Right: true, Problem: "a"}, {Right: true, Problem: "a"}}} {
+		head, _, err := FitSolution(t.Context(), answers, nil, SolutionOptions{})
+		if head != nil || err == nil || !strings.Contains(err.Error(), "takes at least 10; draw more answers") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := FitSolution(ctx, planted(rng, 40, 4, straight), nil, SolutionOptions{}); err != context.Canceled {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+func TestDenseWinsWhereTheTruthIsBent(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it trains twelve networks")
+	}
+	bent := func(s feature.Solution) float64 { return 3 * (math.Abs(float64(s.LogProbs[1])) - 0.8) }
+	level := func(s feature.Solution) float64 { return 1.5 * float64(s.LogProbs[1]) }
+	for name, rule := range map[string]func(feature.Solution) float64{"bent": bent, "straight": level} {
+		rng := rand.New(rand.NewPCG(3, 1))
+		head, report := fitSolution(t, planted(rng, 120, 8, rule), nil, SolutionOptions{Units: 8, Epochs: 10, Seed: 1})
+		t.Logf("%s: linear %.3f, dense %.3f", name, float64(report.LinearAUC), float64(report.DenseAUC))
+		if report.Dense != (name == "bent") || (head.Units() > 0) != report.Dense {
+			t.Errorf("%s: %d units; linear %.3f (%.3f nats), dense %.3f (%.3f)", name, head.Units(),
+				float64(report.LinearAUC), float64(report.LinearLL), float64(report.DenseAUC), float64(report.DenseLL))
+		}
+		if auc := within(head, planted(rng, 100, 8, rule)); auc < 0.7 {
+			t.Errorf("%s: AUC %.3f on fresh problems", name, auc)
+		}
+	}
+}
+
+func TestContrastsHelpWhereTheTruthIsInThem(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 1))
+	answers, fresh := planted(rng, 20, 4, straight), planted(rng, 300, 8, straight)
+	var contrasts []Contrast
+	for i, a := range planted(rng, 300, 2, straight) {
+		if i%2 == 1 {
+			continue
+		}
+		c := Contrast{Better: a.Solution, Worse: feature.Solution{LogProbs: new([feature.NumPooledLogProbs]float32)}, Problem: a.Problem + "'"}
+		for _, k := range []int{0, 1, 2, 3, 7} {
+			c.Worse.Symbols[k], c.Worse.LogProbs[k] = float32(rng.NormFloat64()), float32(rng.NormFloat64())
+		}
+		if straight(c.Better) < straight(c.Worse) {
+			c.Better, c.Worse = c.Worse, c.Better
+		}
+		contrasts = append(contrasts, c)
+	}
+	without, _ := fitSolution(t, answers, contrasts, SolutionOptions{Units: -1})
+	with, _ := fitSolution(t, answers, contrasts, SolutionOptions{Units: -1, Contrasts: 1})
+	none, _ := fitSolution(t, answers, nil, SolutionOptions{Units: -1, Contrasts: 1})
+	a, b := within(without, fresh), within(with, fresh)
+	t.Logf("AUC %.3f without contrasts, %.3f with them", a, b)
+	if b < a+0.01 {
+		t.Errorf("AUC %.3f without contrasts, %.3f with them", a, b)
+	}
+	if !slices.Equal(none.Linear.Data, without.Linear.Data) {
+		t.Error("contrasts of no weight have some")
+	}
+}
+
+// TestContrastGradient holds gorgonia's gradient of the dense layer's loss against finite differences of the loss, computed by hand in float64.
+func TestContrastGradient(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 1))
+	const units, size = 3, 6
+	head := prm.NewSolutionHead(units)
+	for _, tensor := range []*prm.Tensor{&head.Linear, &head.Dense, &head.DenseBias, &head.Out} {
+		normal(tensor, 0.3, rng)
+	}
+	var rows []pair
+	for range size - 1 { // one row is padding
+		r := pair{make([]float32, prm.SolutionWidth), make([]float32, prm.SolutionWidth), "p", 0.2 + rng.Float64()}
+		for k := range r.better {
+			r.better[k], r.worse[k] = float32(rng.NormFloat64()), float32(rng.NormFloat64())
+		}
+		rows = append(rows, r)
+	}
+	g, err := newContrastGraph(head, size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.close()
+	g.fill(head, rows, []int{0, 1, 2, 3, 4}, 1.5, rng)
+	if err := g.run(); err != nil {
+		t.Fatal(err)
+	}
+	params := make([][]float64, 3) // dense, bias, out
+	for i, p := range g.params {
+		for _, v := range p.data {
+			params[i] = append(params[i], float64(v))
+		}
+	}
+	side := func(x []float32) float64 {
+		sum := 0.0
+		for u := range units {
+			h := params[1][u]
+			for k := range prm.SolutionWidth {
+				h += float64(x[k]) * params[0][k*units+u]
+			}
+			sum += max(h, 0) * params[2][u]
+		}
+		return sum
+	}
+	loss := func() float64 {
+		sum := 0.0
+		for i, r := range rows {
+			better, worse := make([]float32, prm.SolutionWidth), make([]float32, prm.SolutionWidth)
+			margin := 0.0
+			for k := range prm.SolutionWidth {
+				keep := g.keep[i*prm.SolutionWidth+k]
+				better[k], worse[k] = r.better[k]*keep, r.worse[k]*keep
+				margin += float64(head.Linear.Data[k]) * float64(r.better[k]-r.worse[k])
+			}
+			margin += side(better) - side(worse)
+			sum += r.weight * 1.5 / 5 * softplus(-margin)
+		}
+		return sum
+	}
+	if got, want := g.value(), loss(); math.Abs(got-want) > 1e-4*max(1, want) {
+		t.Errorf("the loss is %g, by hand %g", got, want)
+	}
+	moved := 0
+	for i := range params {
+		for k := range params[i] {
+			const eps = 1e-5
+			at := params[i][k]
+			params[i][k] = at + eps
+			up := loss()
+			params[i][k] = at - eps
+			down := loss()
+			params[i][k] = at
+			want := (up - down) / (2 * eps)
+			if want != 0 {
+				moved++
+			}
+			if got := float64(g.gradient(i)[k]); math.Abs(got-want) > 2e-3*(math.Abs(want)+0.1) {
+				t.Fatalf("parameter %d of tensor %d: gradient %g, by differences %g", k, i, got, want)
+			}
+		}
+	}
+	if moved < len(params[0])/2 {
+		t.Errorf("%d numbers matter", moved)
+	}
+}
+
+// Gemv of the linear part is measured beside the graph's Sgemm.
+func (c clocked) Dgemv(tA blas.Transpose, m, n int, alpha float64, a []float64, lda int, x []float64, incX int, beta float64, y []float64, incY int) {
+	began := time.Now()
+	c.Implementation.Dgemv(tA, m, n, alpha, a, lda, x, incX, beta, y, incY)
+	c.nanoseconds.Add(int64(time.Since(began)))
+	c.products.Add(1)
+	c.useful.Add(int64(m) * int64(n))
+}
+
+// A whole FitSolution on 400 problems of eight answers, every number of them in use: seconds by ns/op, the part in products, their speed, and
+// the highest heap that was seen.
+func BenchmarkFitSolution(b *testing.B) {
+	rng := rand.New(rand.NewPCG(6, 1))
+	answers := planted(rng, 400, 8, straight)
+	for _, a := range answers {
+		for k := 8; k < feature.NumPooledLogProbs; k++ {
+			a.Solution.LogProbs[k] = float32(rng.NormFloat64())
+		}
+	}
+	for i := range answers {
+		for k := 8; k < feature.NumPooledSymbols; k++ {
+			answers[i].Solution.Symbols[k] = float32(rng.NormFloat64())
+		}
+	}
+	for name, opt := range map[string]SolutionOptions{"linear": {Units: -1}, "dense": {}} {
+		b.Run(name, func(b *testing.B) {
+			clock := newClocked()
+			G.Use(clock)
+			blas64.Use(clock)
+			b.Cleanup(func() { G.Use(gonum.Implementation{}); blas64.Use(gonum.Implementation{}) })
+			peak := uint64(0)
+			opt.Progress = func(int, int) {
+				var m runtime.MemStats
+				runtime.ReadMemStats(&m)
+				peak = max(peak, m.HeapSys)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				fitSolution(b, answers, nil, opt)
+			}
+			inside := float64(clock.nanoseconds.Load())
+			b.ReportMetric(100*inside/float64(b.Elapsed()), "share_%")
+			b.ReportMetric(2*float64(clock.useful.Load())/inside, "GFLOP/s")
+			b.ReportMetric(float64(peak)/(1<<20), "heap_MiB")
+		})
+	}
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"aprm/prm"
+	"aprm/sidecar/dataset"
+)
+
+// Answers are drawn, gone on with, and learned from without an endpoint.
+func TestSampleThenTrain(t *testing.T) {
+	folder := t.TempDir()
+	command := func(want int, args ...string) string {
+		t.Helper()
+		var out, errs bytes.Buffer
+		if code := run(t.Context(), args, strings.NewReader(""), &out, &errs); code != want {
+			t.Fatalf("%v: status %d, want %d: %s", args, code, want, errs.String())
+		}
+		return out.String() + errs.String()
+	}
+	problems, answers := filepath.Join(folder, "train.jsonl"), filepath.Join(folder, "answers.jsonl")
+	if err := os.WriteFile(problems, []byte(command(0, "tasks", "--split", "train", "--n", "40", "--seed", "3")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sample := func(want int, args ...string) string {
+		t.Helper()
+		return command(want, append([]string{"sample", "--upstream", "builtin", "--problems", problems, "--out", answers, "--max-tokens", "150", "--temperature", "1"}, args...)...)
+	}
+	expect := func(out string, want ...string) {
+		t.Helper()
+		for _, w := range want {
+			if !strings.Contains(out, w) {
+				t.Errorf("%q isn't in: %s", w, out)
+			}
+		}
+	}
+	expect(sample(0, "--limit", "4", "--n", "2"), "4 of 4 problems have 2 answers", "drawn now: 8 answers")
+	expect(sample(0, "--limit", "5", "--n", "3"), "5 of 5 problems have 3 answers", "drawn now: 7 answers") // 4 × 1 + 3
+	expect(sample(0, "--limit", "5", "--n", "3"), "drawn now: 0 answers")
+	before, err := os.ReadFile(answers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sampled, err := dataset.ReadAnswers(answers)
+	if err != nil || len(sampled) != 5 || len(sampled[0].Answers) != 3 || len(sampled[0].Answers[0].Tokens) == 0 {
+		t.Fatalf("%v, %+v", err, sampled)
+	}
+	// Torn in its last line, which held the three answers of one problem: those are drawn again.
+	if err := os.WriteFile(answers, before[:len(before)-9], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	lost := 1
+	if strings.Count(string(before[strings.LastIndex(strings.TrimSpace(string(before)), "\n"):]), `"text"`) == 3 {
+		lost = 3
+	}
+	expect(sample(0, "--limit", "5", "--n", "3"), "drawn now: "+string(rune('0'+lost))+" answers")
+	before, err = os.ReadFile(answers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(sample(2, "--limit", "5", "--top-p", "0.5"), "name another file", answers)
+	if after, err := os.ReadFile(answers); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("a file of other answers was changed, %v", err)
+	}
+	expect(sample(2, "--skip", "40"), "leaves nothing")
+
+	checkpoint := filepath.Join(folder, "my.prm")
+	expect(command(1, "train", "--solutions", answers, "--out", checkpoint, "--epochs", "1"), "draw more answers")
+	sample(0, "--n", "4")
+	out := command(0, "train", "--solutions", answers, "--out", checkpoint, "--epochs", "1")
+	expect(out, "whole answers: ", "AUC, crosswise")
+	m, err := prm.Load(checkpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := m.Header().Solution
+	if h == nil || h.Model != sampled[0].Sampling.Model || h.Problems < 10 || m.Header().Width != 0 {
+		t.Fatalf("%+v", h)
+	}
+	g, err := readGate(checkpoint)
+	if err != nil || !g.Of(m.ID(), h.Model) || g.Vote.Beta != h.Vote.Beta || g.Problems < h.Problems || g.N != 4 {
+		t.Errorf("%v; the gate is %+v, the head's vote %+v", err, g, h.Vote)
+	}
+	again := filepath.Join(folder, "again.prm")
+	command(0, "train", "--solutions", answers, "--out", again, "--epochs", "1")
+	if twin, err := prm.Load(again); err != nil || twin.ID() != m.ID() {
+		t.Errorf("the same answers, another PRM: %v", err)
+	}
+	expect(command(2, "train", "--solutions", problems, "--out", checkpoint), "as sidecar sample writes them")
+	expect(command(2, "train", "--out", checkpoint), "--solutions FILE")
+}
