@@ -15,6 +15,8 @@ import (
 type solution struct {
 	steps []Labelled
 	right bool // ends right, and holds no false equation: its steps may be attacked
+
+	untold bool // whether it ends right can't be told: it was cut off, no answer could be extracted, or that can't be compared with the problem's
 }
 
 // label splits a completion into steps and says what is sure of each. Value is the outcome: right or wrong by the final
@@ -44,7 +46,7 @@ func label(by NaturalLabels, p step.Problem, c adapters.Completion, round, index
 	}
 
 	sample := fmt.Sprintf("%s/%d/%d", p.ID, round, index)
-	var s solution
+	s := solution{untold: value == step.Unknown || !answered}
 	var prefix []string
 	wrong := -1
 	for i, r := range raw {

@@ -20,8 +20,9 @@ type Report struct {
 	Policy     map[Kind][]Preference `json:"policy"`   // that the attacks were drawn from
 	Entropy    map[Kind]float64      `json:"entropy"`  // of that policy, nats
 
-	Samples      int `json:"samples"`       // natural solutions
-	SamplesRight int `json:"samples_right"` // of these, with the right answer
+	Samples      int `json:"samples"`                  // natural solutions
+	SamplesRight int `json:"samples_right"`            // of these, with the right answer
+	Untold       int `json:"samples_untold,omitempty"` // of these, cut off, without an answer that can be extracted, or with one that can't be compared with the problem's
 	FalseEqs     int `json:"false_equations"`
 	Rolled       int `json:"rolled,omitempty"` // attacks that the third layer was asked about
 
@@ -108,6 +109,9 @@ func (r *Report) count(s solution) {
 	r.Samples++
 	if len(s.steps) > 0 && s.steps[0].Value == step.Right {
 		r.SamplesRight++
+	}
+	if s.untold {
+		r.Untold++
 	}
 	for _, l := range s.steps {
 		if l.Step == step.Wrong {
@@ -283,8 +287,8 @@ func (r Report) String() string {
 		fmt.Fprintf(&b, " %s %.2f", k, r.Entropy[k])
 	}
 	fmt.Fprintf(&b, " of %.2f nats\n", math.Log(float64(len(r.Strategies))))
-	fmt.Fprintf(&b, "natural samples: %d of %d right, %d false equations; held out: %d steps, %d natural and %d synthetic errors\n",
-		r.SamplesRight, r.Samples, r.FalseEqs, r.HeldOut.Steps, r.HeldOut.Natural, r.HeldOut.Synthetic)
+	fmt.Fprintf(&b, "natural samples: %d of %d right, %d not told, %d false equations; held out: %d steps, %d natural and %d synthetic errors\n",
+		r.SamplesRight, r.Samples, r.Untold, r.FalseEqs, r.HeldOut.Steps, r.HeldOut.Natural, r.HeldOut.Synthetic)
 	fmt.Fprintf(&b, "probes (AUC): the adversary's dialect %s, wrong steps by format alone %s\n", r.Probes.Dialect.Text("%.2f"), r.Probes.Format.Text("%.2f"))
 	for _, a := range r.Alarms {
 		fmt.Fprintln(&b, "ALARM:", a)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -32,7 +33,7 @@ func (c *compareCommand) Run(std streams) error {
 		if err != nil {
 			return err
 		}
-		if err := json.Unmarshal(data, &reports[i]); err != nil {
+		if err := json.Unmarshal(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), &reports[i]); err != nil {
 			return badInput{fmt.Errorf("%s is not what eval --json writes: %w", path, err)}
 		}
 	}

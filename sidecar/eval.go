@@ -82,7 +82,7 @@ type evalCommand struct {
 	Answers    recordFlags   `embed:"" group:"Endpoint:"`
 	PRM        modelFlags    `embed:"" group:"PRM:"`
 	Decode     decodeFlags   `embed:"" group:"Search:"`
-	Problems   string        `help:"Problems with final answers that the PRM was not trained on, as JSON lines: {\"question\":…,\"answer\":…}, as GSM8K has them." type:"existingfile" placeholder:"FILE"`
+	Problems   string        `help:"Problems with final answers that the PRM was not trained on, ${published}." type:"existingfile" placeholder:"FILE"`
 	Solutions  []string      `help:"Measure on recorded answers, as 'sidecar sample' writes them, with no endpoint and in seconds: votes of 1, 2, … up to n of them." type:"existingfile" placeholder:"FILE"`
 	Plot       string        `help:"With --solutions: draw accuracy over the number of answers into this file (SVG)." type:"path" placeholder:"FILE"`
 	Limit      int           `help:"Take only so many of them, from the beginning of the file; 0 for all." default:"0"`
@@ -136,7 +136,7 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 	if len(c.Solutions) > 0 {
 		return c.replay(ctx, std)
 	}
-	problems, err := given(dataset.ReadProblems(c.Problems))
+	problems, err := readProblems(c.Problems)
 	if err != nil {
 		return err
 	}
@@ -311,7 +311,7 @@ func (c *evalCommand) gate(ctx context.Context, std streams, e *engine.Engine, c
 		}
 		return gate, nil, err
 	}
-	others, err := given(dataset.ReadProblems(c.Holdout))
+	others, err := readProblems(c.Holdout)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -35,7 +35,7 @@ var arrows = map[string]string{
 	"generator/oracle":   "prm/step prm/arith",
 	"generator/tasks":    "adapters generator prm/step prm/arith",
 	"sidecar/decode":     "prm prm/step prm/arith prm/feature prm/vote",
-	"sidecar/dataset":    "adapters/claim prm/step",
+	"sidecar/dataset":    "adapters/claim prm/step prm/arith",
 	"sidecar/engine":     "adapters prm prm/step prm/feature sidecar/decode",
 	"sidecar/training":   "adapters generator generator/oracle prm prm/arith prm/step prm/feature prm/train sidecar/dataset sidecar/decode sidecar/engine sidecar/eval",
 	"sidecar/eval":       "sidecar/decode prm prm/step prm/arith prm/metric prm/vote",

@@ -45,6 +45,8 @@ type commands struct {
 
 	Toy toyCommand `cmd:"" help:"Measure the embedded model itself on the toy world: accuracy, votes, pass@N and kinds of mistakes, by family."`
 
+	Dataset datasetCommand `cmd:"" help:"Convert files of labelled solutions and of problems."`
+
 	PRM     prmCommand     `cmd:"" name:"prm" help:"Score steps with a PRM, measure it on labelled steps, or print what its checkpoint says."`
 	Oracle  oracleCommand  `cmd:"" help:"Ask the oracle whether steps are truly wrong, or audit it on steps whose truth is known."`
 	Probe   probeCommand   `cmd:"" help:"Ask the endpoint what it can do, and print it."`

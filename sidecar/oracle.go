@@ -119,7 +119,7 @@ type oracleAuditCommand struct {
 	Upstream upstreamFlags `embed:""`
 	Answers  recordFlags   `embed:""`
 	Problems string        `help:"Problems with worked solutions; this or --labelled." type:"existingfile" placeholder:"FILE"`
-	Labelled string        `help:"Solutions whose first wrong step people have labelled, in ProcessBench's format: judged as the LLM's own steps are, with no solution to hold them against." type:"existingfile" placeholder:"FILE"`
+	Labelled string        `help:"Solutions whose first wrong step people have labelled, in any format that prm eval reads: judged as the LLM's own steps are, with no solution to hold them against." type:"existingfile" placeholder:"FILE"`
 	Limit    int           `help:"So many of the file, from the beginning; 0 for all." default:"2000"`
 	Layers   []string      `help:"Which layers judge, in this order: arithmetic, equivalence, rollouts (--upstream continues each solution with the step and with the right one), jury (rollouts, and the LLM asked of the step must agree)." default:"arithmetic,equivalence" placeholder:"NAME,…"`
 	Rollouts int           `help:"Continuations of each solution." default:"8"`
@@ -198,7 +198,7 @@ func (c *oracleAuditCommand) Run(ctx context.Context, std streams) error {
 	if c.Labelled != "" {
 		return c.labelled(ctx, std, judge)
 	}
-	problems, err := given(dataset.ReadProblems(c.Problems))
+	problems, err := readProblems(c.Problems)
 	if err != nil {
 		return err
 	}

@@ -99,7 +99,7 @@ type prmScoreCommand struct {
 }
 
 func (c *prmScoreCommand) Help() string {
-	return `Reads ProcessBench's format, a solution a line, {"id":"…","problem":"…","steps":["…","…"]}, and writes a line for each:
+	return `Reads solutions as JSON lines or an array, {"id":"…","problem":"…","steps":["…","…"]} or any format that 'prm eval' reads, and writes a line for each:
 {"id":"…","scores":[0.93,0.41]}, the probability that each step is correct.
 
   sidecar prm score --checkpoint my.prm < solutions.jsonl
@@ -112,7 +112,7 @@ func (c *prmScoreCommand) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer func() { logClose(closeLLM()) }()
-	for s, err := range dataset.Solutions(std.in, "standard input", dataset.ProcessBench) {
+	for s, err := range dataset.Solutions(std.in, "standard input") {
 		if err != nil {
 			return badInput{err}
 		}
@@ -142,9 +142,10 @@ type prmEvalCommand struct {
 }
 
 func (c *prmEvalCommand) Help() string {
-	return `Reads ProcessBench's format, a solution a line, {"problem":"…","steps":["…"],"label":1} (label: the first wrong step, from 0; -1 for none), and
-writes one line: {"n","error_acc","correct_acc","f1","threshold","auc","auc_within_trace","ece"}. A figure without data is null.
-A step is called wrong when its probability is below the checkpoint's threshold (one half with --prm-url). Steps after the first wrong one have no label.
+	return `Reads labelled solutions as JSON lines or an array, gzipped or not: ` + dataset.SolutionFields + `.
+Writes one line: {"n","error_acc","correct_acc","f1","threshold","auc","auc_within_trace","ece"}. A figure without data is null.
+A step is called wrong when its probability is below the checkpoint's threshold (one half with --prm-url). Steps after the first wrong one don't count; a solution
+with an unlabelled step before that is left out, and counted.
 
   sidecar prm eval --checkpoint my.prm < processbench.jsonl` + maskedUnless
 }
@@ -155,7 +156,7 @@ func (c *prmEvalCommand) Run(ctx context.Context, std streams) error {
 		return badInput{err}
 	}
 	if unlabelled > 0 {
-		slog.Warn(`left out what has no "label"`, "solutions", unlabelled)
+		slog.Warn("left out solutions whose first wrong step isn't known", "solutions", unlabelled)
 	}
 	j, closeLLM, err := c.Judge.open(ctx)
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 
 type sampleCommand struct {
 	Upstream    upstreamFlags `embed:"" group:"Endpoint:"`
-	Problems    string        `help:"Problems, as JSON lines: {\"question\":…,\"answer\":…}, as GSM8K has them." required:"" type:"existingfile" placeholder:"FILE"`
+	Problems    string        `help:"Problems, ${published}." required:"" type:"existingfile" placeholder:"FILE"`
 	Skip        int           `help:"Leave out so many problems at the beginning of the file."`
 	Limit       int           `help:"Take only so many of the rest; 0 for all."`
 	N           int           `name:"n" help:"Answers to each problem; those that the file has already count." default:"8"`
@@ -45,7 +45,7 @@ func (c *sampleCommand) Validate() error {
 }
 
 func (c *sampleCommand) Run(ctx context.Context, std streams) (err error) {
-	problems, err := given(dataset.ReadProblems(c.Problems))
+	problems, err := readProblems(c.Problems)
 	if err != nil {
 		return err
 	}

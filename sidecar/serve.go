@@ -9,6 +9,7 @@ import (
 
 	"aprm/adapters"
 	"aprm/generator"
+	"aprm/sidecar/dataset"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/engine"
 	"aprm/sidecar/eval"
@@ -156,7 +157,13 @@ func defaults() map[string]string {
 	for _, d := range decode.Strategies() {
 		names = append(names, d.Name)
 	}
-	vars := map[string]string{"instruction": generator.Instruction, "strategies": strings.Join(names, ","), "measured": strings.Join(eval.Strategies(), ", ")}
+	var formats []string
+	for _, f := range dataset.Formats() {
+		formats = append(formats, string(f))
+	}
+	vars := map[string]string{"instruction": generator.Instruction, "strategies": strings.Join(names, ","), "measured": strings.Join(eval.Strategies(), ", "),
+		"formats":   strings.Join(formats, ","),
+		"published": "as GSM8K, MATH, AIME, SVAMP, ASDiv, MAWPS, NuminaMath or MetaMath have them, JSON lines or an array, gzipped or not (sidecar dataset convert --help names the fields)"}
 	for _, s := range decode.Settings() {
 		vars[s.Name+"_help"], vars[s.Name+"_default"] = s.Help, s.Default
 	}

@@ -17,7 +17,7 @@ import (
 type trainCommand struct {
 	Upstream  upstreamFlags `embed:""`
 	Game      gameFlags     `embed:""`
-	Problems  string        `help:"Problems with answers and worked solutions, as GSM8K has them: play the game on them." type:"existingfile" placeholder:"FILE"`
+	Problems  string        `help:"Problems with answers and worked solutions, ${published}: play the game on them." type:"existingfile" placeholder:"FILE"`
 	Solutions []string      `help:"Files of recorded answers, as 'sidecar sample' writes them, to learn from." type:"existingfile" placeholder:"FILE"`
 	Without   []string      `help:"Inputs that the head for whole answers is not to read, to see what they are worth: symbols, logprobs." enum:"symbols,logprobs" placeholder:"INPUT"`
 	Skip      int           `help:"Leave out so many problems at the beginning of the file."`
@@ -126,7 +126,7 @@ func (c *trainCommand) head() train.SolutionOptions {
 
 // play plays the game.
 func (c *trainCommand) play(ctx context.Context, std streams, answered []dataset.Answered) (training.Trained, error) {
-	problems, err := given(dataset.ReadProblems(c.Problems))
+	problems, err := readProblems(c.Problems)
 	if err != nil {
 		return training.Trained{}, err
 	}

@@ -118,13 +118,23 @@ func Open(path string) (*LLM, error) {
 	return l, nil
 }
 
+// mark is the byte order mark that some editors put before UTF-8.
+const mark = "\xef\xbb\xbf"
+
 // read takes in all whole lines and returns how many bytes they cover.
 func (l *LLM) read(r io.Reader) (whole int64, err error) {
 	lines := bufio.NewReaderSize(r, 1<<16)
+	if head, _ := lines.Peek(len(mark)); string(head) == mark {
+		n, _ := lines.Discard(len(mark)) // they are in the buffer
+		whole = int64(n)
+	}
 	for n := 1; ; n++ {
 		line, err := lines.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
 			return whole, nil // what is left of line was never finished
+		}
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			return whole, fmt.Errorf("line %d: the compressed file is cut off here: fetch it again", n)
 		}
 		if err != nil {
 			return whole, err

@@ -292,3 +292,62 @@ func TestOneQuestionAtOnceIsAskedOnce(t *testing.T) {
 		t.Errorf("%d answers, %d of five failed", live.calls, failed)
 	}
 }
+
+// TestByteOrderMark: an editor put one before a recording, which is replayed and gone on with as if it weren't there.
+func TestByteOrderMark(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "answers.jsonl")
+	live := &counting{caps: adapters.Capabilities{Model: "m"}}
+	l := wrap(t, live, path)
+	if _, err := l.Generate(t.Context(), request(0)); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(mark+string(data)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	live.calls = 0
+	l = wrap(t, live, path)
+	for seed := range int64(2) {
+		if _, err := l.Generate(t.Context(), request(seed)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if live.calls != 1 {
+		t.Errorf("%d calls, want one for what is not in the file", live.calls)
+	}
+	replay, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for seed := range int64(2) {
+		if _, err := replay.Generate(t.Context(), request(seed)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestTruncatedGzip(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "answers.jsonl")
+	l := wrap(t, &counting{caps: adapters.Capabilities{Model: "m"}}, path)
+	if _, err := l.Generate(t.Context(), request(0)); err != nil {
+		t.Fatal(err)
+	}
+	compress(t, path, path+".gz")
+	data, err := os.ReadFile(path + ".gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path+".gz", data[:len(data)-9], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(path + ".gz"); err == nil || !strings.Contains(err.Error(), "the compressed file is cut off here") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -20,7 +20,7 @@ func TestSplitThoughtAndMarkup(t *testing.T) {
 		{"fence in a thought", "<think>\nRun:\n```\nx = 1\n\ny = 2\n```\n</think>\n#### 2", []string{"Run:\n```\nx = 1\n\ny = 2\n```", "#### 2"}},
 		{"fence in a fence", "````md\n```py\nx\n```\n````\nend", []string{"````md\n```py\nx\n```\n````", "end"}},
 		{"heading, list and result", "## Solution\n\n1. **Add:** 2 + 3 = 5\n2. **Double:** 2 * 5 = 10\n\n**Answer:** 10", []string{"## Solution\n\n1. **Add:** 2 + 3 = 5", "2. **Double:** 2 * 5 = 10", "**Answer:** 10"}},
-		{"table", "| a | b |\n|---|---|\n| 1 | 2 |", []string{"| a | b |", "|---|---|", "| 1 | 2 |"}},
+		{"table", "| a | b |\n|---|---|\n| 1 | 2 |", []string{"| a | b |\n|---|---|\n| 1 | 2 |"}},
 		{"aligned formula", "Then\n\\begin{align}\na &= 1 \\\\\n\nb &= 2\n\\end{align}\nSo 3.", []string{"Then", "\\begin{align}\na &= 1 \\\\\n\nb &= 2\n\\end{align}", "So 3."}},
 		{"display formulas", "\\[\na\n\n= 1\n\\]\n$$\nb\n= 2\n$$\nend", []string{"\\[\na\n\n= 1\n\\]", "$$\nb\n= 2\n$$", "end"}},
 	}

@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"aprm/adapters/claim"
 	"aprm/prm/step"
@@ -114,7 +115,7 @@ type answersLine struct {
 }
 
 // ReadAnswers reads the files at these paths as `sidecar sample` writes them, gzipped or not; the answers to one question in several
-// lines or files are joined, in order, as long as they are of one Sampling.
+// lines or files are joined, in order, as long as they are of one Sampling. It is an error when nothing can be held against the final answers of more than half of the problems.
 func ReadAnswers(paths ...string) ([]Answered, error) {
 	var all []Answered
 	at := map[Sampling]map[string]int{}
@@ -134,6 +135,13 @@ func ReadAnswers(paths ...string) ([]Answered, error) {
 			at[a.Sampling][a.Problem.Question] = len(all)
 			all = append(all, a)
 		}
+	}
+	problems := make([]step.Problem, len(all))
+	for i, a := range all {
+		problems[i] = a.Problem
+	}
+	if _, err := unread(strings.Join(paths, ", "), problems); err != nil {
+		return nil, err
 	}
 	return all, nil
 }
@@ -160,14 +168,14 @@ func Answers(r io.Reader, file string) iter.Seq2[Answered, error] {
 func answersLines(r io.Reader, file string) iter.Seq2[answersLine, error] {
 	return func(yield func(answersLine, error) bool) {
 		var drawn *Sampling
-		for l, err := range lines(r, file) {
+		for r, err := range records(r, file) {
 			var in answersLine
 			if err == nil {
-				if err = l.decode(&in); err == nil {
+				if err = r.decode(&in); err == nil {
 					err = in.check(drawn)
 				}
 				if err != nil {
-					err = l.fail(err)
+					err = r.fail(err)
 				}
 			}
 			if in.Sampling != nil {

@@ -1,11 +1,10 @@
 // Package dataset reads the files that problems and labelled solutions come in, and writes labelled solutions for others to
-// train on. Files hold one JSON object a line; they may be gzipped, begin with a byte order mark and have CRLF line ends.
-// Everything is streamed, and every error names file and line.
+// train on. Files hold JSON objects, one a line or all in an array; they may be gzipped, begin with a byte order mark and have CRLF line ends.
+// Nothing is lost or replaced without a word: every error names file and line, and says what would do.
 package dataset
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"slices"
 	"strings"
@@ -46,18 +45,6 @@ func labelsFor(n, firstWrong int) []step.Verdict {
 // ProblemID names a problem by its question, so that the solutions of one problem belong together whichever file they
 // are in. Case and spacing do not count.
 func ProblemID(question string) string {
-	sum := fingerprint(question)
+	sum := sha256.Sum256([]byte(strings.ToLower(strings.Join(strings.Fields(question), " "))))
 	return "q" + hex.EncodeToString(sum[:8])
-}
-
-// Holdout reports whether a problem belongs to the held-out share (0 to 1) and not to the training split. It goes by the
-// question alone (the first 8 bytes of the SHA-256 of its words, as a fraction, below share), so the same problem is
-// on the same side in every file and every run, and a larger share holds out what a smaller one does and more.
-func Holdout(question string, share float64) bool {
-	sum := fingerprint(question)
-	return float64(binary.BigEndian.Uint64(sum[:])>>11)/(1<<53) < share
-}
-
-func fingerprint(question string) [sha256.Size]byte {
-	return sha256.Sum256([]byte(strings.ToLower(strings.Join(strings.Fields(question), " "))))
 }

@@ -4,14 +4,13 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
-	"io"
-	"iter"
-	"math"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"aprm/prm/step"
 )
@@ -32,7 +31,7 @@ func TestProblems(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := ReadProblems(path)
-		if err != nil || !reflect.DeepEqual(got, want) {
+		if err != nil || !reflect.DeepEqual(got.Problems, want) {
 			t.Errorf("%s: got %+v, %v\nwant %+v", name, got, err, want)
 		}
 	}
@@ -52,29 +51,39 @@ func zipped(t *testing.T, text string) []byte {
 }
 
 // readSolutions reads all solutions of a file.
-func readSolutions(path string, format Format) ([]Solution, error) {
-	return collect(path, func(r io.Reader, file string) iter.Seq2[Solution, error] { return Solutions(r, file, format) })
+func readSolutions(t *testing.T, path string) []Solution {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var all []Solution
+	for s, err := range Solutions(f, path) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, s)
+	}
+	return all
 }
 
-// TestGolden reads a file of each format, told by its fields, and writes it again byte for byte.
+// TestGolden reads a file of each format, told by its fields, and writes it again byte for byte. PRM800K's is written from ProcessBench's:
+// of several completions each becomes a solution.
 func TestGolden(t *testing.T) {
-	for _, format := range []Format{ProcessBench, TRL, MathShepherd} {
-		path := filepath.Join("testdata", string(format)+".jsonl")
-		solutions, err := readSolutions(path, "")
-		if err != nil {
-			t.Fatal(err)
+	for _, format := range Formats() {
+		from, to := filepath.Join("testdata", string(format)+".jsonl"), filepath.Join("testdata", string(format)+".jsonl")
+		if format == PRM800K {
+			from, to = filepath.Join("testdata", "processbench.jsonl"), filepath.Join("testdata", "prm800k-written.jsonl")
 		}
 		var b strings.Builder
-		w, err := NewWriter(&b, format)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, s := range solutions {
+		w := NewWriter(&b, format)
+		for _, s := range readSolutions(t, from) {
 			if err := w.Write(s); err != nil {
 				t.Fatal(err)
 			}
 		}
-		want, err := os.ReadFile(path)
+		want, err := os.ReadFile(to)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,12 +117,8 @@ func TestSolutions(t *testing.T) {
 			`prm800k-2.1.1  ? ["?Think." "-4"]`,
 		},
 	} {
-		solutions, err := readSolutions(filepath.Join("testdata", string(format)+".jsonl"), format)
-		if err != nil {
-			t.Fatal(err)
-		}
 		var got []string
-		for _, s := range solutions {
+		for _, s := range readSolutions(t, filepath.Join("testdata", string(format)+".jsonl")) {
 			steps := make([]string, len(s.Steps))
 			for i, text := range s.Steps {
 				steps[i] = "?+-"[s.Labels[i]:][:1] + text
@@ -129,69 +134,100 @@ func TestSolutions(t *testing.T) {
 	}
 }
 
+// problemsError and solutionsError read a text and return what is wrong with it.
+func problemsError(text string) error {
+	_, err := readProblems(strings.NewReader(text), "dir/f.jsonl")
+	return err
+}
+
+func solutionsError(text string) error {
+	for _, err := range Solutions(strings.NewReader(text), "dir/f.jsonl") {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func TestBadLines(t *testing.T) {
-	problems := func(text string) error {
-		for _, err := range Problems(strings.NewReader(text), "dir/f.jsonl") {
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	solutions := func(format Format) func(string) error {
-		return func(text string) error {
-			for _, err := range Solutions(strings.NewReader(text), "dir/f.jsonl", format) {
-				if err != nil {
-					return err
-				}
-			}
-			return nil
-		}
-	}
 	for _, tt := range []struct {
 		read       func(string) error
 		text, want string
 	}{
-		{problems, "\n{\"question\":", "dir/f.jsonl:2: unexpected end"},
-		{problems, `[{"question":"a","answer":"#### 1"}]`, "dir/f.jsonl:1: want one JSON object a line"},
-		{problems, `{"answer":"#### 1"}`, `"question" is missing`},
-		{problems, `{"question":"a"}`, `"answer" must be`},
-		{problems, `{"question":"a","answer":null}`, `"answer" must be`},
-		{problems, `{"question":"a","answer":"b\nc"}`, `no line "####`},
-		{problems, `{"question":"a","answer":"b\n####"}`, "no final answer"},
-		{problems, "\x1f\x8bnot gzip", "dir/f.jsonl: gzip"},
-		{problems, strings.Repeat(" ", maxLine+1), "dir/f.jsonl:1: longer than 16 MiB"},
-		{solutions(""), `{"question":"a"}`, "dir/f.jsonl:1: unknown format"},
-		{solutions(""), `{`, "dir/f.jsonl:1: unexpected end"},
-		{solutions("csv"), `{}`, `unknown format "csv": want processbench`},
-		{solutions(""), `{"problem":"p","steps":["a"],"label":1}`, `"label" is 1: want a step, 0 to 0, or -1`},
-		{solutions(""), `{"problem":"p","steps":["a"],"label":0.5}`, `dir/f.jsonl:1: "label" has the wrong type: number 0.5`},
-		{solutions(""), `{"id":7,"problem":"p","steps":["a"],"label":0}`, `dir/f.jsonl:1: "id" has the wrong type: number`},
-		{solutions(""), `{"problem":"p","steps":[]}`, "there are no steps"},
-		{solutions(""), `{"problem":" ","steps":["a"]}`, "the problem is missing"},
-		{solutions(""), `{"prompt":"p","completions":["a","b"],"labels":[true]}`, "1 labels for 2 steps"},
-		{solutions(""), "{\"prompt\":\"p\",\"completions\":[\"a\"],\"labels\":[true]}\n{\"prompt\":1}", `dir/f.jsonl:2: "prompt" has the wrong type: number`},
-		{solutions(MathShepherd), `{"input":"q Step 1: a","label":"q Step 1: a"}`, "no step that ends with"},
-		{solutions(MathShepherd), `{"input":"q a ки","label":"q a +"}`, `no "Step 1:"`},
-		{solutions(MathShepherd), `{"input":"q Step 1: a ки","label":"q Step 1: a ?"}`, `followed by "?"`},
-		{solutions(MathShepherd), `{"input":"q Step 1: a ки","label":"q Step 1: b +"}`, `differs from "input" in step 1`},
-		{solutions(PRM800K), `{"question":{"problem":"p"},"label":{"steps":[{"completions":[{"text":"a","rating":2}]}]}}`, "rating 2"},
-		{solutions(PRM800K), `{"question":{"problem":"p"},"label":{"steps":[{"completions":[],"chosen_completion":0}]}}`, "there are 0 completions"},
+		{problemsError, "\n{\"question\":", "dir/f.jsonl:2: unexpected end"},
+		{problemsError, "{\"question\":\n{\"question\":\"a\",\"answer\":\"1\"}", "dir/f.jsonl:1: unexpected end"},
+		{problemsError, `{"question":"a","answer":"1"} {"question":"b","answer":"2"}`, "dir/f.jsonl:1: two objects in one line"},
+		{problemsError, `{"question":"a","answer":"1"},`, "dir/f.jsonl:1: want JSON objects, one a line or all in an array"},
+		{problemsError, "[{\"question\":\"a\",\"answer\":\"1\"}\n{\"question\":\"a\",\"answer\":\"1\"}]", "dir/f.jsonl:2: want JSON objects"},
+		{problemsError, "[{\"question\":\"a\",\"answer\":\"1\"}\n,", "dir/f.jsonl:2: unexpected end: the array isn't closed"},
+		{problemsError, `[[]]`, "want JSON objects"},
+		{problemsError, "question,answer\na,1", "want JSON objects"},
+		{problemsError, "<?xml version=\"1.0\"?>", "looks like XML"},
+		{problemsError, "{\"question\":\"a\nb\",\"answer\":\"1\"}", "dir/f.jsonl:1: a line break within a text"},
+		{problemsError, "{\n\"question\":\"a\",\n\"answer\":x}", "dir/f.jsonl:3: invalid character 'x'"},
+		{problemsError, "PAR1\x15\x04", "dir/f.jsonl: a Parquet file, which isn't read here; make JSON lines of it: python3 "},
+		{problemsError, "version https://git-lfs.github.com/spec/v1\n", "git lfs pull"},
+		{problemsError, "\x28\xb5\x2f\xfd ", "zstd; unpack it first"},
+		{problemsError, "\xff\xfe{\x00", "UTF-16; convert it first: iconv"},
+		{problemsError, "\x1f\x8bnot gzip", "dir/f.jsonl: the compressed file is damaged"},
+		{problemsError, "\x1f\x8b", "dir/f.jsonl: the compressed file is cut off"},
+		{problemsError, `{"question":"` + strings.Repeat(" ", maxRecord), "dir/f.jsonl:1: longer than 16 MiB"},
+		{problemsError, "{\"question\":\"a\",\"answer\":\"1\"}\n{\"question\":\"stylos \xe0 caf\xe9\",\"answer\":\"1\"}", `dir/f.jsonl:2: not UTF-8: byte 0xe0 after "`},
+		{problemsError, `{"question":"a \ud83d","answer":"1"}`, `dir/f.jsonl:1: half a character: \ud83d`},
+		{problemsError, `{"question":"a \ude00","answer":"1"}`, `half a character`},
+		{problemsError, `{"answer":"#### 1"}`, `no question among the fields "answer"; want "question" and "answer"`},
+		{problemsError, `{"question":" ","answer":"#### 1"}`, `no question`},
+		{problemsError, `{"question":["a"],"answer":"#### 1"}`, `"question" must be a text, not a list`},
+		{problemsError, `{"question":"a"}`, `no final answer among the fields "question"; want`},
+		{problemsError, `{"question":"a","answer":null}`, `no final answer among the fields "answer" (null), "question"; want`},
+		{problemsError, `{"question":"a","answer":true}`, `"answer" must be a text or a number, not true or false`},
+		{problemsError, `{"question":"a","answer":"b\nc"}`, `dir/f.jsonl: none of 1 problems has a final answer, behind #### or in a \boxed{…}; want`},
+		{problemsError, `{"question":"a","answer":"b\n####"}`, `"answer" has nothing behind its ####`},
+		{problemsError, `{"question":"a","Question":"b","answer":"1"}`, `both "Question" and "question"`},
+		{problemsError, `{"id":{},"question":"a","answer":"1"}`, `"id" must be a text or a number, not an object`},
+		{problemsError, `{"question":"a","choices":["1","2"],"answer":1}`, `"choices": a multiple choice`},
+		{problemsError, `{"problem":"a","solution":"Clearly."}`, `none of 1 problems has a final answer`},
+		{problemsError, `{"problem":"p","steps":["a"],"label":-1}`, `dir/f.jsonl:1: these are labelled solutions (processbench)`},
+		{problemsError, `{"question":{"problem":"p"},"label":{"steps":[]}}`, `these are labelled solutions (prm800k)`},
+		{problemsError, "{\"question\":\"a\",\"answer\":\"1\"}\n{\"question\":\"a\",\"answer\":\"$\\\\frac{$\"}\n{\"question\":\"a\",\"answer\":\"?\"}", `dir/f.jsonl: of 3 final answers 2 can't be read, "$\\frac{$" among them`},
+		{solutionsError, `{"question":"a","answer":"1"}`, `dir/f.jsonl:1: no labelled solution: the fields are "answer", "question"; want "problem" and "steps" (ProcessBench`},
+		{solutionsError, `{`, "dir/f.jsonl:1: unexpected end"},
+		{solutionsError, `{"problem":"p","steps":["a"],"label":1}`, `dir/f.jsonl:1: "label" is 1: want a step, 0 to 0, or -1`},
+		{solutionsError, `{"problem":"p","steps":["a"],"label":0.5}`, `dir/f.jsonl:1: "label" has the wrong type: number 0.5`},
+		{solutionsError, `{"problem":"p","steps":["a",1],"label":0}`, `dir/f.jsonl:1: "steps" has the wrong type: number`},
+		{solutionsError, "{\"problem\":\"p\",\"steps\":[\"a\"],\"label\":0}\n{\"problem\":\"p\",\"steps\":[\"a\",null],\"label\":0}", `dir/f.jsonl:2: "steps": number 1, from 0, is null: want a text`},
+		{solutionsError, `{"id":[],"problem":"p","steps":["a"],"label":0}`, `dir/f.jsonl:1: "id" must be a text or a number`},
+		{solutionsError, `{"problem":"p","steps":[]}`, "there are no steps"},
+		{solutionsError, `{"problem":" ","steps":["a"]}`, "the problem is missing"},
+		{solutionsError, `{"prompt":"p","completions":["a","b"],"labels":[true]}`, "1 labels for 2 steps"},
+		{solutionsError, `{"prompt":"p","completions":["a",null],"labels":[true,true]}`, `"completions": number 1, from 0, is null`},
+		{solutionsError, `{"prompt":"p","completions":["a","b"],"labels":[true,null]}`, `"labels": number 1, from 0, is null`},
+		{solutionsError, "{\"prompt\":\"p\",\"completions\":[\"a\"],\"labels\":[true]}\n{\"prompt\":1}", `dir/f.jsonl:2: "prompt" has the wrong type: number`},
+		{solutionsError, `{"input":"q Step 1: a","label":"q Step 1: a"}`, "no step that ends with"},
+		{solutionsError, `{"input":"q a ки","label":"q a +"}`, `no "Step 1:"`},
+		{solutionsError, `{"input":"q Step 1: a ки","label":"q Step 1: a ?"}`, `followed by "?"`},
+		{solutionsError, `{"input":"q Step 1: a ки","label":"q Step 1: b +"}`, `differs from "input" in step 1`},
+		{solutionsError, `{"question":{"problem":"p"},"label":{"steps":[{"completions":[{"text":"a","rating":2}]}]}}`, "rating 2"},
+		{solutionsError, `{"question":{"problem":"p"},"label":{"steps":[{"completions":[{"text":null,"rating":1}]}]}}`, `step 0, completion 0: "text" is missing or null`},
+		{solutionsError, `{"question":{"problem":"p"},"label":{"steps":[{"completions":[],"chosen_completion":0}]}}`, "there are 0 completions"},
 	} {
 		if err := tt.read(tt.text); err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("%.80q: got %v, want …%s…", tt.text, err, tt.want)
+			t.Errorf("%.120q: got %v, want …%s…", tt.text, err, tt.want)
 		}
 	}
 }
 
 func TestTruncatedGzip(t *testing.T) {
-	data := zipped(t, strings.Repeat(`{"question":"a","answer":"#### 1"}`+"\n", 100))
-	var last error
-	for _, err := range Problems(bytes.NewReader(data[:len(data)-9]), "f.gz") {
-		last = err
+	var lines strings.Builder
+	for i := range 2000 {
+		fmt.Fprintf(&lines, `{"question":"what is %d?","answer":"#### %d"}`+"\n", i, i*i%977)
 	}
-	if last == nil || !strings.Contains(last.Error(), "f.gz:") {
-		t.Errorf("got %v", last)
+	data := zipped(t, lines.String())
+	for _, cut := range []int{9, len(data) / 2} { // in the checksum, and in the midst of a line
+		_, err := readProblems(bytes.NewReader(data[:len(data)-cut]), "f.gz")
+		if err == nil || !strings.Contains(err.Error(), "f.gz:") || !strings.Contains(err.Error(), "the compressed file is cut off here") {
+			t.Errorf("%d bytes fewer: got %v", cut, err)
+		}
 	}
 }
 
@@ -218,57 +254,58 @@ func TestWriteNeedsLabels(t *testing.T) {
 		{TRL, []step.Verdict{step.Unknown, step.Right, step.Right}, ""},
 		{MathShepherd, []step.Verdict{step.Right, step.Unknown, step.Right}, `{"input":"q Step 1: a ки","label":"q Step 1: a +","task":""}` + "\n"},
 		{ProcessBench, []step.Verdict{step.Right, step.Unknown, step.Wrong}, ""},
+		{PRM800K, []step.Verdict{step.Unknown, step.Unknown, step.Unknown}, ""},
 	} {
 		var b strings.Builder
-		w, err := NewWriter(&b, tt.format)
-		if err != nil {
-			t.Fatal(err)
-		}
 		s.Labels = tt.labels
-		if err := w.Write(s); (err == nil) != (tt.want != "") || b.String() != tt.want {
+		if err := NewWriter(&b, tt.format).Write(s); (err == nil) != (tt.want != "") || b.String() != tt.want {
 			t.Errorf("%s %v: wrote %q, %v", tt.format, tt.labels, b.String(), err)
 		}
 	}
 	s.Steps, s.Labels = []string{"это ки"}, []step.Verdict{step.Right}
-	w, _ := NewWriter(&strings.Builder{}, MathShepherd)
-	if err := w.Write(s); err == nil {
+	if err := NewWriter(&strings.Builder{}, MathShepherd).Write(s); err == nil {
 		t.Error("wrote a step that holds the step tag")
-	}
-	if _, err := NewWriter(nil, PRM800K); err == nil {
-		t.Error("PRM800K is read only")
-	}
-}
-
-func TestHoldout(t *testing.T) {
-	if Holdout("How  many\napples?", .5) != Holdout("how many apples? ", .5) || ProblemID("A  b") != ProblemID("a b") {
-		t.Error("spacing and case count")
-	}
-	const n, share = 4000, .2
-	held := 0
-	for i := range n {
-		q := fmt.Sprintf("question %d", i)
-		if Holdout(q, share) {
-			held++
-			if !Holdout(q, .3) {
-				t.Fatalf("%s is held out at %v but not at .3", q, share)
-			}
-		}
-		if Holdout(q, 0) || !Holdout(q, 1) {
-			t.Fatalf("%s: shares 0 and 1 must hold out nothing and everything", q)
-		}
-	}
-	if got := float64(held) / n; math.Abs(got-share) > .02 {
-		t.Errorf("held out %v of the problems, want %v", got, share)
 	}
 }
 
 func FuzzProblems(f *testing.F) {
 	f.Add([]byte(`{"question":"q","answer":"3*2=<<3*2=6>>6\n#### 6"}`))
 	f.Add([]byte(`{"id":"a","question":"q","answer":7}`))
+	published, err := filepath.Glob("testdata/problems/*")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, path := range published {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for p, err := range Problems(bytes.NewReader(data), "f.jsonl") {
-			if err == nil && (p.ID == "" || p.Question == "" || p.Answer == "") {
+		all, err := readProblems(bytes.NewReader(data), "f.jsonl")
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), "f.jsonl:") {
+				t.Errorf("error without the file: %v", err)
+			}
+			return
+		}
+		var b bytes.Buffer
+		for _, p := range all.Problems {
+			if p.ID == "" || p.Question == "" || p.Answer == "" || !utf8.ValidString(p.Question+p.Answer) {
 				t.Errorf("incomplete problem %+v", p)
+			}
+		}
+		if err := WriteProblems(&b, all.Problems); err != nil {
+			t.Fatal(err)
+		}
+		again, err := readProblems(&b, "f.jsonl")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, p := range again.Problems {
+			if was := all.Problems[i]; p.Question != was.Question || p.ID != was.ID {
+				t.Errorf("%+v was written and read as %+v", was, p)
 			}
 		}
 	})
@@ -276,7 +313,7 @@ func FuzzProblems(f *testing.F) {
 
 // FuzzSolutions: whatever can be read and written is read again as it was.
 func FuzzSolutions(f *testing.F) {
-	for _, format := range []Format{ProcessBench, TRL, MathShepherd, PRM800K} {
+	for _, format := range Formats() {
 		data, err := os.ReadFile(filepath.Join("testdata", string(format)+".jsonl"))
 		if err != nil {
 			f.Fatal(err)
@@ -286,23 +323,19 @@ func FuzzSolutions(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for s, err := range Solutions(bytes.NewReader(data), "f.jsonl", "") {
+		for s, err := range Solutions(bytes.NewReader(data), "f.jsonl") {
 			if err != nil {
 				continue
 			}
 			if len(s.Steps) == 0 || len(s.Labels) != len(s.Steps) {
 				t.Fatalf("incomplete solution %+v", s)
 			}
-			for _, format := range []Format{ProcessBench, TRL, MathShepherd} {
+			for _, format := range Formats() {
 				var b bytes.Buffer
-				w, err := NewWriter(&b, format)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if w.Write(s) != nil {
+				if NewWriter(&b, format).Write(s) != nil {
 					continue
 				}
-				for again, err := range Solutions(&b, "f.jsonl", format) {
+				for again, err := range Solutions(&b, "f.jsonl") {
 					if err != nil {
 						t.Fatalf("%s of %+v: %v", format, s, err)
 					}
@@ -316,4 +349,122 @@ func FuzzSolutions(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestPublishedProblems shows what is read of the published shapes, in a line each.
+func TestPublishedProblems(t *testing.T) {
+	for file, want := range map[string][]string{
+		"svamp.json": {
+			`chal-1 "A pack of pens costs 76 dollars. There is a discount of 25 dollars on each pack. How much is a pack?" "51" []`,
+			`chal-2 "Dan had $ 3 left with him. How much did he spend of $ 4.5?" "1.5" []`,
+		},
+		"asdiv.jsonl": {
+			`asdiv-0 "Seven red apples and two green apples lie in the basket. How many apples are in the basket?" "9 (apples)" []`,
+			`asdiv-1 "Ellen has six more balls than Marin, who has nine. How many balls does Ellen have?" "15" []`,
+		},
+		"gsm8k.jsonl": {
+			`gsm8k-0 "Ann sold 48 clips in April and half as many in May. How many in all?" "72" ["Ann sold 48/2 = 24 clips in May." "She sold 48+24 = 72 clips in all."]`,
+		},
+		"math.json": {
+			`math-0 "What is $1+1$?" "2" ["We have" "\\[1+1=\\boxed{2}.\\]"]`,
+			`math-6 "Is $2$ even?" "even" ["It is \\fbox{even}."]`,
+		},
+		"math500.jsonl": {
+			`test/precalculus/807.json "Convert $(0,3)$ to polar coordinates." "\\left( 3, \\frac{\\pi}{2} \\right)" ["We have $r = 3$."]`,
+		},
+		"aime.jsonl": {
+			`60 "Find $m+n$." "204" ["Thus $m+n=204$, which is \\boxed{204}."]`,
+			`2024-II-4 "Find $m$." "33" ["It is 33."]`,
+			`1983-1 "Find $w$." "060" []`,
+		},
+		"mawps.jsonl":         {`mawps-0 "Joan found 70 shells and gave 27 away. How many are left ?" "43" []`},
+		"multiarith.json":     {`multiarith-0 "Ann had 32 sweets, her sister 42. They ate 35. How many are left?" "39" []`, `multiarith-1 "How many ?" "43" []`},
+		"multiarith-hf.jsonl": {`multiarith-hf-0 "How many are left?" "39" []`},
+		"numinamath.jsonl":    {`numinamath-0 "Find the sum." "12" ["1. Add them up." "2. Thus it is \\(\\boxed{12}\\)."]`, "left out: 2"},
+		"metamath.json": {
+			`metamath-0 "Ann has $110. What has she?" "110" ["Ann has 110 dollars."]`,
+			`metamath-1 "Half of one?" "\\frac{1}{2}" ["Half of one is $\\frac{1}{2}$."]`,
+		},
+		"olympiadbench.json": {`1606 "Find $x$ and $y$." "2, 3" ["They are 2 and 3."]`},
+		"adapters.json":      {`adapters-0 "How many are left of 5 after 2?" "3.0" ["5 - 2 = 3. The answer is 3."]`},
+	} {
+		data, err := os.ReadFile(filepath.Join("testdata", "problems", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, data := range map[string][]byte{file: data, file + ".gz": zipped(t, string(data)), "bom": []byte(mark + string(data))} {
+			all, err := readProblems(bytes.NewReader(data), strings.Replace(name, "bom", file, 1))
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			var got []string
+			for _, p := range all.Problems {
+				got = append(got, fmt.Sprintf("%s %q %q %q", p.ID, p.Question, p.Answer, p.Worked))
+			}
+			if all.Open > 0 {
+				got = append(got, fmt.Sprintf("left out: %d", all.Open))
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: got\n%s\nwant\n%s", name, strings.Join(got, "\n"), strings.Join(want, "\n"))
+			}
+		}
+	}
+}
+
+// TestArray reads the same objects as lines and as an array, each format of solutions.
+func TestArray(t *testing.T) {
+	for _, format := range Formats() {
+		path := filepath.Join("testdata", string(format)+".jsonl")
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		array := "[" + strings.Join(strings.Split(strings.TrimSpace(string(data)), "\n"), ",") + "]"
+		var got []Solution
+		for s, err := range Solutions(strings.NewReader(array), path) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, s)
+		}
+		if want := readSolutions(t, path); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %+v\nwant %+v", format, got, want)
+		}
+	}
+}
+
+// TestFromEachToEach writes what was read in any format in every other, and reads there what that format has a place for.
+func TestFromEachToEach(t *testing.T) {
+	for _, from := range Formats() {
+		for _, s := range readSolutions(t, filepath.Join("testdata", string(from)+".jsonl")) {
+			for _, to := range Formats() {
+				var b bytes.Buffer
+				if err := NewWriter(&b, to).Write(s); err != nil {
+					if _, known := s.FirstWrong(); known {
+						t.Errorf("%s of %s to %s: %v", s.ID, from, to, err)
+					}
+					continue
+				}
+				for again, err := range Solutions(&b, "f.jsonl") {
+					if err != nil {
+						t.Fatalf("%s to %s: %v", from, to, err)
+					}
+					first, known := s.FirstWrong()
+					if now, still := again.FirstWrong(); now != first || still != known {
+						t.Errorf("%s of %s to %s: the first wrong step is %d, %v, was %d, %v", s.ID, from, to, now, still, first, known)
+					}
+					steps := slices.Clone(s.Steps[:len(again.Steps)])
+					for i := range steps {
+						if to == MathShepherd {
+							steps[i] = unnumbered(steps[i])
+						}
+					}
+					if again.Problem.Question != s.Problem.Question || !slices.Equal(again.Steps, steps) {
+						t.Errorf("%s of %s to %s: %+v", s.ID, from, to, again)
+					}
+				}
+			}
+		}
+	}
 }

@@ -14,6 +14,11 @@ const stepTag = "ки"
 
 var stepNumber = regexp.MustCompile(`^Step \d+: ?`)
 
+// unnumbered is a step's text without its number, which this format writes before each.
+func unnumbered(text string) string {
+	return strings.TrimSpace(stepNumber.ReplaceAllString(strings.TrimSpace(text), ""))
+}
+
 // shepherdLine is a line of Math-Shepherd.
 type shepherdLine struct {
 	Input string `json:"input"`
@@ -22,9 +27,9 @@ type shepherdLine struct {
 }
 
 // mathShepherd reads both texts side by side: they differ in the tags only. The question is what stands before "Step 1:".
-func mathShepherd(l line) ([]Solution, error) {
+func mathShepherd(r record) ([]Solution, error) {
 	var in shepherdLine
-	if err := l.decode(&in); err != nil {
+	if err := r.decode(&in); err != nil {
 		return nil, err
 	}
 	var steps []string
@@ -59,9 +64,9 @@ func mathShepherd(l line) ([]Solution, error) {
 		steps, labels = append(steps, last), append(labels, step.Unknown)
 	}
 	for i, s := range steps {
-		steps[i] = strings.TrimSpace(stepNumber.ReplaceAllString(strings.TrimSpace(s), ""))
+		steps[i] = unnumbered(s)
 	}
-	s, err := newSolution(l.id(), strings.TrimSpace(question), steps, labels)
+	s, err := newSolution(r.id(), strings.TrimSpace(question), steps, labels)
 	s.Source = in.Task
 	return []Solution{s}, err
 }
@@ -72,6 +77,7 @@ func shepherd(s Solution) (shepherdLine, error) {
 	write := func(text string) { input.WriteString(text); label.WriteString(text) }
 	write(strings.TrimSpace(s.Problem.Question) + " ")
 	for i, text := range s.Steps {
+		text = unnumbered(text)
 		if strings.Contains(text, stepTag) || i == 0 && strings.Contains(text, "Step 1:") {
 			return shepherdLine{}, fmt.Errorf("step %d holds %q or \"Step 1:\", which Math-Shepherd's format cannot tell from its own marks", i, stepTag)
 		}

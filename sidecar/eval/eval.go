@@ -39,7 +39,8 @@ type Config struct {
 
 // Outcome is what a method made of a problem.
 type Outcome struct {
-	Correct       float64 `json:"correct"` // 0 or 1; for pass@1 the share of the pool
+	Correct       float64 `json:"correct"`          // 0 or 1; for pass@1 the share of the pool
+	Untold        float64 `json:"untold,omitempty"` // 1 where whether it is right can't be told, so that it counts as wrong; for pass@1 the share of the pool
 	Answer        string  `json:"answer,omitempty"`
 	Tokens        int     `json:"tokens"`        // generated
 	PromptTokens  int     `json:"prompt_tokens"` // read, as the endpoint counts them
@@ -59,6 +60,7 @@ type Row struct {
 	N             int             `json:"n"` // samples that it chooses from, or searches with
 	Accuracy      metric.Interval `json:"accuracy"`
 	VsMajority    metric.Interval `json:"vs_majority"` // paired difference in accuracy
+	Untold        float64         `json:"untold"`      // share of problems on which it can't be told, see Outcome
 	Tokens        float64         `json:"tokens"`      // means over problems
 	PromptTokens  float64         `json:"prompt_tokens"`
 	SamplingCalls float64         `json:"llm_calls"`
@@ -74,12 +76,28 @@ type Report struct {
 	Problems []string `json:"problems"`
 	Digest   string   `json:"digest,omitempty"` // of the problems' questions: ids may be those of another file's
 	Rows     []Row    `json:"rows"`
+	Untold   *Untold  `json:"untold,omitempty"` // nil in a report of a build that didn't count
 
 	// AUC is the chance that of a right and a wrong answer to one problem the right one is thought the better, by the PRM or, without one, by its own
 	// log-probabilities; of answers that can be voted for.
 	AUC metric.Interval `json:"auc_within_problem"`
 
 	votes []Votes // of the pool's first N, problem by problem, for a gate
+}
+
+// Untold counts what can't be told, and so counts as wrong.
+type Untold struct {
+	Golds      int `json:"golds_unread"` // problems whose final answer nothing can be held against
+	Answers    int `json:"answers"`      // that were drawn to all problems
+	Empty      int `json:"nothing_extracted"`
+	Uncompared int `json:"not_compared"` // an answer was extracted, and can't be told to be equal to the problem's, or different
+}
+
+func (u *Untold) add(o Untold) {
+	u.Golds += o.Golds
+	u.Answers += o.Answers
+	u.Empty += o.Empty
+	u.Uncompared += o.Uncompared
 }
 
 // method is a row in the making: a strategy over the first n of the recorded pool, or asking anew. Without a strategy it is a baseline
@@ -221,6 +239,7 @@ func measure(ctx context.Context, problems []step.Problem, cfg Config, open func
 	}
 	outcomes := make([][]Outcome, len(problems))
 	votes := make([]Votes, len(problems))
+	counts := make([]Untold, len(problems))
 	var rows []Row
 	err := each(ctx, problems, cfg, func(ctx context.Context, i int) error {
 		c, err := open(ctx, i)
@@ -241,7 +260,8 @@ func measure(ctx context.Context, problems []step.Problem, cfg Config, open func
 			}
 		}
 		votes[i] = c.votes
-		return nil
+		counts[i], err = c.untold(ctx)
+		return err
 	})
 	if err != nil {
 		return report, err
@@ -252,6 +272,10 @@ func measure(ctx context.Context, problems []step.Problem, cfg Config, open func
 		}
 	}
 	report.Rows, report.votes = rows, votes
+	report.Untold = &Untold{}
+	for _, u := range counts {
+		report.Untold.add(u)
+	}
 	report.AUC = answersAUC(votes, uint64(cfg.Options.Seed), cfg.Draws)
 	summarise(rows, len(problems), uint64(cfg.Options.Seed), cfg.Draws)
 	return report, nil
@@ -312,6 +336,7 @@ func summarise(rows []Row, n int, seed uint64, draws int) {
 		r.SamplingCalls = mean(func(o Outcome) float64 { return float64(o.SamplingCalls) })
 		r.ScoringCalls = mean(func(o Outcome) float64 { return float64(o.ScoringCalls) })
 		r.Seconds = mean(func(o Outcome) float64 { return o.Seconds })
+		r.Untold = mean(func(o Outcome) float64 { return o.Untold })
 		r.Accuracy = metric.Bootstrap(seed, n, draws, func(idx []int) float64 {
 			return meanOver(idx, func(i int) float64 { return r.Outcomes[i].Correct })
 		})
@@ -396,7 +421,7 @@ func (c *contest) ballots(ctx context.Context) (Votes, error) {
 	var v Votes
 	for _, b := range r.Candidates {
 		v.Ballots = append(v.Ballots, decode.Ballot{Answer: b.Answer, Answered: b.Answered, Score: b.Score, Tokens: b.Tokens})
-		v.Right = append(v.Right, c.right(b.Answer, b.Answered) == 1)
+		v.Right = append(v.Right, c.verdict(b.Answer, b.Answered) == arith.True)
 	}
 	return v, err
 }
@@ -468,15 +493,30 @@ func (d *drawn) Sample(_ context.Context, req decode.SampleRequest) ([]decode.Sa
 	return out, nil
 }
 
-func (c *contest) right(answer string, answered bool) float64 {
-	if answered && arith.Equal(c.problem.Answer, answer) == arith.True {
-		return 1
+// verdict says whether an answer is the problem's.
+func (c *contest) verdict(answer string, answered bool) arith.Verdict {
+	if !answered {
+		return arith.Unknown
 	}
-	return 0
+	return arith.Equal(c.problem.Answer, answer)
 }
 
+// as is 1 for a verdict that is v, 0 for any other.
+func as(v arith.Verdict) func(arith.Verdict) float64 {
+	return func(of arith.Verdict) float64 {
+		if of == v {
+			return 1
+		}
+		return 0
+	}
+}
+
+// right and untold are what a verdict counts.
+var right, untold = as(arith.True), as(arith.Unknown)
+
 func (c *contest) outcome(r decode.Result) Outcome {
-	return Outcome{Correct: c.right(r.Answer, r.Answered), Answer: r.Answer, Tokens: r.CompletionTokens, PromptTokens: r.PromptTokens,
+	v := c.verdict(r.Answer, r.Answered)
+	return Outcome{Correct: right(v), Untold: untold(v), Answer: r.Answer, Tokens: r.CompletionTokens, PromptTokens: r.PromptTokens,
 		SamplingCalls: r.SamplingCalls, ScoringCalls: r.ScoringCalls, Seconds: r.Elapsed.Seconds(), Stopped: string(r.Stopped)}
 }
 
@@ -546,17 +586,41 @@ func search(strategy string) func(context.Context, *contest, int) (Outcome, erro
 	}
 }
 
-// verdicts is the truth about each of the pool's first n candidates.
-func (c *contest) verdicts(ctx context.Context, n int) ([]float64, error) {
+// candidates are those of the pool's first n.
+func (c *contest) candidates(ctx context.Context, n int) ([]decode.Candidate, error) {
 	opts := c.options
 	pool := c.pool[:min(n, len(c.pool))]
 	opts.Strategy, opts.N = decode.Majority, len(pool)
 	r, err := decode.Solve(ctx, &drawn{pool}, nil, opts)
-	var out []float64
-	for _, candidate := range r.Candidates {
-		out = append(out, c.right(candidate.Answer, candidate.Answered))
+	return r.Candidates, err
+}
+
+// verdicts is the truth about each of the pool's first n candidates.
+func (c *contest) verdicts(ctx context.Context, n int) ([]arith.Verdict, error) {
+	candidates, err := c.candidates(ctx, n)
+	var out []arith.Verdict
+	for _, candidate := range candidates {
+		out = append(out, c.verdict(candidate.Answer, candidate.Answered))
 	}
 	return out, err
+}
+
+// untold counts what can't be told of the whole pool.
+func (c *contest) untold(ctx context.Context) (Untold, error) {
+	candidates, err := c.candidates(ctx, len(c.pool))
+	u := Untold{Answers: len(candidates)}
+	if !arith.Readable(c.problem.Answer) {
+		u.Golds = 1
+	}
+	for _, candidate := range candidates {
+		switch {
+		case !candidate.Answered:
+			u.Empty++
+		case c.verdict(candidate.Answer, true) == arith.Unknown:
+			u.Uncompared++
+		}
+	}
+	return u, err
 }
 
 func single(ctx context.Context, c *contest, _ int) (Outcome, error) {
@@ -565,7 +629,10 @@ func single(ctx context.Context, c *contest, _ int) (Outcome, error) {
 		return Outcome{}, err
 	}
 	n := len(v)
-	return Outcome{Correct: meanOver(all(n), func(i int) float64 { return v[i] }), Tokens: c.tokens(n) / n, PromptTokens: c.prompt, SamplingCalls: 1,
+	share := func(of func(arith.Verdict) float64) float64 {
+		return meanOver(all(n), func(i int) float64 { return of(v[i]) })
+	}
+	return Outcome{Correct: share(right), Untold: share(untold), Tokens: c.tokens(n) / n, PromptTokens: c.prompt, SamplingCalls: 1,
 		Seconds: c.seconds / float64(n)}, nil
 }
 
@@ -574,5 +641,12 @@ func ceiling(ctx context.Context, c *contest, n int) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	return Outcome{Correct: slices.Max(v), Tokens: c.tokens(n), PromptTokens: c.prompt, SamplingCalls: 1, Seconds: c.seconds * float64(len(v)) / float64(len(c.pool))}, nil
+	o := Outcome{Tokens: c.tokens(n), PromptTokens: c.prompt, SamplingCalls: 1, Seconds: c.seconds * float64(len(v)) / float64(len(c.pool))}
+	switch {
+	case slices.Contains(v, arith.True):
+		o.Correct = 1
+	case slices.Contains(v, arith.Unknown):
+		o.Untold = 1
+	}
+	return o, nil
 }

@@ -159,14 +159,14 @@ func TestTable(t *testing.T) {
 	for i := range report.Rows {
 		report.Rows[i].Seconds = 1.25
 	}
-	want := `| method | correct [95 %] | against majority [95 %] | tokens generated | tokens read | LLM calls | PRM calls | seconds |
-|---|---|---|---:|---:|---:|---:|---:|
-| greedy | 0.0 % [0.0, 0.0] | -100.0 [-100.0, -100.0] | 50 | 10 | 1.0 | 0.0 | 1.2 |
-| pass@1 (mean of the pool) | 50.0 % [50.0, 50.0] | -50.0 [-50.0, -50.0] | 50 | 40 | 1.0 | 0.0 | 1.2 |
-| majority-4 | 100.0 % [100.0, 100.0] | +0.0 [+0.0, +0.0] | 200 | 40 | 1.0 | 0.0 | 1.2 |
-| best-of-4 | 0.0 % [0.0, 0.0] | -100.0 [-100.0, -100.0] | 200 | 40 | 1.0 | 4.0 | 1.2 |
-| weighted-vote-4 | 0.0 % [0.0, 0.0] | -100.0 [-100.0, -100.0] | 200 | 40 | 1.0 | 4.0 | 1.2 |
-| pass@4 (the ceiling) | 100.0 % [100.0, 100.0] | +0.0 [+0.0, +0.0] | 200 | 40 | 1.0 | 0.0 | 1.2 |
+	want := `| method | correct [95 %] | not told | against majority [95 %] | tokens generated | tokens read | LLM calls | PRM calls | seconds |
+|---|---|---:|---|---:|---:|---:|---:|---:|
+| greedy | 0.0 % [0.0, 0.0] | 0.0 % | -100.0 [-100.0, -100.0] | 50 | 10 | 1.0 | 0.0 | 1.2 |
+| pass@1 (mean of the pool) | 50.0 % [50.0, 50.0] | 0.0 % | -50.0 [-50.0, -50.0] | 50 | 40 | 1.0 | 0.0 | 1.2 |
+| majority-4 | 100.0 % [100.0, 100.0] | 0.0 % | +0.0 [+0.0, +0.0] | 200 | 40 | 1.0 | 0.0 | 1.2 |
+| best-of-4 | 0.0 % [0.0, 0.0] | 0.0 % | -100.0 [-100.0, -100.0] | 200 | 40 | 1.0 | 4.0 | 1.2 |
+| weighted-vote-4 | 0.0 % [0.0, 0.0] | 0.0 % | -100.0 [-100.0, -100.0] | 200 | 40 | 1.0 | 4.0 | 1.2 |
+| pass@4 (the ceiling) | 100.0 % [100.0, 100.0] | 0.0 % | +0.0 [+0.0, +0.0] | 200 | 40 | 1.0 | 0.0 | 1.2 |
 `
 	if got := report.Markdown(); !strings.HasPrefix(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -314,6 +314,34 @@ func TestTheDeadAreNotInThePool(t *testing.T) {
 	for _, row := range report.Rows {
 		if strings.HasPrefix(row.Method, "pass@1") && (row.Outcomes[0].Correct != 0.5 || row.Outcomes[1].Correct != 0.25 || row.Tokens != 50) {
 			t.Errorf("%+v", row)
+		}
+	}
+}
+
+// TestWhatCannotBeToldIsSaid beside every figure, and in a sentence.
+func TestWhatCannotBeToldIsSaid(t *testing.T) {
+	mute := bench{pools: map[string][]string{
+		"a": {"#### 7", "I don't know.", "Who could say?", "It is what it is."},
+		"b": {"#### 7", "#### 7", "#### 7", "I don't know."},
+	}}
+	of := []step.Problem{{ID: "a", Question: "?", Answer: "7"}, {ID: "b", Question: "?", Answer: `$\frac{$`}}
+	report, err := Answers(t.Context(), mute, of, Config{Options: decode.Options{N: 4, Seed: 3}, Draws: 50, Strategies: []string{decode.Greedy, decode.Majority}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (Untold{Golds: 1, Answers: 8, Empty: 4, Uncompared: 3}); report.Untold == nil || *report.Untold != want {
+		t.Errorf("%+v, want %+v", report.Untold, want)
+	}
+	for _, row := range report.Rows {
+		want := map[string]float64{"greedy": 1, "pass@1 (mean of the pool)": (0.75 + 1) / 2, "majority-4": 0.5, "pass@4 (the ceiling)": 0.5}[row.Method]
+		if row.Untold != want {
+			t.Errorf("%s: %v can't be told, want %v", row.Method, row.Untold, want)
+		}
+	}
+	text := report.Markdown()
+	for _, want := range []string{"| 50.0 % [0.0, 100.0] | 50.0 % |", "of 8 answers drawn 4 gave nothing to extract and 3 can't be compared with the problem's; the final answers of 1 problems can't be read."} {
+		if !strings.Contains(text, want) {
+			t.Errorf("want %q in\n%s", want, text)
 		}
 	}
 }

@@ -12,17 +12,27 @@ import (
 // Markdown writes the table, for a report or the README.
 func (r Report) Markdown() string {
 	var b strings.Builder
-	b.WriteString("| method | correct [95 %] | against majority [95 %] | tokens generated | tokens read | LLM calls | PRM calls | seconds |\n")
-	b.WriteString("|---|---|---|---:|---:|---:|---:|---:|\n")
+	b.WriteString("| method | correct [95 %] | not told | against majority [95 %] | tokens generated | tokens read | LLM calls | PRM calls | seconds |\n")
+	b.WriteString("|---|---|---:|---|---:|---:|---:|---:|---:|\n")
 	for _, row := range r.Rows {
-		fmt.Fprintf(&b, "| %s | %s | %s | %.0f | %.0f | %.1f | %.1f | %.1f |\n", row.Method, share(row.Accuracy), points(row.VsMajority),
+		fmt.Fprintf(&b, "| %s | %s | %.1f %% | %s | %.0f | %.0f | %.1f | %.1f | %.1f |\n", row.Method, share(row.Accuracy), 100*row.Untold, points(row.VsMajority),
 			row.Tokens, row.PromptTokens, row.SamplingCalls, row.ScoringCalls, row.Seconds)
 	}
 	fmt.Fprintf(&b, "\n%d problems, N = %d, seed %d. Tokens, calls and seconds are means over problems; an LLM call is for some continuations of one beginning. The intervals are by bootstrap over problems, "+
 		"the differences paired. The searches step by step may generate what the pool of the votes took, problem by problem.\n", len(r.Problems), r.N, r.Seed)
 	fmt.Fprintf(&b, "\nAUC of whole answers within a problem: %.3f [%.3f, %.3f].\n", r.AUC.Mean, r.AUC.Low, r.AUC.High)
+	b.WriteString("\n" + r.Untold.String() + "\n")
 	b.WriteString(r.stopping())
 	return b.String()
+}
+
+// String says what can't be told, in a sentence.
+func (u *Untold) String() string {
+	if u == nil {
+		return "How many answers can't be told to be right or wrong was not counted."
+	}
+	return fmt.Sprintf("Not told, and counted as wrong: of %d answers drawn %d gave nothing to extract and %d can't be compared with the problem's; the final answers of %d problems can't be read.",
+		u.Answers, u.Empty, u.Uncompared, u.Golds)
 }
 
 // stopping says how auto stopped, and how often that changed the vote.

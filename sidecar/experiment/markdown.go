@@ -20,10 +20,13 @@ func (r Report) markdown(plots []string) string {
 		if len(s.Rows) == 0 {
 			p("\n## %s\n", s.Name)
 		} else {
-			p("\n## %s, %d problems\n\n| PRM | method | problems | correct | against a majority of as many | against %s | tokens |\n|---|---|---:|---|---|---|---:|\n", s.Name, s.Problems, or(r.Strongest, "the strongest fixed PRM"))
+			p("\n## %s, %d problems\n\n| PRM | method | problems | correct | not told | against a majority of as many | against %s | tokens |\n|---|---|---:|---|---:|---|---|---:|\n", s.Name, s.Problems, or(r.Strongest, "the strongest fixed PRM"))
 		}
 		for _, row := range s.Rows {
-			p("| %s | %s | %d | %s | %s | %s | %.0f |\n", or(row.PRM, "–"), row.Method, row.Problems, share(&row.Accuracy), gain(&row.VsMajority), gain(row.VsStrongest), row.Tokens)
+			p("| %s | %s | %d | %s | %s | %s | %s | %.0f |\n", or(row.PRM, "–"), row.Method, row.Problems, share(&row.Accuracy), (100 * row.Untold).Text("%.1f %%"), gain(&row.VsMajority), gain(row.VsStrongest), row.Tokens)
+		}
+		if len(s.Rows) > 0 {
+			p("\n%s\n", s.Untold)
 		}
 		if len(s.Steps) == 0 || s.Steps[0].Solutions == 0 {
 			continue

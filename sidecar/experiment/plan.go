@@ -28,7 +28,7 @@ type Plan struct {
 	Train    Source    `yaml:"train"`
 	Dev      Source    `yaml:"dev"`      // on which trials, aggregation and the strongest fixed PRM are chosen
 	Test     []Source  `yaml:"test"`     // looked at once, at the end
-	Labels   Source    `yaml:"labels"`   // a file of solutions whose first wrong step is known, in ProcessBench's format; the toy world needs none
+	Labels   Source    `yaml:"labels"`   // a file of solutions whose first wrong step is known, as prm eval reads them; the toy world needs none
 	Sampling Sampling  `yaml:"sampling"` // of answers
 	Sizes    []int     `yaml:"sizes"`    // of votes and best-of-N; the greatest is the pool's
 	Guided   Guided    `yaml:"guided"`

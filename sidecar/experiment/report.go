@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/csv"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -47,10 +48,12 @@ type Trial struct {
 
 // Set is what was found on a set of test problems.
 type Set struct {
-	Name     string    `json:"name"`
-	Problems int       `json:"problems"`
-	Rows     []Row     `json:"rows"`
-	Steps    []StepRow `json:"steps,omitempty"`
+	Name     string `json:"name"`
+	Problems int    `json:"problems"`
+	Rows     []Row  `json:"rows"`
+
+	Untold *eval.Untold `json:"untold,omitempty"` // of the pool that all choose from
+	Steps  []StepRow    `json:"steps,omitempty"`
 
 	baselines eval.Report
 	measured  []measured
@@ -74,6 +77,7 @@ type Row struct {
 	Accuracy    metric.Interval  `json:"accuracy"`
 	VsMajority  metric.Interval  `json:"vs_majority"`            // of as many candidates
 	VsStrongest *metric.Interval `json:"vs_strongest,omitempty"` // the same method with the strongest fixed PRM
+	Untold      metric.Figure    `json:"untold"`                 // share of problems on which it can't be told, and counts as wrong; NaN where an older build measured
 	Tokens      float64          `json:"tokens"`                 // generated, mean over problems
 }
 
@@ -131,8 +135,9 @@ func (r *Report) compare() {
 			return nil
 		}
 		for _, row := range s.baselines.Rows {
-			s.Rows = append(s.Rows, Row{Method: row.Method, N: row.N, Problems: len(row.Outcomes), Accuracy: row.Accuracy, VsMajority: row.VsMajority, Tokens: row.Tokens})
+			s.Rows = append(s.Rows, Row{Method: row.Method, N: row.N, Problems: len(row.Outcomes), Accuracy: row.Accuracy, VsMajority: row.VsMajority, Untold: untold([]eval.Report{s.baselines}, row.Method), Tokens: row.Tokens})
 		}
+		s.Untold = s.baselines.Untold
 		strongest := at(r.Strongest)
 		for _, m := range s.measured {
 			var rival *measured
@@ -174,13 +179,25 @@ func outcomes(reports []eval.Report, method string) [][]float64 {
 	return out
 }
 
+// untold is a method's share of problems on which it can't be told, mean over seeds.
+func untold(reports []eval.Report, method string) metric.Figure {
+	sum := metric.Figure(0)
+	for _, r := range reports {
+		if r.Untold == nil {
+			return metric.Figure(math.NaN())
+		}
+		sum += metric.Figure(r.Rows[slices.IndexFunc(r.Rows, func(row eval.Row) bool { return row.Method == method })].Untold)
+	}
+	return sum / metric.Figure(len(reports))
+}
+
 func (r *Report) row(name, method string, reports []eval.Report, rival *measured) Row {
 	first := reports[0].Rows[slices.IndexFunc(reports[0].Rows, func(row eval.Row) bool { return row.Method == method })]
 	ours := outcomes(reports, method)
 	majority := outcomes(reports, fmt.Sprintf("majority-%d", first.N))
 	row := Row{PRM: name, Method: method, N: first.N, Problems: len(ours[0]),
 		Accuracy:   overBoth(ours, func(seed, i int) float64 { return ours[seed][i] }),
-		VsMajority: overBoth(ours, func(seed, i int) float64 { return ours[seed][i] - majority[seed][i] })}
+		VsMajority: overBoth(ours, func(seed, i int) float64 { return ours[seed][i] - majority[seed][i] }), Untold: untold(reports, method)}
 	for _, report := range reports {
 		row.Tokens += report.Rows[slices.IndexFunc(report.Rows, func(row eval.Row) bool { return row.Method == method })].Tokens / float64(len(reports))
 	}
@@ -366,12 +383,12 @@ func (r Report) write(folder string) error {
 	}
 	var b strings.Builder
 	w := csv.NewWriter(&b)
-	lines := [][]string{{"set", "prm", "method", "n", "problems", "accuracy", "low", "high", "vs_majority", "low", "high", "vs_strongest", "low", "high", "tokens"}}
+	lines := [][]string{{"set", "prm", "method", "n", "problems", "accuracy", "low", "high", "vs_majority", "low", "high", "vs_strongest", "low", "high", "untold", "tokens"}}
 	for _, s := range r.Sets {
 		for _, row := range s.Rows {
 			line := []string{s.Name, row.PRM, row.Method, fmt.Sprint(row.N), fmt.Sprint(row.Problems)}
 			line = append(append(line, cells(&row.Accuracy)...), cells(&row.VsMajority)...)
-			lines = append(lines, append(append(line, cells(row.VsStrongest)...), fmt.Sprintf("%.1f", row.Tokens)))
+			lines = append(lines, append(append(line, cells(row.VsStrongest)...), row.Untold.Text("%.4f"), fmt.Sprintf("%.1f", row.Tokens)))
 		}
 	}
 	if err := w.WriteAll(lines); err != nil {

@@ -139,9 +139,11 @@ func (s Source) read() (problems []step.Problem, toys []tasks.Problem, err error
 		}
 		return problems, toys, nil
 	}
-	if problems, err = dataset.ReadProblems(s.File); err != nil {
+	all, err := dataset.ReadProblems(s.File)
+	if err != nil {
 		return nil, nil, err
 	}
+	problems = all.Problems
 	if s.Skip >= len(problems) {
 		return nil, nil, fmt.Errorf("%s: skip %d leaves nothing of %d problems", s.File, s.Skip, len(problems))
 	}

@@ -40,9 +40,6 @@ func Out(messages []adapters.Message) string {
 			if len(m.Content) > longestSystem {
 				return "long system prompt"
 			}
-			if why := ordered(m.Content); why != "" {
-				return why
-			}
 			if why := systemForbids(m.Content); why != "" {
 				return why
 			}
@@ -57,14 +54,21 @@ func Out(messages []adapters.Message) string {
 	case strings.Contains(text, "```") || strings.Contains(text, "~~~"):
 		return "code"
 	}
-	if why := wrapped(text); why != "" {
-		return why
-	}
 	r := readWords(text)
 	if answered && r.followsUp() {
 		return "follow-up"
 	}
-	return r.outOfScope()
+	if why := r.outOfScope(); why != "" {
+		return why
+	}
+	for _, m := range messages { // these cost more than all words, and few get so far
+		if m.Role == adapters.System {
+			if why := ordered(m.Content); why != "" {
+				return why
+			}
+		}
+	}
+	return wrapped(text)
 }
 
 // systemForbids tells what of a system prompt a searched answer, which is steps in English, would break.

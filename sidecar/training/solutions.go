@@ -154,6 +154,7 @@ func judging(ctx context.Context, model *prm.Model, llm string, solutions []solu
 	})
 	byProblem := map[string][]int{}
 	var order []string
+	untold := 0
 	for i, s := range solutions {
 		key := answers[i].Problem
 		if byProblem[key] == nil {
@@ -161,6 +162,8 @@ func judging(ctx context.Context, model *prm.Model, llm string, solutions []solu
 		}
 		if s.right != step.Unknown {
 			byProblem[key] = append(byProblem[key], i)
+		} else {
+			untold++
 		}
 	}
 	for _, key := range order {
@@ -186,10 +189,10 @@ func judging(ctx context.Context, model *prm.Model, llm string, solutions []solu
 			if ctx.Err() != nil {
 				return nil, report, nil, ctx.Err()
 			}
-			return model, SolutionReport{Why: err.Error()}, nil, nil
+			return model, SolutionReport{Why: err.Error(), Answers: len(solutions), Untold: untold}, nil, nil
 		}
 		if head == nil || of.Likelihood() > report.Likelihood() {
-			head, report = found, SolutionReport{SolutionReport: of, ContrastWeight: w}
+			head, report = found, SolutionReport{SolutionReport: of, ContrastWeight: w, Answers: len(solutions), Untold: untold}
 		}
 	}
 	model, err := model.Judging(head, prm.SolutionHeader{Model: llm, Problems: report.Problems, AUC: report.AUC(), Vote: report.Vote})
@@ -216,10 +219,16 @@ type SolutionReport struct {
 	train.SolutionReport
 	ContrastWeight float64 `json:"contrast_weight"`
 	Why            string  `json:"why,omitempty"` // there is none
+	Answers        int     `json:"answers"`       // that were read
+	Untold         int     `json:"untold"`        // of these, cut off or not to be compared with their problem's final answer: neither right nor wrong
 }
 
 // String says it to people.
 func (r SolutionReport) String() string {
+	return fmt.Sprintf("%s. Of %d answers %d can't be told to be right or wrong: cut off, or not to be compared with the problem's", r.found(), r.Answers, r.Untold)
+}
+
+func (r SolutionReport) found() string {
 	if r.Why != "" {
 		return "no head for whole answers: " + r.Why
 	}

@@ -1,0 +1,50 @@
+//go:build unix
+
+package step
+
+import (
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// FuzzSplitTime holds Split to 50 ms of a processor and 50 MB for 100 KB of anything: a text again and again. The quickest of a few tries
+// counts, since the collector's work is counted too.
+func FuzzSplitTime(f *testing.F) {
+	for _, unit := range []string{"x:\n  | a |\n|-|\n", "1. \\boxed{\n[\n$\n", "<a>\n\u00a0\n- b:\n```", "\\begin{a}$$ = \\[", "| a | b |\n+-+\n---\n### \n**a**:\n", "a) <think>\n+ \u2000:"} {
+		f.Add(unit)
+	}
+	f.Fuzz(func(t *testing.T, unit string) {
+		if unit == "" {
+			return
+		}
+		text := strings.Repeat(unit, 100_000/len(unit)+1)[:100_000]
+		best, least := time.Hour, uint64(1<<60)
+		for range 4 {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			began := worked(t)
+			Split(text)
+			best = min(best, worked(t)-began)
+			runtime.ReadMemStats(&after)
+			least = min(least, after.TotalAlloc-before.TotalAlloc)
+			if best < 50*time.Millisecond {
+				break
+			}
+		}
+		if best > 50*time.Millisecond || least > 50<<20 {
+			t.Errorf("%q: %v, %d bytes", unit, best, least)
+		}
+	})
+}
+
+// worked is how long this process has kept a processor.
+func worked(t *testing.T) time.Duration {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
