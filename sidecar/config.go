@@ -81,7 +81,7 @@ func loadConfig(app *kong.Application, r io.Reader) (config, error) {
 	return c, errors.Join(errs...)
 }
 
-// check has every command say what it could not live with, as it would at its start. What is missing is no fault of a file's.
+// check has every command say what it could not live with, as it would at its start. What is missing is no fault of a file's: only what is said of its own settings counts.
 func (c config) check() error {
 	var cmd commands
 	parser, err := kong.New(&cmd, kong.Vars(defaults()), kong.Resolvers(c))
@@ -113,9 +113,10 @@ func (c config) check() error {
 			err = able.Validate()
 		}
 		for line := range strings.Lines(messageOf(err)) {
-			if line = strings.TrimSpace(line); !said[line] {
+			line = strings.TrimPrefix(strings.TrimSpace(line), "--")
+			if name, _, _ := strings.Cut(line, " "); c[name] != nil && !said[line] {
 				said[line] = true
-				errs = append(errs, fmt.Errorf("config: %s", strings.TrimPrefix(line, "--")))
+				errs = append(errs, fmt.Errorf("config: %s", line))
 			}
 		}
 	}
