@@ -3,14 +3,18 @@
 package adapters
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
+	"aprm/adapters/wire"
 	"aprm/prm/step"
 )
 
@@ -85,7 +89,8 @@ type Completion struct {
 	Err        error        // set when this completion failed; Text holds what came before that
 }
 
-// Usage counts tokens. PromptTokens of a batch that shares one prompt are counted once, on its first completion.
+// Usage counts tokens, as the endpoint bills them: a call of several completions has read its prompt once, on its first completion; completions that took
+// a call each have each read it.
 type Usage struct {
 	PromptTokens     int
 	CompletionTokens int
@@ -172,7 +177,10 @@ type UpstreamError struct {
 	Status     int           // HTTP status; 0 when there was no answer
 	RetryAfter time.Duration // what the endpoint asked for; 0 when it didn't
 	Message    string        // the endpoint's own words, safe to show to a user
-	Err        error         // the cause, where there is one
+	Type       string        // its own word for the kind of error, as are Code and Param (the field at fault); "" where it says none
+	Code       string
+	Param      string
+	Err        error // the cause, where there is one
 }
 
 func (e *UpstreamError) Error() string {
@@ -197,6 +205,40 @@ func (e *UpstreamError) MayPass() bool {
 		return false
 	}
 	return e.Status >= http.StatusInternalServerError
+}
+
+// Loading reports whether the endpoint is there and its model will be: it is being loaded.
+func (e *UpstreamError) Loading() bool {
+	return e.Status == http.StatusServiceUnavailable && strings.Contains(strings.ToLower(e.Message), "loading")
+}
+
+// Refusal is the error of an answer that is no 200.
+func Refusal(op string, status int, header http.Header, body []byte) *UpstreamError {
+	said := wire.ParseError(body)
+	said.Status = status
+	out := Fault(op, said)
+	out.RetryAfter = RetryAfter(header, time.Now())
+	if out.Message == "" {
+		out.Message = http.StatusText(status)
+	}
+	return out
+}
+
+// Fault is the error of an answer that turned out to be one, under a 200 or within a stream.
+func Fault(op string, said wire.Error) *UpstreamError {
+	return &UpstreamError{Op: op, Status: cmp.Or(said.Status, http.StatusBadGateway), Message: said.Message, Type: said.Type, Code: said.Code, Param: said.Param}
+}
+
+// RetryAfter reads the header of that name: seconds or a date. 0 when there is none.
+func RetryAfter(h http.Header, now time.Time) time.Duration {
+	value := h.Get("Retry-After")
+	if s, err := strconv.Atoi(value); err == nil && s > 0 {
+		return time.Duration(s) * time.Second
+	}
+	if at, err := http.ParseTime(value); err == nil && at.After(now) {
+		return at.Sub(now)
+	}
+	return 0
 }
 
 // PlainCause says in a few words why an exchange of HTTP failed, without the URL, which net/http repeats.
@@ -237,17 +279,40 @@ func WithPatience(ctx context.Context) context.Context {
 // Patience reports whether WithPatience made ctx.
 func Patience(ctx context.Context) bool { return ctx.Value(patienceKey{}) != nil }
 
-type authorizationKey struct{}
+type fieldsKey struct{}
 
-// WithAuthorization hands a client's own Authorization header on to the endpoint, for adapters without a key of their own.
-func WithAuthorization(ctx context.Context, header string) context.Context {
-	return context.WithValue(ctx, authorizationKey{}, header)
+// WithFields has calls made with the context send these members too, in the endpoint's own dialect: what a client said of how its model is loaded and
+// whether it is to think. What the adapter itself sends wins; of options that are objects on both sides the members are joined.
+func WithFields(ctx context.Context, fields map[string]json.RawMessage) context.Context {
+	return context.WithValue(ctx, fieldsKey{}, fields)
 }
 
-// Authorization returns what WithAuthorization put into ctx, "" for nothing.
-func Authorization(ctx context.Context) string {
-	header, _ := ctx.Value(authorizationKey{}).(string)
-	return header
+// Fields returns what WithFields put into ctx.
+func Fields(ctx context.Context) map[string]json.RawMessage {
+	fields, _ := ctx.Value(fieldsKey{}).(map[string]json.RawMessage)
+	return fields
+}
+
+// Client is what a client's own request had beside its body, for the requests that are made for it.
+type Client struct {
+	Header http.Header // end-to-end ones, its key included where that is for the endpoint
+	Query  string      // as it stood in the URL
+}
+
+// KeyHeaders are the headers in which clients send their key.
+var KeyHeaders = []string{"Authorization", "X-Api-Key", "Api-Key"}
+
+type clientKey struct{}
+
+// WithClient hands a client's headers and query on to the endpoint. An adapter with a key of its own sends that in place of the client's.
+func WithClient(ctx context.Context, c Client) context.Context {
+	return context.WithValue(ctx, clientKey{}, c)
+}
+
+// ClientOf returns what WithClient put into ctx.
+func ClientOf(ctx context.Context) Client {
+	c, _ := ctx.Value(clientKey{}).(Client)
+	return c
 }
 
 // LastQuestion is the content of the user's last message, "" without one: the problem that a PRM reads.

@@ -18,7 +18,7 @@ type Endpoint struct {
 	// --pooling none); "" takes what the endpoint itself gives.
 	HiddenURL string
 
-	Key         string            // bearer token; "" sends none but what WithAuthorization put into the context
+	Key         string            // bearer token; "" sends none but what WithClient put into the context
 	Concurrency int               // completions at a time; 0 means 8
 	Tries       int               // of a request, before its first byte; 0 means 4
 	Idle        time.Duration     // longest silence in an answer, the loading of the model included; 0 means 5 minutes
@@ -28,8 +28,7 @@ type Endpoint struct {
 
 // Complete returns e with its URLs stripped of the API's path and its zero values replaced, or says what is missing.
 func (e Endpoint) Complete() (Endpoint, error) {
-	root := func(url string) string { return strings.TrimSuffix(strings.TrimRight(url, "/"), "/v1") }
-	e.URL, e.HiddenURL = root(e.URL), root(e.HiddenURL)
+	e.URL, e.HiddenURL = Root(e.URL), Root(e.HiddenURL)
 	if u, err := url.Parse(e.URL); err != nil || u.Scheme == "" || u.Host == "" {
 		return e, fmt.Errorf("%q is no URL of an endpoint (want http://host:port)", e.URL)
 	}
@@ -53,3 +52,6 @@ func (e Endpoint) Complete() (Endpoint, error) {
 	}
 	return e, nil
 }
+
+// Root is an endpoint's address without the path of OpenAI's API.
+func Root(url string) string { return strings.TrimSuffix(strings.TrimRight(url, "/"), "/v1") }

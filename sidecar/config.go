@@ -28,8 +28,12 @@ func (c *configCheckCommand) Run(app *kong.Kong, std streams) error {
 		return err
 	}
 	defer f.Close()
-	if _, err := given(loadConfig(app.Model, f)); err != nil {
+	settings, err := given(loadConfig(app.Model, f))
+	if err != nil {
 		return err
+	}
+	if err := settings.check(); err != nil {
+		return badInput{err}
 	}
 	_, err = fmt.Fprintf(std.out, "%s: good\n", c.File)
 	return err
@@ -75,6 +79,55 @@ func loadConfig(app *kong.Application, r io.Reader) (config, error) {
 		}
 	}
 	return c, errors.Join(errs...)
+}
+
+// check has every command say what it could not live with, as it would at its start. What is missing is no fault of a file's: only what is said of its own settings counts.
+func (c config) check() error {
+	var cmd commands
+	parser, err := kong.New(&cmd, kong.Vars(defaults()), kong.Resolvers(c))
+	if err != nil {
+		return err
+	}
+	var errs []error
+	said := map[string]bool{}
+	for _, node := range parser.Model.Leaves(false) {
+		able, ok := node.Target.Addr().Interface().(interface{ Validate() error })
+		if !ok {
+			continue
+		}
+		var path []string
+		for n := node; n.Type == kong.CommandNode; n = n.Parent {
+			path = append([]string{n.Name}, path...)
+		}
+		given, err := kong.Trace(parser, path)
+		if err == nil {
+			err = given.Reset()
+		}
+		if err == nil {
+			err = given.Resolve()
+		}
+		if err == nil {
+			_, err = given.Apply()
+		}
+		if err == nil {
+			err = able.Validate()
+		}
+		for line := range strings.Lines(messageOf(err)) {
+			line = strings.TrimPrefix(strings.TrimSpace(line), "--")
+			if name, _, _ := strings.Cut(line, " "); c[name] != nil && !said[line] {
+				said[line] = true
+				errs = append(errs, fmt.Errorf("config: %s", line))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func messageOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 // config maps a flag's name to its value in the file.

@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -12,7 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"aprm/prm"
-	"aprm/sidecar/server"
+	"aprm/sidecar/server/dialect"
 )
 
 // parse reads a command line with the real commands and runs nothing.
@@ -114,9 +116,40 @@ func TestExampleConfigs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cmd.Serve != plain.Serve {
+	every, err := os.ReadFile(filepath.Join("..", "configs", "sidecar.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range flagsOf(t, "serve") {
+		if !regexp.MustCompile(`(?m)^(# )?` + name + `: `).Match(every) {
+			t.Errorf("sidecar.yaml, of every setting, lacks %s", name)
+		}
+	}
+	if !reflect.DeepEqual(cmd.Serve, plain.Serve) {
 		t.Errorf("the example differs from the defaults:\n%+v\n%+v", cmd.Serve, plain.Serve)
 	}
+}
+
+// flagsOf are the names of a command's flags that a file can set.
+func flagsOf(t *testing.T, command string) (names []string) {
+	t.Helper()
+	parser, err := kong.New(new(commands), kong.Vars(defaults()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, node := range parser.Model.Leaves(false) {
+		if node.Name != command {
+			continue
+		}
+		for _, group := range node.AllFlags(true) {
+			for _, f := range group {
+				if f.Name != "help" && f.Name != "config" {
+					names = append(names, f.Name)
+				}
+			}
+		}
+	}
+	return names
 }
 
 // settingsWithin is a file of the settings in the ConfigMap of an example for Kubernetes.
@@ -149,13 +182,13 @@ func settingsWithin(t *testing.T, file string) string {
 func TestUpstreamURL(t *testing.T) {
 	for _, test := range []struct {
 		given, url string
-		dialect    server.Dialect
+		dialect    dialect.Dialect
 		fails      bool
 	}{
-		{given: "ollama://host:1", url: "http://host:1", dialect: server.Ollama},
-		{given: "ollama+https://host", url: "https://host", dialect: server.Ollama},
-		{given: "openai+http://host:1/v1", url: "http://host:1/v1", dialect: server.OpenAI},
-		{given: "openai+https://host/v1", url: "https://host/v1", dialect: server.OpenAI},
+		{given: "ollama://host:1", url: "http://host:1", dialect: dialect.Ollama},
+		{given: "ollama+https://host", url: "https://host", dialect: dialect.Ollama},
+		{given: "openai+http://host:1/v1", url: "http://host:1/v1", dialect: dialect.OpenAI},
+		{given: "openai+https://host/v1", url: "https://host/v1", dialect: dialect.OpenAI},
 		{given: "openai://host", fails: true},
 		{given: "ftp://host", fails: true},
 		{given: "ollama+ftp://host", fails: true},
@@ -163,7 +196,7 @@ func TestUpstreamURL(t *testing.T) {
 		{given: "nonsense", fails: true},
 	} {
 		u := upstreamFlags{URL: test.given, Model: "m"}
-		err := u.resolve(t.Context())
+		err := u.resolve(t.Context(), 0)
 		if (err != nil) != test.fails || err == nil && (u.URL != test.url || u.Dialect != test.dialect) {
 			t.Errorf("%s: %s, %s, %v", test.given, u.URL, u.Dialect, err)
 		}
@@ -224,7 +257,7 @@ func TestRun(t *testing.T) {
 		{args: "serve --n many", code: 2, errs: "--n"},
 		{args: "dance", code: 2, errs: "dance"},
 		{args: "serve --upstream nonsense", code: 2, errs: "no URL"},
-		{args: "serve --upstream http://127.0.0.1:1", code: 1, errs: "no endpoint answers"},
+		{args: "probe --upstream http://127.0.0.1:1", code: 1, errs: "no endpoint answers"},
 		{args: "train --problems missing.jsonl", code: 2, errs: "missing.jsonl"},
 		{args: "train --problems " + broken, code: 2, errs: "broken.jsonl:2"},
 		{args: "eval --problems " + broken, code: 2, errs: "broken.jsonl:2"},

@@ -18,6 +18,7 @@ import (
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/eval"
+	"aprm/sidecar/server"
 	"aprm/sidecar/training"
 )
 
@@ -119,10 +120,17 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 	if !c.Serve {
 		return nil
 	}
-	serve := serveCommand{Upstream: upstreamFlags{URL: builtinURL, Concurrency: 16, Timeout: time.Minute}, PRM: modelFlags{Checkpoint: checkpoint, Remote: remoteFlags{Column: 1}}, Listen: c.Listen,
-		Decode:   decodeFlags{N: c.N, Temperature: 0.8, TopP: 1, MaxTokens: 160, MaxSteps: 12, Aggregate: "min"},
-		Strategy: "auto", Instruction: generator.Instruction, MaxSearches: 4, SearchTimeout: time.Minute, Traces: 256, TraceTexts: true}
-	return serve.Run(ctx, std)
+	upstream := upstreamFlags{URL: builtinURL, Concurrency: 16, Timeout: time.Minute}
+	if err := upstream.resolve(ctx, 0); err != nil {
+		return err
+	}
+	return service{
+		upstream: upstream, engine: e, gate: gate, gateFrom: gatePath(checkpoint), strategy: decode.Auto, listen: c.Listen, probeWait: time.Minute,
+		config: server.Config{
+			Defaults:    decode.Options{N: c.N, Temperature: 0.8, TopP: 1, MaxTokens: 160, MaxSteps: 12, Aggregate: prm.Min},
+			MaxSearches: 4, SearchTimeout: time.Minute, Traces: 256,
+		},
+	}.run(ctx, std)
 }
 
 // percent is a share, where there is one.

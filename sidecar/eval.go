@@ -51,27 +51,24 @@ func (m modelFlags) engine(open func(string) (adapters.LLM, error), instruction 
 
 // decodeFlags are the options of a search.
 type decodeFlags struct {
-	N           int             `name:"n" help:"Candidates: answers or, in searches step by step, next steps." default:"8"`
-	Temperature float64         `help:"Temperature of sampling." default:"0.7"`
-	TopP        float64         `help:"Nucleus of sampling: the share of probability drawn from." default:"0.95"`
-	MaxTokens   int             `help:"Most tokens of one answer." default:"1024"`
-	MaxSteps    int             `help:"Most steps of an answer that is built step by step." default:"32"`
-	TokenBudget int             `help:"Most tokens generated in a whole search; 0 for no limit but those above." default:"0"`
-	Threshold   float64         `help:"guided: sample a step again when no candidate scores at least this." default:"0"`
-	Aggregate   prm.Aggregation `help:"How the scores of an answer's steps become one: min, product or last." enum:"min,product,last" default:"min"`
+	N           int             `name:"n" help:"${n_help}" default:"${n_default}"`
+	Temperature float64         `help:"${temperature_help}" default:"${temperature_default}"`
+	TopP        float64         `help:"${top_p_help}" default:"${top_p_default}"`
+	MaxTokens   int             `help:"${max_tokens_help}" default:"${max_tokens_default}"`
+	MaxSteps    int             `help:"${max_steps_help}" default:"${max_steps_default}"`
+	TokenBudget int             `help:"${token_budget_help}" default:"${token_budget_default}"`
+	Threshold   float64         `help:"${threshold_help}" default:"${threshold_default}"`
+	Aggregate   prm.Aggregation `help:"${aggregate_help}" enum:"min,product,last" default:"${aggregate_default}"`
 
-	Expansion         int     `help:"beam, dvts: next steps of each path that is kept; n/expansion are kept." default:"4"`
-	ESSThreshold      float64 `name:"ess-threshold" help:"particle: resample when the effective sample size is below this share of n." default:"0.5"`
-	Entropic          bool    `help:"particle: resample the more evenly, the earlier."`
-	RebaseTemperature float64 `help:"rebase: temperature of the softmax of scores by which next steps are dealt out." default:"0.2"`
+	Expansion         int     `help:"${expansion_help}" default:"${expansion_default}"`
+	ESSThreshold      float64 `name:"ess-threshold" help:"${ess_threshold_help}" default:"${ess_threshold_default}"`
+	Entropic          bool    `help:"${entropic_help}"`
+	RebaseTemperature float64 `help:"${rebase_temperature_help}" default:"${rebase_temperature_default}"`
 }
 
 // check names every flag whose value no search can live with. In decode.Options what is zero takes the default; a flag has it already.
 func (d decodeFlags) check() error {
-	return errors.Join(atLeast(1, "--n", d.N), above("--temperature", d.Temperature, 2), above("--top-p", d.TopP, 1),
-		atLeast(1, "--max-tokens", d.MaxTokens), atLeast(1, "--max-steps", d.MaxSteps), atLeast(0, "--token-budget", d.TokenBudget),
-		within("--threshold", d.Threshold, 1), atLeast(1, "--expansion", d.Expansion),
-		above("--ess-threshold", d.ESSThreshold, 1), above("--rebase-temperature", d.RebaseTemperature, 100))
+	return decode.Check(d.options(), func(s decode.Setting) string { return "--" + s.Flag() })
 }
 
 func (d decodeFlags) options() decode.Options {
@@ -145,7 +142,7 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 	}
 	problems = first(problems, c.Limit)
 	if c.Answers.Record == "" && c.Answers.Replay == "" {
-		if err := c.Upstream.resolve(ctx); err != nil {
+		if err := c.Upstream.resolve(ctx, 0); err != nil {
 			return err
 		}
 		c.Answers.Record = filepath.Join("runs", "eval", strings.NewReplacer("/", "_", ":", "_").Replace(c.Upstream.Model)+".jsonl")

@@ -19,12 +19,13 @@ var arrows = map[string]string{
 	"prm/vote":                  "",
 	"prm":                       "prm/step prm/feature prm/metric prm/vote",
 	"prm/train":                 "prm prm/step prm/feature prm/metric prm/vote",
-	"adapters":                  "prm/step",
-	"adapters/openai":           "adapters adapters/internal/draw adapters/internal/llamaserver prm/step",
+	"adapters":                  "adapters/wire prm/step",
+	"adapters/wire":             "prm/step",
+	"adapters/openai":           "adapters adapters/internal/draw adapters/internal/llamaserver adapters/wire prm/step",
 	"adapters/ollama":           "adapters adapters/internal/draw adapters/internal/llamaserver prm/step",
 	"adapters/claim":            "",
 	"adapters/recorded":         "adapters adapters/claim prm/step",
-	"adapters/builtin":          "adapters adapters/internal/draw prm/step",
+	"adapters/builtin":          "adapters adapters/internal/draw adapters/wire prm/step",
 	"adapters/pooling":          "adapters adapters/internal/draw prm/step",
 	"adapters/adaptertest":      "adapters prm/step",
 
@@ -40,10 +41,16 @@ var arrows = map[string]string{
 	"sidecar/training":   "adapters generator generator/oracle prm prm/arith prm/step prm/feature prm/train sidecar/dataset sidecar/decode sidecar/engine sidecar/eval",
 	"sidecar/eval":       "sidecar/decode prm prm/step prm/arith prm/metric prm/vote",
 	"sidecar/experiment": "adapters generator generator/tasks prm prm/feature prm/metric prm/step prm/train sidecar/dataset sidecar/decode sidecar/engine sidecar/eval sidecar/training",
-	"sidecar/server":     "sidecar/decode sidecar/trace adapters prm prm/step",
+	"sidecar/server":     "sidecar/decode sidecar/scope sidecar/server/dialect sidecar/trace adapters adapters/wire prm prm/step",
+	"sidecar/scope":      "adapters",
 	"sidecar/trace":      "sidecar/decode",
-	"sidecar/trace/span": "sidecar/trace",
+
+	"sidecar/server/dialect": "adapters adapters/wire prm/step",
+	"sidecar/trace/span":     "sidecar/trace",
 }
+
+// pure are rooms of functions over bytes and words: they import neither a network nor a web framework.
+var pure = []string{"adapters/wire", "sidecar/scope", "sidecar/server/dialect"}
 
 // TestImportArrows holds the architecture: who may know whom (what searches, engine and decode, knows no training), that only prm/train
 // reaches gorgonia, and that the scorer (prm and what it imports) reaches no network.
@@ -72,6 +79,13 @@ func TestImportArrows(t *testing.T) {
 			}
 			if strings.HasPrefix(imported, "gorgonia.org/") && room != "prm/train" {
 				t.Errorf("%s must not import %s", room, imported)
+			}
+		}
+		if slices.Contains(pure, room) {
+			for _, imported := range direct {
+				if imported == "net" || imported == "net/http" || strings.HasPrefix(imported, "github.com/gin-") {
+					t.Errorf("%s must not import %s", room, imported)
+				}
 			}
 		}
 		if (room == "prm" || strings.HasPrefix(room, "prm/")) && room != "prm/train" {

@@ -31,6 +31,7 @@ type commands struct {
 	Train trainCommand `cmd:"" help:"Train a PRM on the LLM's own errors: the LLM corrupts correct steps, an oracle says what is wrong, the PRM learns to tell."`
 	Eval  evalCommand  `cmd:"" help:"Measure whether it helps: greedy, votes, best-of-N and searches step by step side by side, at equal tokens."`
 	Serve serveCommand `cmd:"" help:"Serve the endpoint's own API, OpenAI and Ollama, with guided decoding."`
+	Ask   askCommand   `cmd:"" help:"Ask one question, and see the search at work: candidates, steps and their scores as they come."`
 	Demo  demoCommand  `cmd:"" help:"Show it all in two minutes, with the embedded toy model: train a PRM, measure it on unseen problems, serve it."`
 	Tasks tasksCommand `cmd:"" help:"Write word problems of the toy world, with worked solutions."`
 

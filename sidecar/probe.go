@@ -9,7 +9,7 @@ type probeCommand struct {
 }
 
 func (c *probeCommand) Run(ctx context.Context, std streams) error {
-	if err := c.Upstream.resolve(ctx); err != nil {
+	if err := c.Upstream.resolve(ctx, 0); err != nil {
 		return err
 	}
 	llm, err := c.Upstream.open("")

@@ -17,7 +17,7 @@ import (
 	"aprm/adapters/ollama"
 	"aprm/adapters/openai"
 	"aprm/adapters/recorded"
-	"aprm/sidecar/server"
+	"aprm/sidecar/server/dialect"
 )
 
 // upstreamFlags say which LLM stands behind the sidecar.
@@ -29,14 +29,16 @@ type upstreamFlags struct {
 	Concurrency int           `name:"upstream-concurrency" help:"Completions that the endpoint works on at a time." default:"8"`
 	Timeout     time.Duration `name:"upstream-timeout" help:"Longest time for one call of it." default:"15m"`
 
-	Dialect server.Dialect `kong:"-"` // what resolve found
+	Dialect dialect.Dialect `kong:"-"` // what resolve found
 }
 
 // builtinURL names the embedded model.
 const builtinURL = "builtin"
 
-// resolve asks the endpoint what was left open: its dialect, and its model where it has only one. URL is plain http(s) after it.
-func (u *upstreamFlags) resolve(ctx context.Context) error {
+// resolve asks the endpoint what was left open: its dialect, and its model where it has only one. URL is plain http(s) after it. An endpoint that is down,
+// loading or failing is asked again for as long as wait; with a wait what is still open then is guessed, or left open, so that it can be served once it is
+// there. Without, and where waiting is of no use, it is an error.
+func (u *upstreamFlags) resolve(ctx context.Context, wait time.Duration) error {
 	if u.URL == "" {
 		found := discover(ctx, usual)
 		if len(found) == 0 { // rather than fall back on a toy that nobody asked for
@@ -56,24 +58,55 @@ func (u *upstreamFlags) resolve(ctx context.Context) error {
 		if err == nil && u.Model != "" && u.Model != caps.Model {
 			err = badInput{fmt.Errorf("--upstream-model: %s has no model %q", builtin.Title, u.Model)}
 		}
-		u.Model, u.Dialect = caps.Model, server.OpenAI
+		u.Model, u.Dialect = caps.Model, dialect.OpenAI
 		return err
 	}
 	base, err := url.Parse(u.URL)
 	if err != nil || base.Host == "" {
 		return badInput{fmt.Errorf("--upstream: %q is no URL (want http://HOST:PORT, ollama://HOST:PORT, openai+http://HOST:PORT/v1 or builtin)", u.URL)}
 	}
-	dialect, transport, both := strings.Cut(base.Scheme, "+")
+	spoken, transport, both := strings.Cut(base.Scheme, "+")
 	switch {
-	case !both && (dialect == "http" || dialect == "https"):
-		dialect, transport = "", dialect
-	case !both && dialect == string(server.Ollama):
+	case !both && (spoken == "http" || spoken == "https"):
+		spoken, transport = "", spoken
+	case !both && spoken == string(dialect.Ollama):
 		transport = "http"
-	case !both || transport != "http" && transport != "https" || dialect != string(server.Ollama) && dialect != string(server.OpenAI):
+	case !both || transport != "http" && transport != "https" || spoken != string(dialect.Ollama) && spoken != string(dialect.OpenAI):
 		return badInput{fmt.Errorf("--upstream: %q begins with no known scheme (want http, https, ollama, ollama+https, openai+http or openai+https)", u.URL)}
 	}
-	base.Scheme, u.Dialect = transport, server.Dialect(dialect)
+	base.Scheme, u.Dialect = transport, dialect.Dialect(spoken)
 	u.URL = base.String()
+	until := time.Now().Add(wait)
+	for {
+		err := u.discover(ctx)
+		var in badInput
+		switch {
+		case err == nil || errors.As(err, &in):
+			return err
+		case hopeless(err):
+			return u.explain(ctx, err)
+		case wait == 0 || ctx.Err() != nil:
+			return err
+		case time.Now().After(until):
+			if u.Dialect == "" {
+				u.Dialect = dialect.OpenAI
+				if base.Port() == "11434" { // where Ollama listens unless told otherwise
+					u.Dialect = dialect.Ollama
+				}
+			}
+			slog.Warn("the endpoint isn't there yet: serving it as soon as it is", "url", u.URL, "taken for", u.Dialect, "err", err)
+			return nil
+		}
+		slog.Info("waiting for the endpoint", "err", err)
+		select {
+		case <-time.After(firstProbes):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// discover asks the endpoint once.
+func (u *upstreamFlags) discover(ctx context.Context) (err error) {
 	if u.Dialect == "" {
 		if u.Dialect, err = u.detect(ctx); err != nil {
 			return err
@@ -92,24 +125,53 @@ func (u *upstreamFlags) resolve(ctx context.Context) error {
 	case len(models) == 0:
 		return fmt.Errorf("%s has no model", u.URL)
 	default:
-		return fmt.Errorf("%s has several models, name one with --upstream-model: %s", u.URL, strings.Join(models, ", "))
+		return badInput{fmt.Errorf("%s has several models, name one with --upstream-model: %s", u.URL, strings.Join(models, ", "))}
 	}
 }
 
-func (u *upstreamFlags) detect(ctx context.Context) (server.Dialect, error) {
+// explain adds to an error of the endpoint what can be done about it.
+func (u *upstreamFlags) explain(ctx context.Context, err error) error {
+	var up *adapters.UpstreamError
+	if !errors.As(err, &up) {
+		return err
+	}
+	switch up.Status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return fmt.Errorf("%w: %s wants another key: give it with --upstream-key", err, u.URL)
+	case http.StatusNotFound:
+		models, listed := u.models(ctx)
+		if listed != nil {
+			return fmt.Errorf("%w: is %s its address? That of an OpenAI-compatible API should end at /v1", err, u.URL)
+		}
+		known := "there are " + strings.Join(models, ", ")
+		if len(models) == 0 {
+			known = "there are none"
+		}
+		if u.Dialect == dialect.Ollama {
+			known += fmt.Sprintf("; or get it: ollama pull %s", u.Model)
+		}
+		return fmt.Errorf("%w: %s has no model %q: %s", err, u.URL, u.Model, known)
+	}
+	return err
+}
+
+func (u *upstreamFlags) detect(ctx context.Context) (dialect.Dialect, error) {
 	var version struct {
 		Version string `json:"version"`
 	}
-	root := strings.TrimSuffix(strings.TrimRight(u.URL, "/"), "/v1")
+	root := adapters.Root(u.URL)
 	err := u.get(ctx, root+"/api/version", &version)
 	if err == nil && version.Version != "" {
-		return server.Ollama, nil
+		return dialect.Ollama, nil
 	}
 	var status *adapters.UpstreamError
-	if err != nil && !errors.As(err, &status) {
+	switch {
+	case err != nil && !errors.As(err, &status):
 		return "", fmt.Errorf("no endpoint answers at %s: %w (start one, or name yours with --upstream)", u.URL, err)
+	case err != nil && status.Status >= http.StatusInternalServerError && status.Status != http.StatusNotImplemented:
+		return "", err // it may be anyone's
 	}
-	return server.OpenAI, nil
+	return dialect.OpenAI, nil
 }
 
 func (u *upstreamFlags) models(ctx context.Context) ([]string, error) {
@@ -118,7 +180,7 @@ func (u *upstreamFlags) models(ctx context.Context) ([]string, error) {
 			ID string `json:"id"`
 		} `json:"data"`
 	}
-	root := strings.TrimSuffix(strings.TrimRight(u.URL, "/"), "/v1")
+	root := adapters.Root(u.URL)
 	if err := u.get(ctx, root+"/v1/models", &list); err != nil {
 		return nil, err
 	}
@@ -158,6 +220,9 @@ func (u *upstreamFlags) open(model string) (adapters.LLM, error) {
 	if model == "" {
 		model = u.Model
 	}
+	if model == "" {
+		return nil, &adapters.UpstreamError{Op: "generate", Status: http.StatusBadRequest, Message: "no model is named: name one in the request, or start the sidecar with --upstream-model", Param: "model"}
+	}
 	hidden := u.HiddenURL
 	if model != u.Model {
 		hidden = "" // the second server has the configured model
@@ -168,7 +233,7 @@ func (u *upstreamFlags) open(model string) (adapters.LLM, error) {
 		}
 		return builtin.Embedded()
 	}
-	if u.Dialect == server.Ollama {
+	if u.Dialect == dialect.Ollama {
 		return ollama.New(ollama.Config{URL: u.URL, Model: model, HiddenURL: hidden, Key: u.Key, Concurrency: u.Concurrency, Timeout: u.Timeout})
 	}
 	return openai.New(openai.Config{URL: u.URL, Model: model, HiddenURL: hidden, Key: u.Key, Concurrency: u.Concurrency, Timeout: u.Timeout})
@@ -227,7 +292,7 @@ func (u *upstreamFlags) llm(ctx context.Context, r recordFlags) (llm adapters.LL
 		replay, err := given(recorded.Open(r.Replay))
 		return replay, none, err
 	}
-	if err := u.resolve(ctx); err != nil {
+	if err := u.resolve(ctx, 0); err != nil {
 		return nil, none, err
 	}
 	if llm, err = u.open(""); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/sashabaranov/go-openai"
 
 	"aprm/adapters"
+	"aprm/adapters/wire"
 	"aprm/prm/step"
 )
 
@@ -24,9 +25,9 @@ import (
 func (l *LLM) Handler() http.Handler {
 	mux := http.NewServeMux()
 	name := l.scheduler.model.Name
-	card := modelCard{ID: name, Object: "model", OwnedBy: "builtin"}
+	card := wire.Model{ID: name, Object: "model", OwnedBy: "builtin"}
 	mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, _ *http.Request) {
-		reply(w, http.StatusOK, models{Object: "list", Data: []modelCard{card}})
+		reply(w, http.StatusOK, wire.Models{Object: "list", Data: []wire.Model{card}})
 	})
 	mux.HandleFunc("GET /v1/models/{id}", func(w http.ResponseWriter, r *http.Request) {
 		if id := r.PathValue("id"); id != name {
@@ -72,11 +73,11 @@ func (l *LLM) chat(w http.ResponseWriter, r *http.Request) {
 		fail(w, err)
 		return
 	}
-	out := completion{ID: a.id, Object: "chat.completion", Created: a.created, Model: a.model, Usage: usage(done)}
+	out := wire.Completion{ID: a.id, Object: "chat.completion", Created: a.created, Model: a.model, Usage: usage(done)}
 	for i, c := range done {
-		one := choice{Index: i, Message: message{Role: openai.ChatMessageRoleAssistant, Content: c.Text}, FinishReason: finish(c.Finish)}
+		one := wire.Choice{Index: i, Message: wire.Message{Role: openai.ChatMessageRoleAssistant, Content: c.Text}, FinishReason: finish(c.Finish)}
 		if in.LogProbs {
-			one.Logprobs = logProbs(c.Tokens)
+			one.Logprobs = wire.LogprobsOf(c.Tokens)
 		}
 		out.Choices = append(out.Choices, one)
 	}
@@ -209,12 +210,12 @@ func (l *LLM) stream(w http.ResponseWriter, r *http.Request, req adapters.Reques
 		if c.Err == nil {
 			s.begin(i)
 			how := finish(c.Finish)
-			s.send(chunkChoice{Index: i, FinishReason: &how})
+			s.send(wire.ChunkChoice{Index: i, FinishReason: &how})
 		}
 	}
 	if s.counted() {
 		u := usage(done)
-		s.event(countedChunk{chunk: s.chunk(), Usage: &u})
+		s.event(s.chunk(&u))
 	}
 	s.write("data: [DONE]\n\n")
 	if s.failed != nil {
@@ -233,9 +234,9 @@ type sender struct {
 
 func (s *sender) part(e event) {
 	s.begin(e.index)
-	c := chunkChoice{Index: e.index, Delta: delta{Content: &e.text}}
+	c := wire.ChunkChoice{Index: e.index, Delta: wire.Delta{Content: &e.text}}
 	if s.answer.request.LogProbs {
-		c.Logprobs = logProbs(e.tokens)
+		c.Logprobs = wire.LogprobsOf(e.tokens)
 	}
 	s.send(c)
 }
@@ -250,7 +251,7 @@ func (s *sender) begin(index int) {
 	}
 	s.roles[index] = true
 	empty := ""
-	s.send(chunkChoice{Index: index, Delta: delta{Role: openai.ChatMessageRoleAssistant, Content: &empty}})
+	s.send(wire.ChunkChoice{Index: index, Delta: wire.Delta{Role: openai.ChatMessageRoleAssistant, Content: &empty}})
 }
 
 func (s *sender) counted() bool {
@@ -258,20 +259,15 @@ func (s *sender) counted() bool {
 	return o != nil && o.IncludeUsage
 }
 
-func (s *sender) chunk(choices ...chunkChoice) chunk {
+func (s *sender) chunk(usage *wire.Usage, choices ...wire.ChunkChoice) wire.Chunk {
 	if choices == nil {
-		choices = []chunkChoice{}
+		choices = []wire.ChunkChoice{}
 	}
-	return chunk{ID: s.answer.id, Object: "chat.completion.chunk", Created: s.answer.created, Model: s.answer.model, Choices: choices}
+	return wire.Chunk{ID: s.answer.id, Object: "chat.completion.chunk", Created: s.answer.created, Model: s.answer.model, Choices: choices,
+		Usage: wire.ChunkUsage{Asked: s.counted(), Usage: usage}}
 }
 
-func (s *sender) send(c chunkChoice) {
-	if s.counted() {
-		s.event(countedChunk{chunk: s.chunk(c)})
-	} else {
-		s.event(s.chunk(c))
-	}
-}
+func (s *sender) send(c wire.ChunkChoice) { s.event(s.chunk(nil, c)) }
 
 func (s *sender) event(value any) {
 	data, err := json.Marshal(value)

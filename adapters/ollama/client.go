@@ -83,7 +83,10 @@ func (c *Client) draw(ctx context.Context, req adapters.Request, caps adapters.C
 	err := c.slots.Acquire(ctx, 1)
 	if err == nil {
 		defer c.slots.Release(ctx, 1)
-		finish, usage, err = c.stream(ctx, c.request(req, caps), collector)
+		var body *api.ChatRequest
+		if body, err = c.request(ctx, req, caps); err == nil {
+			finish, usage, err = c.stream(ctx, body, collector)
+		}
 	}
 	return collector.Completion(finish, usage, err)
 }
@@ -96,7 +99,7 @@ func (c *Client) stream(ctx context.Context, body *api.ChatRequest, collector *d
 		err := c.api.Chat(ctx, body, func(r api.ChatResponse) error {
 			alive()
 			begun = true
-			if collector.Add(r.Message.Content, tokens(r.Logprobs)) {
+			if collector.Think(r.Message.Thinking) || collector.Add(r.Message.Content, tokens(r.Logprobs)) {
 				finish = adapters.FinishCut
 				return errEnough
 			}
@@ -136,13 +139,21 @@ func (c *Client) stream(ctx context.Context, body *api.ChatRequest, collector *d
 // final is an error after the first byte, which isn't tried again: it hides what Retry looks for.
 type final struct{ error }
 
-// request is what Ollama is sent. Every option is sent even when it is zero.
-func (c *Client) request(req adapters.Request, caps adapters.Capabilities) *api.ChatRequest {
+// request is what Ollama is sent, with what the client wants every call to have: another num_ctx than its other requests' would load the model anew. Every
+// option is sent even when it is zero.
+func (c *Client) request(ctx context.Context, req adapters.Request, caps adapters.Capabilities) (*api.ChatRequest, error) {
 	messages := req.Messages
 	if caps.Prefill == adapters.PrefillNone {
 		messages = draw.InWords(messages)
 	}
-	out := &api.ChatRequest{Model: c.cfg.Model, Options: map[string]any{"temperature": req.Temperature}}
+	out := &api.ChatRequest{}
+	if err := fields(ctx, out); err != nil {
+		return nil, err
+	}
+	if out.Options == nil {
+		out.Options = map[string]any{}
+	}
+	out.Model, out.Options["temperature"] = c.cfg.Model, req.Temperature
 	for _, m := range messages {
 		out.Messages = append(out.Messages, api.Message{Role: string(m.Role), Content: m.Content})
 	}
@@ -164,7 +175,23 @@ func (c *Client) request(req adapters.Request, caps adapters.Capabilities) *api.
 			out.TopLogprobs = req.TopLogProbs
 		}
 	}
-	return out
+	return out, nil
+}
+
+// fields reads what the client wants every call to have into a request.
+func fields(ctx context.Context, request any) error {
+	wanted := adapters.Fields(ctx)
+	if len(wanted) == 0 {
+		return nil
+	}
+	data, err := json.Marshal(wanted)
+	if err == nil {
+		err = json.Unmarshal(data, request)
+	}
+	if err != nil {
+		return fmt.Errorf("ollama: the client's own fields: %w", err)
+	}
+	return nil
 }
 
 func tokens(logprobs []api.Logprob) []step.Token {

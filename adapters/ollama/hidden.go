@@ -53,7 +53,12 @@ func (c *Client) embed(ctx context.Context, inputs []string) ([][]float32, error
 	var rows [][]float32
 	err := draw.Retry(ctx, c.cfg.Tries, func() error {
 		whole := false // a text cut to fit would end elsewhere
-		answer, err := c.api.Embed(ctx, &api.EmbedRequest{Model: c.cfg.Model, Input: inputs, Truncate: &whole})
+		body := &api.EmbedRequest{}
+		if err := fields(ctx, body); err != nil {
+			return err
+		}
+		body.Model, body.Input, body.Truncate = c.cfg.Model, inputs, &whole
+		answer, err := c.api.Embed(ctx, body)
 		if err != nil {
 			return fault(ctx, "hidden", err)
 		}

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"time"
 
-	"aprm/adapters/internal/draw"
+	"aprm/adapters"
 )
 
 type waitKey struct{}
@@ -29,7 +29,7 @@ type waitReader struct{ next http.RoundTripper }
 func (w waitReader) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := w.next.RoundTrip(r)
 	if wait, ok := r.Context().Value(waitKey{}).(*time.Duration); ok && err == nil {
-		*wait = draw.RetryAfter(resp.Header, time.Now())
+		*wait = adapters.RetryAfter(resp.Header, time.Now())
 	}
 	return resp, err
 }

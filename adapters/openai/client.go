@@ -3,15 +3,16 @@ package openai
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
-
-	openai "github.com/sashabaranov/go-openai"
 
 	"aprm/adapters"
 	"aprm/adapters/internal/draw"
 	"aprm/adapters/internal/llamaserver"
+	"aprm/adapters/wire"
 )
 
 // Config of a Client.
@@ -20,7 +21,7 @@ type Config = adapters.Endpoint
 // Client implements adapters.LLM.
 type Client struct {
 	cfg    Config
-	api    *openai.Client
+	http   *http.Client
 	hidden llamaserver.Server
 	slots  *draw.Slots
 
@@ -35,18 +36,12 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("openai: %w", err)
 	}
-	transport := draw.Authorize{Next: cfg.Transport, Key: cfg.Key}
 	slots := draw.NewSlots(cfg.Concurrency)
-	c := &Client{cfg: cfg, slots: slots}
-	c.hidden = llamaserver.Server{Root: cfg.URL, HTTP: &http.Client{Transport: transport}, Slots: slots, Tries: cfg.Tries}
+	c := &Client{cfg: cfg, slots: slots, http: &http.Client{Transport: draw.Authorize{Next: cfg.Transport, Key: cfg.Key}}}
+	c.hidden = llamaserver.Server{Root: cfg.URL, HTTP: c.http, Slots: slots, Tries: cfg.Tries}
 	if cfg.HiddenURL != "" {
 		c.hidden.Root = cfg.HiddenURL
 	}
-	sdk := openai.DefaultConfig("")
-	sdk.BaseURL = cfg.URL + "/v1"
-	sdk.HTTPClient = &http.Client{Transport: extender{next: transport}}
-	sdk.EmptyMessagesLimit = 1 << 20 // comments that keep a slow stream alive are no fault
-	c.api = openai.NewClientWithConfig(sdk)
 	return c, nil
 }
 
@@ -76,54 +71,60 @@ func (c *Client) Generate(ctx context.Context, req adapters.Request) ([]adapters
 	})
 }
 
-// request builds what the SDK sends, and the extra fields it has no place for.
-func (c *Client) request(req adapters.Request, caps adapters.Capabilities) (openai.ChatCompletionRequest, map[string]any) {
-	extra := map[string]any{"temperature": req.Temperature} // the SDK leaves a zero out, and the endpoint would sample
+// request builds what is sent, with what the client wants every call to have.
+func (c *Client) request(ctx context.Context, req adapters.Request, caps adapters.Capabilities) wire.Request {
+	out := wire.Request{
+		Model:         c.cfg.Model,
+		N:             req.N,
+		Temperature:   &req.Temperature, // a zero too, or the endpoint would sample
+		Stop:          req.Stop,
+		Seed:          req.Seed,
+		Stream:        true,
+		StreamOptions: &wire.StreamOptions{IncludeUsage: true},
+		Extra:         maps.Clone(adapters.Fields(ctx)),
+	}
+	extra := func(name, value string) {
+		if out.Extra == nil {
+			out.Extra = map[string]json.RawMessage{}
+		}
+		out.Extra[name] = json.RawMessage(value)
+	}
 	messages := req.Messages
 	if draw.Prefill(messages) != "" {
 		switch {
 		case caps.Prefill == adapters.PrefillNone:
 			messages = draw.InWords(messages)
 		case caps.Server == vllm:
-			extra["continue_final_message"] = true
-			extra["add_generation_prompt"] = false
+			extra("continue_final_message", "true")
+			extra("add_generation_prompt", "false")
 		}
+	}
+	for _, m := range messages {
+		out.Messages = append(out.Messages, wire.Turn{Role: string(m.Role), Content: m.Content})
 	}
 	if req.OneStep { // a stream that is cut never gets to its usage: these servers can count as they go
 		switch caps.Server {
 		case vllm:
-			extra["stream_options"] = map[string]bool{"include_usage": true, "continuous_usage_stats": true}
+			out.StreamOptions.Continuous = true
 		case llamaCPP:
-			extra["timings_per_token"] = true
+			extra("timings_per_token", "true")
 		}
 	}
-	out := openai.ChatCompletionRequest{
-		Model:         c.cfg.Model,
-		N:             req.N,
-		TopP:          float32(req.TopP),
-		Stop:          req.Stop,
-		Stream:        true,
-		StreamOptions: &openai.StreamOptions{IncludeUsage: true},
-	}
-	for _, m := range messages {
-		out.Messages = append(out.Messages, openai.ChatCompletionMessage{Role: string(m.Role), Content: m.Content})
+	if req.TopP > 0 {
+		out.TopP = &req.TopP
 	}
 	if req.MaxTokens > 0 {
 		if caps.Server == openAI {
-			out.MaxCompletionTokens = req.MaxTokens
+			out.MaxCompletion = &req.MaxTokens
 		} else {
-			extra["max_tokens"] = req.MaxTokens // what every other server knows, and the SDK advises against
+			out.MaxTokens = &req.MaxTokens // what every other server knows
 		}
-	}
-	if req.Seed != nil {
-		seed := int(*req.Seed)
-		out.Seed = &seed
 	}
 	if (req.LogProbs || req.TopLogProbs > 0) && caps.LogProbs {
-		out.LogProbs = true
+		out.Logprobs = true
 		if caps.TopLogProbs {
-			out.TopLogProbs = req.TopLogProbs
+			out.TopLogprobs = req.TopLogProbs
 		}
 	}
-	return out, extra
+	return out
 }

@@ -2,12 +2,14 @@ package openai
 
 import (
 	"context"
+	"encoding/json"
+	"io"
+	"net/http"
 	"time"
-
-	openai "github.com/sashabaranov/go-openai"
 
 	"aprm/adapters"
 	"aprm/adapters/internal/draw"
+	"aprm/adapters/wire"
 )
 
 // What servers call themselves in their lists of models.
@@ -94,11 +96,21 @@ func (c *Client) ask(ctx context.Context, req adapters.Request, caps adapters.Ca
 func (c *Client) server(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second) // it is no more than a hint
 	defer cancel()
-	list, err := c.api.ListModels(ctx)
+	answer, err := c.exchange(ctx, "probe", http.MethodGet, "/v1/models", nil)
 	if err != nil {
 		return ""
 	}
-	for _, m := range list.Models {
+	defer answer.Close()
+	var list struct {
+		Data []struct {
+			ID      string `json:"id"`
+			OwnedBy string `json:"owned_by"`
+		} `json:"data"`
+	}
+	if json.NewDecoder(answer).Decode(&list) != nil {
+		return ""
+	}
+	for _, m := range list.Data {
 		if m.ID == c.cfg.Model {
 			return m.OwnedBy
 		}
@@ -108,15 +120,24 @@ func (c *Client) server(ctx context.Context) string {
 
 // takesTools reports whether a request with a tool is accepted; whether the model uses it is its own affair.
 func (c *Client) takesTools(ctx context.Context) (bool, error) {
-	req, extra := c.request(adapters.Request{N: 1, MaxTokens: 1, Messages: []adapters.Message{{Role: adapters.User, Content: "Hello"}}},
+	req := c.request(ctx, adapters.Request{N: 1, MaxTokens: 1, Messages: []adapters.Message{{Role: adapters.User, Content: "Hello"}}},
 		adapters.Capabilities{})
 	req.Stream, req.StreamOptions = false, nil
-	req.Tools = []openai.Tool{{Type: openai.ToolTypeFunction, Function: &openai.FunctionDefinition{
-		Name: "now", Description: "the time", Parameters: map[string]any{"type": "object", "properties": map[string]any{}}}}}
+	req.Tools = json.RawMessage(`[{"type":"function","function":{"name":"now","description":"the time","parameters":{"type":"object","properties":{}}}}]`)
 	err := draw.Retry(ctx, c.cfg.Tries, func() error {
-		call := &call{extra: extra}
-		_, err := c.api.CreateChatCompletion(withCall(ctx, call), req)
-		return fault(ctx, "probe", err, call.retryAfter)
+		answer, err := c.post(ctx, "probe", req)
+		if err != nil {
+			return err
+		}
+		defer answer.Close()
+		said, err := io.ReadAll(answer)
+		if err != nil {
+			return fault(ctx, "probe", err)
+		}
+		if reply, err := wire.ParseReply(said); err == nil && reply.Fault != nil {
+			return adapters.Fault("probe", *reply.Fault)
+		}
+		return nil
 	})
 	return err == nil, err
 }

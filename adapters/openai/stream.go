@@ -4,14 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net/http"
-	"time"
-
-	openai "github.com/sashabaranov/go-openai"
 
 	"aprm/adapters"
 	"aprm/adapters/internal/draw"
-	"aprm/prm/step"
+	"aprm/adapters/wire"
 )
 
 // draw sends one request and gathers its req.N completions. A fault in the stream marks those that had not ended.
@@ -55,63 +51,85 @@ func (c *Client) stream(ctx context.Context, req adapters.Request, caps adapters
 	ctx, alive, stop := draw.Watch(ctx, c.cfg.Idle)
 	defer stop()
 
-	body, extra := c.request(req, caps)
-	call := &call{extra: extra}
-	var s *openai.ChatCompletionStream
-	var first openai.ChatCompletionStreamResponse
-	err = draw.Retry(ctx, c.cfg.Tries, func() error {
-		if s != nil {
-			s.Close()
+	body := c.request(ctx, req, caps)
+	var answer io.ReadCloser
+	var in *wire.Stream
+	var chunk wire.Reply
+	err = draw.Retry(ctx, c.cfg.Tries, func() (err error) {
+		if answer != nil {
+			answer.Close()
 		}
-		var err error
-		if s, err = c.api.CreateChatCompletionStream(withCall(ctx, call), body); err != nil {
-			s = nil
-			return fault(ctx, "generate", err, call.retryAfter)
+		if answer, err = c.post(ctx, "generate", body); err != nil {
+			return err
 		}
-		first, err = s.Recv()
-		if errors.Is(err, io.EOF) {
-			return call.silent(err)
+		in = wire.NewStream(answer)
+		chunk, err = in.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return silent(in, err)
+		case err == nil && chunk.Fault != nil:
+			return adapters.Fault("generate", *chunk.Fault)
 		}
-		return fault(ctx, "generate", err, 0)
+		return fault(ctx, "generate", err)
 	})
-	if s != nil {
-		defer s.Close()
+	if answer != nil {
+		defer answer.Close()
 	}
 	if err != nil {
 		return usage, nil, err
 	}
 	open := len(collectors)
-	for chunk := first; ; {
+	begun := make([]bool, len(collectors))
+	prompt := 0
+	for {
 		alive()
 		if u := chunk.Usage; u != nil {
 			usage = adapters.Usage{PromptTokens: u.PromptTokens, CompletionTokens: u.CompletionTokens}
 		}
+		prompt = max(prompt, chunk.Prompt)
 		for _, choice := range chunk.Choices {
 			i := choice.Index
 			if i < 0 || i >= len(collectors) || finish[i] != "" {
 				continue
 			}
-			if collectors[i].Add(choice.Delta.Content, tokens(choice.Logprobs)) {
+			begun[i] = true
+			if choice.Stop != "" {
+				if stops == nil {
+					stops = map[int]string{}
+				}
+				stops[i] = choice.Stop
+			}
+			if collectors[i].Think(choice.Thinking) || collectors[i].Add(choice.Text, choice.Tokens) {
 				finish[i], open = adapters.FinishCut, open-1
-			} else if choice.FinishReason != "" {
-				finish[i], open = reason(choice.FinishReason), open-1
+			} else if choice.Finish != "" {
+				finish[i], open = reason(choice.Finish), open-1
 			}
 		}
 		if open == 0 && anyCut(finish) { // nothing worth waiting for: closing the stream stops the endpoint
-			usage.PromptTokens = max(usage.PromptTokens, call.prompt)
-			return usage, call.stops, nil
+			usage.PromptTokens = max(usage.PromptTokens, prompt)
+			return usage, stops, nil
 		}
-		if chunk, err = s.Recv(); err != nil {
+		if chunk, err = in.Next(); err != nil {
 			break
 		}
-	}
-	if errors.Is(err, io.EOF) {
-		if open == 0 {
-			return usage, call.stops, nil
+		if chunk.Fault != nil {
+			return usage, stops, adapters.Fault("generate", *chunk.Fault)
 		}
-		return usage, call.stops, &adapters.UpstreamError{Op: "generate", Message: "the stream was cut off before the answer ended", Err: io.ErrUnexpectedEOF}
 	}
-	return usage, call.stops, fault(ctx, "generate", err, 0)
+	if !errors.Is(err, io.EOF) {
+		return usage, stops, fault(ctx, "generate", err)
+	}
+	if in.Done() { // some servers say no more than that
+		for i := range finish {
+			if finish[i] == "" && begun[i] {
+				finish[i], open = adapters.FinishEnd, open-1
+			}
+		}
+	}
+	if open > 0 {
+		return usage, stops, &adapters.UpstreamError{Op: "generate", Message: "the stream was cut off before the answer ended", Err: io.ErrUnexpectedEOF}
+	}
+	return usage, stops, nil
 }
 
 func anyCut(finish []adapters.FinishReason) bool {
@@ -123,52 +141,9 @@ func anyCut(finish []adapters.FinishReason) bool {
 	return false
 }
 
-func reason(f openai.FinishReason) adapters.FinishReason {
-	if f == openai.FinishReasonLength {
+func reason(finish string) adapters.FinishReason {
+	if finish == "length" {
 		return adapters.FinishLength
 	}
 	return adapters.FinishEnd
-}
-
-func tokens(lp *openai.ChatCompletionStreamChoiceLogprobs) []step.Token {
-	if lp == nil {
-		return nil
-	}
-	out := make([]step.Token, 0, len(lp.Content))
-	for _, t := range lp.Content {
-		token := step.Token{Text: t.Token, LogProb: t.Logprob}
-		for _, alt := range t.TopLogprobs {
-			token.Top = append(token.Top, step.Alternative{Text: alt.Token, LogProb: alt.Logprob})
-		}
-		out = append(out, token)
-	}
-	return out
-}
-
-// fault turns an error of the SDK into one of ours; nil stays nil.
-func fault(ctx context.Context, op string, err error, retryAfter time.Duration) error {
-	if err == nil {
-		return nil
-	}
-	if cause := context.Cause(ctx); errors.Is(cause, draw.ErrIdle) {
-		return &adapters.UpstreamError{Op: op, Status: http.StatusGatewayTimeout, Message: draw.ErrIdle.Error(), Err: err}
-	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	out := &adapters.UpstreamError{Op: op, RetryAfter: retryAfter, Err: err}
-	var api *openai.APIError
-	var request *openai.RequestError
-	switch {
-	case errors.As(err, &api):
-		out.Status, out.Message = api.HTTPStatusCode, api.Message
-		if out.Status == 0 { // an error object inside a stream
-			out.Status = http.StatusBadGateway
-		}
-	case errors.As(err, &request):
-		out.Status, out.Message = request.HTTPStatusCode, http.StatusText(request.HTTPStatusCode)
-	default:
-		out.Message = "no answer from the endpoint: " + adapters.PlainCause(err)
-	}
-	return out
 }

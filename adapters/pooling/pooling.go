@@ -201,7 +201,7 @@ func (c *Client) post(ctx context.Context, body []byte) (answer []byte, err erro
 		switch {
 		case resp.StatusCode != http.StatusOK: // whatever could be read of its reason
 			return &adapters.UpstreamError{Op: adapters.OpPRM, Status: resp.StatusCode, Message: reason(answer, resp.StatusCode),
-				RetryAfter: draw.RetryAfter(resp.Header, time.Now())}
+				RetryAfter: adapters.RetryAfter(resp.Header, time.Now())}
 		case err != nil:
 			return broken(err)
 		}

@@ -96,7 +96,7 @@ func TestRequest(t *testing.T) {
 				io.WriteString(w, `{"data":[{"data":[[0.1,0.9],[0.8,0.2]]}]}`)
 			})
 			// The client's own key is for the LLM's endpoint, not for this one.
-			if _, err := c.Score(adapters.WithAuthorization(t.Context(), "Bearer of-a-client"), trace); err != nil {
+			if _, err := c.Score(adapters.WithClient(t.Context(), adapters.Client{Header: http.Header{"Authorization": {"Bearer of-a-client"}}}), trace); err != nil {
 				t.Fatal(err)
 			}
 			path := filepath.Join("testdata", "golden", name)

@@ -20,6 +20,7 @@ type Options struct {
 	Threshold   float64         // guided samples again when no next step scores at least this, in [0,1] [0: never]
 	Aggregate   prm.Aggregation // how the scores of a candidate's steps become one [prm.Min]
 	Seed        int64           // every draw's seed follows from it
+	Unseeded    bool            `json:",omitzero"` // the endpoint is given none: Seed is only for what the search itself draws
 	LogProbs    bool            // return the log-probabilities of the answer
 	TopLogProbs int             // with so many alternatives
 	TopWanted   bool            // by a client, so that they are had at any cost
@@ -87,23 +88,11 @@ func (o Options) Validate() error {
 		_, err := find(o.Strategy)
 		bad(err != nil, "strategy: %v", err)
 	}
-	bad(o.N < 0, "n: %d candidates", o.N)
-	bad(!(o.Temperature >= 0 && o.Temperature <= 2), "temperature: %g is not in [0,2]", o.Temperature)
-	bad(!(o.TopP >= 0 && o.TopP <= 1), "top_p: %g is not in (0,1]", o.TopP)
-	bad(o.MaxTokens < 0, "max_tokens: %d", o.MaxTokens)
-	bad(o.MaxSteps < 0, "max_steps: %d", o.MaxSteps)
-	bad(o.TokenBudget < 0, "token_budget: %d", o.TokenBudget)
-	bad(!(o.Threshold >= 0 && o.Threshold <= 1), "threshold: %g is not in [0,1]", o.Threshold)
-	bad(o.Expansion < 0, "expansion: %d next steps", o.Expansion)
-	bad(!(o.ESSThreshold >= 0 && o.ESSThreshold <= 1), "ess_threshold: %g is not in (0,1]", o.ESSThreshold)
-	bad(!(o.RebaseTemperature >= 0 && o.RebaseTemperature <= 100), "rebase_temperature: %g is not in (0,100]", o.RebaseTemperature)
+	for _, s := range Settings() { // in a copy whose zeros have taken their defaults
+		bad(!s.within(o.withDefaults()), "%s: %v, must be %s", s.Name, s.Value(o), s.Range)
+	}
 	if err := o.Vote.Check(); err != nil {
 		bad(true, "vote: %v", err)
-	}
-	switch o.Aggregate {
-	case "", prm.Min, prm.Product, prm.Last:
-	default:
-		bad(true, "aggregate: %q is none of %s, %s, %s", o.Aggregate, prm.Min, prm.Product, prm.Last)
 	}
 	return errors.Join(errs...)
 }

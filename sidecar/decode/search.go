@@ -74,8 +74,11 @@ func (s *Search) left() int {
 	return max(0, s.Options.TokenBudget-s.completionTokens)
 }
 
-// seed derives the seed of a draw from the search's: draw n of step at. Equal searches make equal requests.
+// seed derives the seed of a draw from the search's: draw n of step at. Equal searches make equal requests. Nil where the endpoint draws as it likes.
 func (s *Search) seed(at, n int) *int64 {
+	if s.Options.Unseeded {
+		return nil
+	}
 	seed := (s.Options.Seed + int64(at)*1_000_003 + int64(n)*10_007) & math.MaxInt32 // some endpoints take 31 bits
 	return &seed
 }

@@ -148,6 +148,9 @@ func (e *Engine) Checkpoint() (id string, ok bool) {
 // Instruction is what is added to the system message of guided requests, "" when nothing is.
 func (e *Engine) Instruction() string { return e.instruction }
 
+// LLM returns the LLM of that name, the configured one for "", as it is searched with.
+func (e *Engine) LLM(name string) (adapters.LLM, error) { return e.llm(name) }
+
 // llm returns the LLM of that name, the configured one for "".
 func (e *Engine) llm(name string) (adapters.LLM, error) {
 	e.opening.Lock()

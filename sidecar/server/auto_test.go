@@ -13,8 +13,8 @@ import (
 func TestAuto(t *testing.T) {
 	for _, tt := range []struct{ checkpoint, body, applied string }{
 		{"x", `{"model":"m","messages":[{"role":"user","content":"` + question + `"}]}`, "auto; reason=question"},
-		{"x", `{"model":"m@auto-4","messages":[{"role":"user","content":"hi"}]}`, "auto; reason=asked"},
-		{"", `{"model":"m@auto","messages":[{"role":"user","content":"hi"}]}`, "auto; reason=asked"},
+		{"x", `{"model":"m@auto-4","messages":[{"role":"user","content":"` + question + `"}]}`, "auto; reason=asked"},
+		{"", `{"model":"m@auto","messages":[{"role":"user","content":"` + question + `"}]}`, "auto; reason=asked"},
 	} {
 		r := &reasoner{checkpoint: tt.checkpoint, solve: func(context.Context, string, []adapters.Message, decode.Options) (decode.Result, error) {
 			return decode.Result{Text: "12", Auto: decode.AutoReport{Vote: "plain", Reason: "nothing was measured", Drawn: 3, Of: 8, Overturn: 0.04}}, nil

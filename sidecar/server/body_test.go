@@ -3,8 +3,11 @@ package server
 import (
 	"bytes"
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
+
+	"aprm/sidecar/server/dialect"
 )
 
 func TestUpstreamBytes(t *testing.T) {
@@ -30,7 +33,7 @@ func TestUpstreamBytes(t *testing.T) {
 			if want == "" {
 				want = tt.in
 			}
-			o, err := parseObject([]byte(tt.in))
+			o, err := dialect.Parse([]byte(tt.in))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -43,13 +46,13 @@ func TestUpstreamBytes(t *testing.T) {
 
 func TestParseObjectRefuses(t *testing.T) {
 	for _, body := range []string{"", "  ", "[]", `"x"`, "{", `{"a"}`, `{"a":}`, `{"a":1,}`, `{"a":1} x`, `{"a":1}{}`, `{'a':1}`, "nul", `{,}`, `{"a":1 "b":2}`, `{"a":,"b":2}`, `{"a":"x}`, `{"a\"}`, `{"a":[1}`, `{"a":]}`, `{"\x":1}`} {
-		_, err := parseObject([]byte(body))
+		_, err := dialect.Parse([]byte(body))
 		if err == nil {
 			t.Errorf("%q passes for an object", body)
 			continue
 		}
-		if p := problemOf(err); p.status != 400 || !strings.Contains(p.message, "body") {
-			t.Errorf("%q: %d %s", body, p.status, p.message)
+		if p := problemOf(err); p.Status != 400 || !strings.Contains(p.Message, "body") {
+			t.Errorf("%q: %d %s", body, p.Status, p.Message)
 		}
 	}
 }
@@ -61,7 +64,7 @@ func FuzzEdit(f *testing.F) {
 	f.Add([]byte(`{"prm":1,"prm":2,"a":{"prm":3}}`))
 	f.Add([]byte("{\"a\":\"\xff\",\"model\":\"x@vote-8\"}"))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		o, err := parseObject(body)
+		o, err := dialect.Parse(body)
 		if err != nil && json.Valid(body) && bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) {
 			t.Fatalf("%q is refused: %v", body, err)
 		}
@@ -73,34 +76,33 @@ func FuzzEdit(f *testing.F) {
 			t.Fatal(err)
 		}
 		for key, want := range members {
-			if got, ok := o.get(key); !bytes.Equal(got, want) && (ok || string(want) != "null") {
+			if got, ok := o.Get(key); !bytes.Equal(got, want) && (ok || string(want) != "null") {
 				t.Fatalf("%q: %q is %q, want %q", body, key, got, want)
 			}
 		}
 		out := upstreamBytes(o)
-		edited, err := parseObject(out)
+		edited, err := dialect.Parse(out)
 		if err != nil {
 			t.Fatalf("%q became %q: %v", body, out, err)
 		}
-		i := 0
-		for _, m := range o.members {
-			if m.key == "prm" {
-				continue
-			}
-			if i >= len(edited.members) || edited.members[i].key != m.key {
-				t.Fatalf("%q became %q: %q is lost", body, out, m.key)
-			}
-			was, is := body[m.start:m.end], out[edited.members[i].start:edited.members[i].end]
-			if bare := bareName(was); bare != nil && (m.key == "model" || m.key == "name") {
-				was = bare
-			}
-			if !bytes.Equal(was, is) {
-				t.Fatalf("%q became %q: %q is now %q", body, out, was, is)
-			}
-			i++
+		type member struct {
+			key   string
+			value []byte
 		}
-		if i != len(edited.members) {
-			t.Fatalf("%q became %q: members were added", body, out)
+		var want, got []member
+		for key, value := range o.All() {
+			if bare := bareName(value); bare != nil && (key == "model" || key == "name") {
+				value = bare
+			}
+			if key != "prm" {
+				want = append(want, member{key, value})
+			}
+		}
+		for key, value := range edited.All() {
+			got = append(got, member{key, value})
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Fatalf("%q became %q: %q, want %q", body, out, got, want)
 		}
 	})
 }
@@ -112,20 +114,19 @@ func FuzzRequest(f *testing.F) {
 	f.Add(byte(2), []byte(`{"model":"m","prompt":"1+1","system":"s","prm":{"strategy":"majority","n":3}}`))
 	f.Add(byte(0), []byte(`{"messages":[{"role":"user","content":[{"type":"text","text":"1+1"}]}],"prm":{"strategy":"guided"}}`))
 	s := build(f, Config{Defaults: defaults(guided)}, &reasoner{checkpoint: "x"})
-	endpoints := []endpoint{openAIChat, chat, generate}
 	f.Fuzz(func(t *testing.T, which byte, body []byte) {
-		c, err := s.understand(endpoints[int(which)%len(endpoints)], body)
+		c, err := s.understand(routes[int(which)%len(routes)], body)
 		if err != nil {
-			if p := problemOf(err); p.status != 400 {
-				t.Fatalf("%s: %d %s", body, p.status, p.message)
+			if p := problemOf(err); p.Status != 400 {
+				t.Fatalf("%s: %d %s", body, p.Status, p.Message)
 			}
 			return
 		}
-		if c.opts.Strategy != strategyRaw && len(c.ask.messages) == 0 {
+		if c.opts.Strategy != strategyRaw && len(c.ask.Messages) == 0 {
 			t.Fatalf("%s: a search without a message", body)
 		}
-		if c.opts.Strategy == strategyRaw && json.Valid(body) && !json.Valid(upstreamBytes(c.body)) {
-			t.Fatalf("%s: goes upstream as %s", body, upstreamBytes(c.body))
+		if c.opts.Strategy == strategyRaw && json.Valid(body) && !json.Valid(c.body) {
+			t.Fatalf("%s: goes upstream as %s", body, c.body)
 		}
 	})
 }

@@ -16,61 +16,62 @@ func TestUnderstand(t *testing.T) {
 	const hi = `"messages":[{"role":"user","content":"Hello!"}]`
 	tests := []struct {
 		name    string
-		e       endpoint
+		r       route
 		body    string
 		applied string
 	}{
-		{"bare name, a problem", openAIChat, `{"model":"m",` + ask + `}`, "guided; reason=question"},
-		{"no name at all", openAIChat, `{` + ask + `}`, "guided; reason=question"},
-		{"bare name, small talk", openAIChat, `{"model":"m",` + hi + `}`, "raw; reason=no numbers"},
-		{"small talk, but asked by name", openAIChat, `{"model":"m@guided",` + hi + `}`, "guided; reason=asked"},
-		{"small talk, but asked in the body", openAIChat, `{"model":"m","prm":{"strategy":"majority"},` + hi + `}`, "majority; reason=asked"},
-		{"the body beats the name", openAIChat, `{"model":"m@raw","prm":{"strategy":"best_of_n"},` + ask + `}`, "best_of_n; reason=asked"},
-		{"a prm object without a strategy asks for none", openAIChat, `{"model":"m","prm":{"n":2},` + hi + `}`, "raw; reason=no numbers"},
-		{"raw by name", openAIChat, `{"model":"m@raw",` + ask + `}`, "raw; reason=asked"},
-		{"raw in the body", openAIChat, `{"model":"m@guided","prm":{"strategy":"raw"},` + ask + `}`, "raw; reason=asked"},
-		{"the last question counts", openAIChat, `{"messages":[{"role":"user","content":"` + question + `"},{"role":"assistant","content":"12"},{"role":"user","content":"thanks"}]}`, "raw; reason=no numbers"},
-		{"text parts", openAIChat, `{"messages":[{"role":"user","content":[{"type":"text","text":"` + question + `"}]}]}`, "guided; reason=question"},
-		{"fields that say nothing", openAIChat, `{"tools":[],"tool_choice":"none","logit_bias":{},"foo":null,"response_format":{"type":"text"},"n":1,` + ask + `}`, "guided; reason=question"},
-		{"sampling fields", openAIChat, `{"top_k":40,"frequency_penalty":0.5,` + ask + `}`, "guided; reason=question"},
+		{"bare name, a problem", viaChat, `{"model":"m",` + ask + `}`, "guided; reason=question"},
+		{"no name at all", viaChat, `{` + ask + `}`, "guided; reason=question"},
+		{"bare name, small talk", viaChat, `{"model":"m",` + hi + `}`, "raw; reason=no numbers"},
+		{"small talk, though asked by name", viaChat, `{"model":"m@guided",` + hi + `}`, "raw; reason=no numbers"},
+		{"a problem, asked by name", viaChat, `{"model":"m@majority-8",` + ask + `}`, "majority; reason=asked"},
+		{"small talk, but asked in the body", viaChat, `{"model":"m","prm":{"strategy":"majority"},` + hi + `}`, "majority; reason=asked"},
+		{"the body beats the name", viaChat, `{"model":"m@raw","prm":{"strategy":"best_of_n"},` + ask + `}`, "best_of_n; reason=asked"},
+		{"a prm object without a strategy asks for none", viaChat, `{"model":"m","prm":{"n":2},` + hi + `}`, "raw; reason=no numbers"},
+		{"raw by name", viaChat, `{"model":"m@raw",` + ask + `}`, "raw; reason=asked"},
+		{"raw in the body", viaChat, `{"model":"m@guided","prm":{"strategy":"raw"},` + ask + `}`, "raw; reason=asked"},
+		{"the last question counts", viaChat, `{"messages":[{"role":"user","content":"` + question + `"},{"role":"assistant","content":"12"},{"role":"user","content":"thanks"}]}`, "raw; reason=no numbers"},
+		{"text parts", viaChat, `{"messages":[{"role":"user","content":[{"type":"text","text":"` + question + `"}]}]}`, "guided; reason=question"},
+		{"fields that say nothing", viaChat, `{"tools":[],"tool_choice":"none","logit_bias":{},"foo":null,"response_format":{"type":"text"},"n":1,` + ask + `}`, "guided; reason=question"},
+		{"sampling fields", viaChat, `{"top_k":40,"frequency_penalty":0.5,` + ask + `}`, "guided; reason=question"},
 
-		{"tools", openAIChat, `{"tools":[{"type":"function"}],` + ask + `}`, "raw; reason=tools"},
-		{"tools, though guided is asked", openAIChat, `{"model":"m@guided","tools":[{"type":"function"}],` + ask + `}`, "raw; reason=tools"},
-		{"tool choice", openAIChat, `{"tool_choice":"required",` + ask + `}`, "raw; reason=tools"},
-		{"a tool's answer", openAIChat, `{"messages":[{"role":"tool","content":"4 and 3","tool_call_id":"x"}]}`, "raw; reason=tools"},
-		{"a call in the history", openAIChat, `{"messages":[{"role":"assistant","tool_calls":[{}]},{"role":"user","content":"` + question + `"}]}`, "raw; reason=tools"},
-		{"functions", openAIChat, `{"functions":[{}],` + ask + `}`, "raw; reason=field functions"},
-		{"JSON mode", openAIChat, `{"response_format":{"type":"json_object"},` + ask + `}`, "raw; reason=response_format"},
-		{"JSON schema", openAIChat, `{"response_format":{"type":"json_schema","json_schema":{}},` + ask + `}`, "raw; reason=response_format"},
-		{"image", openAIChat, `{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:"}}]}]}`, "raw; reason=content part image_url"},
-		{"several answers", openAIChat, `{"n":2,` + ask + `}`, "raw; reason=n"},
-		{"prefill", openAIChat, `{"messages":[{"role":"user","content":"` + question + `"},{"role":"assistant","content":"He has"}]}`, "raw; reason=prefill"},
-		{"a server's extension", openAIChat, `{"guided_json":{"type":"object"},` + ask + `}`, "raw; reason=field guided_json"},
-		{"grammar", openAIChat, `{"grammar":"root ::= x",` + ask + `}`, "raw; reason=field grammar"},
-		{"a name that has no place in a header", openAIChat, `{"a\r\nSet-Cookie: b":1,` + ask + `}`, "raw; reason=field of an odd name"},
-		{"logit bias", openAIChat, `{"logit_bias":{"1":-100},` + ask + `}`, "raw; reason=field logit_bias"},
+		{"tools", viaChat, `{"tools":[{"type":"function"}],` + ask + `}`, "raw; reason=tools"},
+		{"tools, though guided is asked", viaChat, `{"model":"m@guided","tools":[{"type":"function"}],` + ask + `}`, "raw; reason=tools"},
+		{"tool choice", viaChat, `{"tool_choice":"required",` + ask + `}`, "raw; reason=tools"},
+		{"a tool's answer", viaChat, `{"messages":[{"role":"tool","content":"4 and 3","tool_call_id":"x"}]}`, "raw; reason=tools"},
+		{"a call in the history", viaChat, `{"messages":[{"role":"assistant","tool_calls":[{}]},{"role":"user","content":"` + question + `"}]}`, "raw; reason=tools"},
+		{"functions", viaChat, `{"functions":[{}],` + ask + `}`, "raw; reason=field functions"},
+		{"JSON mode", viaChat, `{"response_format":{"type":"json_object"},` + ask + `}`, "raw; reason=response_format"},
+		{"JSON schema", viaChat, `{"response_format":{"type":"json_schema","json_schema":{}},` + ask + `}`, "raw; reason=response_format"},
+		{"image", viaChat, `{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:"}}]}]}`, "raw; reason=content part image_url"},
+		{"several answers", viaChat, `{"n":2,` + ask + `}`, "raw; reason=n"},
+		{"prefill", viaChat, `{"messages":[{"role":"user","content":"` + question + `"},{"role":"assistant","content":"He has"}]}`, "raw; reason=prefill"},
+		{"a server's extension", viaChat, `{"guided_json":{"type":"object"},` + ask + `}`, "raw; reason=field guided_json"},
+		{"grammar", viaChat, `{"grammar":"root ::= x",` + ask + `}`, "raw; reason=field grammar"},
+		{"a name that has no place in a header", viaChat, `{"a\r\nSet-Cookie: b":1,` + ask + `}`, "raw; reason=field of an odd name"},
+		{"logit bias", viaChat, `{"logit_bias":{"1":-100},` + ask + `}`, "raw; reason=field logit_bias"},
 
-		{"Ollama chat", chat, `{"model":"m",` + ask + `}`, "guided; reason=question"},
-		{"Ollama chat, tools", chat, `{"model":"m","tools":[{}],` + ask + `}`, "raw; reason=tools"},
-		{"Ollama chat, format", chat, `{"model":"m","format":"json",` + ask + `}`, "raw; reason=format"},
-		{"Ollama chat, image", chat, `{"messages":[{"role":"user","content":"how many of the 3 cats?","images":["AA=="]}]}`, "raw; reason=images"},
-		{"Ollama chat, think", chat, `{"think":true,` + ask + `}`, "raw; reason=field think"},
-		{"Ollama chat, load", chat, `{"model":"m"}`, "raw; reason=load"},
-		{"Ollama chat, unload", chat, `{"model":"m","messages":[],"keep_alive":0}`, "raw; reason=load"},
-		{"Ollama chat, options", chat, `{"options":{"num_ctx":8192,"top_k":1,"temperature":0.1},` + ask + `}`, "guided; reason=question"},
-		{"Ollama chat, odd option", chat, `{"options":{"mirostat":2},` + ask + `}`, "raw; reason=option mirostat"},
-		{"Ollama generate", generate, `{"model":"m","prompt":"` + question + `","system":"be brief","raw":false}`, "guided; reason=question"},
-		{"Ollama generate, load", generate, `{"model":"m"}`, "raw; reason=load"},
-		{"Ollama generate, suffix", generate, `{"prompt":"` + question + `","suffix":"x"}`, "raw; reason=field suffix"},
-		{"Ollama generate, raw", generate, `{"prompt":"` + question + `","raw":true}`, "raw; reason=field raw"},
-		{"Ollama generate, template", generate, `{"prompt":"` + question + `","template":"x"}`, "raw; reason=field template"},
-		{"Ollama generate, context", generate, `{"prompt":"` + question + `","context":[1]}`, "raw; reason=field context"},
-		{"Ollama generate, images", generate, `{"prompt":"` + question + `","images":["AA=="]}`, "raw; reason=images"},
+		{"Ollama chat", viaOllama, `{"model":"m",` + ask + `}`, "guided; reason=question"},
+		{"Ollama chat, tools", viaOllama, `{"model":"m","tools":[{}],` + ask + `}`, "raw; reason=tools"},
+		{"Ollama chat, format", viaOllama, `{"model":"m","format":"json",` + ask + `}`, "raw; reason=format"},
+		{"Ollama chat, image", viaOllama, `{"messages":[{"role":"user","content":"how many of the 3 cats?","images":["AA=="]}]}`, "raw; reason=images"},
+		{"Ollama chat, think", viaOllama, `{"think":true,` + ask + `}`, "guided; reason=question"},
+		{"Ollama chat, load", viaOllama, `{"model":"m"}`, "raw; reason=load"},
+		{"Ollama chat, unload", viaOllama, `{"model":"m","messages":[],"keep_alive":0}`, "raw; reason=load"},
+		{"Ollama chat, options", viaOllama, `{"options":{"num_ctx":8192,"top_k":1,"temperature":0.1},` + ask + `}`, "guided; reason=question"},
+		{"Ollama chat, odd option", viaOllama, `{"options":{"mirostat":2},` + ask + `}`, "raw; reason=option mirostat"},
+		{"Ollama generate", viaGenerate, `{"model":"m","prompt":"` + question + `","system":"be brief","raw":false}`, "guided; reason=question"},
+		{"Ollama generate, load", viaGenerate, `{"model":"m"}`, "raw; reason=load"},
+		{"Ollama generate, suffix", viaGenerate, `{"prompt":"` + question + `","suffix":"x"}`, "raw; reason=field suffix"},
+		{"Ollama generate, raw", viaGenerate, `{"prompt":"` + question + `","raw":true}`, "raw; reason=field raw"},
+		{"Ollama generate, template", viaGenerate, `{"prompt":"` + question + `","template":"x"}`, "raw; reason=field template"},
+		{"Ollama generate, context", viaGenerate, `{"prompt":"` + question + `","context":[1]}`, "raw; reason=field context"},
+		{"Ollama generate, images", viaGenerate, `{"prompt":"` + question + `","images":["AA=="]}`, "raw; reason=images"},
 	}
 	s := build(t, Config{Defaults: defaults(guided)}, &reasoner{checkpoint: "x"})
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c, err := s.understand(tt.e, []byte(tt.body))
+			c, err := s.understand(tt.r, []byte(tt.body))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -83,7 +84,7 @@ func TestUnderstand(t *testing.T) {
 
 func TestRawByDefault(t *testing.T) {
 	s := build(t, Config{}, &reasoner{checkpoint: "x"})
-	c, err := s.understand(openAIChat, []byte(`{"messages":[{"role":"user","content":"`+question+`"}]}`))
+	c, err := s.understand(viaChat, []byte(`{"messages":[{"role":"user","content":"`+question+`"}]}`))
 	if err != nil || c.applied() != "raw; reason=default" {
 		t.Errorf("%v, %v", c, err)
 	}
@@ -93,7 +94,7 @@ func TestRawByDefault(t *testing.T) {
 func TestWithoutCheckpoint(t *testing.T) {
 	s := build(t, Config{Defaults: defaults(guided)}, &reasoner{})
 	understand := func(head string) (*call, error) {
-		return s.understand(openAIChat, []byte(`{`+head+`"messages":[{"role":"user","content":"`+question+`"}]}`))
+		return s.understand(viaChat, []byte(`{`+head+`"messages":[{"role":"user","content":"`+question+`"}]}`))
 	}
 	if c, err := understand(`"model":"m",`); err != nil || c.applied() != "raw; reason=no checkpoint" {
 		t.Errorf("bare name: %v, %v", c, err)
@@ -110,10 +111,21 @@ func TestWithoutCheckpoint(t *testing.T) {
 			continue
 		}
 		p := problemOf(err)
-		if p.status != 400 || p.param != param || !strings.Contains(p.message, "prm.strategy") || !strings.Contains(p.message, "sidecar train") {
-			t.Errorf("%s: %d %s %s", head, p.status, p.param, p.message)
+		if p.Status != 400 || p.Param != param || !strings.Contains(p.Message, "prm.strategy") || !strings.Contains(p.Message, "sidecar train") {
+			t.Errorf("%s: %d %s %s", head, p.Status, p.Param, p.Message)
 		}
 	}
+}
+
+var viaChat, viaOllama, viaGenerate = routeOf("/v1/chat/completions"), routeOf("/api/chat"), routeOf("/api/generate")
+
+func routeOf(path string) route {
+	for _, r := range routes {
+		if r.path == path {
+			return r
+		}
+	}
+	panic("no route " + path)
 }
 
 // TestOptions: what of a request reaches the search.
@@ -167,13 +179,17 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-func TestSeedIsDrawnWhereNoneIsGiven(t *testing.T) {
+// TestSeeds: the endpoint is given one only where the client gave one; what the search itself draws is new each time.
+func TestSeeds(t *testing.T) {
 	r := answers(decode.Result{Text: "12"})
 	s := build(t, Config{Defaults: defaults(guided)}, r)
 	seeds := map[int64]bool{}
 	for range 4 {
 		post(s, "/v1/chat/completions", `{"messages":[{"role":"user","content":"`+question+`"}]}`)
 		seed := r.last(t).opts.Seed
+		if !r.last(t).opts.Unseeded {
+			t.Error("the endpoint is given a seed that nobody asked for")
+		}
 		if seed < 0 || seed >= 1<<31 {
 			t.Errorf("seed %d doesn't fit 31 bits", seed)
 		}

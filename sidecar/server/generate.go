@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -13,8 +12,11 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"aprm/adapters"
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
+	"aprm/sidecar/scope"
+	"aprm/sidecar/server/dialect"
 	"aprm/sidecar/trace"
 )
 
@@ -22,27 +24,13 @@ import (
 // answers have the same in prm.applied; raw ones have only this header, their bytes being the upstream's.
 const headerApplied = "X-Sidecar-Applied"
 
-// endpoint is one of the routes that generate: how it is read and what its answers look like.
-type endpoint struct {
-	dialect Dialect
-	raw     func(object) string       // why a request is not for a search, "" when it may be one
-	read    func(object) (ask, error) //
-	wire    func(ask) wire
-}
-
-var (
-	openAIChat = endpoint{OpenAI, openAIRaw, readOpenAI, func(a ask) wire { return openAIWire{a.includeUsage, a.logprobs} }}
-	chat       = endpoint{Ollama, ollamaChatRaw, readOllamaChat, func(ask) wire { return ollamaWire{} }}
-	generate   = endpoint{Ollama, ollamaGenerateRaw, readOllamaGenerate, func(ask) wire { return ollamaWire{generate: true} }}
-)
-
-// call is a request to an endpoint, as far as it is understood.
+// call is a request to a route, as far as it is understood.
 type call struct {
-	endpoint
-	body  object
-	name  string // the model as the client named it, Config.Model where it named none
-	model string // the upstream's name of it
-	ask   ask    // for a search only
+	route
+	body  []byte      // for the upstream: without what is only the sidecar's
+	name  string      // the model as the client named it, Config.Model where it named none
+	model string      // the upstream's name of it
+	ask   dialect.Ask // for a search only
 	opts  decode.Options
 	ov    overrides
 	why   string    // the reason, as headerApplied has it
@@ -52,157 +40,181 @@ type call struct {
 func (c *call) applied() string { return c.opts.Strategy + "; reason=" + c.why }
 
 // understand decides what becomes of a request: opts.Strategy is "raw" or the search's.
-func (s *Server) understand(e endpoint, body []byte) (*call, error) {
-	o, err := parseObject(body)
+//
+// A model's name chooses how reasoning problems are answered; what is none, such as a chat page's own tasks, is the upstream's all the same. Only
+// prm.strategy in the body forces a search. What can't be understood is the upstream's too, which may well take it; an error is only what was wrong with
+// the sidecar's own words, or with a request that was to be searched by force.
+func (s *Server) understand(r route, body []byte) (*call, error) {
+	c := &call{route: r, body: body, name: s.cfg.Model, opts: decode.Options{Strategy: strategyRaw}}
+	o, err := dialect.Parse(body)
 	if err != nil {
-		return nil, err
+		c.why = "no JSON object"
+		return c, nil
 	}
-	c := &call{endpoint: e, body: o}
-	if err := o.read("model", &c.name, "a string"); err != nil {
-		return nil, err
+	c.body = upstreamBytes(o)
+	var name string
+	if o.Read("model", &name, "a string") != nil {
+		c.why = "not understood, field model"
+		return c, nil
 	}
-	var pick choice
-	var virtual bool
-	if c.name == "" {
-		c.name = s.cfg.Model
+	if name != "" {
+		c.name = name
 	}
-	c.model, pick, virtual = splitName(c.name)
+	model, pick, named := splitName(c.name)
+	c.model = model
 	if c.ov, err = readOverrides(o); err != nil {
 		return nil, err
 	}
-	asked := virtual // the client itself picked a strategy
+	forced := c.ov.Strategy != nil
 	param := "model"
 	switch {
-	case c.ov.Strategy != nil:
-		if !virtual || pick.strategy != *c.ov.Strategy {
+	case forced:
+		if !named || pick.strategy != *c.ov.Strategy {
 			pick = choice{strategy: *c.ov.Strategy}
 		}
-		asked, param = true, "prm.strategy"
-	case !virtual:
+		param = "prm.strategy"
+	case !named:
 		pick = choice{strategy: s.cfg.Defaults.Strategy}
+		if r.plain {
+			pick = choice{strategy: strategyRaw}
+		}
 	}
 	if pick.n > 0 {
 		if err := checkN(pick.n, "model"); err != nil {
 			return nil, err
 		}
 	}
-	if c.ov.N != nil {
-		pick.n = *c.ov.N
-	}
-	if asked {
+	if forced || named {
 		if err := s.checkOffered(pick.strategy, param); err != nil {
 			return nil, err
 		}
 	}
-	c.opts.Strategy = strategyRaw
 	if pick.strategy == strategyRaw {
 		c.why = "default"
-		if asked {
+		if forced || named {
 			c.why = "asked"
 		}
 		return c, nil
 	}
-	if c.why = e.raw(o); c.why != "" {
+	if c.why = r.Raw(o); c.why != "" {
 		return c, nil
 	}
-	if !asked && s.checkOffered(pick.strategy, param) != nil {
+	if !forced && !named && s.checkOffered(pick.strategy, param) != nil {
 		c.why = "no checkpoint"
 		return c, nil
 	}
-	if c.ask, err = e.read(o); err != nil {
-		return nil, err
+	if c.ask, err = r.Read(o); err != nil {
+		if forced {
+			return nil, err
+		}
+		c.why = "not understood"
+		if p := problemOf(err); p.Param != "" {
+			c.why += ", field " + dialect.PlainWord(p.Param)
+		}
+		return c, nil
 	}
-	c.why = "asked"
-	if !asked {
-		if c.why = outOfScope(c.ask.messages); c.why != "" {
+	if !forced {
+		if c.why = scope.Out(c.ask.Messages); c.why != "" {
 			return c, nil
 		}
-		c.why = "question"
 	}
-	c.opts = c.ask.options(s.cfg.Defaults, pick, c.ov, s.seed(c.ask))
-	if err := c.opts.Validate(); err != nil {
-		return nil, badRequest("prm", "%v", err)
+	c.why = "question"
+	if forced || named {
+		c.why = "asked"
 	}
+	opts := options(s.cfg.Defaults, pick, c.ov, c.ask)
+	if err := opts.Validate(); err != nil {
+		return nil, dialect.BadRequest("prm", "%v", err)
+	}
+	c.opts = opts
 	return c, nil
 }
 
-// seed is the client's, or one drawn so that asking again gives another answer. It stays below 2³¹: some servers' seeds
-// have 32 bits, and the candidates count up from it.
-func (s *Server) seed(a ask) int64 {
-	if a.seed != nil {
-		return int64(*a.seed)
-	}
-	return rand.Int64N(1 << 31)
-}
-
-// generating handles an endpoint.
-func (s *Server) generating(e endpoint) gin.HandlerFunc {
+// generating handles a route.
+func (s *Server) generating(r route) gin.HandlerFunc {
 	return func(g *gin.Context) {
 		came := s.now()
 		if encoding := g.GetHeader("Content-Encoding"); encoding != "" && encoding != "identity" {
-			if e.dialect == Ollama && s.cfg.Dialect != Ollama {
-				s.fail(g, e.dialect, &problem{status: http.StatusUnsupportedMediaType, kind: kindInvalid,
-					message: "a body with Content-Encoding can't be translated: send it plain"})
+			if s.lacking(r) {
+				s.fail(g, r.Dialect, &dialect.Problem{Status: http.StatusUnsupportedMediaType, Kind: dialect.Invalid,
+					Message: "a body with Content-Encoding can't be translated: send it plain"})
 				return
 			}
-			s.decided(g, strategyRaw, strategyRaw+"; reason=content-encoding")
-			s.forward(g, nil)
+			s.pass(g, "content-encoding", nil)
 			return
 		}
-		body, err := readBody(g.Writer, g.Request, s.cfg.MaxBody)
+		body, large, err := s.peekBody(g.Request)
+		if large && s.lacking(r) {
+			err = tooLarge(s.cfg.MaxBody)
+		}
 		if err != nil {
-			s.fail(g, e.dialect, err)
+			s.fail(g, r.Dialect, err)
 			return
 		}
-		c, err := s.understand(e, body)
+		if large {
+			s.pass(g, "large body", nil)
+			return
+		}
+		c, err := s.understand(r, body)
+		if err == nil {
+			err = s.checkName(g.Request, c.name)
+		}
 		if err != nil {
-			s.fail(g, e.dialect, err)
+			s.fail(g, r.Dialect, err)
 			return
 		}
 		c.came = came
-		s.decided(g, c.opts.Strategy, c.applied())
+		s.decided(g, c.opts.Strategy, c.why)
 		switch {
 		case c.opts.Strategy != strategyRaw:
 			s.search(g, c)
-		case e.dialect == Ollama && s.cfg.Dialect != Ollama:
+		case s.lacking(r):
 			s.translate(g, c)
+		case r.Chat != nil && r.Dialect != dialect.Ollama:
+			s.perhaps(g, c)
 		default:
-			s.forward(g, upstreamBytes(c.body))
+			s.pass(g, c.why, c.body)
 		}
 	}
 }
 
 // decided notes what becomes of a request, for the client and for the metrics.
-func (s *Server) decided(g *gin.Context, strategy, applied string) {
-	g.Header(headerApplied, applied)
+func (s *Server) decided(g *gin.Context, strategy, why string) {
+	g.Header(headerApplied, strategy+"; reason="+why)
 	g.Set(keyStrategy, strategy)
 }
 
-// search answers a call by the Reasoner. A stream has the text as soon as it is settled, and signs of life while the search runs;
-// until the first of either, an error has its proper status.
+// firstSign is how long a stream waits for its search to fail: until then an error has its proper status. Then the client hears that it is served.
+const firstSign = 20 * time.Millisecond
+
+// search answers a call by the Reasoner. A stream begins almost at once; it has the text as soon as it is settled, and signs of life while the search
+// runs.
 func (s *Server) search(g *gin.Context, c *call) {
 	select {
 	case s.queue <- struct{}{}:
 		defer func() { <-s.queue }()
 	default:
-		s.fail(g, c.dialect, &problem{status: http.StatusTooManyRequests, kind: kindRate, code: "too_many_searches",
-			message: "too many searches are waiting: try again soon, or ask for raw", retryAfter: 5 * time.Second})
+		s.fail(g, c.Dialect, &dialect.Problem{Status: http.StatusTooManyRequests, Kind: dialect.Rate, Code: "too_many_searches",
+			Message: "too many searches are waiting: try again soon, or ask for raw", RetryAfter: 5 * time.Second})
 		return
 	}
-	ctx, cancel := context.WithCancel(s.authorized(g.Request))
+	ctx, cancel := context.WithCancel(s.onBehalf(g.Request))
 	defer cancel()
 	if limit := s.timeFor(c); limit > 0 {
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
+	if fields := dialect.Carry(c.ask.Carried, c.Dialect, s.cfg.Dialect); len(fields) > 0 {
+		ctx = adapters.WithFields(ctx, fields)
+	}
 	read := s.now().Sub(c.came)
-	h := head{id: "chatcmpl-" + s.newID(), created: c.came, model: c.name}
-	w := c.wire(c.ask)
-	out := streamer{g: g, wire: w, head: h, now: s.now, teller: teller{stops: c.ask.stop}}
-	news := newProgress(s.shows(c), c.ask.stream && !c.ask.logprobs) // log-probabilities are known at the end only
+	h := dialect.Head{ID: c.IDPrefix + s.newID(), Created: c.came, Model: c.name}
+	w := c.Wire(c.ask)
+	out := streamer{g: g, wire: w, head: h, now: s.now, teller: teller{stops: c.ask.Stop}}
+	news := trace.NewProgress(s.shows(c), c.ask.Stream && !c.ask.Logprobs) // log-probabilities are known at the end only
 	var tell func(decode.Event)
-	if news.shows || news.early {
-		tell = news.watch
+	if news.Shows || news.Early {
+		tell = news.Watch
 	}
 	var rec trace.Recorder
 	done := make(chan outcome, 1)
@@ -210,12 +222,12 @@ func (s *Server) search(g *gin.Context, c *call) {
 	run.opts.Watch = watchers(tell, rec.Watch)
 	go func() { done <- s.solve(ctx, &run) }()
 
-	var tick <-chan time.Time
+	var first, tick <-chan time.Time
 	var told <-chan struct{}
-	if c.ask.stream {
+	if c.ask.Stream {
 		ticker := time.NewTicker(s.cfg.KeepAlive)
 		defer ticker.Stop()
-		tick, told = ticker.C, news.told
+		first, tick, told = time.After(firstSign), ticker.C, news.Told
 	}
 	var o outcome
 	for waiting := true; waiting; {
@@ -223,14 +235,18 @@ func (s *Server) search(g *gin.Context, c *call) {
 		select {
 		case o = <-done:
 			waiting = false
+		case <-first:
+			if !out.begun {
+				err = out.alive()
+			}
 		case <-tick:
-			err = out.send(w.keepAlive(out.at()))
+			err = out.alive()
 		case <-told:
-			err = out.tell(news.text(), false, news.notes(false), nil)
+			err = out.tell(news.Text(), false, news.Notes(false), nil)
 		}
 		if err != nil { // the client is gone, or misled; the search ends soon
 			cancel()
-			tick, told = nil, nil
+			first, tick, told = nil, nil, nil
 		}
 	}
 	if out.misled != nil {
@@ -241,27 +257,27 @@ func (s *Server) search(g *gin.Context, c *call) {
 	t := s.trace(g, c, h, o, &rec, read, total)
 	defer func() { s.written(t, s.now().Sub(ready)) }()
 	if o.err != nil {
-		s.failed(g, &out, problemOf(o.err))
+		s.failed(g, c.Dialect, &out, problemOf(o.err))
 		return
 	}
-	notes := news.notes(true)
+	notes := news.Notes(true)
 	a := answerOf(h, c.ask, o.result, notes, s.report(c, o.result, t))
-	a.total, a.sent = total, ready
-	if !c.ask.stream {
-		body := w.whole(a)
+	a.Total, a.Load, a.Sent = total, max(0, total-a.Working), ready
+	if !c.ask.Stream {
+		body := w.Whole(a)
 		g.Header("Content-Length", strconv.Itoa(len(body))) // as net/http would have it, but for the flush
 		g.Data(http.StatusOK, "application/json; charset=utf-8", body)
 		http.NewResponseController(g.Writer).Flush() // the trace ends with the last byte; a client that is gone needs none
 		return
 	}
-	if err := out.tell(o.result.Text, true, notes, a.tokens); err != nil {
+	if err := out.tell(o.result.Text, true, notes, a.Tokens); err != nil {
 		if out.misled != nil {
-			s.failed(g, &out, problemOf(out.misled))
+			s.failed(g, c.Dialect, &out, problemOf(out.misled))
 		}
 		return
 	}
-	a.head = out.at()
-	out.sendAll(w.end(a)) // a client that is gone needs no end
+	a.Head = out.at()
+	out.sendAll(w.End(a)) // a client that is gone needs no end
 }
 
 // timeFor is how long a search may take, 0 for as long as it likes: the server's bound, or what the request asks for if that is less.
@@ -308,9 +324,10 @@ func (s *Server) solve(ctx context.Context, c *call) (o outcome) {
 		return o
 	}
 	defer s.slots.Release(1)
-	o.result, o.err = s.reasoner.Solve(ctx, c.model, c.ask.messages, c.opts)
+	o.result, o.err = s.reasoner.Solve(ctx, c.model, c.ask.Messages, c.opts)
 	s.metrics.searched(c.opts.Strategy, o.result, o.err)
-	if o.err != nil && ctx.Err() != nil {
+	var up *adapters.UpstreamError
+	if o.err != nil && ctx.Err() != nil && !(errors.As(o.err, &up) && up.Loading()) { // the model was still loading when time was up: so the client is told
 		o.err = ctx.Err() // whatever it ran into, that is why
 	}
 	if o.err == nil && errors.Is(ctx.Err(), context.DeadlineExceeded) && o.result.Stopped == "" {
@@ -320,21 +337,21 @@ func (s *Server) solve(ctx context.Context, c *call) (o outcome) {
 }
 
 // failed ends a search that came to nothing: with a status of its own if nothing has been sent, else within the stream.
-func (s *Server) failed(g *gin.Context, out *streamer, p *problem) {
+func (s *Server) failed(g *gin.Context, d dialect.Dialect, out *streamer, p *dialect.Problem) {
 	if !out.begun {
-		s.fail(g, out.wire.dialect(), p)
+		s.fail(g, d, p)
 		return
 	}
 	s.note(g, p)
-	out.sendAll(out.wire.broken(p)) // to a client that is gone there is nothing to say
+	out.sendAll(out.wire.Broken(p)) // to a client that is gone there is nothing to say
 }
 
 // streamer sends the chunks of one stream, each flushed; the headers go out with the first.
 type streamer struct {
 	g      *gin.Context
-	wire   wire
+	wire   dialect.Wire
 	begun  bool
-	head   head
+	head   dialect.Head
 	now    func() time.Time
 	opened bool // the wire's beginning was sent
 	teller teller
@@ -348,24 +365,46 @@ func (t *streamer) tell(text string, whole bool, notes string, tokens []step.Tok
 		t.misled = err
 		return err
 	}
-	if !t.opened && (whole || len(parts) > 0) {
-		t.opened = true
-		if err := t.sendAll(t.wire.begin(t.at())); err != nil {
+	if whole || len(parts) > 0 {
+		if err := t.open(); err != nil {
 			return err
 		}
 	}
+	return t.parts(parts...)
+}
+
+// parts sends parts of the answer; the stream is open.
+func (t *streamer) parts(parts ...dialect.Piece) error {
 	for _, p := range parts {
-		if err := t.send(t.wire.part(t.at(), p)); err != nil {
+		if err := t.sendAll(t.wire.Part(t.at(), p)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// open sends the wire's beginning, once.
+func (t *streamer) open() error {
+	if t.opened {
+		return nil
+	}
+	t.opened = true
+	return t.sendAll(t.wire.Begin(t.at()))
+}
+
+// alive sends a sign of life: the stream's beginning, if that is one.
+func (t *streamer) alive() error {
+	begun := t.opened
+	if err := t.open(); err != nil || !begun && t.begun {
+		return err
+	}
+	return t.sendAll(t.wire.Alive(t.at()))
+}
+
 // at is the head of a chunk made now.
-func (t *streamer) at() head {
+func (t *streamer) at() dialect.Head {
 	h := t.head
-	h.sent = t.now()
+	h.Sent = t.now()
 	return h
 }
 
@@ -381,7 +420,7 @@ func (t *streamer) sendAll(chunks [][]byte) error {
 func (t *streamer) send(chunk []byte) error {
 	if !t.begun {
 		t.begun = true
-		t.g.Header("Content-Type", t.wire.streamType())
+		t.g.Header("Content-Type", t.wire.StreamType())
 		t.g.Header("Cache-Control", "no-cache")
 		t.g.Header("X-Accel-Buffering", "no") // nginx would hold the stream back
 		t.g.Status(http.StatusOK)
@@ -393,8 +432,8 @@ func (t *streamer) send(chunk []byte) error {
 }
 
 // upstreamBytes is a request without what is only the sidecar's: virtual names lose their suffix, the prm object goes.
-func upstreamBytes(o object) []byte {
-	return o.edit(func(key string, value json.RawMessage) json.RawMessage {
+func upstreamBytes(o dialect.Object) []byte {
+	return o.Edit(func(key string, value json.RawMessage) json.RawMessage {
 		if key != "model" && key != "name" { // Ollama's older name of it
 			return nil
 		}

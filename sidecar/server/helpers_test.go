@@ -24,6 +24,7 @@ import (
 	"aprm/prm"
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
+	"aprm/sidecar/server/dialect"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -158,7 +159,7 @@ func build(t testing.TB, cfg Config, r Reasoner) *Server {
 		cfg.Upstream = &url.URL{Scheme: "http", Host: "upstream.invalid"}
 	}
 	if cfg.Dialect == "" {
-		cfg.Dialect = OpenAI
+		cfg.Dialect = dialect.OpenAI
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

@@ -1,11 +1,9 @@
 package server
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,9 +12,9 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"github.com/ollama/ollama/api"
 
 	"aprm/adapters"
+	"aprm/sidecar/server/dialect"
 )
 
 // ollamaVersion is what /api/version says before an OpenAI-compatible upstream: the version of Ollama whose API the
@@ -27,31 +25,59 @@ const ollamaVersion = "0.17.4"
 const largestList = 8 << 20
 
 // listOpenAI serves /v1/models: the upstream's list, each model followed by its virtual names.
-func (s *Server) listOpenAI(g *gin.Context) { s.list(g, OpenAI, "/v1/models", "data", "id") }
+func (s *Server) listOpenAI(g *gin.Context) { s.list(g, dialect.OpenAI, "/v1/models", "data", "id") }
 
 // listOllama serves /api/tags likewise, made from /v1/models where the upstream is OpenAI-compatible.
 func (s *Server) listOllama(g *gin.Context) {
-	if s.cfg.Dialect == Ollama {
-		s.list(g, Ollama, "/api/tags", "models", "name", "model")
+	if s.cfg.Dialect == dialect.Ollama {
+		s.list(g, dialect.Ollama, "/api/tags", "models", "name", "model")
 		return
 	}
 	models, err := s.models(g.Request)
 	if err != nil {
-		s.fail(g, Ollama, err)
+		s.fail(g, dialect.Ollama, err)
 		return
 	}
-	list := api.ListResponse{Models: []api.ListModelResponse{}}
+	tags := []any{}
 	for _, m := range models {
-		for _, suffix := range s.suffixes() {
-			list.Models = append(list.Models, m.tag(m.ID+suffix))
+		tags = append(tags, m.Tag(m.ID))
+		if m.Embeds() {
+			continue
+		}
+		for _, suffix := range s.suffixes(m.ID, len(models)) {
+			tags = append(tags, m.Tag(m.ID+suffix))
 		}
 	}
-	g.Data(http.StatusOK, "application/json; charset=utf-8", compact(list))
+	reply(g, map[string]any{"models": tags})
 }
 
-// suffixes are what a listed model's name is followed by: nothing, then each virtual suffix.
-func (s *Server) suffixes() []string {
-	out := []string{""}
+// listRunning serves /api/ps before an OpenAI-compatible upstream, whose models are all loaded as far as one can tell.
+func (s *Server) listRunning(g *gin.Context) {
+	models, err := s.models(g.Request)
+	if err != nil {
+		s.fail(g, dialect.Ollama, err)
+		return
+	}
+	running := []any{}
+	for _, m := range models {
+		running = append(running, m.Running(s.now()))
+	}
+	reply(g, map[string]any{"models": running})
+}
+
+func reply(g *gin.Context, v any) {
+	g.Data(http.StatusOK, "application/json; charset=utf-8", dialect.Compact(v))
+}
+
+// fewModels is up to how many models of the upstream all have their virtual names listed; beyond it only the configured one has. They are taken all the same.
+const fewModels = 8
+
+// suffixes are what the name of one of n listed models is followed by in its virtual names.
+func (s *Server) suffixes(name string, n int) []string {
+	if n > fewModels && name != s.cfg.Model {
+		return nil
+	}
+	var out []string
 	for _, name := range s.offered() {
 		out = append(out, "@"+name)
 	}
@@ -60,62 +86,23 @@ func (s *Server) suffixes() []string {
 
 // list serves the upstream's list at path. In its array at key each model is followed by copies under the virtual names,
 // which differ in the members called names only; nothing else is touched.
-func (s *Server) list(g *gin.Context, d Dialect, path, key string, names ...string) {
+func (s *Server) list(g *gin.Context, d dialect.Dialect, path, key string, names ...string) {
 	status, body, err := s.get(g.Request, path)
 	if err != nil {
 		s.fail(g, d, err)
 		return
 	}
 	if status == http.StatusOK {
-		if o, err := parseObject(body); err == nil {
-			body = o.edit(func(k string, value json.RawMessage) json.RawMessage {
+		if o, err := dialect.Parse(body); err == nil {
+			body = o.Edit(func(k string, value json.RawMessage) json.RawMessage {
 				if k != key {
 					return nil
 				}
-				return withVirtual(value, s.suffixes()[1:], names)
+				return dialect.WithVirtual(value, names, s.suffixes)
 			}, "")
 		}
 	}
 	g.Data(status, "application/json; charset=utf-8", body)
-}
-
-// withVirtual returns a JSON array of models with copies under the virtual names; nil when it is no such array.
-func withVirtual(models json.RawMessage, suffixes, names []string) json.RawMessage {
-	var entries []json.RawMessage
-	if json.Unmarshal(models, &entries) != nil {
-		return nil
-	}
-	var out []json.RawMessage
-	for _, entry := range entries {
-		out = append(out, entry)
-		o, err := parseObject(entry)
-		if err != nil {
-			continue
-		}
-		for _, suffix := range suffixes {
-			out = append(out, o.rename(names, suffix))
-		}
-	}
-	return slices.Concat([]byte("["), bytes.Join(toBytes(out), []byte(",")), []byte("]"))
-}
-
-func toBytes(list []json.RawMessage) [][]byte {
-	out := make([][]byte, len(list))
-	for i, v := range list {
-		out[i] = v
-	}
-	return out
-}
-
-// rename appends a suffix to the string members called names.
-func (o object) rename(names []string, suffix string) []byte {
-	return o.edit(func(key string, value json.RawMessage) json.RawMessage {
-		var name string
-		if !slices.Contains(names, key) || json.Unmarshal(value, &name) != nil {
-			return nil
-		}
-		return compact(name + suffix)
-	}, "")
 }
 
 // showOpenAI serves /v1/models/NAME; a virtual name is shown as the model it stands for, under its own name.
@@ -123,92 +110,129 @@ func (s *Server) showOpenAI(g *gin.Context) {
 	id := strings.TrimPrefix(g.Param("id"), "/")
 	name, _, virtual := splitName(id)
 	if !virtual {
-		s.forward(g, nil)
+		if err := s.checkName(g.Request, id); err != nil {
+			s.fail(g, dialect.OpenAI, err)
+			return
+		}
+		s.pass(g, "not a route that is searched", nil)
 		return
 	}
 	status, body, err := s.get(g.Request, "/v1/models/"+name)
 	if err != nil {
-		s.fail(g, OpenAI, err)
+		s.fail(g, dialect.OpenAI, err)
 		return
 	}
-	if o, err := parseObject(body); status == http.StatusOK && err == nil {
-		body = o.rename([]string{"id"}, strings.TrimPrefix(id, name))
+	if o, err := dialect.Parse(body); status == http.StatusOK && err == nil {
+		body = o.Rename([]string{"id"}, strings.TrimPrefix(id, name))
 	}
 	g.Data(status, "application/json; charset=utf-8", body)
 }
 
-// showOllama serves /api/show before an OpenAI-compatible upstream: that the model is there, and what it can do.
-func (s *Server) showOllama(g *gin.Context) {
-	body, err := readBody(g.Writer, g.Request, s.cfg.MaxBody)
-	if err != nil {
-		s.fail(g, Ollama, err)
-		return
-	}
-	o, err := parseObject(body)
-	if err != nil {
-		s.fail(g, Ollama, err)
-		return
-	}
-	var name string
-	for _, key := range []string{"name", "model"} { // the older one gives way
-		if err := o.read(key, &name, "a string"); err != nil {
-			s.fail(g, Ollama, err)
-			return
+// named reads the name of a model from an Ollama request; the older member of that name gives way.
+func named(o dialect.Object) (name string, err error) {
+	for _, key := range []string{"name", "model"} {
+		if err := o.Read(key, &name, "a string"); err != nil {
+			return "", err
 		}
 	}
 	if name == "" {
-		s.fail(g, Ollama, badRequest("model", "model is missing"))
+		return "", dialect.BadRequest("model", "model is missing")
+	}
+	return name, nil
+}
+
+// readOllama reads a request of one of Ollama's routes that is about a model.
+func (s *Server) readOllama(g *gin.Context) (o dialect.Object, name string, err error) {
+	body, err := readBody(g.Writer, g.Request, s.cfg.MaxBody)
+	if err != nil {
+		return o, "", err
+	}
+	if o, err = dialect.Parse(body); err != nil {
+		return o, "", err
+	}
+	if name, err = named(o); err != nil {
+		return o, "", err
+	}
+	return o, name, s.checkName(g.Request, name)
+}
+
+// showOllama serves /api/show before an OpenAI-compatible upstream: that the model is there, what it is and what it can do.
+func (s *Server) showOllama(g *gin.Context) {
+	_, name, err := s.readOllama(g)
+	if err != nil {
+		s.fail(g, dialect.Ollama, err)
 		return
 	}
 	models, err := s.models(g.Request)
 	if err != nil {
-		s.fail(g, Ollama, err)
+		s.fail(g, dialect.Ollama, err)
 		return
 	}
-	bare, _, _ := splitName(name)
-	at := slices.IndexFunc(models, func(m openAIModel) bool { return m.ID == bare })
+	bare := strings.TrimSuffix(bareText(name), ":latest") // which Ollama's clients add
+	at := slices.IndexFunc(models, func(m dialect.Model) bool { return m.ID == bare || m.ID == bareText(name) })
 	if at < 0 {
-		s.fail(g, Ollama, &problem{status: http.StatusNotFound, kind: kindNotFound, param: "model", message: fmt.Sprintf("model '%s' not found", name)})
+		s.fail(g, dialect.Ollama, &dialect.Problem{Status: http.StatusNotFound, Kind: dialect.NotFound, Param: "model", Message: fmt.Sprintf("model '%s' not found", name)})
 		return
 	}
-	show := api.ShowResponse{
-		Details:    models[at].tag(bare).Details,
-		ModelInfo:  map[string]any{"general.basename": bare},
-		ModifiedAt: models[at].created(),
+	reply(g, models[at].Show(s.cfg.Tools != nil && s.cfg.Tools()))
+}
+
+// embed serves /api/embed and /api/embeddings before an OpenAI-compatible upstream.
+func (s *Server) embed(format dialect.EmbedFormat) gin.HandlerFunc {
+	return func(g *gin.Context) {
+		came := s.now()
+		o, name, err := s.readOllama(g)
+		if err != nil {
+			s.fail(g, dialect.Ollama, err)
+			return
+		}
+		asked, err := format.Request(o, bareText(name))
+		if err != nil {
+			s.fail(g, dialect.Ollama, err)
+			return
+		}
+		s.decided(g, strategyRaw, "embeddings")
+		resp, err := s.upstream.do(g.Request, http.MethodPost, "/v1/embeddings", dialect.Compact(asked))
+		if err != nil {
+			s.fail(g, dialect.Ollama, err)
+			return
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			s.fail(g, dialect.Ollama, refusal("embed", resp))
+			return
+		}
+		var list struct {
+			Data []struct {
+				Embedding json.RawMessage `json:"embedding"`
+			} `json:"data"`
+			Usage struct {
+				Prompt float64 `json:"prompt_tokens"`
+			} `json:"usage"`
+		}
+		if err := json.NewDecoder(io.LimitReader(resp.Body, largestReply)).Decode(&list); err != nil || len(list.Data) == 0 {
+			s.fail(g, dialect.Ollama, babble(errors.New("no embeddings")))
+			return
+		}
+		var vectors []json.RawMessage
+		for _, d := range list.Data {
+			vectors = append(vectors, d.Embedding)
+		}
+		reply(g, format.Answer(name, vectors, int(list.Usage.Prompt), s.now().Sub(came)))
 	}
-	show.Capabilities = append(show.Capabilities, "completion")
-	if s.cfg.Tools != nil && s.cfg.Tools() {
-		show.Capabilities = append(show.Capabilities, "tools")
-	}
-	g.Data(http.StatusOK, "application/json; charset=utf-8", compact(show))
 }
 
-// openAIModel is an entry of /v1/models.
-type openAIModel struct {
-	ID      string `json:"id"`
-	Created int64  `json:"created"`
-}
-
-func (m openAIModel) created() time.Time { return time.Unix(m.Created, 0).UTC() }
-
-// tag is the entry of /api/tags for a model. What an OpenAI-compatible server doesn't tell stays empty; the digest is of
-// the name, because clients cut it short for show and tell models apart by it.
-func (m openAIModel) tag(name string) api.ListModelResponse {
-	digest := sha256.Sum256([]byte(name))
-	return api.ListModelResponse{Name: name, Model: name, ModifiedAt: m.created(), Digest: hex.EncodeToString(digest[:])}
-}
-
-// models asks an OpenAI-compatible upstream for its models.
-func (s *Server) models(r *http.Request) ([]openAIModel, error) {
+// models asks an OpenAI-compatible upstream, or Ollama at its route of that kind, for its models.
+func (s *Server) models(r *http.Request) ([]dialect.Model, error) {
 	status, body, err := s.get(r, "/v1/models")
 	if err != nil {
 		return nil, err
 	}
 	if status != http.StatusOK {
-		return nil, &adapters.UpstreamError{Op: "models", Status: status, Message: errorMessage(body)}
+		return nil, adapters.Refusal("models", status, nil, body)
 	}
 	var list struct {
-		Data []openAIModel `json:"data"`
+		Data []dialect.Model `json:"data"`
 	}
 	if err := json.Unmarshal(body, &list); err != nil {
 		return nil, &adapters.UpstreamError{Op: "models", Message: "the upstream's /v1/models is not a list of models", Err: err}
@@ -220,7 +244,7 @@ func (s *Server) models(r *http.Request) ([]openAIModel, error) {
 func (s *Server) get(r *http.Request, path string) (status int, body []byte, err error) {
 	ctx, cancel := context.WithTimeout(r.Context(), 30*time.Second)
 	defer cancel()
-	resp, err := s.upstream.do(ctx, http.MethodGet, path, nil, r.Header.Get("Authorization"))
+	resp, err := s.upstream.do(r.WithContext(ctx), http.MethodGet, path, nil)
 	if err != nil {
 		return 0, nil, err
 	}

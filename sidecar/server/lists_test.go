@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"aprm/sidecar/server/dialect"
 )
 
 // TestLists: virtual names stand behind each model; the rest of the upstream's list is as it was.
@@ -14,13 +16,13 @@ func TestLists(t *testing.T) {
 	const ollamaList = `{"models":[{"name":"q:1b","model":"q:1b","size":5,"digest":"d","details":{"families":null}}] }`
 	tests := []struct {
 		name                    string
-		dialect                 Dialect
+		dialect                 dialect.Dialect
 		checkpoint, path, reply string
 	}{
-		{"models", OpenAI, "ab12", "/v1/models", openAIList},
-		{"models_no_checkpoint", OpenAI, "", "/v1/models", openAIList},
-		{"tags", Ollama, "ab12", "/api/tags", ollamaList},
-		{"tags_translated", OpenAI, "", "/api/tags", openAIList},
+		{"models", dialect.OpenAI, "ab12", "/v1/models", openAIList},
+		{"models_no_checkpoint", dialect.OpenAI, "", "/v1/models", openAIList},
+		{"tags", dialect.Ollama, "ab12", "/api/tags", ollamaList},
+		{"tags_translated", dialect.OpenAI, "", "/api/tags", openAIList},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -73,7 +75,7 @@ func TestOneModel(t *testing.T) {
 		{"GET", "/v1/models/a/b", "", 200, `{"id":"a/b", "object":"model"}`},
 		{"GET", "/v1/models/a/b@vote-8", "", 200, `{"id":"a/b@vote-8", "object":"model"}`},
 		{"GET", "/v1/models/z@vote-8", "", 404, ``},
-		{"POST", "/api/show", `{"model":"a/b@guided"}`, 200, `{"details":{"parent_model":"","format":"","family":"","families":null,"parameter_size":"","quantization_level":""},"model_info":{"general.basename":"a/b"},"capabilities":["completion","tools"],"modified_at":"2023-11-14T22:13:20Z"}`},
+		{"POST", "/api/show", `{"model":"a/b@guided"}`, 200, `{"details":{"parent_model":"","format":"","family":"b","families":["b"],"parameter_size":"","quantization_level":""},"model_info":{"general.architecture":"b","general.basename":"a/b"},"capabilities":["completion","tools"],"modified_at":"2023-11-14T22:13:20Z"}`},
 		{"POST", "/api/show", `{"name":"z"}`, 404, `{"error":"model 'z' not found"}`},
 		{"GET", "/api/version", "", 200, fmt.Sprintf(`{"version":%q}`, ollamaVersion)},
 	} {
@@ -88,7 +90,7 @@ func TestOneModel(t *testing.T) {
 // TestOllamaShowsItsOwn: before Ollama the request goes on with the bare name.
 func TestOllamaShowsItsOwn(t *testing.T) {
 	up := newFakeUpstream(t, replies(`{"license": "x"}`))
-	addr := serve(t, Config{Dialect: Ollama}, &reasoner{checkpoint: "x"}, up)
+	addr := serve(t, Config{Dialect: dialect.Ollama}, &reasoner{checkpoint: "x"}, up)
 	resp := do(t, "POST", addr+"/api/show", `{"model":"q:1b@guided", "verbose":true}`, nil)
 	body, _ := io.ReadAll(resp.Body)
 	if in := up.last(t); string(in.body) != `{"model":"q:1b", "verbose":true}` || string(body) != `{"license": "x"}` {

@@ -2,11 +2,16 @@ package server
 
 import (
 	"encoding/json"
+	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"aprm/sidecar/decode"
+	"aprm/sidecar/server/dialect"
 )
 
 // strategyRaw is no strategy of decode: the upstream answers, not the search.
@@ -44,7 +49,7 @@ func Suffixes(trained bool) []string {
 // DefaultNames are the suffixes listed where a checkpoint is loaded; without one those that need it are left out. All others are
 // taken too, but would make a menu of models too long.
 func DefaultNames() []string {
-	return []string{"raw", "auto", "guided", "vote-8", "best-of-8", "majority-8"}
+	return []string{"raw", "auto", "guided", "majority-8"}
 }
 
 // parseChoice reads the suffix of a virtual model name: one of Suffixes, alone or, but for raw and greedy, with a number of candidates.
@@ -93,9 +98,60 @@ func bareName(value json.RawMessage) json.RawMessage {
 		return nil
 	}
 	if model, _, virtual := splitName(name); virtual {
-		return compact(model)
+		return dialect.Compact(model)
 	}
 	return nil
+}
+
+// bareText is bareName for a text that isn't JSON.
+func bareText(name string) string {
+	model, _, _ := splitName(name)
+	return model
+}
+
+// knownModels are the names in the upstream's list, for a while.
+type knownModels struct {
+	mu    sync.Mutex
+	asked time.Time // zero for never
+	names []string
+}
+
+// listedFor is how long the upstream's list of models counts.
+const listedFor = time.Minute
+
+// modelNames are the names of the upstream's models; none where it doesn't tell.
+func (s *Server) modelNames(r *http.Request) []string {
+	k := &s.known
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.asked.IsZero() || time.Since(k.asked) > listedFor {
+		k.asked, k.names = time.Now(), nil
+		if models, err := s.models(r); err == nil {
+			for _, m := range models {
+				k.names = append(k.names, m.ID)
+			}
+		}
+	}
+	return k.names
+}
+
+// checkName refuses a name that is a known model's with a suffix that is none: its model would be looked for in vain, or answer otherwise than was asked.
+func (s *Server) checkName(r *http.Request, name string) error {
+	at := strings.LastIndexByte(name, '@')
+	if at <= 0 {
+		return nil
+	}
+	if _, _, virtual := splitName(name); virtual {
+		return nil
+	}
+	known := s.modelNames(r)
+	if slices.Contains(known, name) || name[:at] != s.cfg.Model && !slices.Contains(known, name[:at]) {
+		return nil // a model's own name, or the upstream's to refuse
+	}
+	_, trained := s.reasoner.Checkpoint()
+	return &dialect.Problem{Status: http.StatusNotFound, Kind: dialect.Invalid, Param: "model", Code: "model_not_found",
+		Message: fmt.Sprintf("model %q: there is no way of answering called %q; %s has @%s, all but raw and greedy also with a number of candidates (@majority-4)",
+			name, name[at+1:], name[:at], strings.Join(Suffixes(trained), ", @"))}
 }
 
 // strategies are the names that the prm object takes, all or those that need no PRM.
@@ -130,11 +186,11 @@ func (s *Server) checkOffered(strategy, param string) error {
 
 func checkN(n int, param string) error {
 	if n < 1 || n > maxN {
-		return badRequest(param, "%s: the number of candidates must be 1 to %d, not %d", param, maxN, n)
+		return dialect.BadRequest(param, "%s: the number of candidates must be 1 to %d, not %d", param, maxN, n)
 	}
 	return nil
 }
 
 func notAStrategy(name string) error {
-	return badRequest("prm.strategy", "prm.strategy %q is not one of %s", name, strings.Join(strategies(true), ", "))
+	return dialect.BadRequest("prm.strategy", "prm.strategy %q is not one of %s", name, strings.Join(strategies(true), ", "))
 }

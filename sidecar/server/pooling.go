@@ -11,6 +11,7 @@ import (
 
 	"aprm/adapters"
 	"aprm/prm/step"
+	"aprm/sidecar/server/dialect"
 )
 
 // Names of the PRM at POST /pooling, beside its checkpoint's ID: one that always holds, and a suffix to the LLM's name.
@@ -29,49 +30,47 @@ const (
 func (s *Server) pooling(scorer StepScorer) gin.HandlerFunc {
 	return func(g *gin.Context) {
 		if g.GetHeader("Content-Encoding") != "" {
-			g.Set(keyStrategy, strategyRaw)
-			s.forward(g, nil)
+			s.pass(g, "content-encoding", nil)
 			return
 		}
 		body, err := readBody(g.Writer, g.Request, s.cfg.MaxBody)
 		if err != nil {
-			s.fail(g, OpenAI, err)
+			s.fail(g, dialect.OpenAI, err)
 			return
 		}
-		o, err := parseObject(body)
+		o, err := dialect.Parse(body)
 		if err != nil {
-			s.fail(g, OpenAI, err)
+			s.fail(g, dialect.OpenAI, err)
 			return
 		}
 		var model string
-		if err := o.read("model", &model, "a string"); err != nil {
-			s.fail(g, OpenAI, err)
+		if err := o.Read("model", &model, "a string"); err != nil {
+			s.fail(g, dialect.OpenAI, err)
 			return
 		}
 		id, ok := s.reasoner.Checkpoint()
 		if !s.isPRM(model, id) && (model != "" || !ok) {
-			g.Set(keyStrategy, strategyRaw)
-			s.forward(g, body)
+			s.pass(g, "another model's", body)
 			return
 		}
 		if !ok {
-			s.fail(g, OpenAI, noCheckpoint("model", "model "+model+" is the PRM"))
+			s.fail(g, dialect.OpenAI, noCheckpoint("model", "model "+model+" is the PRM"))
 			return
 		}
 		traces, err := readPooling(o, s.cfg.StepToken)
 		if err != nil {
-			s.fail(g, OpenAI, err)
+			s.fail(g, dialect.OpenAI, err)
 			return
 		}
 		found, err := s.judge(g.Request, scorer, traces)
 		if err != nil {
-			s.fail(g, OpenAI, err)
+			s.fail(g, dialect.OpenAI, err)
 			return
 		}
 		if model == "" {
 			model = prmName
 		}
-		g.Data(http.StatusOK, "application/json; charset=utf-8", compact(s.pooled(model, found)))
+		g.Data(http.StatusOK, "application/json; charset=utf-8", dialect.Compact(s.pooled(model, found)))
 	}
 }
 
@@ -119,7 +118,7 @@ func (s *Server) pooled(model string, found []scored) pooledAnswer {
 // readPooling reads what is to be scored: a conversation in messages, or texts in input that hold question and solution in
 // ChatML or in Math-Shepherd's format. Fields that ask for something else than probabilities as numbers are refused, those
 // that only concern a tokenizer are not looked at.
-func readPooling(o object, token string) ([]step.Trace, error) {
+func readPooling(o dialect.Object, token string) ([]step.Trace, error) {
 	var task, encoding string
 	activation := true
 	var dimensions *int
@@ -133,38 +132,38 @@ func readPooling(o object, token string) ([]step.Trace, error) {
 		{"use_activation", &activation, "true or false"},
 		{"dimensions", &dimensions, "a whole number"},
 	} {
-		if err := o.read(field.key, field.into, field.want); err != nil {
+		if err := o.Read(field.key, field.into, field.want); err != nil {
 			return nil, err
 		}
 	}
 	switch {
 	case task != "" && task != "token_classify" && task != "encode": // the latter is its older name
-		return nil, badRequest("task", "task %q is not the PRM's, which is token_classify", task)
+		return nil, dialect.BadRequest("task", "task %q is not the PRM's, which is token_classify", task)
 	case encoding != "" && encoding != "float":
-		return nil, badRequest("encoding_format", "encoding_format must be float, not %q", encoding)
+		return nil, dialect.BadRequest("encoding_format", "encoding_format must be float, not %q", encoding)
 	case !activation:
-		return nil, badRequest("use_activation", "use_activation must be true: the PRM's scores are probabilities")
+		return nil, dialect.BadRequest("use_activation", "use_activation must be true: the PRM's scores are probabilities")
 	case dimensions != nil:
-		return nil, badRequest("dimensions", "dimensions is for embeddings: a PRM's rows have two columns")
+		return nil, dialect.BadRequest("dimensions", "dimensions is for embeddings: a PRM's rows have two columns")
 	}
-	input, isInput := o.get("input")
-	if _, isChat := o.get("messages"); isChat == isInput {
+	input, isInput := o.Get("input")
+	if _, isChat := o.Get("messages"); isChat == isInput {
 		if isChat {
-			return nil, badRequest("input", "input stands beside messages: send one or the other")
+			return nil, dialect.BadRequest("input", "input stands beside messages: send one or the other")
 		}
-		return nil, badRequest("messages", "messages is missing: send the question as user and the steps as assistant, each followed by %s", token)
+		return nil, dialect.BadRequest("messages", "messages is missing: send the question as user and the steps as assistant, each followed by %s", token)
 	}
 	if isInput {
 		return readInput(input, token)
 	}
-	messages, err := readMessages(o)
+	messages, err := dialect.ReadMessages(o)
 	if err != nil {
 		return nil, err
 	}
 	last := len(messages) - 1
 	at := fmt.Sprintf("messages[%d]", last)
 	if messages[last].Role != adapters.Assistant {
-		return nil, badRequest(at+".role", "%s.role must be assistant: the last message holds the steps", at)
+		return nil, dialect.BadRequest(at+".role", "%s.role must be assistant: the last message holds the steps", at)
 	}
 	question := ""
 	for _, m := range messages[:last] {
@@ -183,17 +182,17 @@ func readInput(value json.RawMessage, token string) ([]step.Trace, error) {
 	if json.Unmarshal(value, &texts) != nil {
 		var text string
 		if json.Unmarshal(value, &text) != nil {
-			return nil, badRequest("input", "input must be a string or a list of strings: the PRM has no tokenizer that numbers could be of")
+			return nil, dialect.BadRequest("input", "input must be a string or a list of strings: the PRM has no tokenizer that numbers could be of")
 		}
 		texts, param = []*string{&text}, func(int) string { return "input" }
 	}
 	if len(texts) == 0 || len(texts) > maxSolutions {
-		return nil, badRequest("input", "input must be 1 to %d texts, not %d", maxSolutions, len(texts))
+		return nil, dialect.BadRequest("input", "input must be 1 to %d texts, not %d", maxSolutions, len(texts))
 	}
 	traces := make([]step.Trace, len(texts))
 	for i, text := range texts {
 		if text == nil {
-			return nil, badRequest(param(i), "%s must be a string", param(i))
+			return nil, dialect.BadRequest(param(i), "%s must be a string", param(i))
 		}
 		question, steps, ok := chatML(*text)
 		shepherd := false
@@ -201,7 +200,7 @@ func readInput(value json.RawMessage, token string) ([]step.Trace, error) {
 			question, steps, shepherd = cutShepherd(*text, token)
 		}
 		if !ok && !shepherd {
-			return nil, badRequest(param(i), "%s: where the question ends can't be told: send messages, ChatML, or \"QUESTION Step 1: …\"", param(i))
+			return nil, dialect.BadRequest(param(i), "%s: where the question ends can't be told: send messages, ChatML, or \"QUESTION Step 1: …\"", param(i))
 		}
 		var err error
 		if traces[i], err = marked(question, steps, token, param(i), param(i)); err != nil {
@@ -250,13 +249,13 @@ func cutShepherd(text, token string) (question, steps string, ok bool) {
 // The params name the fields at fault.
 func marked(question, solution, token, questionParam, param string) (t step.Trace, err error) {
 	if t.Problem.Question = strings.TrimSpace(question); t.Problem.Question == "" {
-		return t, badRequest(questionParam, "%s holds no question before the steps", questionParam)
+		return t, dialect.BadRequest(questionParam, "%s holds no question before the steps", questionParam)
 	}
 	switch n := strings.Count(solution, token); {
 	case n == 0:
-		return t, badRequest(param, "%s holds no %s: each step must be followed by it", param, token)
+		return t, dialect.BadRequest(param, "%s holds no %s: each step must be followed by it", param, token)
 	case n > maxSteps:
-		return t, badRequest(param, "%s holds %d steps, the most is %d", param, n, maxSteps)
+		return t, dialect.BadRequest(param, "%s holds %d steps, the most is %d", param, n, maxSteps)
 	default:
 		t.Steps = strings.Split(solution, token)[:n]
 	}

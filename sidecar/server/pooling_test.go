@@ -14,6 +14,7 @@ import (
 	"aprm/adapters"
 	"aprm/prm"
 	"aprm/prm/step"
+	"aprm/sidecar/server/dialect"
 )
 
 // judge is a reasoner whose PRM gives step number i (from 0) the score .875 - i/4, and remembers what it was asked.
@@ -143,7 +144,7 @@ func TestPRMBadInput(t *testing.T) {
 		{"/pooling", `{"messages":[` + steps + `]}`, "messages", "no question"},
 		{"/pooling", `{"messages":[{"role":"user","content":" "},` + steps + `]}`, "messages", "no question"},
 		{"/pooling", `{"messages":[` + user + `,{"role":"assistant","content":"s"}]}`, "messages[1].content", "no <extra_0>"},
-		{"/pooling", `{"messages":[` + user + `,{"role":"assistant"}]}`, "messages[1].content", "a string"},
+		{"/pooling", `{"messages":[` + user + `,{"role":"assistant"}]}`, "messages[1].content", "holds no <extra_0>"},
 		{"/pooling", `{"messages":[` + user + `,{"role":"assistant","content":"` + many + `"}]}`, "messages[1].content", "1025 steps"},
 		{"/pooling", `{"input":[1,2]}`, "input", "no tokenizer"},
 		{"/pooling", `{"input":[[1,2]]}`, "input", "no tokenizer"},
@@ -253,14 +254,14 @@ func FuzzReadPooling(f *testing.F) {
 		f.Add([]byte(seed), "<extra_0>")
 	}
 	f.Fuzz(func(t *testing.T, body []byte, token string) {
-		o, err := parseObject(body)
+		o, err := dialect.Parse(body)
 		if err != nil || token == "" {
 			return
 		}
 		traces, err := readPooling(o, token)
 		if err != nil {
-			if p := problemOf(err); p.status != http.StatusBadRequest {
-				t.Errorf("%v is a %d", err, p.status)
+			if p := problemOf(err); p.Status != http.StatusBadRequest {
+				t.Errorf("%v is a %d", err, p.Status)
 			}
 			return
 		}
@@ -282,8 +283,8 @@ func FuzzReadTraces(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		traces, batch, err := readTraces(body)
 		if err != nil {
-			if p := problemOf(err); p.status != http.StatusBadRequest {
-				t.Errorf("%v is a %d", err, p.status)
+			if p := problemOf(err); p.Status != http.StatusBadRequest {
+				t.Errorf("%v is a %d", err, p.Status)
 			}
 			return
 		}

@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -16,6 +17,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"aprm/adapters"
+	"aprm/sidecar/server/dialect"
 )
 
 // upstream is the way to the endpoint: where each path is, whose key is sent, and a reverse proxy that changes nothing.
@@ -39,7 +41,7 @@ func newUpstream(cfg Config, log *slog.Logger) *upstream {
 		dropAuth:  cfg.APIKey != "",
 		transport: cfg.Transport,
 	}
-	if cfg.Dialect == Ollama || path == "" {
+	if cfg.Dialect == dialect.Ollama || path == "" {
 		u.api = u.root + "/v1"
 	} else if u.root == path {
 		u.root = "" // an API base of another name, such as /api/paas/v4: what lies beside it is at the host's root
@@ -56,19 +58,19 @@ func newUpstream(cfg Config, log *slog.Logger) *upstream {
 		}
 	}
 	u.proxy = &httputil.ReverseProxy{
-		Rewrite:       u.rewrite,
-		Transport:     u.transport,
-		FlushInterval: -1, // every chunk as it comes
-		BufferPool:    &bufferPool{},
-		ErrorLog:      slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		Rewrite:        u.rewrite,
+		Transport:      u.transport,
+		FlushInterval:  -1, // every chunk as it comes
+		BufferPool:     &bufferPool{},
+		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ModifyResponse: u.receive,
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			d := OpenAI
-			if strings.HasPrefix(r.URL.Path, u.root+"/api/") {
-				d = Ollama
+			if errors.Is(err, errLacking) {
+				return // forward's caller goes another way
 			}
 			p := unreachable(err)
-			log.Warn("upstream", "path", r.URL.Path, "status", p.status, "error", err)
-			p.write(w, d)
+			log.Warn("upstream", "path", r.URL.Path, "status", p.Status, "error", err)
+			write(w, p, dialectOf(strings.TrimPrefix(r.URL.Path, u.root)))
 		},
 	}
 	return u
@@ -96,7 +98,7 @@ func (u *upstream) rewrite(r *httputil.ProxyRequest) {
 			r.Out.Header[name] = v
 		}
 	}
-	u.authorize(r.Out.Header, r.In.Header.Get("Authorization"))
+	u.authorize(r.Out.Header)
 	repeatable(r.Out)
 }
 
@@ -108,31 +110,86 @@ func repeatable(r *http.Request) {
 	}
 }
 
-// authorize sets what the upstream is told of the client.
-func (u *upstream) authorize(h http.Header, client string) {
-	switch {
-	case u.key != "":
+// authorize leaves of the client's keys what is for the upstream, and adds the sidecar's own.
+func (u *upstream) authorize(h http.Header) {
+	u.withoutKeys(h)
+	if u.key != "" {
 		h.Set("Authorization", "Bearer "+u.key)
-	case u.dropAuth || client == "":
-		h.Del("Authorization")
-	default:
-		h.Set("Authorization", client)
 	}
 }
 
-// do sends a request of the sidecar's own on behalf of a client; path is a client's ("/v1/models"). A body is JSON.
-func (u *upstream) do(ctx context.Context, method, path string, body []byte, client string) (*http.Response, error) {
+// withoutKeys takes out the client's keys where they are the sidecar's, or the sidecar's own go in their place.
+func (u *upstream) withoutKeys(h http.Header) {
+	if u.key == "" && !u.dropAuth {
+		return
+	}
+	for _, name := range adapters.KeyHeaders {
+		h.Del(name)
+	}
+}
+
+// own are headers that belong to one exchange and not to what a client wants: those of HTTP's own, and a browser's.
+var own = []string{"Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
+	"Content-Length", "Content-Type", "Content-Encoding", "Accept", "Accept-Encoding", "Expect", "Range", "If-None-Match", "If-Modified-Since", "Idempotency-Key",
+	"Origin", "Referer", "Host", "Http2-Settings"}
+
+// client is what of a client's request goes along with those that are made for it.
+func (u *upstream) client(r *http.Request) adapters.Client {
+	h := r.Header.Clone()
+	for _, names := range r.Header.Values("Connection") {
+		for name := range strings.SplitSeq(names, ",") {
+			h.Del(strings.TrimSpace(name))
+		}
+	}
+	for _, name := range own {
+		h.Del(name)
+	}
+	for name := range h {
+		if strings.HasPrefix(name, "Sec-") || strings.HasPrefix(name, "Access-Control-") {
+			h.Del(name)
+		}
+	}
+	u.withoutKeys(h)
+	return adapters.Client{Header: h, Query: r.URL.RawQuery}
+}
+
+// lackKey holds, in the context of a request that may be answered another way, whether the upstream has no such route.
+type lackKey struct{}
+
+var errLacking = errors.New("the upstream has no such route")
+
+// receive looks at the head of what the upstream answers to a forwarded request. Which pages may use the sidecar is for the sidecar to say, not for it.
+func (u *upstream) receive(resp *http.Response) error {
+	if lacks, ok := resp.Request.Context().Value(lackKey{}).(*bool); ok {
+		switch resp.StatusCode {
+		case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+			*lacks = true
+			return errLacking
+		}
+	}
+	for name := range resp.Header {
+		if strings.HasPrefix(name, "Access-Control-") {
+			resp.Header.Del(name)
+		}
+	}
+	return nil
+}
+
+// do sends a request of the sidecar's own on behalf of a client's, r; path is a client's ("/v1/models"). A body is JSON.
+func (u *upstream) do(r *http.Request, method, path string, body []byte) (*http.Response, error) {
+	client := u.client(r)
 	to := u.base
-	to.Path = u.locate(path)
-	req, err := http.NewRequestWithContext(ctx, method, to.String(), bytes.NewReader(body))
+	to.Path, to.RawQuery = u.locate(path), client.Query
+	req, err := http.NewRequestWithContext(r.Context(), method, to.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
+	req.Header = client.Header
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	req.Header.Set("Accept-Encoding", "identity")
-	u.authorize(req.Header, client)
+	u.authorize(req.Header)
 	repeatable(req)
 	resp, err := u.transport.RoundTrip(req)
 	if err != nil {
@@ -178,10 +235,13 @@ func (b *bufferPool) Get() []byte {
 
 func (b *bufferPool) Put(buf []byte) { b.pool.Put(&buf) }
 
-// authorized is a request's context with the Authorization that the adapters behind the Reasoner are to send on.
-func (s *Server) authorized(r *http.Request) context.Context {
-	if value := r.Header.Get("Authorization"); value != "" && s.upstream.key == "" && !s.upstream.dropAuth {
-		return adapters.WithAuthorization(r.Context(), value)
-	}
-	return r.Context()
+// onBehalf is a request's context with what the adapters behind the Reasoner are to send along.
+func (s *Server) onBehalf(r *http.Request) context.Context {
+	return adapters.WithClient(r.Context(), s.upstream.client(r))
+}
+
+// pass forwards a request that is not for a search, and says why.
+func (s *Server) pass(g *gin.Context, why string, body []byte) {
+	s.decided(g, strategyRaw, why)
+	s.forward(g, body)
 }

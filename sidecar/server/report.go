@@ -2,6 +2,7 @@ package server
 
 import (
 	"aprm/sidecar/decode"
+	"aprm/sidecar/server/dialect"
 	"aprm/sidecar/trace"
 )
 
@@ -12,9 +13,10 @@ type report struct {
 	Applied      string            `json:"applied"`         // what was decided and why, as in the header X-Sidecar-Applied
 	Checkpoint   string            `json:"checkpoint,omitempty"`
 	Instruction  string            `json:"instruction,omitempty"` // what was added to the system message
-	Seed         int64             `json:"seed"`                  // the candidates' seeds derive from it
+	Seed         *int64            `json:"seed,omitempty"`        // the candidates' seeds derive from it; none where the client gave none
 	Answer       string            `json:"answer,omitempty"`      // the final answer found in the text
 	Stopped      decode.Stopped    `json:"stopped,omitempty"`     // what ended the search before its time
+	Note         string            `json:"note,omitempty"`        // what the client should know of an answer that isn't as it should be
 	Auto         decode.AutoReport `json:"auto,omitzero"`         // what auto decided, and why it trusts the PRM or doesn't
 	Steps        []reportStep      `json:"steps,omitempty"`
 	Candidates   []reportCandidate `json:"candidates,omitempty"`
@@ -58,17 +60,19 @@ func (s *Server) report(c *call, r decode.Result, t trace.Trace) *report {
 		Applied:      c.applied(),
 		Checkpoint:   id,
 		Instruction:  s.reasoner.Instruction(),
-		Seed:         c.opts.Seed,
 		Answer:       r.Answer,
 		Stopped:      r.Stopped,
 		Auto:         r.Auto,
 		Tokens:       reportTokens{Prompt: r.PromptTokens, Completion: r.CompletionTokens},
 		ScoringCalls: r.ScoringCalls,
 		Seconds:      r.Elapsed.Seconds(),
-		Ignored:      c.ask.ignored,
+		Ignored:      c.ask.Ignored,
 	}
-	if c.dialect == Ollama && s.cfg.Traces > 0 {
+	if c.Dialect == dialect.Ollama && s.cfg.Traces > 0 {
 		rep.TraceID = t.ID
+	}
+	if !c.opts.Unseeded {
+		rep.Seed = &c.opts.Seed
 	}
 	if c.ov.Trace != nil && *c.ov.Trace {
 		rep.Trace = &t

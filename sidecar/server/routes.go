@@ -7,12 +7,16 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"mime"
 	"net/http"
 	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"aprm/adapters"
+	"aprm/sidecar/server/dialect"
 )
 
 // Keys of what handlers leave in a gin.Context for the metrics.
@@ -28,16 +32,16 @@ func (s *Server) routes() *gin.Engine {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
 	r.RedirectTrailingSlash = false // a path we don't know is the upstream's
-	r.Use(s.measure, s.survive)
+	r.Use(s.measure, s.survive, s.cross(), func(g *gin.Context) { g.Header(headerApplied, "none; reason=the sidecar's own answer") })
 	look := []string{http.MethodGet, http.MethodHead} // as wget --spider and Ollama's clients do; net/http leaves out the body
 	r.Match(look, "/healthz", func(g *gin.Context) { g.JSON(http.StatusOK, gin.H{"status": "ok"}) })
 	r.Match(look, "/readyz", s.ready)
 	r.GET("/metrics", gin.WrapH(s.metrics.handler()))
 
 	open := r.Group("/", s.admit)
-	open.POST("/v1/chat/completions", s.generating(openAIChat))
-	open.POST("/api/chat", s.generating(chat))
-	open.POST("/api/generate", s.generating(generate))
+	for _, one := range routes {
+		open.POST(one.path, s.generating(one))
+	}
 	open.GET("/v1/models", s.listOpenAI)
 	open.GET("/v1/models/*id", s.showOpenAI)
 	open.Match(look, "/api/tags", s.listOllama)
@@ -47,49 +51,77 @@ func (s *Server) routes() *gin.Engine {
 		open.POST("/v1/prm/score", s.scoring(scorer))
 		open.POST("/pooling", s.pooling(scorer))
 	}
-	named := []string{"/v1/completions", "/v1/embeddings", "/v1/responses"}
-	if s.cfg.Dialect == Ollama {
-		named = append(named, "/api/show", "/api/embed", "/api/embeddings")
-	} else {
+	if s.cfg.Dialect != dialect.Ollama {
 		open.POST("/api/show", s.showOllama)
-		open.HEAD("/", func(g *gin.Context) { g.Status(http.StatusOK) }) // how Ollama's client asks whether anyone is there
+		open.POST("/api/embed", s.embed(dialect.Embed))
+		open.POST("/api/embeddings", s.embed(dialect.Embeddings))
+		open.Match(look, "/api/ps", s.listRunning)
+		open.Match(look, "/", s.root)
 		open.Match(look, "/api/version", func(g *gin.Context) { g.JSON(http.StatusOK, gin.H{"version": ollamaVersion}) })
-	}
-	for _, path := range named {
-		open.POST(path, s.renamed)
 	}
 	r.NoRoute(s.admit, s.rest)
 	return r
 }
 
-// rest handles every path without a route: the upstream's, if it speaks the dialect.
-func (s *Server) rest(g *gin.Context) {
-	if path := g.Request.URL.Path; s.cfg.Dialect != Ollama && (path == "/api" || strings.HasPrefix(path, "/api/")) {
-		s.fail(g, Ollama, &problem{status: http.StatusNotImplemented, kind: kindInvalid,
-			message: fmt.Sprintf("%s %s is not translated: the upstream is OpenAI-compatible, not Ollama; there are /api/chat, /api/generate, "+
-				"/api/tags, /api/show and /api/version", g.Request.Method, path)})
-		return
-	}
-	g.Set(keyStrategy, strategyRaw)
-	s.forward(g, nil)
-}
+// onlyOllama are the routes of Ollama's that nothing else can do, as they begin: to fetch, make, copy and delete models.
+var onlyOllama = []string{"/api/pull", "/api/push", "/api/create", "/api/copy", "/api/delete", "/api/blobs/", "/api/experimental/", "/api/me", "/api/signout", "/api/user/"}
 
-// renamed forwards a request that names a model but is none of ours: only a virtual name and a prm object are taken out.
-func (s *Server) renamed(g *gin.Context) {
-	g.Set(keyStrategy, strategyRaw)
-	if g.GetHeader("Content-Encoding") != "" {
-		s.forward(g, nil)
+// rest handles every path without a route: the upstream's. Where its body names a model only a virtual name and a prm object are taken out.
+func (s *Server) rest(g *gin.Context) {
+	path := g.Request.URL.Path
+	if s.cfg.Dialect != dialect.Ollama {
+		for _, only := range onlyOllama {
+			if path == strings.TrimSuffix(only, "/") || strings.HasSuffix(only, "/") && strings.HasPrefix(path, only) {
+				s.fail(g, dialect.Ollama, &dialect.Problem{Status: http.StatusNotImplemented, Kind: dialect.Invalid,
+					Message: fmt.Sprintf("%s %s is not translated: the upstream is OpenAI-compatible, not Ollama; there are /api/chat, /api/generate, "+
+						"/api/embed, /api/tags, /api/ps, /api/show and /api/version", g.Request.Method, path)})
+				return
+			}
+		}
+	}
+	const why = "not a route that is searched"
+	if g.Request.Body == nil || g.Request.Body == http.NoBody || g.GetHeader("Content-Encoding") != "" {
+		s.pass(g, why, nil)
 		return
 	}
-	body, err := readBody(g.Writer, g.Request, s.cfg.MaxBody)
-	if err != nil {
-		s.fail(g, dialectOf(g.Request), err)
+	kind, params, err := mime.ParseMediaType(g.GetHeader("Content-Type"))
+	form := err == nil && kind == "multipart/form-data"
+	if err == nil && !form && !strings.Contains(kind, "json") && !strings.HasPrefix(kind, "text/") && kind != "application/x-www-form-urlencoded" {
+		s.pass(g, why, nil) // a file, of any size
 		return
 	}
-	if o, err := parseObject(body); err == nil { // else let the upstream say what is wrong
+	body, large, err := s.peekBody(g.Request)
+	switch {
+	case err != nil:
+		s.fail(g, dialectOf(path), err)
+		return
+	case large:
+		s.pass(g, "large body", nil)
+		return
+	case form:
+		s.pass(g, why, dialect.EditForm(body, params["boundary"], "model", bareText, "prm"))
+		return
+	}
+	if o, err := dialect.Parse(body); err == nil { // else let the upstream say what is wrong
+		var name string
+		if o.Read("model", &name, "a string") == nil {
+			if err := s.checkName(g.Request, name); err != nil {
+				s.fail(g, dialectOf(path), err)
+				return
+			}
+		}
 		body = upstreamBytes(o)
 	}
-	s.forward(g, body)
+	s.pass(g, why, body)
+}
+
+// root answers as Ollama does whose clients ask whether it runs. A browser gets the upstream's own page.
+func (s *Server) root(g *gin.Context) {
+	if strings.Contains(g.GetHeader("Accept"), "text/html") {
+		s.pass(g, "the upstream's own page", nil)
+		return
+	}
+	g.String(http.StatusOK, "Ollama is running")
 }
 
 // ready says whether the upstream answers at all; a refusal of the key is an answer.
@@ -97,10 +129,10 @@ func (s *Server) ready(g *gin.Context) {
 	ctx, cancel := context.WithTimeout(g.Request.Context(), readyWithin)
 	defer cancel()
 	path := "/v1/models"
-	if s.cfg.Dialect == Ollama {
+	if s.cfg.Dialect == dialect.Ollama {
 		path = "/api/version"
 	}
-	resp, err := s.upstream.do(ctx, http.MethodGet, path, nil, "")
+	resp, err := s.upstream.do(g.Request.WithContext(ctx), http.MethodGet, path, nil)
 	if err != nil {
 		g.JSON(http.StatusServiceUnavailable, gin.H{"status": "not ready", "upstream": err.Error()})
 		return
@@ -123,13 +155,19 @@ func (s *Server) admit(g *gin.Context) {
 	if s.cfg.APIKey == "" {
 		return
 	}
-	token, _ := strings.CutPrefix(g.GetHeader("Authorization"), "Bearer ")
-	got, want := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(s.cfg.APIKey))
-	if subtle.ConstantTimeCompare(got[:], want[:]) == 1 {
-		return
+	want := sha256.Sum256([]byte(s.cfg.APIKey))
+	for _, name := range adapters.KeyHeaders {
+		token := strings.TrimSpace(g.GetHeader(name))
+		if scheme, key, ok := strings.Cut(token, " "); ok && strings.EqualFold(scheme, "Bearer") {
+			token = strings.TrimSpace(key)
+		}
+		got := sha256.Sum256([]byte(token))
+		if subtle.ConstantTimeCompare(got[:], want[:]) == 1 {
+			return
+		}
 	}
-	s.fail(g, dialectOf(g.Request), &problem{status: http.StatusUnauthorized, kind: kindAuth, code: "invalid_api_key",
-		message: "the sidecar wants its API key: Authorization: Bearer KEY"})
+	s.fail(g, dialectOf(g.Request.URL.Path), &dialect.Problem{Status: http.StatusUnauthorized, Kind: dialect.Auth, Code: "invalid_api_key",
+		Message: "the sidecar wants its API key: Authorization: Bearer KEY (or x-api-key: KEY)"})
 	g.Abort()
 }
 
@@ -147,34 +185,37 @@ func (s *Server) survive(g *gin.Context) {
 		if g.Writer.Written() {
 			panic(http.ErrAbortHandler) // the client must not take half an answer for a whole one
 		}
-		(&problem{status: http.StatusInternalServerError, kind: kindServer, message: "the sidecar failed on this request; its log says why"}).
-			write(g.Writer, dialectOf(g.Request))
+		write(g.Writer, &dialect.Problem{Status: http.StatusInternalServerError, Kind: dialect.Failed, Message: "the sidecar failed on this request; its log says why"},
+			dialectOf(g.Request.URL.Path))
 		g.Abort()
 	}()
 	g.Next()
 }
 
 // fail answers with an error in the dialect's shape, and logs those that are not the client's.
-func (s *Server) fail(g *gin.Context, d Dialect, err error) {
+func (s *Server) fail(g *gin.Context, d dialect.Dialect, err error) {
 	p := problemOf(err)
 	s.note(g, p)
-	p.write(g.Writer, d)
+	write(g.Writer, p, d)
 }
 
 // note keeps an error's status for the metrics, and logs those that are not the client's.
-func (s *Server) note(g *gin.Context, p *problem) {
-	g.Set(keyStatus, p.status)
-	if p.status >= 500 {
-		s.log.Warn("failed", "route", g.FullPath(), "status", p.status, "message", p.message, "cause", p.cause)
+func (s *Server) note(g *gin.Context, p *dialect.Problem) {
+	g.Set(keyStatus, p.Status)
+	if p.Status >= 500 {
+		s.log.Warn("failed", "route", g.FullPath(), "status", p.Status, "message", p.Message, "cause", p.Cause)
 	}
 }
 
 // dialectOf is the dialect of a path.
-func dialectOf(r *http.Request) Dialect {
-	if strings.HasPrefix(r.URL.Path, "/api/") {
-		return Ollama
+func dialectOf(path string) dialect.Dialect {
+	switch {
+	case strings.HasPrefix(path, "/api/"):
+		return dialect.Ollama
+	case path == "/v1/messages" || strings.HasPrefix(path, "/v1/messages/"):
+		return dialect.Anthropic
 	}
-	return OpenAI
+	return dialect.OpenAI
 }
 
 func randomID() string { return rand.Text() }

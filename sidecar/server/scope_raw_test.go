@@ -3,11 +3,16 @@ package server
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"aprm/sidecar/server/dialect"
 )
 
 // TestEverydayIsRawByteForByte sends every everyday conversation in both dialects, streamed and not, and compares bytes,
@@ -31,10 +36,10 @@ func TestEverydayIsRawByteForByte(t *testing.T) {
 	})
 	r := answers(solved())
 	asOpenAI := serve(t, Config{Defaults: defaults(guided)}, r, up)
-	asOllama := serve(t, Config{Defaults: defaults(guided), Dialect: Ollama}, r, up)
+	asOllama := serve(t, Config{Defaults: defaults(guided), Dialect: dialect.Ollama}, r, up)
 	client := plainClient(t)
 	searched := map[string]bool{}
-	all := conversations(t, "everyday.jsonl")
+	all := conversations(t)
 	for i, c := range all {
 		for _, to := range []struct{ addr, path string }{{asOpenAI, "/v1/chat/completions"}, {asOllama, "/v1/chat/completions"}, {asOllama, "/api/chat"}} {
 			for _, stream := range []bool{false, true} {
@@ -78,6 +83,32 @@ func TestEverydayIsRawByteForByte(t *testing.T) {
 	t.Logf("%d of %d were searched: %v", len(searched), len(all), of)
 	if len(searched)*100 > len(all) {
 		t.Errorf("%d of %d everyday conversations were searched", len(searched), len(all))
+	}
+}
+
+// conversation is a line of scope's testdata.
+type conversation struct {
+	Split    string                     `json:"split"`
+	Messages json.RawMessage            `json:"messages"`
+	Fields   map[string]json.RawMessage `json:"fields"` // of the OpenAI request beside messages
+}
+
+func conversations(t *testing.T) (all []conversation) {
+	t.Helper()
+	f, err := os.Open(filepath.Join("..", "scope", "testdata", "everyday.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for lines := json.NewDecoder(f); ; {
+		var c conversation
+		switch err := lines.Decode(&c); {
+		case errors.Is(err, io.EOF):
+			return all
+		case err != nil:
+			t.Fatal(err)
+		}
+		all = append(all, c)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"aprm/prm"
 	"aprm/prm/step"
+	"aprm/sidecar/server/dialect"
 )
 
 // Bounds of one request to the PRM.
@@ -47,26 +48,26 @@ func (s *Server) scoring(scorer StepScorer) gin.HandlerFunc {
 	return func(g *gin.Context) {
 		body, err := readBody(g.Writer, g.Request, s.cfg.MaxBody)
 		if err != nil {
-			s.fail(g, OpenAI, err)
+			s.fail(g, dialect.OpenAI, err)
 			return
 		}
 		traces, batch, err := readTraces(body)
 		if err != nil {
-			s.fail(g, OpenAI, err)
+			s.fail(g, dialect.OpenAI, err)
 			return
 		}
 		id, ok := s.reasoner.Checkpoint()
 		if !ok {
-			s.fail(g, OpenAI, noCheckpoint("", "scoring needs a PRM"))
+			s.fail(g, dialect.OpenAI, noCheckpoint("", "scoring needs a PRM"))
 			return
 		}
 		found, err := s.judge(g.Request, scorer, traces)
 		if err != nil {
-			s.fail(g, OpenAI, err)
+			s.fail(g, dialect.OpenAI, err)
 			return
 		}
 		if !batch {
-			g.Data(http.StatusOK, "application/json; charset=utf-8", compact(struct {
+			g.Data(http.StatusOK, "application/json; charset=utf-8", dialect.Compact(struct {
 				Checkpoint string `json:"checkpoint"`
 				solution
 			}{id, shape(found[0])}))
@@ -79,13 +80,13 @@ func (s *Server) scoring(scorer StepScorer) gin.HandlerFunc {
 		for _, f := range found {
 			all.Solutions = append(all.Solutions, shape(f))
 		}
-		g.Data(http.StatusOK, "application/json; charset=utf-8", compact(all))
+		g.Data(http.StatusOK, "application/json; charset=utf-8", dialect.Compact(all))
 	}
 }
 
 // judge scores solutions, several at a time, which requests share; the first failure is that of all.
 func (s *Server) judge(r *http.Request, scorer StepScorer, traces []step.Trace) ([]scored, error) {
-	ctx := s.authorized(r)
+	ctx := s.onBehalf(r)
 	if s.cfg.SearchTimeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, s.cfg.SearchTimeout)
@@ -116,32 +117,32 @@ func (s *Server) judge(r *http.Request, scorer StepScorer, traces []step.Trace) 
 
 // readTraces reads a request to score: one solution, or a batch of them.
 func readTraces(body []byte) (traces []step.Trace, batch bool, err error) {
-	o, err := parseObject(body)
+	o, err := dialect.Parse(body)
 	if err != nil {
 		return nil, false, err
 	}
-	value, batch := o.get("solutions")
+	value, batch := o.Get("solutions")
 	if !batch {
 		t, err := readTrace(o, "")
 		return []step.Trace{t}, false, err
 	}
 	for _, key := range []string{"problem", "steps"} {
-		if _, ok := o.get(key); ok {
-			return nil, true, badRequest(key, "%s stands beside solutions: send one or the other", key)
+		if _, ok := o.Get(key); ok {
+			return nil, true, dialect.BadRequest(key, "%s stands beside solutions: send one or the other", key)
 		}
 	}
 	var list []json.RawMessage
 	if json.Unmarshal(value, &list) != nil {
-		return nil, true, badRequest("solutions", "solutions must be a list of objects with problem and steps")
+		return nil, true, dialect.BadRequest("solutions", "solutions must be a list of objects with problem and steps")
 	}
 	if len(list) == 0 || len(list) > maxSolutions {
-		return nil, true, badRequest("solutions", "solutions must be 1 to %d, not %d", maxSolutions, len(list))
+		return nil, true, dialect.BadRequest("solutions", "solutions must be 1 to %d, not %d", maxSolutions, len(list))
 	}
 	traces = make([]step.Trace, len(list))
 	for i, raw := range list {
 		at := fmt.Sprintf("solutions[%d]", i)
-		if o, err = parseObject(raw); err != nil {
-			return nil, true, badRequest(at, "%s must be an object with problem and steps", at)
+		if o, err = dialect.Parse(raw); err != nil {
+			return nil, true, dialect.BadRequest(at, "%s must be an object with problem and steps", at)
 		}
 		if traces[i], err = readTrace(o, at+"."); err != nil {
 			return nil, true, err
@@ -151,28 +152,28 @@ func readTraces(body []byte) (traces []step.Trace, batch bool, err error) {
 }
 
 // readTrace reads one solution; at is what its fields' names are told with.
-func readTrace(o object, at string) (t step.Trace, err error) {
+func readTrace(o dialect.Object, at string) (t step.Trace, err error) {
 	var question string
-	if value, ok := o.get("problem"); ok && json.Unmarshal(value, &question) != nil {
-		return t, badRequest(at+"problem", "%sproblem must be a string", at)
+	if value, ok := o.Get("problem"); ok && json.Unmarshal(value, &question) != nil {
+		return t, dialect.BadRequest(at+"problem", "%sproblem must be a string", at)
 	}
 	if question == "" {
-		return t, badRequest(at+"problem", "%sproblem is missing: send the question as a string", at)
+		return t, dialect.BadRequest(at+"problem", "%sproblem is missing: send the question as a string", at)
 	}
 	t.Problem.Question = question
 	var steps []*string
-	if value, ok := o.get("steps"); ok && json.Unmarshal(value, &steps) != nil {
-		return t, badRequest(at+"steps", "%ssteps must be a list of strings", at)
+	if value, ok := o.Get("steps"); ok && json.Unmarshal(value, &steps) != nil {
+		return t, dialect.BadRequest(at+"steps", "%ssteps must be a list of strings", at)
 	}
 	if len(steps) == 0 {
-		return t, badRequest(at+"steps", "%ssteps is missing: send a list of at least one step", at)
+		return t, dialect.BadRequest(at+"steps", "%ssteps is missing: send a list of at least one step", at)
 	}
 	if len(steps) > maxSteps {
-		return t, badRequest(at+"steps", "%ssteps are %d, the most is %d", at, len(steps), maxSteps)
+		return t, dialect.BadRequest(at+"steps", "%ssteps are %d, the most is %d", at, len(steps), maxSteps)
 	}
 	for i, s := range steps {
 		if s == nil {
-			return t, badRequest(fmt.Sprintf("%ssteps[%d]", at, i), "%ssteps[%d] must be a string", at, i)
+			return t, dialect.BadRequest(fmt.Sprintf("%ssteps[%d]", at, i), "%ssteps[%d] must be a string", at, i)
 		}
 		t.Steps = append(t.Steps, *s)
 	}

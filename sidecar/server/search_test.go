@@ -18,6 +18,7 @@ import (
 	"aprm/prm"
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
+	"aprm/sidecar/server/dialect"
 )
 
 const (
@@ -40,10 +41,11 @@ func slow(d time.Duration, err error) *reasoner {
 // TestKeepAlive: signs of life while the search runs, then the answer as ever.
 func TestKeepAlive(t *testing.T) {
 	for path, want := range map[string]string{
-		"/v1/chat/completions": ": searching\n\n: searching\n\ndata: {\"id\":",
-		"/api/chat": `{"model":"m","created_at":"2026-11-23T10:00:04Z","message":{"role":"assistant","content":""},"done":false}` + "\n" +
-			`{"model":"m","created_at":"2026-11-23T10:00:06Z","message":{"role":"assistant","content":""},"done":false}` + "\n" +
-			`{"model":"m","created_at":"2026-11-23T10:00:12Z","message":{"role":"assistant","content":"3 boxes`,
+		"/v1/chat/completions": "data: {\"id\":\"chatcmpl-TESTID\",\"object\":\"chat.completion.chunk\",\"created\":1795428000,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"logprobs\":null,\"finish_reason\":null}]}\n\n: searching\n: searching\ndata: {\"id\":",
+		"/api/chat": `{"model":"m","created_at":"2026-11-23T10:00:06Z","message":{"role":"assistant","content":""},"done":false}` + "\n" +
+			`{"model":"m","created_at":"2026-11-23T10:00:08Z","message":{"role":"assistant","content":""},"done":false}` + "\n" +
+			`{"model":"m","created_at":"2026-11-23T10:00:10Z","message":{"role":"assistant","content":""},"done":false}` + "\n" +
+			`{"model":"m","created_at":"2026-11-23T10:00:14Z","message":{"role":"assistant","content":"3 boxes`,
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := build(t, Config{Defaults: defaults(guided)}, slow(25*time.Second, nil))
@@ -51,7 +53,7 @@ func TestKeepAlive(t *testing.T) {
 			if rec.Code != 200 || !strings.HasPrefix(rec.Body.String(), want) {
 				t.Errorf("%s: %d\n%s\nwant it to begin with\n%s", path, rec.Code, rec.Body, want)
 			}
-			if n := strings.Count(rec.Body.String(), want[:20]); path == "/v1/chat/completions" && n > 2 {
+			if n := strings.Count(rec.Body.String(), ": searching"); path == "/v1/chat/completions" && n > 2 {
 				t.Errorf("%d signs of life in 25 s", n)
 			}
 		})
@@ -72,8 +74,9 @@ func TestNoKeepAliveInAWholeAnswer(t *testing.T) {
 // TestFaultAfterTheFirstByte: the status is gone, so the error comes in the stream's own form.
 func TestFaultAfterTheFirstByte(t *testing.T) {
 	for path, want := range map[string]string{
-		"/v1/chat/completions": ": searching\n\ndata: {\"error\":{\"message\":\"generate: upstream answered 500: boom\",\"type\":\"upstream_error\",\"param\":null,\"code\":\"upstream_error\"}}\n\ndata: [DONE]\n\n",
-		"/api/generate": `{"model":"m","created_at":"2026-11-23T10:00:04Z","response":"","done":false}` + "\n" +
+		"/v1/chat/completions": "data: {\"id\":\"chatcmpl-TESTID\",\"object\":\"chat.completion.chunk\",\"created\":1795428000,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"logprobs\":null,\"finish_reason\":null}]}\n\n: searching\ndata: {\"error\":{\"message\":\"generate: upstream answered 500: boom\",\"type\":\"upstream_error\",\"param\":null,\"code\":\"upstream_error\"}}\n\ndata: [DONE]\n\n",
+		"/api/generate": `{"model":"m","created_at":"2026-11-23T10:00:06Z","response":"","done":false}` + "\n" +
+			`{"model":"m","created_at":"2026-11-23T10:00:08Z","response":"","done":false}` + "\n" +
 			`{"error":"generate: upstream answered 500: boom"}` + "\n",
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -86,8 +89,8 @@ func TestFaultAfterTheFirstByte(t *testing.T) {
 			if rec.Code != 200 || rec.Body.String() != want {
 				t.Errorf("%s: %d\n%q\nwant\n%q", path, rec.Code, rec.Body, want)
 			}
-			if m := scrape(s); !strings.Contains(m, `sidecar_requests_total{route="`+path+`",status="502",strategy="guided"} 1`) {
-				t.Error("the metrics don't count it as a 502")
+			if m := scrape(s); !strings.Contains(m, `sidecar_requests_total{route="`+path+`",status="500",strategy="guided"} 1`) {
+				t.Error("the metrics don't count it as a 500")
 			}
 		})
 	}
@@ -322,7 +325,7 @@ func TestMetrics(t *testing.T) {
 	t.Cleanup(s.upstream.close)
 	post(s, "/v1/chat/completions", askWhole)
 	post(s, "/v1/chat/completions", `{"model":"m@raw"}`)
-	post(s, "/v1/chat/completions", `{`)
+	post(s, "/v1/chat/completions", `{"prm":3}`)
 	post(s, "/v1/made/up/1", ``)
 	post(s, "/v1/made/up/2", ``)
 	m := scrape(s)
@@ -370,7 +373,7 @@ func scrape(s *Server) string {
 
 func TestReady(t *testing.T) {
 	for status, want := range map[int]int{200: 200, 401: 200, 503: 503} {
-		for _, d := range []Dialect{OpenAI, Ollama} {
+		for _, d := range []dialect.Dialect{dialect.OpenAI, dialect.Ollama} {
 			up := newFakeUpstream(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
 			addr := serve(t, Config{Dialect: d}, &reasoner{checkpoint: "x"}, up)
 			if resp := do(t, "GET", addr+"/readyz", "", nil); resp.StatusCode != want {

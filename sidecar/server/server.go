@@ -3,8 +3,8 @@
 // both directions, or translated where client and upstream speak different dialects.
 //
 // Which dialects agree: an Ollama upstream serves /api and /v1 itself, so both are native there and nothing is ever
-// translated. Before an OpenAI-compatible upstream /v1 is native and /api is translated: chat, generate, tags, show and
-// version; the rest of /api is a 501. Paths outside of both go to the upstream as they are, /healthz, /readyz and
+// translated. Before an OpenAI-compatible upstream /v1 is native and what Ollama's clients need of /api is translated; what only Ollama can do
+// (pull, create and the like) is a 501. Paths outside of both go to the upstream as they are, /healthz, /readyz and
 // /metrics excepted, which are the sidecar's own.
 package server
 
@@ -17,24 +17,17 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
-	"github.com/gin-gonic/gin"
 	"golang.org/x/sync/semaphore"
 
 	"aprm/adapters"
 	"aprm/prm"
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
+	"aprm/sidecar/server/dialect"
 	"aprm/sidecar/trace"
-)
-
-// Dialect is a wire format.
-type Dialect string
-
-const (
-	OpenAI Dialect = "openai"
-	Ollama Dialect = "ollama"
 )
 
 // Reasoner answers conversations by searching. It is safe for concurrent use and returns soon after ctx is done.
@@ -62,7 +55,7 @@ type Config struct {
 	// Upstream is the endpoint's address. Before an OpenAI-compatible endpoint it may be the API's base
 	// ("http://host:8000/v1") or the root ("http://host:8000", which stands for the same).
 	Upstream *url.URL
-	Dialect  Dialect
+	Dialect  dialect.Dialect // OpenAI or Ollama
 	// UpstreamKey is sent upstream as a bearer token in place of the client's Authorization; "" passes the client's on.
 	UpstreamKey string
 	// APIKey is what clients must present as a bearer token; "" lets everyone in. It never goes upstream.
@@ -77,13 +70,16 @@ type Config struct {
 	Defaults decode.Options
 	// Names are the suffixes of the virtual model names ("raw" makes NAME@raw); nil means DefaultNames.
 	Names []string
+	// Origins are the origins of pages that browsers let use the sidecar ("https://chat.example.org", or "*" for all); none lets none. What the upstream
+	// says of it counts for nothing.
+	Origins []string
 
 	// What POST /pooling is spoken with: what stands behind each step, "" means <extra_0>; and whether a row of scores has the
 	// probability of a good step first, as Math-Shepherd's has, or last, as Qwen2.5-Math-PRM's.
 	StepToken string
 	GoodFirst bool
 
-	MaxBody       int64         // bytes of a request that is looked into; 0 means 32 MiB
+	MaxBody       int64         // bytes of a request that is looked into, a larger one is the upstream's; 0 means 32 MiB
 	MaxSearches   int           // searches at a time; 0 means 4
 	MaxQueued     int           // searches that wait for their turn, beyond that it is a 429; 0 means 64
 	SearchTimeout time.Duration // of one search, its wait included; 0 means none
@@ -109,7 +105,9 @@ type Server struct {
 	judging  *semaphore.Weighted // of solutions that are scored
 	traces   *trace.Ring
 	queue    chan struct{} // a token for each search that runs or waits
-	handler  *gin.Engine
+	handler  http.Handler
+	known    knownModels
+	lacks    sync.Map // paths of routes that the upstream was found to lack
 	log      *slog.Logger
 	now      func() time.Time
 	newID    func() string
@@ -136,7 +134,7 @@ func New(cfg Config, reasoner Reasoner) (*Server, error) {
 		newID:    randomID,
 	}
 	s.upstream = newUpstream(cfg, s.log)
-	s.handler = s.routes()
+	s.handler = canonical(s.routes())
 	return s, nil
 }
 
@@ -148,8 +146,8 @@ func (c *Config) complete() error {
 	case (c.Upstream.Scheme != "http" && c.Upstream.Scheme != "https") || c.Upstream.Host == "":
 		errs = append(errs, fmt.Errorf("server: the upstream must be http://HOST or https://HOST, not %s", c.Upstream.Redacted()))
 	}
-	if c.Dialect != OpenAI && c.Dialect != Ollama {
-		errs = append(errs, fmt.Errorf("server: dialect %q is neither %q nor %q", c.Dialect, OpenAI, Ollama))
+	if c.Dialect != dialect.OpenAI && c.Dialect != dialect.Ollama {
+		errs = append(errs, fmt.Errorf("server: dialect %q is neither %q nor %q", c.Dialect, dialect.OpenAI, dialect.Ollama))
 	}
 	if c.Defaults.Strategy == "" {
 		c.Defaults.Strategy = strategyRaw

@@ -2,10 +2,12 @@ package server
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"unicode/utf8"
 
 	"aprm/prm/step"
+	"aprm/sidecar/server/dialect"
 )
 
 // Marks of a reasoning model around its thoughts, as DeepSeek-R1 and Qwen3 set them.
@@ -92,7 +94,7 @@ type teller struct {
 
 // next is what is new in text, the answer so far, and in notes, lines about the search, which join the thoughts. tokens are the new
 // content's, nil for none. The answer must go on as it began.
-func (t *teller) next(text string, whole bool, notes string, tokens []step.Token) ([]piece, error) {
+func (t *teller) next(text string, whole bool, notes string, tokens []step.Token) ([]dialect.Piece, error) {
 	v := look(text, t.stops, whole)
 	thinking, ok := strings.CutPrefix(v.thinking, t.told.thinking)
 	content, same := strings.CutPrefix(v.content, t.told.content)
@@ -103,9 +105,9 @@ func (t *teller) next(text string, whole bool, notes string, tokens []step.Token
 	if notes != "" && t.midline {
 		notes = "\n" + notes
 	}
-	var out []piece
+	var out []dialect.Piece
 	if thoughts := notes + thinking; thoughts != "" {
-		out = append(out, piece{thinking: thoughts})
+		out = append(out, dialect.Piece{Thinking: thoughts})
 		t.midline = !strings.HasSuffix(thoughts, "\n")
 	}
 	return append(out, pieces(content, tokens)...), nil
@@ -120,4 +122,18 @@ func tokensBehind(tokens []step.Token, n int) []step.Token {
 		}
 	}
 	return nil
+}
+
+// cutAtStop cuts text before the first stop string in it.
+func cutAtStop(text string, stops []string) (string, bool) {
+	at := math.MaxInt
+	for _, stop := range stops {
+		if i := strings.Index(text, stop); i >= 0 && i < at {
+			at = i
+		}
+	}
+	if at == math.MaxInt {
+		return text, false
+	}
+	return text[:at], true
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -52,7 +53,7 @@ func FuzzTeller(f *testing.F) {
 	f.Add(" <think> a </think", "</", "think", 1)
 	f.Add("Ā", "\x80", "", 1) // half of the only character
 	f.Fuzz(func(t *testing.T, text, stop1, stop2 string, size int) {
-		stops := nonEmpty([]string{stop1, stop2})
+		stops := slices.DeleteFunc([]string{stop1, stop2}, func(s string) bool { return s == "" })
 		size = 1 + size&15
 		wholeCharacters := utf8.ValidString(text) && utf8.ValidString(stop1) && utf8.ValidString(stop2)
 		teller := teller{stops: stops}
@@ -63,11 +64,11 @@ func FuzzTeller(f *testing.F) {
 				t.Fatal(err)
 			}
 			for _, p := range parts {
-				if wholeCharacters && !(utf8.ValidString(p.text) && utf8.ValidString(p.thinking)) {
-					t.Errorf("%q or %q has half a character", p.text, p.thinking)
+				if wholeCharacters && !(utf8.ValidString(p.Text) && utf8.ValidString(p.Thinking)) {
+					t.Errorf("%q or %q has half a character", p.Text, p.Thinking)
 				}
-				thinking.WriteString(p.thinking)
-				content.WriteString(p.text)
+				thinking.WriteString(p.Thinking)
+				content.WriteString(p.Text)
 			}
 		}
 		for at := size; at < len(text); at += size {
@@ -99,7 +100,7 @@ func TestNotesBeginTheirOwnLine(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, p := range parts {
-			told.WriteString(p.thinking)
+			told.WriteString(p.Thinking)
 		}
 	}
 	if want := "a\nb\none two\nc\n"; told.String() != want {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"aprm/adapters"
+	"aprm/adapters/wire"
 	"aprm/sidecar/decode"
 )
 
@@ -109,9 +110,9 @@ func contentIn(t *testing.T, chunk string) string {
 	if !is {
 		return ""
 	}
-	var c openAIChunk
+	var c wire.Chunk
 	if err := json.Unmarshal([]byte("{"+strings.TrimSpace(data)), &struct {
-		Choices *[]openAIChunkChoice `json:"choices"`
+		Choices *[]wire.ChunkChoice `json:"choices"`
 	}{&c.Choices}); err != nil {
 		t.Error(err)
 	}
@@ -202,7 +203,7 @@ func TestDeadlineWithNothing(t *testing.T) {
 			ask  string
 			ms   int
 			code int
-		}{{askWhole, 1500, 504}, {askStream, 1500, 504}, {askStream, 25_000, 200}} {
+		}{{askWhole, 1500, 504}, {askStream, 15, 504}, {askStream, 1500, 200}, {askStream, 25_000, 200}} {
 			synctest.Test(t, func(t *testing.T) {
 				s := build(t, Config{Defaults: defaults(guided)}, slow(time.Hour, nil))
 				began := time.Now()
@@ -233,31 +234,5 @@ func TestShowSearchByDefault(t *testing.T) {
 				t.Errorf("%s: %s", prm, got)
 			}
 		})
-	}
-}
-
-// TestNotesOfAVote: whole answers are told of as they come.
-func TestNotesOfAVote(t *testing.T) {
-	p := newProgress(true, false)
-	tell := func(c decode.Candidate) { p.watch(decode.Event{Candidate: &c}) }
-	var all []decode.Candidate
-	for i, answer := range []string{"12", "7", "", "12", "12"} {
-		c := decode.Candidate{ID: i + 1, Text: "…", Answer: answer, Answered: answer != ""}
-		tell(c)
-		all = append(all, c)
-	}
-	if want := "candidate 1: answer 12\ncandidate 2: answer 7\ncandidate 3: no answer\ncandidate 4: answer 12\ncandidate 5: answer 12\n"; p.notes(false) != want {
-		t.Errorf("want %q", want)
-	}
-	for i, c := range all {
-		c.Score, c.Scored = .9-.2*float64(i), true
-		tell(c)
-		if c.Kept = "its answer has the most votes"; i > 0 {
-			c.Kept, c.Dropped = "", "outvoted"
-		}
-		tell(c)
-	}
-	if got, want := p.notes(true), "5 candidates, kept 0.90 answer 12, dropped 0.70 answer 7, dropped 0.50 no answer, dropped 0.30 answer 12 and 1 more\n"; got != want {
-		t.Errorf("got %q\nwant %q", got, want)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"aprm/adapters"
 	"aprm/sidecar/decode"
+	"aprm/sidecar/server/dialect"
 	"aprm/sidecar/trace"
 )
 
@@ -31,12 +32,12 @@ func watchers(all ...func(decode.Event)) func(decode.Event) {
 }
 
 // trace remembers a search that has ended, for those who ask later, and returns it whole. total is until now: see written.
-func (s *Server) trace(g *gin.Context, c *call, h head, o outcome, rec *trace.Recorder, read, total time.Duration) trace.Trace {
+func (s *Server) trace(g *gin.Context, c *call, h dialect.Head, o outcome, rec *trace.Recorder, read, total time.Duration) trace.Trace {
 	checkpoint, _ := s.reasoner.Checkpoint()
 	t := rec.Trace(trace.Request{
-		ID: h.id, Route: g.FullPath(), TraceParent: trace.TraceParent(g.GetHeader("traceparent")), Model: c.name, Applied: c.applied(),
-		Checkpoint: checkpoint, Question: adapters.LastQuestion(c.ask.messages), Options: c.opts,
-		Began: h.created, Read: read, Total: total, Queued: o.queued, Err: o.err,
+		ID: h.ID, Route: g.FullPath(), TraceParent: trace.TraceParent(g.GetHeader("traceparent")), Model: c.name, Applied: c.applied(),
+		Checkpoint: checkpoint, Question: adapters.LastQuestion(c.ask.Messages), Options: c.opts,
+		Began: h.Created, Read: read, Total: total, Queued: o.queued, Err: o.err,
 	}, o.result)
 	s.traces.Add(s.kept(t)) // before the answer is written: whoever has it finds its trace
 	return t
@@ -64,12 +65,12 @@ func (s *Server) listTraces(g *gin.Context) {
 	if text, given := g.GetQuery("limit"); given {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {
-			s.fail(g, OpenAI, badRequest("limit", "limit must be a whole number above 0, not %q", text))
+			s.fail(g, dialect.OpenAI, dialect.BadRequest("limit", "limit must be a whole number above 0, not %q", text))
 			return
 		}
 		limit = n
 	}
-	g.Data(http.StatusOK, "application/json; charset=utf-8", compact(struct {
+	g.Data(http.StatusOK, "application/json; charset=utf-8", dialect.Compact(struct {
 		Object string          `json:"object"`
 		Data   []trace.Summary `json:"data"`
 	}{"list", s.traces.List(limit)}))
@@ -80,9 +81,9 @@ func (s *Server) showTrace(g *gin.Context) {
 	id := g.Param("id")
 	t, ok := s.traces.Get(id)
 	if !ok {
-		s.fail(g, OpenAI, &problem{status: http.StatusNotFound, kind: kindNotFound, param: "id", code: "trace_not_found",
-			message: fmt.Sprintf("there is no trace %q: only searches leave one, and the last %d are kept", id, s.cfg.Traces)})
+		s.fail(g, dialect.OpenAI, &dialect.Problem{Status: http.StatusNotFound, Kind: dialect.NotFound, Param: "id", Code: "trace_not_found",
+			Message: fmt.Sprintf("there is no trace %q: only searches leave one, and the last %d are kept", id, s.cfg.Traces)})
 		return
 	}
-	g.Data(http.StatusOK, "application/json; charset=utf-8", compact(t))
+	g.Data(http.StatusOK, "application/json; charset=utf-8", dialect.Compact(t))
 }

@@ -111,10 +111,10 @@ func TestTranslateFaults(t *testing.T) {
 	}{
 		{404, `{"error":{"message":"The model x does not exist","type":"NotFoundError"}}`, 404, "does not exist", ""},
 		{400, `{"object":"error","message":"too long"}`, 400, "too long", ""},
-		{422, `{"detail":[{"msg":"bad"}]}`, 400, "bad", ""},
+		{422, `{"detail":[{"msg":"bad"}]}`, 422, "bad", ""},
 		{401, `{"error":"no key"}`, 401, "no key", ""},
 		{429, `{"error":{"message":"busy"}}`, 429, "busy", "9"},
-		{500, `<html>oops</html>`, 502, "oops", ""},
+		{500, `<html>oops</html>`, 500, "oops", ""},
 		{200, `<html>oops</html>`, 502, "can't be read", ""},
 		{200, `{"choices":[]}`, 502, "no choices", ""},
 	}
@@ -145,9 +145,7 @@ func TestNotTranslated(t *testing.T) {
 		says               string
 	}{
 		{"POST", "/api/pull", `{"model":"m"}`, 501, "/api/pull"},
-		{"POST", "/api/embed", `{"model":"m"}`, 501, "/api/embed"},
-		{"GET", "/api/ps", ``, 501, "/api/ps"},
-		{"GET", "/api", ``, 501, "/api"},
+		{"POST", "/api/blobs/sha256:1", `x`, 501, "/api/blobs"},
 		{"DELETE", "/api/delete", `{}`, 501, "DELETE"},
 		{"POST", "/api/generate", `{"prompt":"x","suffix":"y"}`, 501, "suffix"},
 		{"POST", "/api/generate", `{"prompt":"x","raw":true}`, 501, "raw"},

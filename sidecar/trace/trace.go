@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"strings"
 	"time"
-	"unicode"
 
 	"aprm/sidecar/decode"
 )
@@ -129,7 +128,7 @@ func (r *Recorder) Watch(e decode.Event) {
 func (r *Recorder) Trace(q Request, result decode.Result) Trace {
 	t := Trace{
 		ID: q.ID, Began: q.Began, Route: q.Route, TraceParent: q.TraceParent, Model: q.Model, Strategy: q.Options.Strategy, Applied: q.Applied,
-		Options: fields(reflect.ValueOf(q.Options)), Checkpoint: q.Checkpoint, Question: q.Question,
+		Options: settings(q.Options), Checkpoint: q.Checkpoint, Question: q.Question,
 		Text: result.Text, Answer: result.Answer, Finish: string(result.Finish), Stopped: string(result.Stopped), Auto: result.Auto,
 		Tokens: Tokens{Prompt: result.PromptTokens, Completion: result.CompletionTokens}, ScoringCalls: result.ScoringCalls,
 		Seconds: Times{Total: seconds(q.Total), Queued: seconds(q.Queued), LLM: seconds(result.LLMTime), PRM: seconds(result.PRMTime),
@@ -166,32 +165,22 @@ func (r *Recorder) Trace(q Request, result decode.Result) Trace {
 // seconds to the microsecond.
 func seconds(d time.Duration) float64 { return math.Round(d.Seconds()*1e6) / 1e6 }
 
-// fields are the exported fields of a struct that say something, by their names in snake_case: what is added to
-// decode.Options shows up by itself. The strategy has a place of its own.
-func fields(v reflect.Value) map[string]any {
+// settings are the options of a search that say something, by their names. The strategy has a place of its own.
+func settings(o decode.Options) map[string]any {
 	out := map[string]any{}
-	for i := range v.NumField() {
-		field, value := v.Type().Field(i), v.Field(i)
-		if !field.IsExported() || value.IsZero() || field.Type.Kind() == reflect.Func || field.Name == "Strategy" {
-			continue
+	put := func(name string, value any) {
+		if !reflect.ValueOf(value).IsZero() {
+			out[name] = value
 		}
-		out[snake(field.Name)] = value.Interface()
 	}
+	for _, s := range decode.Settings() {
+		put(s.Name, s.Value(o))
+	}
+	put("seed", o.Seed)
+	put("unseeded", o.Unseeded)
+	put("logprobs", o.LogProbs)
+	put("top_logprobs", o.TopLogProbs)
 	return out
-}
-
-// snake turns a Go name into snake_case; capitals that follow each other are one word: TopP is top_p, ESSThreshold
-// ess_threshold.
-func snake(name string) string {
-	var b strings.Builder
-	runes := []rune(name)
-	for i, r := range runes {
-		if unicode.IsUpper(r) && i > 0 && (unicode.IsLower(runes[i-1]) || i+1 < len(runes) && unicode.IsLower(runes[i+1])) {
-			b.WriteByte('_')
-		}
-		b.WriteRune(unicode.ToLower(r))
-	}
-	return strings.ReplaceAll(b.String(), "log_probs", "logprobs") // the clients' own word
 }
 
 // Written is the trace of a request whose answer took so long to be written.

@@ -194,14 +194,8 @@ func TestRecorder(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	for name, want := range map[string]string{"N": "n", "TopP": "top_p", "TokenBudget": "token_budget", "ESSThreshold": "ess_threshold",
-		"TopLogProbs": "top_logprobs", "KeepN": "keep_n"} {
-		if got := snake(name); got != want {
-			t.Errorf("%s: %s, want %s", name, got, want)
-		}
-	}
-	got := fields(reflect.ValueOf(decode.Options{Strategy: "guided", N: 2, LogProbs: true, Watch: func(decode.Event) {}}))
-	if want := map[string]any{"n": 2, "logprobs": true}; !reflect.DeepEqual(got, want) {
+	got := settings(decode.Options{Strategy: "guided", N: 2, LogProbs: true, ESSThreshold: 0.4, Watch: func(decode.Event) {}})
+	if want := map[string]any{"n": 2, "logprobs": true, "ess_threshold": 0.4}; !reflect.DeepEqual(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }

@@ -2,11 +2,13 @@ package draw
 
 import (
 	"net/http"
+	"slices"
 
 	"aprm/adapters"
 )
 
-// Authorize is the RoundTripper that presents the adapter's own key or, without one, the client's Authorization.
+// Authorize is the RoundTripper that sends what the client's own request had along (adapters.WithClient), and the adapter's own key, if it has one, in
+// place of the client's.
 type Authorize struct {
 	Next http.RoundTripper
 	Key  string
@@ -16,10 +18,20 @@ type Authorize struct {
 func (a Authorize) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Header.Del("Authorization")
-	if auth := adapters.Authorization(r.Context()); a.Key != "" {
+	client := adapters.ClientOf(r.Context())
+	for name, values := range client.Header {
+		if r.Header.Get(name) == "" {
+			r.Header[name] = slices.Clone(values)
+		}
+	}
+	if client.Query != "" && r.URL.RawQuery == "" {
+		r.URL.RawQuery = client.Query
+	}
+	if a.Key != "" {
+		for _, name := range adapters.KeyHeaders {
+			r.Header.Del(name)
+		}
 		r.Header.Set("Authorization", "Bearer "+a.Key)
-	} else if auth != "" {
-		r.Header.Set("Authorization", auth)
 	}
 	return a.Next.RoundTrip(r)
 }

@@ -14,12 +14,13 @@ type Collector struct {
 	oneStep bool
 	echo    string // the prefill, until it is clear whether the endpoint repeats it
 
-	text   strings.Builder
-	tokens []step.Token
-	chunks int
-	prompt int    // estimated tokens of the prompt
-	step   string // the whole first step, once it is complete
-	cut    bool
+	text     strings.Builder
+	tokens   []step.Token
+	chunks   int
+	prompt   int    // estimated tokens of the prompt
+	step     string // the whole first step, once it is complete
+	thinking bool   // thoughts are open
+	cut      bool
 }
 
 // NewCollector returns a collector for one completion of req. When the endpoint repeats the prefill before what is new,
@@ -46,8 +47,36 @@ func Prefill(messages []adapters.Message) string {
 	return ""
 }
 
+// Marks of thoughts within a text, as reasoning models set them themselves.
+const (
+	thinkOpen  = "<think>\n"
+	thinkClose = "\n</think>\n\n"
+)
+
+// Think takes thoughts that an endpoint gives apart from the text. They stand before it, between the marks that models set whose endpoint doesn't, so
+// that thoughts are the same to whoever reads on. Thoughts behind the first word of the text are dropped.
+func (c *Collector) Think(thoughts string) (enough bool) {
+	switch {
+	case thoughts == "" || c.cut:
+		return c.cut
+	case c.thinking:
+		return c.add(thoughts, nil)
+	case c.text.Len() > 0:
+		return false
+	}
+	c.thinking = true
+	return c.add(thinkOpen+thoughts, nil)
+}
+
 // Add takes the next piece of the stream and reports whether enough has come: then the stream should be closed.
 func (c *Collector) Add(text string, tokens []step.Token) (enough bool) {
+	if text != "" && c.thinking {
+		c.thinking, text = false, thinkClose+text
+	}
+	return c.add(text, tokens)
+}
+
+func (c *Collector) add(text string, tokens []step.Token) (enough bool) {
 	if c.cut {
 		return true
 	}

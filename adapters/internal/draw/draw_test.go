@@ -46,8 +46,8 @@ func TestRepeats(t *testing.T) {
 	}
 }
 
-// TestFanOutCountsThePromptOnce: completions of one call share a prompt, and one that was cut off reports none.
-func TestFanOutCountsThePromptOnce(t *testing.T) {
+// TestFanOutCountsEachPrompt: completions of a call each are billed for the prompt each, also one that was cut off and reports none.
+func TestFanOutCountsEachPrompt(t *testing.T) {
 	reported := []int{0, 7, 7}
 	done, err := FanOut(t.Context(), len(reported), func(_ context.Context, i int) adapters.Completion {
 		return adapters.Completion{Text: "x", Usage: adapters.Usage{PromptTokens: reported[i], CompletionTokens: 2}}
@@ -55,12 +55,35 @@ func TestFanOutCountsThePromptOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var sum adapters.Usage
-	for _, c := range done {
-		sum = sum.Add(c.Usage)
+	for i, c := range done {
+		if c.Usage != (adapters.Usage{PromptTokens: 7, CompletionTokens: 2}) {
+			t.Errorf("completion %d: %+v", i, c.Usage)
+		}
 	}
-	if want := (adapters.Usage{PromptTokens: 7, CompletionTokens: 6}); sum != want || done[0].Usage.PromptTokens != 7 {
-		t.Errorf("in all %+v, want %+v; the first has %+v", sum, want, done[0].Usage)
+}
+
+// TestThoughtsStandBeforeTheText: what an endpoint gives apart reads as what a model marks itself.
+func TestThoughtsStandBeforeTheText(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		pieces [][2]string // thoughts, text
+		want   string
+	}{
+		{"both", [][2]string{{"Hm", ""}, {", 5.", ""}, {"", "So 5"}, {"", "."}}, "<think>\nHm, 5.\n</think>\n\nSo 5."},
+		{"in one chunk", [][2]string{{"Hm", "So 5."}}, "<think>\nHm\n</think>\n\nSo 5."},
+		{"nothing but thoughts", [][2]string{{"Hm", ""}}, "<think>\nHm"},
+		{"no thoughts", [][2]string{{"", "So 5."}}, "So 5."},
+		{"late thoughts", [][2]string{{"", "So 5."}, {"Hm", ""}}, "So 5."},
+	} {
+		c := NewCollector(adapters.Request{}, false)
+		for _, p := range test.pieces {
+			if c.Think(p[0]) || c.Add(p[1], nil) {
+				t.Errorf("%s: enough after %q", test.name, p)
+			}
+		}
+		if got := c.Completion(adapters.FinishEnd, adapters.Usage{}, nil).Text; got != test.want {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
 	}
 }
 

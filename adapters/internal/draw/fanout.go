@@ -8,8 +8,8 @@ import (
 )
 
 // FanOut draws n completions side by side, completion i from one(ctx, i). Those that fail carry their own error; an error
-// is returned only when all of them failed, and it is the first one's. They share one prompt, whose tokens are counted once, on
-// the first completion: the most that any of them reported, as one that was cut off may report none.
+// is returned only when all of them failed, and it is the first one's. Each is a call of its own, which has read the prompt: one that was cut off, and
+// may report none, as many tokens of it as the others.
 func FanOut(ctx context.Context, n int, one func(ctx context.Context, i int) adapters.Completion) ([]adapters.Completion, error) {
 	done := make([]adapters.Completion, n)
 	var group sync.WaitGroup
@@ -18,11 +18,14 @@ func FanOut(ctx context.Context, n int, one func(ctx context.Context, i int) ada
 	}
 	group.Wait()
 	prompt := 0
-	for i := range done {
-		prompt = max(prompt, done[i].Usage.PromptTokens)
-		done[i].Usage.PromptTokens = 0
+	for _, c := range done {
+		prompt = max(prompt, c.Usage.PromptTokens)
 	}
-	done[0].Usage.PromptTokens = prompt
+	for i, c := range done {
+		if c.Text != "" && c.Usage.PromptTokens == 0 {
+			done[i].Usage.PromptTokens = prompt
+		}
+	}
 	return done, AllFailed(done)
 }
 

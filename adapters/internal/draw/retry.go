@@ -3,8 +3,6 @@ package draw
 import (
 	"context"
 	"errors"
-	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -16,19 +14,26 @@ import (
 const longest = time.Minute
 
 // Retry calls open until it works, at most tries times, waiting longer each time or as long as the endpoint asked for. Only
-// what may pass is tried again (adapters.UpstreamError.MayPass). open must fail before the first byte of an answer was used. Where Watch
-// ends the wait, the error is why it was waited, not the silence of an endpoint that had answered.
+// what may pass is tried again (adapters.UpstreamError.MayPass). A model that is being loaded is waited for as long as ctx lasts. open must fail before the
+// first byte of an answer was used. Where ctx ends the wait, the error is why it was waited, not the silence of an endpoint that had answered.
 func Retry(ctx context.Context, tries int, open func() error) error {
 	wait := backoff.NewExponentialBackOff()
-	wait.InitialInterval = 250 * time.Millisecond
+	wait.InitialInterval, wait.MaxInterval = 250*time.Millisecond, 5*time.Second
 	var last error
+	done := 0
 	_, err := backoff.Retry(ctx, func() (struct{}, error) {
 		err := open()
 		last = err
 		var upstream *adapters.UpstreamError
+		loading := errors.As(err, &upstream) && upstream.Loading()
+		if !loading {
+			done++
+		}
 		switch {
 		case err == nil:
 			return struct{}{}, nil
+		case done >= tries:
+			return struct{}{}, backoff.Permanent(err)
 		case ctx.Err() != nil, !errors.As(err, &upstream) || !upstream.MayPass() || upstream.RetryAfter > longest:
 			return struct{}{}, backoff.Permanent(err)
 		case upstream.RetryAfter > 0:
@@ -36,29 +41,17 @@ func Retry(ctx context.Context, tries int, open func() error) error {
 		default:
 			return struct{}{}, err
 		}
-	}, backoff.WithBackOff(wait), backoff.WithMaxTries(uint(tries)), backoff.WithMaxElapsedTime(0))
-	if err == ErrIdle {
+	}, backoff.WithBackOff(wait), backoff.WithMaxTries(0), backoff.WithMaxElapsedTime(0))
+	var upstream *adapters.UpstreamError
+	if err == ErrIdle || errors.As(last, &upstream) && upstream.Loading() && ctx.Err() != nil {
 		err = last
 	}
 	var permanent *backoff.PermanentError
 	if errors.As(err, &permanent) {
 		return permanent.Err
 	}
-	var upstream *adapters.UpstreamError
 	if errors.As(err, &upstream) {
 		return upstream
 	}
 	return err
-}
-
-// RetryAfter reads the header of that name: seconds or a date. 0 when there is none.
-func RetryAfter(h http.Header, now time.Time) time.Duration {
-	value := h.Get("Retry-After")
-	if s, err := strconv.Atoi(value); err == nil && s > 0 {
-		return time.Duration(s) * time.Second
-	}
-	if at, err := http.ParseTime(value); err == nil && at.After(now) {
-		return at.Sub(now)
-	}
-	return 0
 }

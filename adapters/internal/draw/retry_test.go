@@ -105,7 +105,7 @@ func TestRetryAfter(t *testing.T) {
 		"Mon, 23 Nov 2026 12:00:05 GMT": 5 * time.Second,
 		"Mon, 23 Nov 2026 11:00:00 GMT": 0,
 	} {
-		if got := RetryAfter(http.Header{"Retry-After": {value}}, now); got != want {
+		if got := adapters.RetryAfter(http.Header{"Retry-After": {value}}, now); got != want {
 			t.Errorf("%q: %v, want %v", value, got, want)
 		}
 	}

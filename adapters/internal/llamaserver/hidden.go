@@ -184,7 +184,7 @@ func (s Server) post(ctx context.Context, path string, body, answer any) error {
 				said.Error.Message = path + ": " + http.StatusText(resp.StatusCode)
 			}
 			return &adapters.UpstreamError{Op: "hidden", Status: resp.StatusCode, Message: said.Error.Message,
-				RetryAfter: draw.RetryAfter(resp.Header, time.Now())}
+				RetryAfter: adapters.RetryAfter(resp.Header, time.Now())}
 		}
 		if err := json.NewDecoder(resp.Body).Decode(answer); err != nil {
 			return broken(ctx, err)

@@ -100,7 +100,7 @@ try {
   if (!(e instanceof OpenAI.APIError)) throw e; // an endpoint that has no n
 }
 await assert.rejects(gather({ prm: { strategy: "magic" } }), (e) => e instanceof OpenAI.BadRequestError && e.param === "prm.strategy");
-await assert.rejects(gather({ model: model + "@majority-2", temperature: 9 }), (e) => e instanceof OpenAI.BadRequestError && e.param === "temperature");
+await assert.rejects(gather({ prm: { temperature: 9 } }), (e) => e instanceof OpenAI.BadRequestError && e.param === "prm.temperature");
 const abort = new AbortController();
 setTimeout(() => abort.abort(), 5);
 await assert.rejects(gather({ model: model + "@majority-8" }, { signal: abort.signal }), (e) => e instanceof OpenAI.APIUserAbortError);

@@ -270,7 +270,7 @@ def check_tools(client, model, upstream):
 
 def check_errors(client, model):
     for change, param in (
-        ({"temperature": 9}, "temperature"),
+        ({"extra_body": {"prm": {"temperature": 9}}}, "prm.temperature"),
         ({"extra_body": {"prm": {"strategy": "magic"}}}, "prm.strategy"),
         ({"extra_body": {"prm": {"strategy": "majority", "n": 0}}}, "prm.n"),
     ):
@@ -282,7 +282,7 @@ def check_errors(client, model):
         else:
             raise AssertionError(f"{change} was taken")
     try:
-        client.chat.completions.create(model=model + "@majority-2", messages=[], stream=True)
+        client.chat.completions.create(model=model, messages=[], stream=True, extra_body={"prm": {"strategy": "majority"}})
     except openai.BadRequestError as e:
         assert e.param == "messages", e.param
     else:

@@ -1,4 +1,4 @@
-package server
+package scope
 
 import (
 	"bufio"
@@ -59,15 +59,15 @@ func eachLine(t testing.TB, path string, do func(line []byte)) {
 	}
 }
 
-// TestScopeRates measures both errors of outOfScope: everyday conversations that would be searched, by their text alone (tools and
+// TestScopeRates measures both errors of Out: everyday conversations that would be searched, by their text alone (tools and
 // response formats would keep some out anyway), and problems that would not. What it prints is the figure to quote:
 //
-//	go test ./sidecar/server -run ScopeRates -v
+//	go test ./sidecar/scope -run ScopeRates -v
 func TestScopeRates(t *testing.T) {
 	total, guidedOnes := map[string]int{}, map[string]int{}
 	for _, c := range conversations(t, "everyday.jsonl") {
 		total[c.Split]++
-		if outOfScope(c.plain) == "" {
+		if Out(c.plain) == "" {
 			guidedOnes[c.Split]++
 			if c.Split == "tune" { // the others are not for looking at
 				t.Logf("searched, %s: %s", c.Category, c.plain[len(c.plain)-1].Content)
@@ -84,7 +84,7 @@ func TestScopeRates(t *testing.T) {
 	rate := func(what string, least float64, problems [][]adapters.Message) {
 		missed := 0
 		for _, p := range problems {
-			if why := outOfScope(p); why != "" {
+			if why := Out(p); why != "" {
 				if missed++; missed <= 20 {
 					t.Logf("missed (%s): %s", why, p[len(p)-1].Content)
 				}
@@ -133,10 +133,10 @@ func asked(question string) []adapters.Message {
 	return []adapters.Message{{Role: adapters.User, Content: question}}
 }
 
-// BenchmarkOutOfScope is what the rule adds to every request that names no way of answering.
+// BenchmarkOut is what the rule adds to every request that names no way of answering.
 //
-//	go test ./sidecar/server -run '^$' -bench OutOfScope
-func BenchmarkOutOfScope(b *testing.B) {
+//	go test ./sidecar/scope -run '^$' -bench Out
+func BenchmarkOut(b *testing.B) {
 	for name, text := range map[string]string{
 		"greeting": "Hello!",
 		"problem":  "Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in May. How many clips did Natalia sell altogether in April and May?",
@@ -146,7 +146,7 @@ func BenchmarkOutOfScope(b *testing.B) {
 			messages := asked(text)
 			b.ReportAllocs()
 			for b.Loop() {
-				outOfScope(messages)
+				Out(messages)
 			}
 		})
 	}

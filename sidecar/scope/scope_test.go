@@ -1,8 +1,8 @@
-package server
+package scope
 
 import "testing"
 
-func TestOutOfScope(t *testing.T) {
+func TestOut(t *testing.T) {
 	tests := []struct {
 		message string
 		want    bool
@@ -62,15 +62,15 @@ func TestOutOfScope(t *testing.T) {
 		{"Debug this: my loop runs 10 times and should run 11. How many times does it run?", false},
 	}
 	for _, tt := range tests {
-		if why := outOfScope(asked(tt.message)); (why == "") != tt.want {
-			t.Errorf("outOfScope(%q) = %q, in scope: want %t", tt.message, why, tt.want)
+		if why := Out(asked(tt.message)); (why == "") != tt.want {
+			t.Errorf("Out(%q) = %q, in scope: want %t", tt.message, why, tt.want)
 		}
 	}
 	long := make([]byte, longestQuestion+1)
 	for i := range long {
 		long[i] = '7'
 	}
-	if outOfScope(asked("How much is "+string(long)+" + 1?")) != "long text" {
+	if Out(asked("How much is "+string(long)+" + 1?")) != "long text" {
 		t.Error("a document of digits is searched for")
 	}
 }

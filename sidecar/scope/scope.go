@@ -1,4 +1,6 @@
-package server
+// Package scope tells problems worth a search from everything else that people and programs send to a chat model. It is a rule over words and
+// marks, pure and without an LLM.
+package scope
 
 import (
 	"strings"
@@ -13,7 +15,7 @@ const longestQuestion = 2000
 // longestSystem is the same for a system message, which a search has read over and over.
 const longestSystem = 4000
 
-// outOfScope tells why a conversation is not for a search, in a few plain words that may stand in a header; "" when it is
+// Out tells why a conversation is not for a search, in a few plain words that may stand in a header; "" when it is
 // step-wise reasoning with numbers of the kind that PRMs are trained on here: English word problems, and expressions or
 // equations to work out. It is a rule over the words of the user's last message and of the system's, without an LLM.
 //
@@ -22,7 +24,7 @@ const longestSystem = 4000
 // should I boil 6 eggs?" is none. The error rates are what TestScopeRates reports.
 //
 // A follow-up ("and if she had 5 more?") is left to the upstream: the PRM reads the last message alone.
-func outOfScope(messages []adapters.Message) string {
+func Out(messages []adapters.Message) string {
 	last, answered := -1, false
 	for i := len(messages) - 1; i >= 0 && last < 0; i-- {
 		if messages[i].Role == adapters.User {
@@ -51,14 +53,22 @@ func outOfScope(messages []adapters.Message) string {
 		return "long text"
 	case strings.Contains(text, "```") || strings.Contains(text, "~~~"):
 		return "code"
-	case strings.HasPrefix(text, "### Task"):
-		return "a client's own task" // Open WebUI's titles, tags and follow-ups, which quote the conversation
 	}
 	r := readWords(text)
 	if answered && r.followsUp() {
 		return "follow-up"
 	}
-	return r.outOfScope()
+	if why := r.outOfScope(); why != "" {
+		return why
+	}
+	for _, m := range messages { // these cost more than all words, and few get so far
+		if m.Role == adapters.System {
+			if why := ordered(m.Content); why != "" {
+				return why
+			}
+		}
+	}
+	return wrapped(text)
 }
 
 // systemForbids tells what of a system prompt a searched answer, which is steps in English, would break.

@@ -1,4 +1,4 @@
-package server
+package trace
 
 import (
 	"cmp"
@@ -11,37 +11,38 @@ import (
 	"aprm/sidecar/decode"
 )
 
-// progress gathers what a search tells of itself, until the handler takes it: a search never waits for a slow client.
-type progress struct {
-	told   chan struct{} // gets a value when there is something new
-	shows  bool          // lines of the search
-	early  bool          // text as it is settled
+// Progress gathers what a search tells of itself, in lines for people, until somebody takes it: a search never waits for a slow reader.
+type Progress struct {
+	Told   chan struct{} // gets a value when there is something new
+	Shows  bool          // lines of the search
+	Early  bool          // text as it is settled
 	mu     sync.Mutex
 	answer strings.Builder // settled
 	lines  strings.Builder // not taken
-	open   []*candidate    // of steps that aren't decided
+	open   []*told         // of steps that aren't decided
 	passed map[int]bool    // IDs of candidates whose steps were told of
 }
 
-// candidate is one as a line tells of it.
-type candidate struct {
+// told is a candidate as a line tells of it.
+type told struct {
 	decode.Candidate
 	entire bool // a whole answer, not a step
 }
 
-func newProgress(shows, early bool) *progress {
-	return &progress{told: make(chan struct{}, 1), shows: shows, early: early, passed: map[int]bool{}}
+// NewProgress gathers lines of the search where shows is set, and text as it is settled where early is.
+func NewProgress(shows, early bool) *Progress {
+	return &Progress{Told: make(chan struct{}, 1), Shows: shows, Early: early, passed: map[int]bool{}}
 }
 
-// watch is for decode.Options.
-func (p *progress) watch(e decode.Event) {
+// Watch is for decode.Options.
+func (p *Progress) Watch(e decode.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	before := p.answer.Len() + p.lines.Len()
-	if p.early {
+	if p.Early {
 		p.answer.WriteString(e.Settled)
 	}
-	if p.shows {
+	if p.Shows {
 		if e.Settled != "" {
 			p.decided()
 		}
@@ -53,20 +54,20 @@ func (p *progress) watch(e decode.Event) {
 		return
 	}
 	select {
-	case p.told <- struct{}{}:
-	default: // the handler has yet to look
+	case p.Told <- struct{}{}:
+	default: // whoever reads has yet to look
 	}
 }
 
-// text is all that was settled so far.
-func (p *progress) text() string {
+// Text is all that was settled so far.
+func (p *Progress) Text() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.answer.String()
 }
 
-// notes takes the lines that came since they were last taken. At the end of the search the last step is decided.
-func (p *progress) notes(end bool) string {
+// Notes takes the lines that came since they were last taken. At the end of the search the last step is decided.
+func (p *Progress) Notes(end bool) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if end {
@@ -78,11 +79,11 @@ func (p *progress) notes(end bool) string {
 
 // note takes news of a candidate. A whole answer is first told of as it comes, before it is scored; of a step the candidates are
 // told of together, when the search goes on to the next.
-func (p *progress) note(c decode.Candidate) {
+func (p *Progress) note(c decode.Candidate) {
 	if p.passed[c.ID] {
 		return
 	}
-	if i := slices.IndexFunc(p.open, func(o *candidate) bool { return o.ID == c.ID }); i >= 0 {
+	if i := slices.IndexFunc(p.open, func(o *told) bool { return o.ID == c.ID }); i >= 0 {
 		p.open[i].Candidate = c
 		return
 	}
@@ -90,7 +91,7 @@ func (p *progress) note(c decode.Candidate) {
 		p.decided()
 	}
 	entire := !c.Scored && c.Kept == "" && c.Dropped == ""
-	p.open = append(p.open, &candidate{c, entire})
+	p.open = append(p.open, &told{c, entire})
 	if entire {
 		fmt.Fprintf(&p.lines, "candidate %d: %s\n", c.ID, ending(c))
 	}
@@ -100,7 +101,7 @@ func (p *progress) note(c decode.Candidate) {
 const shownEach = 3
 
 // decided writes the line of the candidates that are open: "step 3: 8 candidates, kept 0.93 '…', dropped 0.12 '…'".
-func (p *progress) decided() {
+func (p *Progress) decided() {
 	if len(p.open) == 0 {
 		return
 	}
@@ -114,13 +115,13 @@ func (p *progress) decided() {
 	} else {
 		fmt.Fprintf(&p.lines, "step %d: %s", p.open[0].At+1, count(len(p.open), "candidate"))
 	}
-	slices.SortStableFunc(p.open, func(a, b *candidate) int { return cmp.Compare(b.Score, a.Score) })
+	slices.SortStableFunc(p.open, func(a, b *told) int { return cmp.Compare(b.Score, a.Score) })
 	for _, fate := range []struct {
 		word string
-		has  func(*candidate) bool
+		has  func(*told) bool
 	}{
-		{"kept", func(c *candidate) bool { return c.Kept != "" }},
-		{"dropped", func(c *candidate) bool { return c.Kept == "" && c.Dropped != "" }},
+		{"kept", func(c *told) bool { return c.Kept != "" }},
+		{"dropped", func(c *told) bool { return c.Kept == "" && c.Dropped != "" }},
 	} {
 		n := 0
 		for _, c := range p.open {
@@ -147,7 +148,7 @@ func count(n int, of string) string {
 }
 
 // words are a candidate's score and what it says.
-func (c *candidate) words() string {
+func (c *told) words() string {
 	said := "'" + excerpt(c.Text) + "'"
 	switch {
 	case c.entire:

@@ -1,0 +1,102 @@
+package dialect
+
+import (
+	"encoding/json"
+	"strings"
+
+	"aprm/adapters"
+	"aprm/adapters/wire"
+)
+
+// Completions is OpenAI's older /v1/completions. Its text is continued, not answered: a search is only for those who name a way of answering.
+var Completions = Format{Dialect: OpenAI, IDPrefix: "cmpl-", Raw: completionsRaw, Read: readCompletions,
+	Wire: func(a Ask) Wire { return textWire{a.IncludeUsage} }}
+
+var completionsFields = map[string]rule{
+	"model": ruleUsed, "prompt": ruleUsed, "stream": ruleUsed, "stream_options": ruleUsed, "temperature": ruleUsed, "top_p": ruleUsed, "max_tokens": ruleUsed, "seed": ruleUsed,
+	"stop": ruleUsed, "n": ruleUsed, "best_of": ruleUsed, "prm": ruleUsed, "echo": ruleFlag, "user": ruleHarmless,
+	"frequency_penalty": ruleIgnored, "presence_penalty": ruleIgnored, "top_k": ruleIgnored, "min_p": ruleIgnored, "repetition_penalty": ruleIgnored, "repeat_penalty": ruleIgnored,
+}
+
+func completionsRaw(o Object) string {
+	for _, key := range []string{"n", "best_of"} {
+		if v, ok := o.Get(key); ok && string(v) != "1" {
+			return key
+		}
+	}
+	var prompt string
+	if v, _ := o.Get("prompt"); json.Unmarshal(v, &prompt) != nil || strings.TrimSpace(prompt) == "" {
+		return "prompt"
+	}
+	if forbidden, _, _ := classify(o, completionsFields); forbidden != "" {
+		return "field " + PlainWord(forbidden)
+	}
+	return ""
+}
+
+func readCompletions(o Object) (a Ask, err error) {
+	var prompt string
+	if err := o.Read("prompt", &prompt, "a string"); err != nil {
+		return a, err
+	}
+	a.Messages = []adapters.Message{{Role: adapters.User, Content: prompt}}
+	return a, a.readOpenAI(o, completionsFields)
+}
+
+// textWire is the wire of /v1/completions.
+type textWire struct{ includeUsage bool }
+
+type (
+	textCompletion struct {
+		ID      string          `json:"id"`
+		Object  string          `json:"object"`
+		Created int64           `json:"created"`
+		Model   string          `json:"model"`
+		Choices []textChoice    `json:"choices"`
+		Usage   wire.ChunkUsage `json:"usage,omitzero"`
+		PRM     any             `json:"prm,omitempty"`
+	}
+	textChoice struct {
+		Index    int     `json:"index"`
+		Text     string  `json:"text"`
+		Logprobs any     `json:"logprobs"`
+		Finish   *string `json:"finish_reason"`
+	}
+)
+
+func (w textWire) of(h Head, text string, finish *string, usage *wire.Usage, report any) textCompletion {
+	return textCompletion{ID: h.ID, Object: "text_completion", Created: h.Created.Unix(), Model: h.Model, Choices: []textChoice{{Text: text, Finish: finish}},
+		Usage: wire.ChunkUsage{Asked: w.includeUsage || usage != nil, Usage: usage}, PRM: report}
+}
+
+func (textWire) StreamType() string { return eventStream }
+
+func (textWire) Alive(Head) [][]byte { return comment() }
+
+func (w textWire) Whole(a Answer) []byte {
+	usage := wire.UsageOf(a.Prompt, a.Completion)
+	return Compact(w.of(a.Head, a.Text, &a.Finish, &usage, a.Report))
+}
+
+func (textWire) Begin(Head) [][]byte { return nil }
+
+// Part has no place for thoughts.
+func (w textWire) Part(h Head, p Piece) [][]byte {
+	if p.Text == "" {
+		return nil
+	}
+	return [][]byte{event("", w.of(h, p.Text, nil, nil, nil))}
+}
+
+func (w textWire) End(a Answer) [][]byte {
+	out := [][]byte{event("", w.of(a.Head, "", &a.Finish, nil, a.Report))}
+	if w.includeUsage {
+		usage := wire.UsageOf(a.Prompt, a.Completion)
+		last := w.of(a.Head, "", nil, &usage, nil)
+		last.Choices = []textChoice{}
+		out = append(out, event("", last))
+	}
+	return append(out, done())
+}
+
+func (textWire) Broken(p *Problem) [][]byte { return [][]byte{event("", p.Shape(OpenAI)), done()} }

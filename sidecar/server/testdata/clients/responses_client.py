@@ -1,0 +1,62 @@
+"""The official openai Python SDK at /v1/responses and /v1/completions of a running sidecar: searched and raw, whole and streamed.
+
+    python3 responses_client.py SIDECAR_URL [UPSTREAM_URL] [MODEL]
+
+Exits with 0 when all is well.
+"""
+
+import sys
+
+import openai
+
+QUESTION = "Tom has 3 boxes of 4 pens and loses 2 pens. How many pens does he have left?"
+
+
+def check_responses(client, model, applied):
+    raw = client.responses.with_raw_response.create(model=model, input=QUESTION, max_output_tokens=400, instructions="Be brief.")
+    assert raw.headers["x-sidecar-applied"].startswith(applied), raw.headers
+    answer = raw.parse()
+    assert answer.output_text and answer.status in ("completed", "incomplete") and answer.usage.output_tokens > 0, answer
+    told, kinds = "", []
+    for event in client.responses.create(model=model, input=[{"role": "user", "content": QUESTION}], max_output_tokens=400, stream=True):
+        kinds.append(event.type)
+        if event.type == "response.output_text.delta":
+            told += event.delta
+    assert told and kinds[0] == "response.created" and kinds[-1] in ("response.completed", "response.incomplete"), kinds
+    assert event.response.output_text == told, (event, told)
+    with client.responses.stream(model=model, input=QUESTION, max_output_tokens=400) as stream:  # the helper that puts the answer together
+        for _ in stream:
+            pass
+        assert stream.get_final_response().output_text, model
+
+
+def check_completions(client, model):
+    request = {"model": model + "@majority-2", "prompt": QUESTION, "max_tokens": 400}
+    raw = client.completions.with_raw_response.create(**request)
+    assert raw.headers["x-sidecar-applied"] == "majority; reason=asked", raw.headers
+    answer = raw.parse()
+    assert answer.choices[0].text and answer.usage.completion_tokens > 0, answer
+    assert "".join(chunk.choices[0].text for chunk in client.completions.create(stream=True, **request) if chunk.choices), model
+
+
+def check_errors(client, model):
+    try:
+        client.responses.create(model=model, input=QUESTION, extra_body={"prm": {"n": 0}})
+    except openai.BadRequestError as e:
+        assert e.param == "prm.n" and e.type == "invalid_request_error", e
+    else:
+        raise AssertionError("n of 0 is taken")
+
+
+def main(sidecar, upstream="", model=""):
+    client = openai.OpenAI(base_url=sidecar + "/v1", api_key="none", max_retries=0)
+    model = model or "builtin"
+    check_responses(client, model + "@majority-2", "majority")
+    check_responses(client, model + "@raw", "raw")
+    check_completions(client, model)
+    check_errors(client, model)
+    print("openai", openai.__version__, "passes at /v1/responses and /v1/completions")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel"
+
+	"aprm/adapters"
+	"aprm/sidecar/decode"
+	"aprm/sidecar/engine"
+	"aprm/sidecar/server"
+	"aprm/sidecar/trace/span"
+)
+
+// service is what serving takes, whoever starts it.
+type service struct {
+	upstream  upstreamFlags // resolved
+	engine    *engine.Engine
+	gate      *decode.Gate // nil for none
+	gateFrom  string       // where it is, or would be
+	strategy  string       // of a bare name; auto without a PRM is raw
+	listen    string
+	probeWait time.Duration
+	otlp      string // URL of a collector; "" for where the environment says
+	config    server.Config
+}
+
+// run serves until ctx ends.
+func (s service) run(ctx context.Context, std streams) error {
+	open, stop := context.WithCancel(context.WithoutCancel(ctx)) // longer than ctx: answers that have begun are finished
+	defer stop()
+	target, err := s.upstream.listen(open)
+	if err != nil {
+		return err
+	}
+	s.engine.Trust(s.gate)
+	var tools atomic.Bool
+	wait, err := s.probe(ctx, func(caps adapters.Capabilities) error {
+		slog.Info("upstream", "url", s.upstream.URL, "dialect", s.upstream.Dialect, "capabilities", caps)
+		tools.Store(caps.Tools)
+		return explainGate(ctx, s.engine, s.gate, s.gateFrom)
+	})
+	if err != nil {
+		return err
+	}
+	defer wait()
+	id, trained := s.engine.Checkpoint()
+	if s.strategy == decode.Auto && !trained { // a person who only looks in is not to pay for votes
+		s.strategy = "raw"
+	}
+	exporter, shutdown, err := s.exporter(ctx)
+	if err != nil {
+		return err
+	}
+	defer shutdown()
+	cfg := s.config
+	cfg.Upstream, cfg.Dialect, cfg.UpstreamKey, cfg.Model = target, s.upstream.Dialect, s.upstream.Key, s.upstream.Model
+	cfg.Tools, cfg.Defaults.Strategy, cfg.TraceExporter = tools.Load, s.strategy, exporter
+	srv, err := server.New(cfg, s.engine)
+	if err != nil {
+		return err
+	}
+	ln, err := net.Listen("tcp", s.listen)
+	if err != nil {
+		return badInput{fmt.Errorf("--listen: %w; choose another address", err)}
+	}
+	fmt.Fprint(std.out, welcome(&s.upstream, ln.Addr().String(), s.strategy, id, trained))
+	return srv.Run(ctx, ln)
+}
+
+// probeAgain is the pause after a probe that failed, once what is served doesn't wait for it; firstProbes is the one before.
+const (
+	probeAgain  = 10 * time.Second
+	firstProbes = time.Second
+)
+
+// probe probes the endpoint and tells known what was found. An endpoint that is down, loading or failing, or takes long, is waited for no longer than
+// probeWait: the probe goes on, again and again, until it is known or ctx ends, and until then searches ask the endpoint for nothing that not every
+// endpoint can do. The error is one that waiting doesn't mend. wait ends the probe and waits for its end.
+func (s service) probe(ctx context.Context, known func(adapters.Capabilities) error) (wait func(), err error) {
+	if s.upstream.Model == "" {
+		return func() {}, nil // there is nothing to ask about
+	}
+	llm, err := s.engine.LLM("")
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	first, started, ended := make(chan error, 1), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			caps, err := llm.Capabilities(ctx)
+			if err == nil {
+				first <- known(caps)
+				return
+			}
+			if hopeless(err) || ctx.Err() != nil {
+				first <- err
+				return
+			}
+			pause := firstProbes
+			select {
+			case <-started:
+				pause = probeAgain
+				slog.Warn("searches make do with what every endpoint can do", "err", err, "asked again in", pause)
+			default:
+				slog.Info("waiting for the endpoint", "err", err)
+			}
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+			}
+		}
+	}()
+	wait = func() { cancel(); <-ended }
+	select {
+	case err = <-first:
+	case <-time.After(s.probeWait):
+		close(started)
+		slog.Warn("the endpoint takes its time to show what it can do: serving meanwhile, searches make do with what every endpoint can")
+	}
+	if err != nil {
+		wait()
+		if ctx.Err() == nil || hopeless(err) {
+			err = s.upstream.explain(context.WithoutCancel(ctx), err)
+		}
+	}
+	return wait, err
+}
+
+// hopeless reports whether an endpoint's error is one that waiting doesn't mend: it wants a key, or hasn't the model or the API.
+func hopeless(err error) bool {
+	var up *adapters.UpstreamError
+	if !errors.As(err, &up) {
+		return false
+	}
+	return up.Status == http.StatusUnauthorized || up.Status == http.StatusForbidden || up.Status == http.StatusNotFound
+}
+
+// exporter is where traces are sent to, nil for nowhere; shutdown sends what is left.
+func (s service) exporter(ctx context.Context) (exporter server.TraceExporter, shutdown func(), err error) {
+	if s.otlp == "" && os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "" {
+		return nil, func() {}, nil
+	}
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { slog.Warn("traces are not exported", "err", err) }))
+	spans, err := span.OTLP(ctx, s.otlp)
+	if err != nil {
+		return nil, nil, badInput{fmt.Errorf("--otlp-endpoint: %w", err)}
+	}
+	return spans, func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		logClose(spans.Shutdown(ctx))
+	}, nil
+}
