@@ -16,7 +16,7 @@ var (
 
 const (
 	passed   = 3.3  // half of the 99th percentile of χ² with one degree of freedom
-	bearable = 0.01 // loss of accuracy for which Stop may save answers, whatever
+	bearable = 0.02 // loss of accuracy for which Stop may save answers
 )
 
 // Fit returns how much logits should count: the Beta and Power, no logits at all among the choices, under which a vote makes the right answers of
@@ -28,8 +28,7 @@ const (
 // hold-out shrinks. What doesn't pass is a plain vote.
 //
 // Stop is a logistic regression of whether the leader is right, over all beginnings of all problems' answers; At is the least chance at which stopping,
-// answer by answer, costs at most a point of accuracy, or half of what weighing
-// gains over counting heads.
+// answer by answer, costs at most two points of accuracy.
 func Fit(problems [][]Ballot) Rule {
 	var mixed [][]Ballot
 	for _, p := range problems {
@@ -218,15 +217,9 @@ func fitStop(problems [][]Ballot, r Rule) Stop {
 	}
 	s := Stop{Bias: found.X[0], Lead: found.X[1], Level: found.X[2], Draws: found.X[3]}
 	_, all := s.replay(moments, 2)
-	plain := 0.0 // what heads alone come to
-	for _, p := range problems {
-		if c := Plain.Of(p); c.Winner >= 0 && p[c.Winner].Right {
-			plain += 1 / float64(len(problems))
-		}
-	}
 	for _, at := range slices.Backward(chance) {
 		drawn, correct := s.replay(moments, at)
-		if all-correct > max(bearable, (all-plain)/2) {
+		if all-correct > bearable {
 			break
 		}
 		s.At, s.Loss, s.Tokens = at, all-correct, drawn

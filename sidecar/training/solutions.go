@@ -157,8 +157,8 @@ func judging(ctx context.Context, model *prm.Model, llm string, solutions []solu
 	untold := 0
 	for i, s := range solutions {
 		key := answers[i].Problem
-		if byProblem[key] == nil {
-			order = append(order, key)
+		if _, known := byProblem[key]; !known {
+			order, byProblem[key] = append(order, key), nil
 		}
 		if s.right != step.Unknown {
 			byProblem[key] = append(byProblem[key], i)
