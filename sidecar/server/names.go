@@ -33,6 +33,8 @@ func Suffix(strategy string) string {
 		return "vote"
 	case decode.BestOfN:
 		return "best-of"
+	case decode.Confident:
+		return "confident"
 	}
 	return strategy
 }
