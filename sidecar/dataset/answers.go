@@ -20,7 +20,7 @@ import (
 // the next of its kind: files may be joined end to end.
 type Sampling struct {
 	Model       string  `json:"model"`
-	Kind        string  `json:"kind"` // of the answers: "prose"
+	Kind        string  `json:"kind"` // of the answers: "prose" or "program"
 	Temperature float64 `json:"temperature"`
 	TopP        float64 `json:"top_p,omitempty"` // 0: the endpoint's default
 	MaxTokens   int     `json:"max_tokens"`
