@@ -216,6 +216,9 @@ func fitStop(problems [][]Ballot, r Rule) Stop {
 		return Stop{}
 	}
 	s := Stop{Bias: found.X[0], Lead: found.X[1], Level: found.X[2], Draws: found.X[3]}
+	for _, p := range problems {
+		s.Of = max(s.Of, len(p))
+	}
 	_, all := s.replay(moments, 2)
 	for _, at := range slices.Backward(chance) {
 		drawn, correct := s.replay(moments, at)

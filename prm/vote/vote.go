@@ -59,6 +59,7 @@ type Stop struct {
 	Draws float64 `json:"draws"`
 
 	At     float64 `json:"at"`     // no more answers are drawn once the chance is at least this; 0: nothing was measured
+	Of     int     `json:"of"`     // answers to a problem that At was found with; 0: not known
 	Loss   float64 `json:"loss"`   // of accuracy by stopping, where it was measured
 	Tokens float64 `json:"tokens"` // share of the answers that were drawn there
 }
@@ -154,6 +155,16 @@ func (s Stop) Chance(c Count) float64 {
 func (s Stop) sure(evidence [4]float64) float64 {
 	z := evidence[0]*s.Bias + evidence[1]*s.Lead + evidence[2]*s.Level + evidence[3]*s.Draws
 	return 1 / (1 + math.Exp(-z))
+}
+
+// Settled reports whether the winner of a count is as likely right as At asks for, where n answers could be drawn. Where that is more than At was found with, what is
+// forgone by stopping grows with what is left, and the doubt that is borne shrinks in proportion.
+func (s Stop) Settled(c Count, n int) bool {
+	doubt := 1 - s.At
+	if s.Of > 0 && n > s.Of {
+		doubt *= float64(s.Of) / float64(n)
+	}
+	return s.Chance(c) >= 1-doubt
 }
 
 // evidence is what Chance goes by.

@@ -144,10 +144,10 @@ func TestChance(t *testing.T) {
 	}{
 		{"nothing", Stop{}, 1},
 		{"bias", Stop{Bias: ln(5)}, 5},
-		{"lead", Stop{Lead: 1}, 1},                  // 6 : 3 + 3
-		{"level", Stop{Level: 1}, math.Sqrt(8)},     // of a's two
-		{"draws", Stop{Draws: 1}, 4},                // that without an answer is one
-		{"all", Stop{ln(5), 2, 2, 1, 0, 0, 0}, 160}, // 5 · 1² · 8 · 4
+		{"lead", Stop{Lead: 1}, 1},              // 6 : 3 + 3
+		{"level", Stop{Level: 1}, math.Sqrt(8)}, // of a's two
+		{"draws", Stop{Draws: 1}, 4},            // that without an answer is one
+		{"all", Stop{Bias: ln(5), Lead: 2, Level: 2, Draws: 1, At: 0, Loss: 0, Tokens: 0}, 160}, // 5 · 1² · 8 · 4
 	} {
 		if got := test.stop.Chance(c); !near(got, test.want/(1+test.want)) {
 			t.Errorf("%s: %g, want odds of %g", test.name, got, test.want)
@@ -178,5 +178,19 @@ func TestCheck(t *testing.T) {
 		if err := r.Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", r, err, want)
 		}
+	}
+}
+
+// Where more answers could be drawn than At was found with, less doubt is borne.
+func TestSettled(t *testing.T) {
+	s := Stop{Bias: 2, At: 0.8, Of: 4} // a chance of 0.88
+	c := Plain.Of([]Ballot{{Group: 0}, {Group: 0}})
+	for n, want := range map[int]bool{2: true, 4: true, 8: false} {
+		if got := s.Settled(c, n); got != want {
+			t.Errorf("of %d: %v", n, got)
+		}
+	}
+	if s.Of = 0; !s.Settled(c, 8) {
+		t.Error("not known with how many: At stands")
 	}
 }

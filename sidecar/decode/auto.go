@@ -64,7 +64,7 @@ func more(r vote.Rule, ballots []ballot, drawn, n int) int {
 		}
 		return min(silent-drawn, left)
 	case stops(r):
-		if r.Stop.Chance(c) >= r.Stop.At {
+		if r.Stop.Settled(c, n) {
 			return 0
 		}
 		return 1
