@@ -166,12 +166,11 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 	if err := useGate(ctx, e, gate, gatePath(c.PRM.Checkpoint)); err != nil {
 		return err
 	}
-	if measurement.Options.Gate, err = e.Gate(ctx); err != nil {
+	measured, err := e.Gate(ctx)
+	if err != nil {
 		return err
 	}
-	if g := measurement.Options.Gate; g != nil {
-		measurement.Options.Vote = g.Vote
-	}
+	measurement.Options.By(measured)
 	report, err := c.measure(ctx, std, "eval", e, problems, measurement)
 	if err != nil {
 		return err
@@ -263,12 +262,11 @@ func (c *evalCommand) replay(ctx context.Context, std streams) error {
 			}
 		}
 	}
-	if cfg.Options.Gate, err = e.Gate(ctx); err != nil {
+	measured, err := e.Gate(ctx)
+	if err != nil {
 		return err
 	}
-	if g := cfg.Options.Gate; g != nil {
-		cfg.Options.Vote = g.Vote
-	}
+	cfg.Options.By(measured)
 	for n := 1; n <= c.Decode.N; n++ {
 		if n <= 4 || n%2 == 0 {
 			cfg.Sizes = append(cfg.Sizes, n)

@@ -30,7 +30,7 @@ func logProbs(tokens []step.Token) *[NumLogProbs]float32 {
 	var sum, lowest, numbers, minNumber, entropy, maxEntropy, unsure float64
 	var digits, withTop int
 	for _, t := range tokens {
-		lp := max(min(t.LogProb, 0), -30) // servers write −Inf or −9999 for what they cut off
+		lp := bounded(t.LogProb)
 		if math.IsNaN(lp) {
 			return nil
 		}
@@ -57,7 +57,7 @@ func logProbs(tokens []step.Token) *[NumLogProbs]float32 {
 	set(lpMean, sum/n/2)
 	set(lpMin, lowest/5)
 	set(lpSum, -math.Log1p(-sum)/5)
-	set(lpLast, max(min(tokens[len(tokens)-1].LogProb, 0), -30)/2)
+	set(lpLast, bounded(tokens[len(tokens)-1].LogProb)/2)
 	if digits > 0 {
 		set(lpNumbers, numbers/float64(digits)/2)
 		set(lpMinNumber, minNumber/5)

@@ -83,6 +83,13 @@ func ParseGate(data []byte) (*Gate, error) {
 	return &g, nil
 }
 
+// By has a search go by a gate, nil for nothing: auto, and how votes count.
+func (o *Options) By(g *Gate) {
+	if o.Gate = g; g != nil {
+		o.Vote = g.Vote
+	}
+}
+
 // Of reports whether the gate is of a PRM and an LLM.
 func (g *Gate) Of(checkpoint, model string) bool {
 	return g != nil && g.Checkpoint == checkpoint && g.Model == model

@@ -8,7 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"aprm/generator"
 	"aprm/prm"
@@ -295,18 +296,13 @@ func (s solution) examples() []train.Example {
 
 // concurrently calls do with 0 to n-1, a few at a time.
 func concurrently(n int, do func(i int)) {
-	var group sync.WaitGroup
-	next := make(chan int)
-	for range readers {
-		group.Go(func() {
-			for i := range next {
-				do(i)
-			}
+	var group errgroup.Group
+	group.SetLimit(readers)
+	for i := range n {
+		group.Go(func() error {
+			do(i)
+			return nil
 		})
 	}
-	for i := range n {
-		next <- i
-	}
-	close(next)
-	group.Wait()
+	_ = group.Wait() // nothing fails
 }
