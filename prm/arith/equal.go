@@ -100,7 +100,7 @@ func read(text string) answer {
 	if len(text) > maxAloud {
 		text = text[len(text)-maxAloud:]
 	}
-	all := text
+	all := unescaped(text)
 	text = strings.TrimSpace(aloud(all))
 	announced := strings.Contains(text, `\boxed`) || strings.Contains(text, "####") || text != strings.TrimSpace(all) ||
 		len(text) > maxAnswer || mayAnnounce(text) && (said.MatchString(text) || tagged.MatchString(text))

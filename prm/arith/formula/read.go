@@ -24,6 +24,7 @@ func Parse(text string) (*Node, error) {
 	if n := european(text); n != nil {
 		return n, nil
 	}
+	text = strings.ReplaceAll(text, "{:}", ":")
 	if m := readMoment(text); m != nil {
 		return &Node{Op: Moment, When: m}, nil
 	}
@@ -195,7 +196,7 @@ func (p *parser) element() (*Node, error) {
 		sign := p.peek().text
 		p.at++
 		n, err := p.element()
-		if err != nil || sign == "=" {
+		if err != nil || sign == "=" || sign == "≈" {
 			return labelled(n, label), err
 		}
 		return labelled(&Node{Op: Relation, Args: []*Node{{Op: Symbol}, n}, Relations: []string{sign}}, label), nil
@@ -238,7 +239,7 @@ func (p *parser) lead() []string {
 		}
 		n++
 	}
-	if t := p.ahead(n); n == 0 || t.kind == tEnd || t.kind == tSign && !strings.Contains("-+±([{⟨√|⌊⌈<=>=!=≈", t.text) && t.text != "{{" {
+	if t := p.ahead(n); n == 0 || t.kind == tEnd || t.kind == tSign && !strings.Contains("-+±([{⟨√|⌊⌈<=>=!=≈]", t.text) && t.text != "{{" {
 		return nil // the words are all there is
 	}
 	p.at += n
@@ -314,6 +315,7 @@ func (p *parser) list(closing string) (*Node, error) {
 		}
 		return false
 	}
+	begun := p.at
 	for {
 		n, err := p.element()
 		if err != nil {
@@ -333,10 +335,22 @@ func (p *parser) list(closing string) (*Node, error) {
 	if len(all) == 1 {
 		return all[0], nil
 	}
+	if p.at-begun == 3 && commaWithin(p.tokens[begun:p.at]) {
+		joined = withinNumber
+	}
 	return &Node{Op: List, Args: all, Name: joined}, nil
 }
 
-var relations = map[string]bool{"=": true, "<": true, "<=": true, ">": true, ">=": true, "!=": true, "in": true}
+// withinNumber is the name of a list of two numbers that may be one with a comma before its decimals.
+const withinNumber = ","
+
+// commaWithin reports whether tokens are two whole numbers with nothing but a comma between them: 2,74.
+func commaWithin(tokens []token) bool {
+	a, comma, b := tokens[0], tokens[1], tokens[2]
+	return a.kind == tNumber && b.kind == tNumber && comma.text == "," && comma.glued && b.glued && !a.spelled && !b.spelled && a.decimals < 0 && b.decimals < 0
+}
+
+var relations = map[string]bool{"=": true, "≈": true, "<": true, "<=": true, ">": true, ">=": true, "!=": true, "in": true}
 
 func (p *parser) relation() (*Node, error) {
 	first, err := p.sets()
@@ -365,6 +379,9 @@ func (p *parser) relation() (*Node, error) {
 		n, err := p.sets()
 		if err != nil {
 			return nil, err
+		}
+		if sign == "≈" && name(out.Args[len(out.Args)-1]) {
+			sign = "="
 		}
 		out.Args, out.Relations = append(out.Args, n), append(out.Relations, sign)
 	}
@@ -493,6 +510,13 @@ func (p *parser) product() (*Node, error) {
 				if err != nil {
 					return nil, err
 				}
+				for p.peek().kind == tName && (right.Op == Symbol || right.Op == Product) { // AB:CD
+					factor, err := p.power()
+					if err != nil {
+						return nil, err
+					}
+					right = times(right, factor)
+				}
 				left.Args = append(left.Args, right)
 			}
 		case p.peek().kind == tMoney:
@@ -501,6 +525,9 @@ func (p *parser) product() (*Node, error) {
 			return &Node{Op: Quantity, Name: unit, Args: []*Node{left}}, nil
 		case p.peek().kind == tText:
 			return p.unit(left), nil
+		case p.sees("(") && p.ahead(1).text == "%" && p.ahead(2).text == ")": // 40 (%)
+			p.at += 3
+			left = node(Percent, left)
 		case p.sees("(") && p.wordsInBrackets() > 0: // 9 (apples)
 			n := p.wordsInBrackets()
 			p.at++
@@ -579,13 +606,21 @@ func (p *parser) begins() bool {
 		return before.kind != tText
 	case tSign:
 		switch t.text {
-		case "(", "[", "{", "⟨", "√", "⌊", "⌈":
+		case "[":
+			return !p.ends(1)
+		case "(", "{", "⟨", "√", "⌊", "⌈":
 			return true
 		case "|":
 			return p.bars == 0 && p.within == 0
 		}
 	}
 	return false
+}
+
+// ends reports whether an interval may end before the token n ahead: ]1, 2[.
+func (p *parser) ends(n int) bool {
+	t := p.ahead(n)
+	return t.kind == tEnd || t.kind == tSign && strings.Contains("∪∩∖", t.text)
 }
 
 // unit reads the words behind a quantity as its unit: "cm", "km/h", "square feet", "cm^2", "m s^{-1}". Where no unit of measure
@@ -700,7 +735,7 @@ func (p *parser) power() (*Node, error) {
 				if p.sees("{") {
 					p.at += 3
 				}
-				n = &Node{Op: Quantity, Name: "°", Args: []*Node{n}}
+				n = p.degrees(n)
 				continue
 			}
 			exponent, err := p.exponent()
@@ -709,7 +744,7 @@ func (p *parser) power() (*Node, error) {
 			}
 			n = node(Power, n, exponent)
 		case p.takes("°"):
-			n = &Node{Op: Quantity, Name: "°", Args: []*Node{n}}
+			n = p.degrees(n)
 		case p.takes("!"):
 			n = call("factorial", n)
 		case p.takes("%"):
@@ -731,6 +766,16 @@ func (p *parser) power() (*Node, error) {
 			return n, nil
 		}
 	}
+}
+
+// degrees is n with the unit of an angle or, where a letter says so, of a temperature.
+func (p *parser) degrees(n *Node) *Node {
+	unit := "°"
+	if t := p.peek(); (t.kind == tName || t.kind == tText) && (t.text == "C" || t.text == "F") {
+		p.at++
+		unit += strings.ToLower(t.text)
+	}
+	return &Node{Op: Quantity, Name: unit, Args: []*Node{n}}
 }
 
 // subscript reads the name behind a _: what its braces hold as it stands, or one sign.
@@ -809,8 +854,8 @@ func (p *parser) primary() (*Node, error) {
 	case tNumber:
 		p.at++
 		n := &Node{Op: Number, Value: t.value, Decimals: t.decimals}
-		if len(t.text) == 2 && t.text[0] == '0' {
-			n.Name = t.text // as the minutes of a time are written
+		if len(t.text) > 1 && t.text[0] == '0' && t.decimals < 0 {
+			n.Name = t.text // as the minutes of a time are written, or decimals behind a comma
 		}
 		return n, nil
 	case tName:
@@ -832,7 +877,7 @@ func (p *parser) primary() (*Node, error) {
 		return &Node{Op: Words, Name: strings.ToLower(t.text)}, nil
 	case tSign:
 		switch t.text {
-		case "(", "[", "{", "{{", "⟨":
+		case "(", "[", "{", "{{", "⟨", "]":
 			p.at++
 			return p.bracketed(t.text)
 		case "|":
@@ -866,7 +911,7 @@ func (p *parser) primary() (*Node, error) {
 }
 
 // closings are the signs that close a bracket.
-var closings = map[string][]string{"(": {")", "]"}, "[": {"]", ")"}, "{": {"}"}, "{{": {"}}", "}"}, "⟨": {"⟩", ">"}}
+var closings = map[string][]string{"(": {")", "]"}, "[": {"]", ")", "["}, "]": {"[", "]"}, "{": {"}"}, "{{": {"}}", "}"}, "⟨": {"⟩", ">"}}
 
 // bracketed reads what an opening bracket holds. A bracket that was forgotten at the end counts as there.
 func (p *parser) bracketed(open string) (*Node, error) {
@@ -925,8 +970,10 @@ func (p *parser) bracketed(open string) (*Node, error) {
 		return inside, nil
 	case open == "⟨":
 		return node(Tuple, elements...), nil
-	case pair && (open == "[" || shut == "]"):
-		return &Node{Op: Interval, Args: elements, LeftOpen: open == "(", RightOpen: shut == ")"}, nil
+	case pair && (open == "[" || open == "]" || shut == "]"):
+		return &Node{Op: Interval, Args: elements, LeftOpen: open == "(" || open == "]", RightOpen: shut == ")" || shut == "["}, nil
+	case open == "]" || shut == "[":
+		return nil, p.fail("an interval has two ends")
 	case inside.Op == List:
 		return node(Tuple, elements...), nil
 	default:
