@@ -37,10 +37,15 @@ func Compare(gold, pred *Node, o Options) Verdict {
 	}
 	c := &comparer{}
 	v := c.compare(gold, pred, 0)
-	if c.work > budget {
+	if c.work > budget || v == Different && (gold.unsaid() || pred.unsaid()) {
 		return Unknown
 	}
 	return v
+}
+
+// unsaid reports whether n holds what is read as it stands without knowing its value: dots, a derivative.
+func (n *Node) unsaid() bool {
+	return (n.Op == Symbol || n.Op == Function) && strings.HasPrefix(n.Name, ellipsis) || slices.ContainsFunc(n.Args, (*Node).unsaid)
 }
 
 // comparer counts the work that a comparison takes and ends it when it is too much.
@@ -447,8 +452,11 @@ func (c *comparer) assigned(n, other *Node) *Node {
 		}
 		left, _ := quantity(n.Args[0])
 		right, _ := quantity(last)
-		if c.fixed(left) && c.fixed(right) { // "1/2 = 0.5", or the steps to a result
+		if (c.known(plain(left)) || left.unsaid() && n.Args[0].Op != Symbol) && c.known(right) { // "1/2 = 0.5", or the steps to a result
 			return plain(last)
+		}
+		if !slices.ContainsFunc(n.Args, func(a *Node) bool { return a.Op != Interval }) {
+			return last
 		}
 	case n.Op == Relation && n.Relations[0] == "in" && len(n.Args) == 2 && n.Args[0].Op == Symbol:
 		return plain(n.Args[1])
@@ -526,6 +534,8 @@ func name(n *Node) bool {
 			return n.Args[1].Op == Symbol && strings.Contains("x t n", n.Args[1].Name)
 		}
 		return false
+	case Power: // A^{-1}, A^T
+		return object(n.Args[0]) && (n.Args[1].Op == Symbol && n.Args[1].Name == "T" || n.Args[1].String() == "-1")
 	case Quotient, Ratio: // NO/BO, V_1:V_2
 		return !slices.ContainsFunc(n.Args, func(a *Node) bool { return !object(a) })
 	case Function: // |AB|, cos θ
@@ -798,6 +808,8 @@ func (c *comparer) compareWords(a, b *Node) Verdict {
 		return Equal
 	case ordinals[a.Name] > 0 && b.Op == Labelled && b.Name == ordinal: // fifth and 5th
 		return c.compare(num(ordinals[a.Name]), b.Args[0], 0)
+	case strings.ContainsAny(a.Name, "0123456789") && b.Op != Words && scalar(b) && c.fixed(b): // AZ2B and 2
+		return Different
 	case nobody[a.Name] && b.Op == Symbol && b.Name == "empty":
 		return Equal
 	case nobody[a.Name] && b.Op != Words && scalar(b) && c.fixed(b):

@@ -3,6 +3,7 @@ package formula
 import (
 	"fmt"
 	"math/big"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -54,8 +55,14 @@ func (n *Node) count(op Op) int {
 	return total
 }
 
+// lettersAndDigits is a name that no number is: AZ2B.
+var lettersAndDigits = regexp.MustCompile(`^[A-Za-z]{2,20}\d{1,20}[A-Za-z\d]{0,20}$`)
+
 // words is the answer for text that is no formula.
 func words(text string, err error) (*Node, error) {
+	if lettersAndDigits.MatchString(text) {
+		return &Node{Op: Words, Name: strings.ToLower(text)}, nil
+	}
 	if strings.ContainsAny(text, "0123456789\\=^") {
 		return nil, err
 	}
@@ -524,7 +531,9 @@ func (p *parser) product() (*Node, error) {
 			p.at++
 			return &Node{Op: Quantity, Name: unit, Args: []*Node{left}}, nil
 		case p.peek().kind == tText:
-			return p.unit(left), nil
+			if left = p.unit(left); !(p.sees("*") && p.ahead(1).kind == tNumber) { // 4 ft × 12 ft
+				return left, nil
+			}
 		case p.sees("(") && p.ahead(1).text == "%" && p.ahead(2).text == ")": // 40 (%)
 			p.at += 3
 			left = node(Percent, left)
@@ -771,11 +780,31 @@ func (p *parser) power() (*Node, error) {
 // degrees is n with the unit of an angle or, where a letter says so, of a temperature.
 func (p *parser) degrees(n *Node) *Node {
 	unit := "°"
+	n = p.sixtieths(n)
 	if t := p.peek(); (t.kind == tName || t.kind == tText) && (t.text == "C" || t.text == "F") {
 		p.at++
 		unit += strings.ToLower(t.text)
 	}
 	return &Node{Op: Quantity, Name: unit, Args: []*Node{n}}
+}
+
+// sixtieths reads the minutes and seconds of an angle behind its degrees: 63° 45' 36”.
+func (p *parser) sixtieths(n *Node) *Node {
+	for of, marks := int64(60), 1; marks <= 2 && p.peek().kind == tNumber; of, marks = of*60, marks+1 {
+		end := 1
+		for end <= marks && p.ahead(end).kind == tSign && p.ahead(end).text == "'" {
+			end++
+		}
+		if end <= marks {
+			if t := p.ahead(1); t.kind != tText || t.text != [...]string{"foot", "inch"}[marks-1] {
+				return n
+			}
+			end = 2
+		}
+		n = node(Sum, n, &Node{Op: Number, Value: new(big.Rat).Quo(p.peek().value, big.NewRat(of, 1)), Decimals: -1})
+		p.at += end
+	}
+	return n
 }
 
 // subscript reads the name behind a _: what its braces hold as it stands, or one sign.
@@ -889,6 +918,9 @@ func (p *parser) primary() (*Node, error) {
 				return nil, err
 			}
 			p.takes("|")
+			if n.Op == Matrix {
+				return call("det", n), nil
+			}
 			return call("abs", n), nil
 		case "⌊", "⌈":
 			p.at++
@@ -1092,8 +1124,8 @@ func (p *parser) command(name string) (*Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		if leads(a, "d") && leads(b, "d") && b.Op == Product {
-			return nil, fmt.Errorf("%w: a derivative", ErrSyntax)
+		if leads(a, "d") && leads(b, "d") && b.Op == Product { // a derivative
+			return &Node{Op: Symbol, Name: left + a.String() + "/" + b.String()}, nil
 		}
 		return node(Quotient, a, b), nil
 	case "binom", "dbinom", "tbinom":
@@ -1128,11 +1160,16 @@ func (p *parser) command(name string) (*Node, error) {
 		return &Node{Op: Symbol, Name: name + " " + n.String()}, nil
 	case "sum", "prod":
 		return p.series(map[string]string{"sum": "sum", "prod": "product"}[name])
+	case "bigcup", "bigcap":
+		return p.family(name)
 	case "begin":
 		return p.environment()
 	}
 	return nil, fmt.Errorf(`%w: \%s isn't known`, ErrSyntax, name)
 }
+
+// left begins the names of what is read as it stands, without knowing its value.
+const left = ellipsis + " "
 
 // leads reports whether n is a product that begins with a symbol, or that symbol.
 func leads(n *Node, symbol string) bool {
@@ -1174,6 +1211,25 @@ func (p *parser) parameter() (*Node, error) {
 	default:
 		return p.primary()
 	}
+}
+
+// family reads \bigcup_{k=a}^{b} sets, of which nothing more is known than how it is written.
+func (p *parser) family(name string) (*Node, error) {
+	out := call(left + name)
+	for p.sees("_") || p.sees("^") {
+		p.at++
+		bound, err := p.exponent()
+		if err != nil {
+			return nil, err
+		}
+		out.Args = append(out.Args, bound)
+	}
+	body, err := p.meets()
+	if err != nil {
+		return nil, err
+	}
+	out.Args = append(out.Args, body)
+	return out, nil
 }
 
 // series reads \sum_{k=a}^{b} body.

@@ -36,15 +36,15 @@ var signs = []struct{ written, means string }{
 	{"+", "+"}, {"-", "-"}, {"−", "-"}, {"–", "-"}, {"*", "*"}, {"×", "*"}, {"·", "*"}, {"⋅", "*"}, {"∙", "*"}, {"/", "/"}, {"÷", "/"}, {"⁄", "/"},
 	{"^", "^"}, {"_", "_"}, {"=", "="}, {"≈", "≈"}, {"≡", "="}, {"<", "<"}, {">", ">"}, {"≤", "<="}, {"≥", ">="}, {"≠", "!="}, {"∈", "in"}, {"±", "±"}, {"∓", "±"},
 	{"(", "("}, {")", ")"}, {"[", "["}, {"]", "]"}, {"{", "{"}, {"}", "}"}, {"|", "|"}, {",", ","}, {";", ";"}, {"&", "&"}, {"!", "!"}, {"%", "%"}, {"°", "°"},
-	{"∪", "∪"}, {"∩", "∩"}, {"∖", "∖"}, {"⟨", "⟨"}, {"⟩", "⟩"}, {"√", "√"}, {":", ":"}, {"'", "'"},
+	{"∪", "∪"}, {"∩", "∩"}, {"∖", "∖"}, {"⟨", "⟨"}, {"⟩", "⟩"}, {"√", "√"}, {":", ":"}, {"'", "'"}, {"@", ","},
 }
 
 // commands of LaTeX that are signs or names.
 var commands = map[string]string{
-	"cdot": "*", "times": "*", "ast": "*", "div": "/", "le": "<=", "leq": "<=", "leqslant": "<=", "ge": ">=", "geq": ">=", "geqslant": ">=", "ne": "!=", "neq": "!=",
+	"cdot": "*", "times": "*", "ast": "*", "bullet": "*", "div": "/", "le": "<=", "leq": "<=", "leqslant": "<=", "ge": ">=", "geq": ">=", "geqslant": ">=", "ne": "!=", "neq": "!=",
 	"lt": "<", "gt": ">", "approx": "≈", "simeq": "≈", "equiv": "=", "pm": "±", "mp": "±", "cup": "∪", "cap": "∩", "setminus": "∖", "backslash": "∖", "in": "in",
 	"lbrace": "{{", "rbrace": "}}", "langle": "⟨", "rangle": "⟩", "lvert": "|", "rvert": "|", "vert": "|", "mid": "|", "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉",
-	"degree": "°", "lor": "or", "vee": "or", "land": "and", "wedge": "and", "colon": ":", "bigcup": "∪", "to": ";", "Rightarrow": ";", "implies": ";", "iff": ";",
+	"degree": "°", "lor": "or", "vee": "or", "land": "and", "wedge": "and", "colon": ":", "to": ";", "Rightarrow": ";", "implies": ";", "iff": ";",
 	"lbrack": "[", "rbrack": "]", "lparen": "(", "rparen": ")",
 }
 
@@ -62,10 +62,13 @@ var worded = map[string]bool{"text": true, "textbf": true, "textrm": true, "text
 
 // constants and other names that LaTeX or Unicode writes in another way.
 var renamed = map[string]string{
-	"infty": "inf", "infinity": "inf", "∞": "inf", "oo": "inf", "π": "pi", "varnothing": "empty", "emptyset": "empty", "∅": "empty", "varepsilon": "epsilon", "vartheta": "theta", "varphi": "phi",
+	"infty": "inf", "infinity": "inf", "∞": "inf", "oo": "inf", "π": "pi", "varnothing": "empty", "emptyset": "empty", "oslash": "empty", "∅": "empty", "varepsilon": "epsilon", "vartheta": "theta", "varphi": "phi",
 	"ℝ": "Reals", "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "θ": "theta", "λ": "lambda", "μ": "mu", "ρ": "rho", "σ": "sigma", "τ": "tau", "φ": "phi", "ω": "omega",
 	"arcsin": "asin", "arccos": "acos", "arctan": "atan", "lg": "log10", "tg": "tan", "ctg": "cot",
 }
+
+// ellipsis is the name of what a writer leaves out.
+const ellipsis = "…"
 
 // functions that a name may be, applied to what follows.
 var functions = map[string]bool{
@@ -145,7 +148,7 @@ var (
 )
 
 // primes is a derivative's mark.
-var primes = regexp.MustCompile(`^\^ ?(?:\\prime|\{ ?\\prime ?\})`)
+var primes = regexp.MustCompile(`^\^ ?(?:\\prime|\{ ?(?:\\prime ?)+\})`)
 
 // raised reads superscripts: ⁻³.
 func (s *scanner) raised(rest string) bool {
@@ -194,8 +197,12 @@ func (s *scanner) next() bool {
 	case r == '\\':
 		return s.command(rest)
 	case r == '^' && strings.Contains(rest[:min(len(rest), 5)], `\p`) && primes.MatchString(rest):
-		s.emit(token{kind: tSign, text: "'"}, len(primes.FindString(rest)))
-		s.tokens[len(s.tokens)-1].glued = true
+		mark := primes.FindString(rest)
+		for n := strings.Count(mark, "prime"); n > 0; n-- {
+			s.emit(token{kind: tSign, text: "'"}, 0)
+			s.tokens[len(s.tokens)-1].glued = true
+		}
+		s.at += len(mark)
 		return true
 	case (digit(rest[0]) || r >= 'A' && r <= 'F') && s.numeral(rest):
 		return true
@@ -248,6 +255,11 @@ func (s *scanner) word(rest string) bool {
 	if to, ok := renamed[w]; ok {
 		return s.emit(token{kind: tName, text: to}, n)
 	}
+	if n <= 2 && !s.latex && strings.HasPrefix(rest[n:], "-") { // t-shirts
+		if tail := letters(rest[n+1:]); len(tail) > 2 && !names[tail] || len(tail) > 1 && n == 2 && !names[tail] {
+			return s.emit(token{kind: tText, text: w + "-" + tail}, n+1+len(tail))
+		}
+	}
 	if after := strings.TrimLeft(rest[n:], " "); wordlike[w] && (after == "" || !strings.ContainsRune("(_{", rune(after[0]))) {
 		return s.emit(token{kind: tText, text: w}, n)
 	}
@@ -291,6 +303,9 @@ func (s *scanner) word(rest string) bool {
 			s.emit(token{kind: tName, text: f}, len(f))
 			return s.emit(token{kind: tName, text: w[len(f):]}, len(w)-len(f))
 		}
+	}
+	if len(w) == 2 && !s.latex && len(letters(strings.TrimPrefix(rest[n:], " "))) > 3 { // DS games
+		return s.emit(token{kind: tText, text: w}, n)
 	}
 	if len(w) == 2 || s.latex && len(w) <= 3 {
 		for _, r := range w {
@@ -374,7 +389,9 @@ func (s *scanner) command(rest string) bool {
 		return s.repeating(rest, n)
 	case name == "circ":
 		return s.sign("°", n)
-	case name == "dots" || name == "ldots" || name == "cdots" || name == "int" || name == "lim" || name == "partial" || name == "nabla":
+	case name == "dots" || name == "ldots" || name == "cdots" || name == "dotsb" || name == "dotsc":
+		return s.emit(token{kind: tName, text: ellipsis}, n)
+	case name == "int" || name == "lim" || name == "partial" || name == "nabla":
 		return false
 	case names[name] && name != "sqrt" || name == "inf" || name == "empty" || name == "log10":
 		return s.emit(token{kind: tName, text: name}, n)
@@ -398,8 +415,10 @@ func (s *scanner) textual(name, inside string, width int) bool {
 		return s.sign(",", width)
 	case lower == "and" || lower == "or":
 		return s.sign(lower, width)
-	case word == "min" && len(s.tokens) > 0 && (s.tokens[len(s.tokens)-1].text == "/" || s.tokens[len(s.tokens)-1].kind == tNumber): // minutes
+	case (word == "min" || word == "sec") && s.measured(): // minutes
 		return s.emit(token{kind: tText, text: word}, width)
+	case word == "in" && s.measured():
+		return s.emit(token{kind: tText, text: "inch"}, width)
 	case functions[word]:
 		return s.emit(token{kind: tName, text: word}, width)
 	case utf8.RuneCountInString(word) == 1 && len(s.tokens) > 0 && units[lower].size != nil && (s.tokens[len(s.tokens)-1].kind != tSign || strings.Contains(")]}", s.tokens[len(s.tokens)-1].text)):
@@ -419,6 +438,12 @@ func (s *scanner) textual(name, inside string, width int) bool {
 		s.tokens = append(s.tokens, t)
 	}
 	return s.skip(width)
+}
+
+// measured reports whether a unit may follow: a number, a bracket or what another unit is for each of went before.
+func (s *scanner) measured() bool {
+	last := len(s.tokens) - 1
+	return last >= 0 && (s.tokens[last].kind == tNumber || s.tokens[last].kind == tSign && strings.Contains("/})", s.tokens[last].text))
 }
 
 // plain is next, but that a run of letters is a word even where it could be a product of variables.

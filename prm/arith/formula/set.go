@@ -52,6 +52,19 @@ func (c *comparer) fixed(n *Node) bool {
 	return err == nil && z.real()
 }
 
+// known reports whether n is a constant, real or complex.
+func (c *comparer) known(n *Node) bool {
+	if c.fixed(n) {
+		return true
+	}
+	vars := map[string]bool{}
+	if n.variables(vars); len(vars) > 0 {
+		return false
+	}
+	_, err := c.at(0).value(n)
+	return err == nil
+}
+
 // infinite says on which side of everything n lies: −1, 1, or 0 when it is no infinity.
 func infinite(n *Node) int {
 	switch {
