@@ -50,6 +50,9 @@ var units = func() map[string]unit {
 	return out
 }()
 
+// Unit reports whether a word in lower case is the name of a unit of measure.
+func Unit(word string) bool { return units[word].size != nil }
+
 // temperature are the names of degrees that are no angles.
 var temperature = strings.NewReplacer("degrees celsius", "celsius", "degree celsius", "celsius", "degrees c", "celsius", "degrees fahrenheit", "fahrenheit", "degree fahrenheit", "fahrenheit", "degrees f", "fahrenheit")
 
