@@ -11,6 +11,7 @@ import (
 
 	"aprm/adapters"
 	"aprm/adapters/recorded"
+	"aprm/disk"
 	"aprm/generator"
 	"aprm/prm"
 	"aprm/prm/step"
@@ -291,7 +292,7 @@ func (c *evalCommand) replay(ctx context.Context, std streams) error {
 		if err != nil {
 			return err
 		}
-		if err := dataset.WriteFile(c.Plot, drawing); err != nil {
+		if err := disk.Write(c.Plot, drawing, disk.Public); err != nil {
 			return err
 		}
 	}
