@@ -9,7 +9,7 @@ import (
 	"math"
 	"strings"
 
-	"aprm/disk"
+	"aprm/prm/disk"
 	"aprm/prm/step"
 )
 
