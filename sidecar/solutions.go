@@ -5,7 +5,6 @@ import (
 	"log/slog"
 
 	"aprm/generator"
-	"aprm/prm/program"
 	"aprm/prm/step"
 	"aprm/sidecar/dataset"
 	"aprm/sidecar/decode"
@@ -13,7 +12,7 @@ import (
 )
 
 // instructions are what asks for answers of each kind.
-var instructions = map[step.Kind]string{step.Prose: generator.Instruction, step.Program: program.Prompt}
+var instructions = map[step.Kind]string{step.Prose: generator.Instruction, step.Program: decode.AsksProgram}
 
 // readSolutions reads files of recorded answers that a flag names.
 func readSolutions(paths []string) ([]dataset.Answered, error) {

@@ -13,6 +13,9 @@ import (
 // AsMeasured, as Options.Kinds, has auto draw what its gate found best with this LLM, and all others prose.
 const AsMeasured step.Kinds = "measured"
 
+// AsksProgram is what a conversation's system message ends with where a program is asked for.
+const AsksProgram = program.Prompt
+
 // ErrNoPrograms is returned when programs are asked for of an LLM that can't write any.
 var ErrNoPrograms = errors.New("this model can't write programs: leave kinds at prose")
 

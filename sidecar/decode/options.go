@@ -114,7 +114,7 @@ func (o Options) Validate() error {
 		_, err := find(o.Strategy)
 		bad(err != nil, "strategy: %v", err)
 	}
-	bad(o.Kinds.HavePrograms() && Stepwise(o.Strategy), "kinds: %s, but %s builds an answer step by step, which only prose can be; take %s, %s, %s, %s or %s", o.Kinds, o.Strategy,
+	bad(o.Kinds.HavePrograms() && o.Strategy != "" && !Votes(o.Strategy), "kinds: %s, but %s takes no vote over whole answers; take %s, %s, %s, %s or %s", o.Kinds, o.Strategy,
 		Auto, Majority, WeightedVote, Confident, BestOfN)
 	for _, s := range Settings() { // in a copy whose zeros have taken their defaults
 		bad(!s.within(o.withDefaults()), "%s: %v, must be %s", s.Name, s.Value(o), s.Range)

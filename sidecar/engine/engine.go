@@ -14,7 +14,6 @@ import (
 
 	"aprm/adapters"
 	"aprm/prm"
-	"aprm/prm/program"
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
 )
@@ -238,7 +237,7 @@ func (e *Engine) sampler(model string, messages []adapters.Message) (decode.Samp
 	if err != nil {
 		return nil, err
 	}
-	return redraw{conversation{llm: llm, messages: instruct(messages, e.instruction), programs: instruct(messages, program.Prompt)}}, nil
+	return redraw{conversation{llm: llm, messages: instruct(messages, e.instruction), programs: instruct(messages, decode.AsksProgram)}}, nil
 }
 
 // scorer binds the PRM in use: one search keeps it from the first step to the last, even if another is loaded meanwhile.
