@@ -35,7 +35,7 @@ var arrows = map[string]string{
 	"generator":          "adapters prm/disk generator/oracle prm/step prm/arith prm/metric",
 	"generator/oracle":   "prm/step prm/arith",
 	"generator/tasks":    "adapters generator prm/step prm/arith",
-	"sidecar/decode":     "prm prm/step prm/arith prm/feature prm/vote",
+	"sidecar/decode":     "prm prm/step prm/arith prm/feature prm/program prm/vote",
 	"sidecar/dataset":    "prm/disk prm/step prm/arith",
 	"sidecar/engine":     "adapters prm prm/step prm/feature sidecar/decode",
 	"sidecar/training":   "adapters prm/disk generator generator/oracle prm prm/arith prm/step prm/feature prm/train sidecar/dataset sidecar/decode sidecar/engine sidecar/eval",
@@ -43,7 +43,7 @@ var arrows = map[string]string{
 	"sidecar/experiment": "adapters prm/disk generator generator/tasks prm prm/feature prm/metric prm/step prm/train sidecar/dataset sidecar/decode sidecar/engine sidecar/eval sidecar/training",
 	"sidecar/server":     "sidecar/decode sidecar/scope sidecar/server/dialect sidecar/trace adapters adapters/wire prm prm/step",
 	"sidecar/scope":      "adapters",
-	"sidecar/trace":      "sidecar/decode",
+	"sidecar/trace":      "prm/step sidecar/decode",
 
 	"sidecar/server/dialect": "adapters adapters/wire prm/step",
 	"sidecar/trace/span":     "sidecar/trace",

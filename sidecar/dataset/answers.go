@@ -16,12 +16,12 @@ import (
 // Sampling is how the answers of a file were drawn. It is the file's first line, {"sampling":{…}}, and holds for the lines after it up to
 // the next of its kind: files may be joined end to end.
 type Sampling struct {
-	Model       string  `json:"model"`
-	Kind        string  `json:"kind"` // of the answers: "prose" or "program"
-	Temperature float64 `json:"temperature"`
-	TopP        float64 `json:"top_p,omitempty"` // 0: the endpoint's default
-	MaxTokens   int     `json:"max_tokens"`
-	Instruction string  `json:"instruction"`
+	Model       string    `json:"model"`
+	Kind        step.Kind `json:"kind"` // of the answers
+	Temperature float64   `json:"temperature"`
+	TopP        float64   `json:"top_p,omitempty"` // 0: the endpoint's default
+	MaxTokens   int       `json:"max_tokens"`
+	Instruction string    `json:"instruction"`
 }
 
 // Answer is one drawn solution of a problem.
