@@ -16,11 +16,13 @@ import (
 // An equation is true when its sides are equal, or equal at the precision that the right side shows (10/3 = 3.33), or, where
 // rounding is announced, to the next whole number. It is false only when nothing else can be meant: one side must compute
 // something, no variable, unit conversion or further quantity may be involved, and the difference must be more than rounding
-// can explain. Everything else is unknown. Calculator marks <<48/2=24>> are checked like the rest.
+// can explain. Everything else is unknown. Calculator marks <<48/2=24>> are checked like the rest. Of a text beyond 8 KB its first
+// sentences are read.
 func CheckStep(text string) []Check {
 	var out []Check
 	var hedged hedges
 	work := maxWork
+	text = head(text)
 	for _, part := range unmark(text) {
 		tokens := lex(part.text)
 		rounding := announced(part.text)
@@ -66,8 +68,7 @@ type hedges struct {
 func (h *hedges) unasserted(text string, start int) bool {
 	if !h.found {
 		h.found = true
-		read := text[:min(len(text), maxText)]
-		h.supposing, h.retracting = supposing.FindAllStringIndex(read, -1), retracting.FindAllStringIndex(read, -1)
+		h.supposing, h.retracting = supposing.FindAllStringIndex(text, -1), retracting.FindAllStringIndex(text, -1)
 	}
 	from := max(0, start-maxSentence)
 	if i := lastSentence(text[from:start]); i >= 0 {
@@ -124,9 +125,6 @@ type part struct {
 
 // unmark takes the calculator marks out of a text: the text with blanks in their place, then each mark's inside.
 func unmark(text string) []part {
-	if len(text) > maxText {
-		text = text[:maxText]
-	}
 	if !strings.Contains(text, "<<") {
 		return []part{{text: text}}
 	}
