@@ -547,6 +547,6 @@ func signed(s string) []string {
 }
 
 // stripped removes what may stand between a sign and its number.
-var stripped = strings.NewReplacer("$", "", "\\", "", " ", "", "−", "-")
+var stripped = strings.NewReplacer("$", "", `\!`, "", "\\", "", " ", "", "−", "-")
 
 func hasDigit(s string) bool { return strings.ContainsAny(s, "0123456789") }
