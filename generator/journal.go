@@ -10,7 +10,7 @@ import (
 	"io"
 	"sync"
 
-	"aprm/disk"
+	"aprm/prm/disk"
 )
 
 // Journal is the data set of record: labelled steps, one JSON object a line (disk.Format), appended and synced to disk before Append

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"aprm/disk"
+	"aprm/prm/disk"
 	"aprm/prm/step"
 )
 

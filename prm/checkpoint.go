@@ -10,7 +10,7 @@ import (
 	"io/fs"
 	"math"
 
-	"aprm/disk"
+	"aprm/prm/disk"
 )
 
 // A checkpoint is, with all numbers little-endian:

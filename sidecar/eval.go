@@ -11,9 +11,9 @@ import (
 
 	"aprm/adapters"
 	"aprm/adapters/recorded"
-	"aprm/disk"
 	"aprm/generator"
 	"aprm/prm"
+	"aprm/prm/disk"
 	"aprm/prm/step"
 	"aprm/sidecar/dataset"
 	"aprm/sidecar/decode"

@@ -8,7 +8,7 @@ import (
 	"log/slog"
 	"strings"
 
-	"aprm/disk"
+	"aprm/prm/disk"
 	"aprm/sidecar/dataset"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/engine"

@@ -6,7 +6,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"aprm/disk"
+	"aprm/prm/disk"
 )
 
 // settingsFlag is kong's flag of a file of settings, which must be a file: a pipe would be waited for before there is anyone to say so.

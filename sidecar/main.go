@@ -38,6 +38,8 @@ type commands struct {
 
 	Sample sampleCommand `cmd:"" help:"Draw answers to many problems and keep them, with log-probabilities: what train --solutions learns from."`
 
+	Examine examineCommand `cmd:"" help:"Ask the LLM about its recorded answers again: whether it takes them to be right, and its hidden states."`
+
 	Trace traceCommand `cmd:"" help:"Show what a search did: its candidates as a tree, with scores, why each was kept or dropped, and where the time went."`
 
 	Compare compareCommand `cmd:"" help:"Say by how much one measurement of eval's is better than another, paired by problem."`
@@ -113,7 +115,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	}
 	if err := parsed.Run(streams{in: in, out: out, err: errs}); err != nil {
 		if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-			if name, _, _ := strings.Cut(parsed.Command(), " "); name == "train" || name == "sample" || name == "eval" || name == "experiment" {
+			if name, _, _ := strings.Cut(parsed.Command(), " "); name == "train" || name == "sample" || name == "examine" || name == "eval" || name == "experiment" {
 				fmt.Fprintln(errs, "sidecar: interrupted; what was finished is kept, the same command goes on from there")
 			} else {
 				fmt.Fprintln(errs, "sidecar: interrupted")

@@ -5,8 +5,8 @@ import (
 	"fmt"
 
 	"aprm/adapters/recorded"
-	"aprm/disk"
 	"aprm/generator"
+	"aprm/prm/disk"
 	"aprm/sidecar/dataset"
 )
 

@@ -20,7 +20,7 @@ import (
 	"sync"
 
 	"aprm/adapters"
-	"aprm/disk"
+	"aprm/prm/disk"
 	"aprm/prm/step"
 )
 

@@ -14,7 +14,7 @@ import (
 	"aprm/adapters"
 	"aprm/adapters/adaptertest"
 	"aprm/adapters/openai"
-	"aprm/disk"
+	"aprm/prm/disk"
 )
 
 // counting answers differently each time, so that a repeated answer must come from the file.

@@ -9,7 +9,7 @@ import (
 	"math"
 	"strings"
 
-	"aprm/disk"
+	"aprm/prm/disk"
 	"aprm/prm/step"
 )
 
@@ -30,6 +30,10 @@ type Answer struct {
 	Cut    bool         `json:"cut,omitempty"` // it ran into Sampling.MaxTokens
 	Spent  int          `json:"spent"`         // tokens generated
 	Tokens []step.Token `json:"-"`             // with log-probabilities to 2 decimals, alternatives without their text; nil where the endpoint gives none
+
+	// What the LLM was found to think of the answer when it read it again, as `sidecar examine` adds it; nil where it wasn't asked.
+	PTrue  *float64          `json:"ptrue,omitempty"`  // the chance in [0,1] that it gives the answer to be right
+	States map[string]Vector `json:"states,omitempty"` // its hidden states, pooled over the answer in several ways
 }
 
 // Answered is a problem with the answers that were drawn to it, in order: a line of the file.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"aprm/disk"
+	"aprm/prm/disk"
 	"aprm/prm/step"
 )
 

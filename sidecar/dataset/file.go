@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"io/fs"
 
-	"aprm/disk"
+	"aprm/prm/disk"
 )
 
 // WriteJSON writes a value to a file, whole or not at all.

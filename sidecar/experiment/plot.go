@@ -15,7 +15,7 @@ import (
 	"gonum.org/v1/plot/plotutil"
 	"gonum.org/v1/plot/vg"
 
-	"aprm/disk"
+	"aprm/prm/disk"
 )
 
 // plots draws what looking at beats reading, and returns the names of the files.

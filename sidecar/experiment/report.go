@@ -9,9 +9,9 @@ import (
 	"slices"
 	"strings"
 
-	"aprm/disk"
 	"aprm/generator"
 	"aprm/prm"
+	"aprm/prm/disk"
 	"aprm/prm/metric"
 	"aprm/prm/step"
 	"aprm/sidecar/dataset"

@@ -14,10 +14,10 @@ import (
 	"time"
 
 	"aprm/adapters"
-	"aprm/disk"
 	"aprm/generator"
 	"aprm/generator/tasks"
 	"aprm/prm"
+	"aprm/prm/disk"
 	"aprm/prm/step"
 	"aprm/prm/train"
 	"aprm/sidecar/dataset"

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"aprm/disk"
 	"aprm/generator"
+	"aprm/prm/disk"
 )
 
 // largestFile bounds each of a run's files but the labelled steps, in bytes.

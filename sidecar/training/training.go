@@ -16,10 +16,10 @@ import (
 	"strings"
 
 	"aprm/adapters"
-	"aprm/disk"
 	"aprm/generator"
 	"aprm/generator/oracle"
 	"aprm/prm"
+	"aprm/prm/disk"
 	"aprm/prm/step"
 	"aprm/prm/train"
 	"aprm/sidecar/dataset"
