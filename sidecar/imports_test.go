@@ -26,6 +26,7 @@ var arrows = map[string]string{
 	"adapters/ollama":           "adapters adapters/internal/draw adapters/internal/llamaserver prm/step",
 	"adapters/recorded":         "adapters prm/disk prm/step",
 	"adapters/builtin":          "adapters adapters/internal/draw adapters/wire prm/step",
+	"adapters/pool":             "adapters adapters/internal/draw",
 	"adapters/pooling":          "adapters adapters/internal/draw prm/step",
 	"adapters/adaptertest":      "adapters prm/step",
 

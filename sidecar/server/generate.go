@@ -194,6 +194,12 @@ func (s *Server) decided(g *gin.Context, strategy, why string) {
 // firstSign is how long a stream waits for its search to fail: until then an error has its proper status. Then the client hears that it is served.
 const firstSign = 20 * time.Millisecond
 
+// How long a search may take to come to its answer once its time is up: where the client said when, and where it didn't.
+const (
+	lastWord  = 220 * time.Millisecond
+	lastWords = 5 * time.Second
+)
+
 // search answers a call by the Reasoner. A stream begins almost at once; it has the text as soon as it is settled, and signs of life while the search
 // runs.
 func (s *Server) search(g *gin.Context, c *call) {
@@ -250,6 +256,20 @@ func (s *Server) search(g *gin.Context, c *call) {
 			err = out.alive()
 		case <-told:
 			err = out.tell(news.Text(), false, news.Notes(false), nil)
+		case <-ctx.Done():
+			// What is best so far is the answer, and comes at once; whatever should take longer is not waited for.
+			last := lastWord
+			if c.ov.DeadlineMS == nil { // nobody counts on the moment
+				last = lastWords
+			}
+			overdue := time.NewTimer(last)
+			select {
+			case o = <-done:
+			case <-overdue.C:
+				o.err = ctx.Err()
+			}
+			overdue.Stop()
+			waiting = false
 		}
 		if err != nil { // the client is gone, or misled; the search ends soon
 			cancel()

@@ -6,6 +6,7 @@ import (
 	"math"
 	"reflect"
 	"strings"
+	"sync"
 	"time"
 
 	"aprm/prm/step"
@@ -106,6 +107,7 @@ type Request struct {
 
 // Recorder collects what a running search tells, so that one that fails leaves a trace too. The zero value is ready.
 type Recorder struct {
+	mu   sync.Mutex         // a search that its client no longer waits for may tell on
 	seen []decode.Candidate // in the order in which they were first told of
 	at   map[int]int        // index of an ID
 }
@@ -116,6 +118,8 @@ func (r *Recorder) Watch(e decode.Event) {
 	if c == nil {
 		return
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if i, known := r.at[c.ID]; known {
 		r.seen[i] = *c
 		return
@@ -129,6 +133,8 @@ func (r *Recorder) Watch(e decode.Event) {
 
 // Trace is the trace of a search that has ended: of its result where it has candidates, else of what was told while it ran.
 func (r *Recorder) Trace(q Request, result decode.Result) Trace {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	t := Trace{
 		ID: q.ID, Began: q.Began, Route: q.Route, TraceParent: q.TraceParent, Model: q.Model, Strategy: q.Options.Strategy, Applied: q.Applied,
 		Options: settings(q.Options), Checkpoint: q.Checkpoint, Question: q.Question,
