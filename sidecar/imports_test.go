@@ -28,7 +28,7 @@ var arrows = map[string]string{
 	"adapters/builtin":          "adapters adapters/internal/draw adapters/wire prm/step",
 	"adapters/pool":             "adapters adapters/internal/draw",
 	"adapters/pooling":          "adapters adapters/internal/draw prm/step",
-	"adapters/adaptertest":      "adapters prm/step",
+	"adapters/adaptertest":      "adapters adapters/wire prm/step",
 
 	"adapters/internal/draw":        "adapters prm/step",
 	"adapters/internal/llamaserver": "adapters adapters/internal/draw",

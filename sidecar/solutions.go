@@ -35,9 +35,9 @@ type pooled struct {
 	programs int // to each problem, beside prose; 0 where all answers are of one kind
 }
 
-// pool joins the answers of both kinds to a problem: n of prose and as many programs as most problems have, n at most; or n of the one kind there is. Problems that lack some
+// answersOf joins the answers of both kinds to a problem: n of prose and as many programs as most problems have, n at most; or n of the one kind there is. Problems that lack some
 // are left out.
-func pool(answered []dataset.Answered, n int) (p pooled) {
+func answersOf(answered []dataset.Answered, n int) (p pooled) {
 	type both struct {
 		problem step.Problem
 		of      map[step.Kind][]decode.Sample

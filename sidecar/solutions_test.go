@@ -33,7 +33,7 @@ func TestPool(t *testing.T) {
 		{"programs alone", []dataset.Answered{both[2], both[4]}, 2, "q: A B", 0},
 		{"too few", both, 4, "", 2},
 	} {
-		p := pool(test.answered, test.n)
+		p := answersOf(test.answered, test.n)
 		var got []string
 		for i, problem := range p.problems {
 			line := problem.ID + ":"
