@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"flag"
@@ -123,7 +122,8 @@ func anchors(text string) (out []string) {
 
 // TestCommandsShown: every command of this program that a document or its own help shows is one that it takes. Nothing is run.
 func TestCommandsShown(t *testing.T) {
-	t.Chdir("..") // documents name files from there
+	texts := documents(t)
+	t.Chdir("..") // they name files from there
 	parser, err := kong.New(new(commands), kong.Vars(defaults()), kong.Writers(io.Discard, io.Discard), kong.Exit(func(int) {}),
 		kong.NamedMapper("existingfile", kong.MapperFunc(anyFile)), kong.Configuration(func(io.Reader) (kong.Resolver, error) { return config{}, nil }))
 	if err != nil {
@@ -142,7 +142,7 @@ func TestCommandsShown(t *testing.T) {
 			t.Errorf("%s: sidecar %s: %v", where, strings.Join(args, " "), err)
 		}
 	}
-	for name, text := range documents(t) {
+	for name, text := range texts {
 		for _, block := range fenced.FindAllStringSubmatch(text, -1) {
 			if block[1] == "sh" {
 				for _, words := range simpleCommands(block[2]) {
@@ -366,7 +366,18 @@ func prmTables() string {
 	return b.String()
 }
 
-// settingsPage lists every flag of every command: those of three or more commands once, before the others.
+// kindOf is what stands for a flag's value where it says nothing itself.
+func kindOf(kind reflect.Kind, name string) string {
+	switch {
+	case name == "Duration":
+		return "TIME"
+	case name == "Level" || kind == reflect.String || kind == reflect.Slice:
+		return "WORD"
+	}
+	return "NUMBER"
+}
+
+// settingsPage lists every flag of every command: those that three or more commands share once, before the others.
 func settingsPage(app *kong.Application) string {
 	type row struct{ flag, value, help string }
 	rowOf := func(f *kong.Flag) row {
@@ -375,7 +386,7 @@ func settingsPage(app *kong.Application) string {
 		case f.Tag.Negatable != "" && f.Default == "true":
 			r.flag = "--[no-]" + f.Name
 		case !f.IsBool():
-			r.flag += " " + cmp.Or(f.PlaceHolder, strings.ToUpper(f.Target.Type().Name()), "VALUE")
+			r.flag += " " + cmp.Or(f.PlaceHolder, kindOf(f.Target.Kind(), f.Target.Type().Name()))
 		}
 		if f.IsBool() {
 			r.value = cmp.Or(f.Default, "false")
@@ -421,16 +432,24 @@ func settingsPage(app *kong.Application) string {
 	}
 	const shared = 3
 	var b strings.Builder
-	line := func(r row) { fmt.Fprintf(&b, "| `%s` | %s | %s |", r.flag, r.value, plain(r.help)) }
-	b.WriteString("## Of several commands\n\n| setting | default | what it means | commands |\n|---|---|---|---|\n")
+	line := func(r row) { fmt.Fprintf(&b, "| `%s` | %s | %s |\n", r.flag, r.value, plain(r.help)) }
+	const head = "\n| setting | default | what it means |\n|---|---|---|\n"
+	var sets []string // of commands that share settings
 	for _, r := range order {
-		if n := len(users[r]); n >= shared {
-			line(r)
-			of := strings.Join(users[r], ", ")
-			if n == len(leaves) {
-				of = "all"
+		if of := strings.Join(users[r], ", "); len(users[r]) >= shared && !slices.Contains(sets, of) {
+			sets = append(sets, of)
+		}
+	}
+	for _, set := range sets {
+		title := set
+		if strings.Count(set, ",")+1 == len(leaves) {
+			title = "all commands"
+		}
+		fmt.Fprintf(&b, "\n## Of %s\n%s", title, head)
+		for _, r := range order {
+			if strings.Join(users[r], ", ") == set {
+				line(r)
 			}
-			fmt.Fprintf(&b, " %s |\n", of)
 		}
 	}
 	for _, node := range leaves {
@@ -445,7 +464,7 @@ func settingsPage(app *kong.Application) string {
 		if len(own) == 0 && len(node.Positional) == 0 {
 			continue
 		}
-		b.WriteString("\n| setting | default | what it means |\n|---|---|---|\n")
+		b.WriteString(head)
 		for _, p := range node.Positional {
 			value := ""
 			if p.Default != "" {
@@ -455,8 +474,7 @@ func settingsPage(app *kong.Application) string {
 		}
 		for _, r := range own {
 			line(r)
-			b.WriteString("\n")
 		}
 	}
-	return string(bytes.TrimLeft([]byte(b.String()), "\n"))
+	return strings.TrimLeft(b.String(), "\n")
 }

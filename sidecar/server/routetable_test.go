@@ -4,7 +4,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -60,6 +62,39 @@ func TestReportIsDocumented(t *testing.T) {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		if !strings.Contains(string(manual), "| `"+name+"` |") {
 			t.Errorf("sidecar/README.md says nothing of prm.%s", name)
+		}
+	}
+}
+
+// TestCodesAreDocumented: the manual names every code of an error, as the sources have them, and no other.
+func TestCodesAreDocumented(t *testing.T) {
+	manual, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := map[string]bool{}
+	for _, row := range regexp.MustCompile("(?m)^\\| [45][0-9, ]+ \\| `([a-z_]+)` \\|").FindAllStringSubmatch(string(manual), -1) {
+		said[row[1]] = true
+	}
+	used := map[string]bool{"cancelled": true} // nobody receives it
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil || strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		for _, code := range regexp.MustCompile(`(?:\bCode: *|\.Code\b[^"\n]*= *(?:[^"\n]*, *)?|s\.refuse\(g, )"([a-z]+(?:_[a-z]+)*)"`).FindAllStringSubmatch(string(text), -1) {
+			if used[code[1]] = true; !said[code[1]] && code[1] != "cancelled" {
+				t.Errorf("%s: sidecar/README.md says nothing of the code %s", file, code[1])
+			}
+		}
+	}
+	for code := range said {
+		if !used[code] {
+			t.Errorf("sidecar/README.md tells of the code %s, which nothing has", code)
 		}
 	}
 }
