@@ -130,7 +130,7 @@ func contradict(a, b []string) Verdict {
 		out := map[string]bool{}
 		for _, w := range words {
 			if !generic[w] {
-				out[singular(w)] = true
+				out[Singular(w)] = true
 			}
 		}
 		return out
@@ -158,8 +158,8 @@ func contradict(a, b []string) Verdict {
 // generic are words for what is counted that leave open what it is.
 var generic = set("unit units square cubic per each every")
 
-// singular takes the ending of a plural off.
-func singular(w string) string {
+// Singular takes the ending of a plural off a word in lower case, so that "cookies" meets "cookie".
+func Singular(w string) string {
 	switch {
 	case len(w) > 4 && strings.HasSuffix(w, "ies"):
 		return w[:len(w)-3] + "y"
