@@ -283,7 +283,7 @@ func lastTagged(text string) (found, int) {
 	return found{span: span}, start
 }
 
-var said = regexp.MustCompile(`(?i)(?:\bthe\s+(?:final\s+|correct\s+)?answer\s*(?:is|:|=)|\bfinal\s+answer\s*(?:is)?\s*:?|(?:^|\n)\W*(?:answer|ans\.?|a)\s*:)[\s:]*`)
+var said = regexp.MustCompile(`(?i)(?:\bthe\s+(?:final\s+|correct\s+)?answer\s*(?:is\b|:|=)|\bfinal\s+answer\s*(?:is\b)?\s*:?|(?:^|\n)\W*(?:answer|ans\.?|a)\s*:)[\s:]*`)
 
 // lastSaid returns what follows the last announcement in words, to the end of its sentence.
 func lastSaid(text string) (found, int) {
@@ -460,6 +460,7 @@ func explained(s string) string {
 
 // spellsOut reports whether words say a number.
 func spellsOut(words string, number *big.Rat) bool {
+	words = strings.TrimLeft(strings.TrimPrefix(words, "i.e."), ", ")
 	n, err := formula.Parse(words)
 	return err == nil && n.Op == formula.Number && n.Value.Cmp(number) == 0
 }

@@ -14,7 +14,7 @@ func set(words string) map[string]bool {
 }
 
 // fillers are words around an answer that say nothing of it.
-var fillers = set(`the a an is are was were be been being it its it's he she they there there's here we you i so therefore thus hence then and also total totals altogether overall
+var fillers = set(`the a an is are was were be been being it its it's that's there's he she they there there's here we you i so therefore thus hence then and also total totals altogether overall
 all sum value values answer answers result results solution solutions final correct number numbers amount of to in at on by for with that this these those his her their him them
 our my your us has have had having get gets got need needs needed will would must can could should equal equals equalling equaling exactly just only about approximately approx around
 roughly nearly almost circa some same now would've i'd root roots x would cost costs take takes took make makes made earn earns earned pay pays paid spend spends spent`)
