@@ -13,6 +13,7 @@ import (
 	"aprm/adapters/recorded"
 	"aprm/generator"
 	"aprm/prm"
+	"aprm/prm/disk"
 	"aprm/prm/step"
 	"aprm/sidecar/dataset"
 	"aprm/sidecar/decode"
@@ -231,7 +232,7 @@ func (c *evalCommand) replay(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	of := pool(answered, c.Decode.N)
+	of := replayedFrom(answered, c.Decode.N)
 	problems, samples := first(of.problems, c.Limit), first(of.samples, c.Limit)
 	if len(problems) == 0 {
 		return badInput{fmt.Errorf("--solutions: no problem has %d answers (--n)", c.Decode.N)}
@@ -279,7 +280,7 @@ func (c *evalCommand) replay(ctx context.Context, std streams) error {
 		if err != nil {
 			return err
 		}
-		if err := dataset.WriteFile(c.Plot, drawing); err != nil {
+		if err := disk.Write(c.Plot, drawing, disk.Public); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"aprm/prm/arith/formula"
 )
 
 // CheckStep returns a Check for every equation in the text, in order. In a chain a = b = c each sign of equality is one.
@@ -46,8 +48,8 @@ func CheckStep(text string) []Check {
 
 var (
 	supposing = regexp.MustCompile(`(?i)\b(?:suppos(?:e|ing)|assum(?:e|ing)|imagine|pretend|hypothetically|not (?:true|correct|right|the case|possible|equal)|isn['’]t (?:true|correct|right|the case|possible)|` +
-		`false|wrong(?:ly)?|incorrect(?:ly)?|mistaken(?:ly)?|impossible|claim(?:s|ed|ing)?|cannot|can['’]t|instead of|rather than|contradict(?:s|ion)?|doesn['’]t|does not|did not|didn['’]t|would(?:n['’]t| not) be|never|whether)\b`)
-	retracting = regexp.MustCompile(`(?i)\b(?:false|wrong|incorrect|not (?:true|correct|right|possible|what|equal|the)|isn['’]t|doesn['’]t (?:work|hold|make|match|equal|fit)|does not (?:work|hold|make|match|equal|fit)|impossible|contradict(?:s|ion)?|mistake|absurd|oops|wait)\b|\?`)
+		`false|wrong(?:ly)?|incorrect(?:ly)?|mistaken(?:ly)?|impossible|claim(?:s|ed|ing)?|cannot|can['’]t|instead of|rather than|contradict(?:s|ion)?|doesn['’]t|does not|did not|didn['’]t|would(?:n['’]t| not) be|never|whether|thinks|thought|(?:might|may|could|would) think|believe[sd]?|no way|neither|nor|in base)\b`)
+	retracting = regexp.MustCompile(`(?i)\b(?:false|wrong|incorrect|not (?:true|correct|right|possible|what|equal|the)|isn['’]t|doesn['’]t (?:work|hold|make|match|equal|fit)|does not (?:work|hold|make|match|equal|fit)|impossible|contradict(?:s|ion)?|mistake|absurd|oops|wait|fails?)\b|\?`)
 	retraction = regexp.MustCompile(`(?i)^\W*(?:no\b|wait|oops|hmm|(?:but |however,? )?(?:this|that|which|it) (?:is|was) (?:false|wrong|incorrect|not|impossible|a (?:mistake|contradiction))|(?:that|this)['’]s (?:wrong|not|false|incorrect)|contradiction|impossible|this can['’]?not|that can['’]?not|actually)`)
 )
 
@@ -175,7 +177,7 @@ func checkClause(tokens []token, rounding, cut bool, work *int) []Check {
 		}
 		c, ok := checkEquation(tokens[previous+1:i], tokens[i+1:next], rounding || t.text == "~", previous >= 0, cut && previous < 0, work)
 		if ok {
-			if t.spelled && c.Verdict == False && (compares(tokens[i+1:next]) || ratio(tokens[:i]) && tokens[i-1].glued) {
+			if t.spelled && c.Verdict == False && (compares(tokens[i+1:next]) || ratio(tokens[:i]) && tokens[i-1].glued || slices.ContainsFunc(tokens[i+1:next], func(t token) bool { return t.kind == operator })) {
 				c.Verdict, c.Reason = Unknown, "it may say what a part amounts to"
 			}
 			out = append(out, c)
@@ -244,6 +246,10 @@ func checkEquation(left, right []token, rounding, chained, cut bool, work *int) 
 			c.Reason = "words stand for an operator of the right side"
 			return c, true
 		}
+	}
+	if rounding && roughly(l.rat, r) {
+		c.Reason = "the result may be rounded"
+		return c, true
 	}
 	if why := doubt(left, right, from, to, l, r, chained, cut); why != "" {
 		c.Reason = why
@@ -336,6 +342,22 @@ func showsAs(x *big.Rat, shown value, rounding bool) bool {
 		return diff.Abs(diff).Cmp(unit.Mul(unit, big.NewRat(1, 2))) <= 0
 	}
 	return diff.Abs(diff).Cmp(unit) < 0
+}
+
+// roughly reports whether x rounded to the digits of a whole number before its zeros may be that number: 53,700 and 54,000.
+func roughly(x *big.Rat, shown value) bool {
+	if shown.operators > 0 || shown.decimals > 0 || !shown.rat.IsInt() {
+		return false
+	}
+	unit := big.NewInt(1)
+	for ten, rest := big.NewInt(10), new(big.Int).Set(shown.rat.Num()); rest.Sign() != 0; unit.Mul(unit, ten) {
+		var digit big.Int
+		if rest.QuoRem(rest, ten, &digit); digit.Sign() != 0 {
+			break
+		}
+	}
+	diff := new(big.Rat).Sub(x, shown.rat)
+	return diff.Abs(diff).Cmp(new(big.Rat).SetInt(unit)) < 0
 }
 
 // doubt returns why an equation whose sides differ could still be meant to hold, "" when nothing else can be meant.
@@ -438,11 +460,24 @@ func letter(t token) bool {
 	return t.kind == word && utf8.RuneCountInString(t.text) == 1 && (t.glued || t.text != "a" && t.text != "i")
 }
 
-// hasVariable reports whether one of the first n tokens is a letter that stands for a number. An "a" or "I" apart is one where no
-// word follows that it may belong to: "3 a + 4".
+// letters reports whether a token behind another is a product of letters that stand for numbers: 2xy, ½ ab. Units and words are none.
+func letters(t, before token) bool {
+	n := len(t.text)
+	if t.kind != word || n < 2 || n > 4 || before.kind != number && before.kind != shut || formula.Unit(t.text) || families[t.text] != "" {
+		return false
+	}
+	switch t.text {
+	case "st", "nd", "rd", "th", "am", "pm", "of", "is", "to", "by", "at", "it", "we", "so", "if", "an", "he", "on", "as", "be", "up", "us", "no", "in", "or", "do", "go", "my", "me", "tv", "cds", "dvds", "usd", "pts", "pcs", "sq", "cu", "km", "kph":
+		return false
+	}
+	return t.glued || n == 2
+}
+
+// hasVariable reports whether one of the first n tokens is a letter that stands for a number, or several. An "a" or "I" apart is one
+// where no word follows that it may belong to: "3 a + 4".
 func hasVariable(tokens []token, n int) bool {
 	for i, t := range tokens[:min(n, len(tokens))] {
-		if letter(t) {
+		if letter(t) || i > 0 && letters(t, tokens[i-1]) {
 			return true
 		}
 		if (t.text == "a" || t.text == "i") && t.kind == word && (i+1 == len(tokens) || tokens[i+1].kind != word && tokens[i+1].kind != number) {
