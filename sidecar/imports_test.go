@@ -13,6 +13,7 @@ var arrows = map[string]string{
 	"prm/arith":                 "prm/arith/formula",
 	"prm/arith/formula":         "",
 	"prm/arith/internal/bounds": "",
+	"prm/casetest":              "",
 	"prm/metric":                "",
 	"prm/feature":               "prm/step prm/arith",
 	"prm/program":               "prm/step prm/arith",
