@@ -257,16 +257,6 @@ func PlainCause(err error) string {
 	}
 }
 
-type searchKey struct{}
-
-// WithSearch marks every call made with the context as part of one search: adapters share the endpoint out evenly among searches.
-func WithSearch(ctx context.Context) context.Context {
-	return context.WithValue(ctx, searchKey{}, new(byte)) // an address of its own is an identity
-}
-
-// Search identifies the search that a context belongs to, nil for none.
-func Search(ctx context.Context) any { return ctx.Value(searchKey{}) }
-
 type patienceKey struct{}
 
 // WithPatience has calls made with the context wait for an answer to begin as long as there is time, where else one that hasn't begun

@@ -20,13 +20,14 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // commands is the whole command line. A setting is defined once, as a flag; the config file has the same names.
 type commands struct {
-	Settings kong.ConfigFlag `name:"config" help:"YAML file with the same settings as the flags (upstream-model: … is --upstream-model). Flags win." placeholder:"FILE"`
-	LogLevel slog.Level      `help:"How much is logged to standard error: debug, info, warn or error." default:"info"`
+	Settings settingsFlag `name:"config" help:"YAML file with the same settings as the flags (upstream-model: … is --upstream-model). Flags win." placeholder:"FILE"`
+	LogLevel slog.Level   `help:"How much is logged to standard error: debug, info, warn or error." default:"info"`
 
 	Train trainCommand `cmd:"" help:"Train a PRM on the LLM's own errors: the LLM corrupts correct steps, an oracle says what is wrong, the PRM learns to tell."`
 	Eval  evalCommand  `cmd:"" help:"Measure whether it helps: greedy, votes, best-of-N and searches step by step side by side, at equal tokens."`
@@ -36,6 +37,8 @@ type commands struct {
 	Tasks tasksCommand `cmd:"" help:"Write word problems of the toy world, with worked solutions."`
 
 	Sample sampleCommand `cmd:"" help:"Draw answers to many problems and keep them, with log-probabilities: what train --solutions learns from."`
+
+	Examine examineCommand `cmd:"" help:"Ask the LLM about its recorded answers again: whether it takes them to be right, and its hidden states."`
 
 	Trace traceCommand `cmd:"" help:"Show what a search did: its candidates as a tree, with scores, why each was kept or dropped, and where the time went."`
 
@@ -47,12 +50,13 @@ type commands struct {
 
 	Dataset datasetCommand `cmd:"" help:"Convert files of labelled solutions and of problems."`
 
-	PRM     prmCommand     `cmd:"" name:"prm" help:"Score steps with a PRM, measure it on labelled steps, or print what its checkpoint says."`
-	Oracle  oracleCommand  `cmd:"" help:"Ask the oracle whether steps are truly wrong, or audit it on steps whose truth is known."`
-	Probe   probeCommand   `cmd:"" help:"Ask the endpoint what it can do, and print it."`
-	Config  configCommand  `cmd:"" help:"Check a file of settings."`
-	Version versionCommand `cmd:"" help:"Print the version of this build and of what its checkpoints hold."`
-	Healthy healthyCommand `cmd:"" help:"Exit with 0 when the sidecar at an address is ready (for container health checks)." hidden:""`
+	PRM       prmCommand       `cmd:"" name:"prm" help:"Score steps with a PRM, measure it on labelled steps, or print what its checkpoint says."`
+	Oracle    oracleCommand    `cmd:"" help:"Ask the oracle whether steps are truly wrong, or audit it on steps whose truth is known."`
+	Probe     probeCommand     `cmd:"" help:"Ask the endpoint what it can do, and print it."`
+	Config    configCommand    `cmd:"" help:"Check a file of settings."`
+	Version   versionCommand   `cmd:"" help:"Print the version of this build and of what its checkpoints hold."`
+	Recording recordingCommand `cmd:"" help:"Check a file that the LLM's answers are kept in, and mend it."`
+	Healthy   healthyCommand   `cmd:"" help:"Exit with 0 when the sidecar at an address is ready (for container health checks)." hidden:""`
 }
 
 // streams is what a command reads and writes besides files.
@@ -105,9 +109,13 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	}
 	slog.SetDefault(slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: cmd.LogLevel})))
 	parsed.BindTo(ctx, (*context.Context)(nil))
+	if err := existing(parsed); err != nil {
+		fmt.Fprintln(errs, "sidecar:", err)
+		return 2
+	}
 	if err := parsed.Run(streams{in: in, out: out, err: errs}); err != nil {
 		if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-			if name, _, _ := strings.Cut(parsed.Command(), " "); name == "train" || name == "sample" || name == "eval" || name == "experiment" {
+			if name, _, _ := strings.Cut(parsed.Command(), " "); name == "train" || name == "sample" || name == "examine" || name == "eval" || name == "experiment" {
 				fmt.Fprintln(errs, "sidecar: interrupted; what was finished is kept, the same command goes on from there")
 			} else {
 				fmt.Fprintln(errs, "sidecar: interrupted")

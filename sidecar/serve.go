@@ -26,7 +26,16 @@ type serveCommand struct {
 	CORSOrigins   []string      `name:"cors-origins" help:"Origins of web pages that browsers let use the sidecar, such as https://chat.example.org; * for all. Without any none may." placeholder:"URL"`
 	Strategy      string        `help:"What a bare model name gets: raw or one of the strategies above. Without a PRM auto is raw here, and NAME@auto a plain vote that stops early. auto weighs votes by the PRM only where CHECKPOINT.gate.json, which train and eval write, says that this helps." default:"auto" enum:"raw,${strategies}"`
 	Instruction   string        `help:"What is added to the system message of requests that are searched: to go in short steps and to end with #### and the number, unless told otherwise; 'none' adds nothing." placeholder:"TEXT" default:"${instruction}"`
+	Hosts         []string      `help:"Names that clients without a key may call the sidecar by, beside addresses, localhost and names of local networks; * for any." placeholder:"NAME"`
 	MaxSearches   int           `help:"So many searches at a time; more wait their turn." default:"16"`
+	MaxQueued     int           `help:"So many searches wait their turn; more are refused (429)." default:"64"`
+	MaxBody       int           `help:"Largest request that is looked into, in MiB; a larger one is the endpoint's." default:"32"`
+	MaxBodies     int           `help:"What requests under way may have in memory all together, in MiB; more are refused (503)." default:"128"`
+	BodyTimeout   time.Duration `help:"How long a client may take to send its request, beside a second for each KiB." default:"30s"`
+	WriteTimeout  time.Duration `help:"How long a client may leave unread what is written to it." default:"2m"`
+	HeaderTimeout time.Duration `help:"How long the endpoint may take to begin the answer to a request that is passed on as it is." default:"15m"`
+	IdleTimeout   time.Duration `help:"Longest silence within such an answer." default:"5m"`
+	Grace         time.Duration `help:"When told to stop, finish what is under way for so long." default:"10s"`
 	SearchTimeout time.Duration `help:"Longest time for one search; what is best by then is the answer." default:"10m"`
 	ProbeWait     time.Duration `help:"How long starting waits for the endpoint to show what it can do. Then it serves: until that is known, searches ask for nothing that not every endpoint can do." default:"30s"`
 	ShowSearch    bool          `help:"Tell clients of each search as thoughts before the answer (reasoning_content, thinking), unless a request's prm.show_search says no."`
@@ -60,7 +69,10 @@ the number of candidates. Strategies, with their suffixes (* needs a PRM):
 }
 
 func (c *serveCommand) Validate() error {
-	return errors.Join(c.Decode.check(), atLeast(1, "--max-searches", c.MaxSearches), atLeast(0, "--traces", c.Traces),
+	return errors.Join(c.Decode.check(), atLeast(1, "--max-searches", c.MaxSearches), atLeast(0, "--traces", c.Traces), atLeast(1, "--max-queued", c.MaxQueued),
+		atLeast(1, "--max-body", c.MaxBody), atLeast(c.MaxBody, "--max-bodies", c.MaxBodies), atLeast(time.Millisecond, "--body-timeout", c.BodyTimeout),
+		atLeast(time.Millisecond, "--write-timeout", c.WriteTimeout), atLeast(time.Millisecond, "--header-timeout", c.HeaderTimeout),
+		atLeast(time.Millisecond, "--idle-timeout", c.IdleTimeout), atLeast(time.Millisecond, "--grace", c.Grace),
 		atLeast(0, "--search-timeout", c.SearchTimeout), atLeast(0, "--probe-wait", c.ProbeWait))
 }
 
@@ -79,6 +91,8 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 		upstream: c.Upstream, engine: e, gate: gate, gateFrom: where, strategy: c.Strategy, listen: c.Listen, probeWait: c.ProbeWait, otlp: c.OTLPEndpoint,
 		config: server.Config{
 			APIKey: c.APIKey, Origins: c.CORSOrigins, Defaults: c.Decode.options(), MaxSearches: c.MaxSearches, SearchTimeout: c.SearchTimeout, ShowSearch: c.ShowSearch,
+			Hosts: c.Hosts, MaxQueued: c.MaxQueued, MaxBody: int64(c.MaxBody) << 20, MaxBodies: int64(c.MaxBodies) << 20, BodyTimeout: c.BodyTimeout,
+			WriteTimeout: c.WriteTimeout, HeaderTimeout: c.HeaderTimeout, IdleTimeout: c.IdleTimeout, Grace: c.Grace,
 			StepToken: c.PRM.Remote.StepToken, GoodFirst: c.PRM.Remote.Column == 0, Traces: c.Traces, NoTraceTexts: !c.TraceTexts,
 		},
 	}.run(ctx, std)

@@ -63,6 +63,7 @@ func (s service) run(ctx context.Context, std streams) error {
 	defer shutdown()
 	cfg := s.config
 	cfg.Upstream, cfg.Dialect, cfg.UpstreamKey, cfg.Model = target, s.upstream.Dialect, s.upstream.Key, s.upstream.Model
+	cfg.Route = s.upstream.route()
 	cfg.Tools, cfg.Defaults.Strategy, cfg.TraceExporter = tools.Load, s.strategy, exporter
 	srv, err := server.New(cfg, s.engine)
 	if err != nil {

@@ -100,7 +100,7 @@ func read(text string) answer {
 	if len(text) > maxAloud {
 		text = text[len(text)-maxAloud:]
 	}
-	all := text
+	all := unescaped(text)
 	text = strings.TrimSpace(aloud(all))
 	announced := strings.Contains(text, `\boxed`) || strings.Contains(text, "####") || text != strings.TrimSpace(all) ||
 		len(text) > maxAnswer || mayAnnounce(text) && (said.MatchString(text) || tagged.MatchString(text))
@@ -139,6 +139,9 @@ func mayAnnounce(text string) bool {
 // startsWith reports whether the first byte of a text is one of these.
 func startsWith(text, bytes string) bool { return text != "" && strings.IndexByte(bytes, text[0]) >= 0 }
 
+// beneath is the end of one formula and the beginning of another behind nothing but space.
+var beneath = regexp.MustCompile(`([^$\s+\-=/*,;&(<>])\$\s+\$([^$\s+\-=/*,;<>])`)
+
 // itself reads a text that is no more than an answer; ok is false where an answer must be looked for in it.
 func itself(text string) (a answer, ok bool) {
 	outside, maths := text, strings.ContainsAny(text, `$\`)
@@ -175,7 +178,7 @@ func choose(text string) answer {
 // leadIn begins a sentence that arrives at an answer.
 var leadIn = regexp.MustCompile(`^(?i:so|thus|therefore|hence|then|finally|which)\b`)
 
-var condition = regexp.MustCompile(`[\s,$]*(?:\\text\{|\\mathrm\{)?\s*\b(?:for (?:all|any|every|each|some)|where|such that|with)\s`)
+var condition = regexp.MustCompile(`[\s,$]*(?:\\text\{|\\mathrm\{)?\s*\b(?:for (?:all|any|every|each|some)|where|such that|with|any integer)\s`)
 
 // unconditional is an answer without what it says of when it holds: "f(n) = n for all n".
 func unconditional(s string) string {
@@ -191,6 +194,9 @@ func parse(text string) answer {
 	}
 	a := answer{whole: text}
 	a.text = explained(strings.TrimSpace(text))
+	if strings.Count(text, "$") > 3 {
+		a.text = beneath.ReplaceAllString(a.text, "$1$$, $$$2")
+	}
 	if startsWith(a.text, "yYnNtTfF") && reason.MatchString(a.text) {
 		a.text = reply(a.text)
 		a.cut = len(a.text) < len(strings.TrimSpace(text))-1

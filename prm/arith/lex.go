@@ -36,9 +36,6 @@ type token struct {
 
 // lex reads a text token by token. LaTeX is read as what it means; signs that mean nothing here are passed over.
 func lex(text string) []token {
-	if len(text) > maxText {
-		text = text[:maxText]
-	}
 	l := lexer{text: text}
 	l.run(0, len(text), 0)
 	return spell(l.tokens)
@@ -304,6 +301,10 @@ func (l *lexer) number(at, end int) int {
 		case strings.HasPrefix(l.text[at:end], "{,}"):
 			at += 3
 			continue
+		case c == ',' && strings.HasPrefix(l.text[at:end], `,\!`) && thousands(l.text[at+3:end]): // 4,\!060
+			at += 3
+			at += len(l.text[at:end]) - len(strings.TrimLeft(l.text[at:end], " "))
+			continue
 		}
 		break
 	}
@@ -320,6 +321,10 @@ func (l *lexer) number(at, end int) int {
 			}
 		}
 	}
+	if strings.HasPrefix(l.text[at:end], `.\overline`) || strings.HasPrefix(l.text[at:end], `\overline`) { // decimals without an end
+		l.emit(token{kind: opaque, text: "…", start: start, end: at})
+		return at
+	}
 	value := new(big.Rat)
 	if s := digits.String(); len(s) > maxBits/4 {
 		l.emit(token{kind: boundary, text: "…", start: start, end: at})
@@ -332,6 +337,12 @@ func (l *lexer) number(at, end int) int {
 	}
 	l.emit(token{kind: number, start: start, end: at, value: value, decimals: decimals, text: l.text[start:at]})
 	return at
+}
+
+// thousands reports whether three digits and no more begin a text, behind space.
+func thousands(text string) bool {
+	text = strings.TrimLeft(text, " ")
+	return len(text) >= 3 && isDigit(text) && isDigit(text[1:]) && isDigit(text[2:]) && !isDigit(text[3:])
 }
 
 // groups reports whether a comma between before and after separates thousands.
@@ -376,7 +387,7 @@ func (l *lexer) latex(at, end, depth int) int {
 		return at + n
 	}
 	switch name {
-	case "times", "cdot", "ast":
+	case "times", "cdot":
 		return simple(operator, "*")
 	case "div":
 		return simple(operator, "/")
@@ -392,7 +403,7 @@ func (l *lexer) latex(at, end, depth int) int {
 			return inside[1] + 1
 		}
 		return at + n
-	case "boxed", "left", "right", "displaystyle", "quad", "qquad", "big", "Big", "bigl", "bigr", "Bigl", "Bigr", "bigg", "biggl", "biggr", "fbox", "mathit", "underline", "limits":
+	case "boxed", "left", "right", "displaystyle", "big", "Big", "bigl", "bigr", "Bigl", "Bigr", "bigg", "biggl", "biggr", "fbox", "mathit", "underline", "limits":
 		l.spaced = true
 		return at + n // what it holds is read as it stands
 	case "begin", "end":
@@ -411,7 +422,7 @@ func (l *lexer) latex(at, end, depth int) int {
 var breaks = map[string]bool{"le": true, "leq": true, "leqslant": true, "ge": true, "geq": true, "geqslant": true, "ne": true, "neq": true, "lt": true, "gt": true, "ll": true, "gg": true, "to": true,
 	"rightarrow": true, "Rightarrow": true, "Longrightarrow": true, "longrightarrow": true, "implies": true, "iff": true, "Leftrightarrow": true, "leftarrow": true, "mapsto": true, "equiv": true, "cong": true,
 	"propto": true, "in": true, "notin": true, "subset": true, "therefore": true, "because": true, "item": true, "hline": true, "par": true, "newline": true, "section": true, "tag": true, "label": true,
-	"centering": true, "hfill": true, "bigskip": true, "medskip": true, "smallskip": true, "land": true, "lor": true, "wedge": true, "vee": true, "forall": true, "exists": true}
+	"centering": true, "hfill": true, "quad": true, "qquad": true, "bigskip": true, "medskip": true, "smallskip": true, "land": true, "lor": true, "wedge": true, "vee": true, "forall": true, "exists": true}
 
 // fraction reads \frac{a}{b} or \frac12 as ((a)/(b)).
 func (l *lexer) fraction(at, from, end, depth int) int {

@@ -291,7 +291,7 @@ func powerOfUnit(tokens []token) int {
 
 // joins are words that begin something new: no unit has them.
 var joins = map[string]bool{"or": true, "and": true, "because": true, "since": true, "so": true, "if": true, "when": true, "but": true, "then": true, "is": true, "are": true,
-	"which": true, "gives": true, "give": true, "giving": true, "where": true, "yields": true, "implies": true, "thus": true, "hence": true, "therefore": true, "let": true, "we": true}
+	"which": true, "gives": true, "give": true, "giving": true, "where": true, "that": true, "to": true, "remainder": true, "becomes": true, "yields": true, "implies": true, "thus": true, "hence": true, "therefore": true, "let": true, "we": true}
 
 func isSyntax(err error) bool { return errors.Is(err, ErrSyntax) }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"aprm/prm"
+	"aprm/prm/step"
 	"aprm/prm/vote"
 )
 
@@ -29,6 +30,9 @@ type Options struct {
 	ESSThreshold      float64 // particle: resample when the effective sample size is below this share of N, in (0,1]
 	Entropic          bool    // particle: resample the more evenly, the earlier
 	RebaseTemperature float64 // rebase: of the softmax of scores in [0,1]; low trusts the PRM more; in (0,100]
+
+	Kinds       step.Kinds // of whole answers: prose, programs, mixed, or AsMeasured
+	ShowProgram bool       // put the program that came to the answer before it, as a block of code
 
 	// Vote is how much the PRM's word counts in votes over whole answers; see vote.Rule [Unmeasured].
 	Vote vote.Rule
@@ -56,6 +60,25 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// Draws is what kinds of whole answers a search draws.
+func (o Options) Draws() step.Kinds {
+	switch {
+	case o.Kinds != AsMeasured && o.Kinds != "":
+		return o.Kinds
+	case o.Strategy == Auto:
+		return o.Gate.kinds()
+	}
+	return step.OnlyProse
+}
+
+// rule is how votes over answers of these kinds are weighed by the PRM.
+func (o Options) rule(kinds step.Kinds) vote.Rule {
+	if r, ok := o.Gate.measuredFor(kinds); ok {
+		return r
+	}
+	return o.Vote
+}
+
 // Validate names every field that is out of its range.
 func (o Options) Validate() error {
 	var errs []error
@@ -68,6 +91,8 @@ func (o Options) Validate() error {
 		_, err := find(o.Strategy)
 		bad(err != nil, "strategy: %v", err)
 	}
+	bad(o.Kinds.HavePrograms() && o.Strategy != "" && !Votes(o.Strategy), "kinds: %s, but %s takes no vote over whole answers; take %s, %s, %s, %s or %s", o.Kinds, o.Strategy,
+		Auto, Majority, WeightedVote, Confident, BestOfN)
 	for _, s := range Settings() { // in a copy whose zeros have taken their defaults
 		bad(!s.within(o.withDefaults()), "%s: %v, must be %s", s.Name, s.Value(o), s.Range)
 	}

@@ -69,7 +69,9 @@ func (s *Server) understand(r route, body []byte) (*call, error) {
 	param := "model"
 	switch {
 	case forced:
-		if !named || pick.strategy != *c.ov.Strategy {
+		if named && pick.strategy == "" {
+			pick.strategy = *c.ov.Strategy
+		} else if !named || pick.strategy != *c.ov.Strategy {
 			pick = choice{strategy: *c.ov.Strategy}
 		}
 		param = "prm.strategy"
@@ -78,7 +80,12 @@ func (s *Server) understand(r route, body []byte) (*call, error) {
 		if r.plain {
 			pick = choice{strategy: strategyRaw}
 		}
+		if forced = c.ov.kinds.HavePrograms() && pick.strategy == strategyRaw; forced { // that can only mean a vote
+			pick.strategy, param = "", "prm.kinds"
+		}
 	}
+	_, trained := s.reasoner.Checkpoint()
+	pick = pick.voted(trained)
 	if pick.n > 0 {
 		if err := checkN(pick.n, "model"); err != nil {
 			return nil, err
@@ -187,6 +194,12 @@ func (s *Server) decided(g *gin.Context, strategy, why string) {
 // firstSign is how long a stream waits for its search to fail: until then an error has its proper status. Then the client hears that it is served.
 const firstSign = 20 * time.Millisecond
 
+// How long a search may take to come to its answer once its time is up: where the client said when, and where it didn't.
+const (
+	lastWord  = 220 * time.Millisecond
+	lastWords = 5 * time.Second
+)
+
 // search answers a call by the Reasoner. A stream begins almost at once; it has the text as soon as it is settled, and signs of life while the search
 // runs.
 func (s *Server) search(g *gin.Context, c *call) {
@@ -243,6 +256,20 @@ func (s *Server) search(g *gin.Context, c *call) {
 			err = out.alive()
 		case <-told:
 			err = out.tell(news.Text(), false, news.Notes(false), nil)
+		case <-ctx.Done():
+			// What is best so far is the answer, and comes at once; whatever should take longer is not waited for.
+			last := lastWord
+			if c.ov.DeadlineMS == nil { // nobody counts on the moment
+				last = lastWords
+			}
+			overdue := time.NewTimer(last)
+			select {
+			case o = <-done:
+			case <-overdue.C:
+				o.err = ctx.Err()
+			}
+			overdue.Stop()
+			waiting = false
 		}
 		if err != nil { // the client is gone, or misled; the search ends soon
 			cancel()

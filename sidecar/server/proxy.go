@@ -27,6 +27,7 @@ type upstream struct {
 	api       string  // path of the OpenAI API, "/v1" unless the configured URL says otherwise
 	key       string
 	dropAuth  bool // the client's Authorization is for the sidecar
+	idle      time.Duration
 	transport http.RoundTripper
 	proxy     *httputil.ReverseProxy
 }
@@ -34,28 +35,30 @@ type upstream struct {
 func newUpstream(cfg Config, log *slog.Logger) *upstream {
 	path := strings.TrimRight(cfg.Upstream.Path, "/")
 	u := &upstream{
-		base:      url.URL{Scheme: cfg.Upstream.Scheme, Host: cfg.Upstream.Host},
-		root:      strings.TrimSuffix(path, "/v1"),
-		api:       path,
-		key:       cfg.UpstreamKey,
-		dropAuth:  cfg.APIKey != "",
-		transport: cfg.Transport,
+		base:     url.URL{Scheme: cfg.Upstream.Scheme, Host: cfg.Upstream.Host},
+		root:     strings.TrimSuffix(path, "/v1"),
+		api:      path,
+		key:      cfg.UpstreamKey,
+		dropAuth: cfg.APIKey != "",
+		idle:     cfg.IdleTimeout,
 	}
 	if cfg.Dialect == dialect.Ollama || path == "" {
 		u.api = u.root + "/v1"
 	} else if u.root == path {
 		u.root = "" // an API base of another name, such as /api/paas/v4: what lies beside it is at the host's root
 	}
-	if u.transport == nil {
-		u.transport = &http.Transport{
-			Proxy:               http.ProxyFromEnvironment,
-			DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-			MaxIdleConnsPerHost: 64,
-			IdleConnTimeout:     4 * time.Second, // llama-server and uvicorn (vLLM) hang up after 5: a request must not meet that
-			TLSHandshakeTimeout: 10 * time.Second,
-			ForceAttemptHTTP2:   true,
-			DisableCompression:  true, // what the client didn't ask for is not unpacked for it
-		}
+	u.transport = &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		MaxIdleConnsPerHost:   64,
+		IdleConnTimeout:       4 * time.Second, // llama-server and uvicorn (vLLM) hang up after 5: a request must not meet that
+		TLSHandshakeTimeout:   10 * time.Second,
+		ForceAttemptHTTP2:     true,
+		DisableCompression:    true, // what the client didn't ask for is not unpacked for it
+		ResponseHeaderTimeout: cfg.HeaderTimeout,
+	}
+	if cfg.Route != nil {
+		u.transport = cfg.Route(u.transport)
 	}
 	u.proxy = &httputil.ReverseProxy{
 		Rewrite:        u.rewrite,
@@ -69,6 +72,10 @@ func newUpstream(cfg Config, log *slog.Logger) *upstream {
 				return // forward's caller goes another way
 			}
 			p := unreachable(err)
+			if own := (*dialect.Problem)(nil); errors.As(err, &own) { // the client's body
+				p = own
+				w.Header().Set("Connection", "close") // what is left of it is not read
+			}
 			log.Warn("upstream", "path", r.URL.Path, "status", p.Status, "error", err)
 			write(w, p, dialectOf(strings.TrimPrefix(r.URL.Path, u.root)))
 		},
@@ -172,7 +179,33 @@ func (u *upstream) receive(resp *http.Response) error {
 			resp.Header.Del(name)
 		}
 	}
+	if cancel, ok := resp.Request.Context().Value(idleKey{}).(context.CancelCauseFunc); ok && resp.StatusCode != http.StatusSwitchingProtocols {
+		resp.Body = &watched{ReadCloser: resp.Body, idle: u.idle, timer: time.AfterFunc(u.idle, func() { cancel(errIdle) })}
+	}
 	return nil
+}
+
+// idleKey holds, in the context of a forwarded request, what ends it.
+type idleKey struct{}
+
+var errIdle = errors.New("the upstream sent nothing for too long")
+
+// watched is an answer that may not fall silent. How long the client takes to read it doesn't count.
+type watched struct {
+	io.ReadCloser
+	idle  time.Duration
+	timer *time.Timer
+}
+
+func (w *watched) Read(into []byte) (int, error) {
+	w.timer.Reset(w.idle)
+	defer w.timer.Stop()
+	return w.ReadCloser.Read(into)
+}
+
+func (w *watched) Close() error {
+	w.timer.Stop()
+	return w.ReadCloser.Close()
 }
 
 // do sends a request of the sidecar's own on behalf of a client's, r; path is a client's ("/v1/models"). A body is JSON.
@@ -215,6 +248,10 @@ func (s *Server) forward(g *gin.Context, body []byte) {
 	// Without this, net/http empties the request's body when the answer begins, while the transport may still be reading
 	// it, and the answer breaks off. What can't do it (HTTP/2) doesn't need it.
 	_ = http.NewResponseController(g.Writer).EnableFullDuplex()
+	ctx, cancel := context.WithCancelCause(g.Request.Context())
+	defer cancel(nil)
+	defer func(r *http.Request) { g.Request = r }(g.Request) // it may be answered another way
+	g.Request = g.Request.WithContext(context.WithValue(ctx, idleKey{}, cancel))
 	s.upstream.proxy.ServeHTTP(g.Writer, g.Request)
 	// What the upstream left unread has to go before the handler ends: net/http would read it afterwards, and then reads the
 	// connection twice at once, which it answers with a panic that drops the connection.

@@ -2,7 +2,6 @@ package server
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -24,6 +23,7 @@ import (
 const (
 	keyStrategy = "strategy"
 	keyStatus   = "status" // of an error that came after the first byte
+	keyOrigin   = "origin" // true where Config.Origins has the page's that asks
 )
 
 // readyWithin bounds the look at the upstream that /readyz takes.
@@ -33,11 +33,11 @@ func (s *Server) routes() *gin.Engine {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
 	r.RedirectTrailingSlash = false // a path we don't know is the upstream's
-	r.Use(s.measure, s.survive, s.cross(), func(g *gin.Context) { g.Header(headerApplied, "none; reason=the sidecar's own answer") })
+	r.Use(s.measure, s.survive, s.take, s.cross(), func(g *gin.Context) { g.Header(headerApplied, "none; reason=the sidecar's own answer") })
 	look := []string{http.MethodGet, http.MethodHead} // as wget --spider and Ollama's clients do; net/http leaves out the body
 	r.Match(look, "/healthz", func(g *gin.Context) { g.JSON(http.StatusOK, gin.H{"status": "ok"}) })
-	r.Match(look, "/readyz", s.ready)
-	r.GET("/metrics", gin.WrapH(s.metrics.handler()))
+	r.Match(look, "/readyz", s.ours, s.ready)
+	r.GET("/metrics", s.ours, gin.WrapH(s.metrics.handler()))
 
 	open := r.Group("/", s.admit)
 	for _, one := range routes {
@@ -128,22 +128,21 @@ func (s *Server) root(g *gin.Context) {
 	g.String(http.StatusOK, "Ollama is running")
 }
 
-// ready says whether the upstream answers at all; a refusal of the key is an answer.
+// ready says whether the upstream answers at all; a refusal of the key is an answer. It is asked once a second at most, however many want to know.
 func (s *Server) ready(g *gin.Context) {
-	ctx, cancel := context.WithTimeout(g.Request.Context(), readyWithin)
-	defer cancel()
 	path := "/v1/models"
 	if s.cfg.Dialect == dialect.Ollama {
 		path = "/api/version"
 	}
-	resp, err := s.upstream.do(g.Request.WithContext(ctx), http.MethodGet, path, nil)
-	if err != nil {
-		g.JSON(http.StatusServiceUnavailable, gin.H{"status": "not ready", "upstream": err.Error()})
+	bare := g.Request.Clone(g.Request.Context())
+	bare.Header, bare.URL.RawQuery = http.Header{}, "" // the same for all
+	a := s.asked.about("ready", freshReady, func() answered { return s.fetch(bare, path, readyWithin) })
+	switch {
+	case a.err != nil:
+		g.JSON(http.StatusServiceUnavailable, gin.H{"status": "not ready", "upstream": a.err.Error()})
 		return
-	}
-	resp.Body.Close()
-	if resp.StatusCode >= 500 {
-		g.JSON(http.StatusServiceUnavailable, gin.H{"status": "not ready", "upstream": resp.Status})
+	case a.status >= 500:
+		g.JSON(http.StatusServiceUnavailable, gin.H{"status": "not ready", "upstream": fmt.Sprintf("%d %s", a.status, http.StatusText(a.status))})
 		return
 	}
 	id, ok := s.reasoner.Checkpoint()
@@ -157,6 +156,7 @@ func (s *Server) ready(g *gin.Context) {
 // admit lets those in who know the sidecar's key, everyone where there is none.
 func (s *Server) admit(g *gin.Context) {
 	if s.cfg.APIKey == "" {
+		s.ours(g)
 		return
 	}
 	want := sha256.Sum256([]byte(s.cfg.APIKey))

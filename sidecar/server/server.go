@@ -79,7 +79,15 @@ type Config struct {
 	StepToken string
 	GoodFirst bool
 
+	// Hosts are names that clients may call the sidecar by, beside those that no page of another site can make a browser resolve to it; "*" for any.
+	Hosts []string
+
 	MaxBody       int64         // bytes of a request that is looked into, a larger one is the upstream's; 0 means 32 MiB
+	MaxBodies     int64         // bytes of all requests' bodies that are kept at a time, beyond that it is a 503; 0 means 128 MiB
+	BodyTimeout   time.Duration // for a client to send a body in, beside a second for each KiB; 0 means 30 s
+	WriteTimeout  time.Duration // for a client to take in what is written to it; 0 means 2 minutes
+	HeaderTimeout time.Duration // for the upstream to begin the answer to a request that is passed on; 0 means 15 minutes
+	IdleTimeout   time.Duration // longest silence in such an answer; 0 means 5 minutes
 	MaxSearches   int           // searches at a time; 0 means 4
 	MaxQueued     int           // searches that wait for their turn, beyond that it is a 429; 0 means 64
 	SearchTimeout time.Duration // of one search, its wait included; 0 means none
@@ -91,8 +99,9 @@ type Config struct {
 	NoTraceTexts  bool          // leaves questions, answers and candidates' texts out of what is kept and exported
 	TraceExporter TraceExporter // nil exports none
 
-	Transport http.RoundTripper // to the upstream; nil means one of its own
-	Log       *slog.Logger      // nil means slog.Default()
+	// Route is the way to the upstream, over the transport that it is given; nil takes that as it is.
+	Route func(http.RoundTripper) http.RoundTripper
+	Log   *slog.Logger // nil means slog.Default()
 }
 
 // Server is the HTTP side of the sidecar. It is made by New and starts nothing by itself.
@@ -104,7 +113,9 @@ type Server struct {
 	slots    *semaphore.Weighted // of searches
 	judging  *semaphore.Weighted // of solutions that are scored
 	traces   *trace.Ring
-	queue    chan struct{} // a token for each search that runs or waits
+	bodies   *semaphore.Weighted // bytes of bodies that are kept
+	asked    asked               // what the upstream answered lately
+	queue    chan struct{}       // a token for each search that runs or waits
 	handler  http.Handler
 	known    knownModels
 	lacks    sync.Map // paths of routes that the upstream was found to lack
@@ -128,6 +139,7 @@ func New(cfg Config, reasoner Reasoner) (*Server, error) {
 		slots:    semaphore.NewWeighted(int64(cfg.MaxSearches)),
 		judging:  semaphore.NewWeighted(scoredAtOnce),
 		traces:   trace.NewRing(cfg.Traces, trace.RingBytes),
+		bodies:   semaphore.NewWeighted(cfg.MaxBodies),
 		queue:    make(chan struct{}, cfg.MaxSearches+cfg.MaxQueued),
 		log:      cfg.Log,
 		now:      time.Now,
@@ -168,13 +180,18 @@ func (c *Config) complete() error {
 			errs = append(errs, fmt.Errorf("server: virtual name %q is none of %s, nor one of those with -N", name, strings.Join(Suffixes(true), ", ")))
 		}
 	}
-	for _, n := range []int64{c.MaxBody, int64(c.MaxSearches), int64(c.MaxQueued), int64(c.Traces), int64(c.SearchTimeout), int64(c.KeepAlive), int64(c.Grace)} {
+	for _, n := range []int64{c.MaxBody, c.MaxBodies, int64(c.BodyTimeout), int64(c.WriteTimeout), int64(c.HeaderTimeout), int64(c.IdleTimeout), int64(c.MaxSearches), int64(c.MaxQueued), int64(c.Traces), int64(c.SearchTimeout), int64(c.KeepAlive), int64(c.Grace)} {
 		if n < 0 {
 			errs = append(errs, errors.New("server: limits must not be negative"))
 			break
 		}
 	}
 	orElse(&c.MaxBody, 32<<20)
+	orElse(&c.MaxBodies, 128<<20)
+	orElse(&c.BodyTimeout, 30*time.Second)
+	orElse(&c.WriteTimeout, 2*time.Minute)
+	orElse(&c.HeaderTimeout, 15*time.Minute)
+	orElse(&c.IdleTimeout, 5*time.Minute)
 	orElse(&c.MaxSearches, 4)
 	orElse(&c.MaxQueued, 64)
 	orElse(&c.KeepAlive, 10*time.Second)
@@ -204,6 +221,7 @@ func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 		BaseContext:       func(net.Listener) context.Context { return requests },
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    256 << 10,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 	failed := make(chan error, 1)

@@ -25,8 +25,8 @@ var oppositeWords = func() map[string][2]string { // word → the pair, and its 
 	for _, pair := range []string{
 		"north|south", "east|west", "northeast northeastern|southwest southwestern", "northwest|southeast", "left|right", "am|pm", "more greater larger bigger higher|less fewer smaller lower",
 		"gain gains gained profit profits surplus increase increased increases rise rose won win wins|loss losses lost lose loses decrease decreased decreases deficit debt fall fell drop dropped owe owes",
-		"up upward upwards|down downward downwards", "above over|below under beneath", "before earlier ago early|after later late", "ahead|behind", "taller|shorter", "older|younger", "faster|slower",
-		"hotter warmer|colder cooler", "heavier|lighter", "longer|shorter", "clockwise|counterclockwise anticlockwise", "even|odd", "first|last", "buy bought buys|sell sold sells", "maximum max most|minimum min least",
+		"up upward upwards|down downward downwards", "above over|below under beneath", "before earlier ago early|after later late", "ahead|behind", "older|younger", "faster|slower",
+		"hotter warmer|colder cooler", "heavier|lighter", "taller longer|shorter", "clockwise|counterclockwise anticlockwise", "even|odd", "first|last", "buy bought buys|sell sold sells", "maximum max most|minimum min least",
 		"credit|debit", "deposit deposited|withdraw withdrawal withdrew", "deeper|shallower", "inside|outside", "bc bce|ad ce", "true|false", "yes|no", "positive|negative",
 	} {
 		one, other, _ := strings.Cut(pair, "|")
