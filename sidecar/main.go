@@ -55,6 +55,7 @@ type commands struct {
 	Probe     probeCommand     `cmd:"" help:"Ask the endpoint what it can do, and print it."`
 	Config    configCommand    `cmd:"" help:"Check a file of settings."`
 	Version   versionCommand   `cmd:"" help:"Print the version of this build and of what its checkpoints hold."`
+	Key       keyCommand       `cmd:"" help:"Make keys up that clients are let in with."`
 	Recording recordingCommand `cmd:"" help:"Check a file that the LLM's answers are kept in, and mend it."`
 	Healthy   healthyCommand   `cmd:"" help:"Exit with 0 when the sidecar at an address is ready (for container health checks)." hidden:""`
 }

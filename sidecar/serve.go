@@ -9,6 +9,7 @@ import (
 
 	"aprm/adapters"
 	"aprm/generator"
+	"aprm/sidecar/access"
 	"aprm/sidecar/dataset"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/engine"
@@ -22,7 +23,9 @@ type serveCommand struct {
 	Decode   decodeFlags   `embed:"" group:"Search:"`
 
 	Listen        string        `help:"Address to serve at." default:"127.0.0.1:8484"`
-	APIKey        string        `help:"Bearer token that clients must present; none lets everyone in." env:"SIDECAR_API_KEY" placeholder:"KEY"`
+	APIKey        string        `help:"Bearer token that clients must present, which opens everything; without one, and without --keys, everyone on this machine is let in." env:"SIDECAR_API_KEY" placeholder:"KEY" xor:"keys"`
+	Keys          string        `help:"File of keys (YAML) with scopes, rates and budgets; 'sidecar key new' makes them." type:"existingfile" placeholder:"FILE" xor:"keys"`
+	Insecure      bool          `help:"Let everyone in who reaches an address beyond this machine, without any key."`
 	CORSOrigins   []string      `name:"cors-origins" help:"Origins of web pages that browsers let use the sidecar, such as https://chat.example.org; * for all. Without any none may." placeholder:"URL"`
 	Strategy      string        `help:"What a bare model name gets: raw or one of the strategies above. Without a PRM auto is raw here, and NAME@auto a plain vote that stops early. auto weighs votes by the PRM only where CHECKPOINT.gate.json, which train and eval write, says that this helps." default:"auto" enum:"raw,${strategies}"`
 	Instruction   string        `help:"What is added to the system message of requests that are searched: to go in short steps and to end with #### and the number, unless told otherwise; 'none' adds nothing." placeholder:"TEXT" default:"${instruction}"`
@@ -77,6 +80,7 @@ func (c *serveCommand) Validate() error {
 }
 
 func (c *serveCommand) Run(ctx context.Context, std streams) error {
+	bounded()
 	if err := c.Upstream.resolve(ctx, c.ProbeWait); err != nil {
 		return err
 	}
@@ -87,15 +91,34 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 	if err := needsPRM(e, c.Strategy); err != nil {
 		return err
 	}
+	keys, err := c.keys()
+	if err != nil {
+		return err
+	}
 	return service{
-		upstream: c.Upstream, engine: e, gate: gate, gateFrom: where, strategy: c.Strategy, listen: c.Listen, probeWait: c.ProbeWait, otlp: c.OTLPEndpoint,
+		upstream: c.Upstream, engine: e, gate: gate, gateFrom: where, strategy: c.Strategy, listen: c.Listen, insecure: c.Insecure, probeWait: c.ProbeWait, otlp: c.OTLPEndpoint,
 		config: server.Config{
-			APIKey: c.APIKey, Origins: c.CORSOrigins, Defaults: c.Decode.options(), MaxSearches: c.MaxSearches, SearchTimeout: c.SearchTimeout, ShowSearch: c.ShowSearch,
+			Keys: keys, Origins: c.CORSOrigins, Defaults: c.Decode.options(), MaxSearches: c.MaxSearches, SearchTimeout: c.SearchTimeout, ShowSearch: c.ShowSearch,
 			Hosts: c.Hosts, MaxQueued: c.MaxQueued, MaxBody: int64(c.MaxBody) << 20, MaxBodies: int64(c.MaxBodies) << 20, BodyTimeout: c.BodyTimeout,
 			WriteTimeout: c.WriteTimeout, HeaderTimeout: c.HeaderTimeout, IdleTimeout: c.IdleTimeout, Grace: c.Grace,
 			StepToken: c.PRM.Remote.StepToken, GoodFirst: c.PRM.Remote.Column == 0, Traces: c.Traces, NoTraceTexts: !c.TraceTexts,
 		},
 	}.run(ctx, std)
+}
+
+// keys are those that clients must have, nil for none.
+func (c *serveCommand) keys() (*access.Keys, error) {
+	switch {
+	case c.APIKey != "":
+		return access.NewKeys(access.One(c.APIKey)), nil
+	case c.Keys == "":
+		return nil, nil
+	}
+	table, err := readKeys(c.Keys)
+	if err != nil {
+		return nil, err
+	}
+	return access.NewKeys(table), nil
 }
 
 // openEngine joins an endpoint with the PRM that the flags name, or with the one that comes with the embedded model. where is where its gate is, or

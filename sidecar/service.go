@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"go.opentelemetry.io/otel"
 
 	"aprm/adapters"
@@ -28,6 +29,7 @@ type service struct {
 	gateFrom  string       // where it is, or would be
 	strategy  string       // of a bare name; auto without a PRM is raw
 	listen    string
+	insecure  bool // listen beyond this machine without a key
 	probeWait time.Duration
 	otlp      string // URL of a collector; "" for where the environment says
 	config    server.Config
@@ -69,12 +71,32 @@ func (s service) run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
+	if cfg.Keys == nil && !s.insecure && !local(s.listen) {
+		return badInput{fmt.Errorf("--listen %s lets in whoever reaches it: have clients send a key (--api-key, --keys), listen at 127.0.0.1, or say --insecure", s.listen)}
+	}
 	ln, err := net.Listen("tcp", s.listen)
 	if err != nil {
 		return badInput{fmt.Errorf("--listen: %w; choose another address", err)}
 	}
 	fmt.Fprint(std.out, welcome(&s.upstream, ln.Addr().String(), s.strategy, id, trained))
 	return srv.Run(ctx, ln)
+}
+
+// bounded has the garbage collector keep below what the container has (GOMEMLIMIT from the cgroup, unless it is set), so that it works harder before the kernel
+// ends the process.
+func bounded() {
+	limit, err := memlimit.Set(memlimit.WithRatio(0.9), memlimit.WithProvider(memlimit.FromCgroup))
+	slog.Debug("memory", "limit", limit, "err", err) // without a cgroup there is none
+}
+
+// local reports whether only this machine reaches an address that is listened at.
+func local(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil || host == "localhost" {
+		return err == nil
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
 }
 
 // probeAgain is the pause after a probe that failed, once what is served doesn't wait for it; firstProbes is the one before.

@@ -25,6 +25,7 @@ import (
 	"aprm/adapters"
 	"aprm/prm"
 	"aprm/prm/step"
+	"aprm/sidecar/access"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/server/dialect"
 	"aprm/sidecar/trace"
@@ -58,7 +59,8 @@ type Config struct {
 	Dialect  dialect.Dialect // OpenAI or Ollama
 	// UpstreamKey is sent upstream as a bearer token in place of the client's Authorization; "" passes the client's on.
 	UpstreamKey string
-	// APIKey is what clients must present as a bearer token; "" lets everyone in. It never goes upstream.
+	// Keys are what clients must present as bearer tokens; nil lets everyone in. They never go upstream. APIKey is one that opens everything, in place of Keys.
+	Keys   *access.Keys
 	APIKey string
 	// Model is searched with when a client names no model.
 	Model string
@@ -168,6 +170,9 @@ func (c *Config) complete() error {
 		if err := c.Defaults.Validate(); err != nil {
 			errs = append(errs, fmt.Errorf("server: default options: %w", err))
 		}
+	}
+	if c.Keys == nil && c.APIKey != "" {
+		c.Keys = access.NewKeys(access.One(c.APIKey))
 	}
 	if c.StepToken == "" {
 		c.StepToken = "<extra_0>"
