@@ -48,7 +48,7 @@ func (c *keyNewCommand) Run(std streams) error {
 }
 
 // readKeys reads a file of keys.
-func readKeys(path string) (*access.Table, error) {
+func readKeys(path string) (*access.Keys, error) {
 	text, err := disk.Read(path, 1<<20)
 	if err != nil {
 		return nil, badInput{err}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
@@ -79,21 +80,54 @@ func (c *serveCommand) Validate() error {
 		atLeast(0, "--search-timeout", c.SearchTimeout), atLeast(0, "--probe-wait", c.ProbeWait))
 }
 
-func (c *serveCommand) Run(ctx context.Context, std streams) error {
+func (c *serveCommand) Run(ctx context.Context, std streams, line *commandLine) error {
 	bounded()
+	asked := c.Upstream
 	if err := c.Upstream.resolve(ctx, c.ProbeWait); err != nil {
 		return err
 	}
-	e, gate, where, err := openEngine(&c.Upstream, c.PRM, c.Instruction)
+	s, err := c.service()
 	if err != nil {
 		return err
 	}
+	s.reload = func(ctx context.Context, now service) (service, error) {
+		cmd, err := line.again()
+		if err != nil {
+			return service{}, err
+		}
+		next := &cmd.Serve
+		if reflect.DeepEqual(next.Upstream, asked) {
+			next.Upstream = now.upstream // what is known of it, and shared
+		} else {
+			asked = next.Upstream
+			if err := next.Upstream.resolve(ctx, 0); err != nil {
+				return service{}, err
+			}
+		}
+		return next.service()
+	}
+	s.files = func() []string {
+		files := []string{line.settings, c.Keys, c.PRM.Checkpoint}
+		if c.PRM.Checkpoint != "" {
+			files = append(files, gatePath(c.PRM.Checkpoint))
+		}
+		return files
+	}
+	return s.run(ctx, std)
+}
+
+// service is what the flags ask for, over a resolved endpoint. It starts nothing.
+func (c *serveCommand) service() (service, error) {
+	e, gate, where, err := openEngine(&c.Upstream, c.PRM, c.Instruction)
+	if err != nil {
+		return service{}, err
+	}
 	if err := needsPRM(e, c.Strategy); err != nil {
-		return err
+		return service{}, err
 	}
 	keys, err := c.keys()
 	if err != nil {
-		return err
+		return service{}, err
 	}
 	return service{
 		upstream: c.Upstream, engine: e, gate: gate, gateFrom: where, strategy: c.Strategy, listen: c.Listen, insecure: c.Insecure, probeWait: c.ProbeWait, otlp: c.OTLPEndpoint,
@@ -103,22 +137,18 @@ func (c *serveCommand) Run(ctx context.Context, std streams) error {
 			WriteTimeout: c.WriteTimeout, HeaderTimeout: c.HeaderTimeout, IdleTimeout: c.IdleTimeout, Grace: c.Grace,
 			StepToken: c.PRM.Remote.StepToken, GoodFirst: c.PRM.Remote.Column == 0, Traces: c.Traces, NoTraceTexts: !c.TraceTexts,
 		},
-	}.run(ctx, std)
+	}, nil
 }
 
 // keys are those that clients must have, nil for none.
 func (c *serveCommand) keys() (*access.Keys, error) {
 	switch {
 	case c.APIKey != "":
-		return access.NewKeys(access.One(c.APIKey)), nil
+		return access.One(c.APIKey), nil
 	case c.Keys == "":
 		return nil, nil
 	}
-	table, err := readKeys(c.Keys)
-	if err != nil {
-		return nil, err
-	}
-	return access.NewKeys(table), nil
+	return readKeys(c.Keys)
 }
 
 // openEngine joins an endpoint with the PRM that the flags name, or with the one that comes with the embedded model. where is where its gate is, or
@@ -127,12 +157,12 @@ func openEngine(upstream *upstreamFlags, flags modelFlags, instruction string) (
 	if instruction == "none" {
 		instruction = ""
 	}
-	var own adapters.LLM // by either name the same slots, and one probe
-	if upstream.Model != "" {
-		if own, err = upstream.open(""); err != nil {
+	if upstream.Model != "" && upstream.own == nil {
+		if upstream.own, err = upstream.open(""); err != nil {
 			return nil, nil, "", err
 		}
 	}
+	own := upstream.own
 	e, err = flags.engine(func(model string) (adapters.LLM, error) {
 		if own != nil && (model == "" || model == upstream.Model) {
 			return own, nil

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"sync/atomic"
 	"time"
@@ -33,6 +34,9 @@ type service struct {
 	probeWait time.Duration
 	otlp      string // URL of a collector; "" for where the environment says
 	config    server.Config
+
+	files  func() []string                                         // that it was made of, "" for none
+	reload func(ctx context.Context, now service) (service, error) // makes it anew of what these say now; nil for never
 }
 
 // run serves until ctx ends.
@@ -54,32 +58,86 @@ func (s service) run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer wait()
-	id, trained := s.engine.Checkpoint()
-	if s.strategy == decode.Auto && !trained { // a person who only looks in is not to pay for votes
-		s.strategy = "raw"
-	}
 	exporter, shutdown, err := s.exporter(ctx)
 	if err != nil {
 		return err
 	}
 	defer shutdown()
-	cfg := s.config
-	cfg.Upstream, cfg.Dialect, cfg.UpstreamKey, cfg.Model = target, s.upstream.Dialect, s.upstream.Key, s.upstream.Model
-	cfg.Route = s.upstream.route()
-	cfg.Tools, cfg.Defaults.Strategy, cfg.TraceExporter = tools.Load, s.strategy, exporter
-	srv, err := server.New(cfg, s.engine)
+	complete := func(s service, target *url.URL) (server.Config, error) {
+		cfg := s.config
+		cfg.Upstream, cfg.Dialect, cfg.UpstreamKey, cfg.Model = target, s.upstream.Dialect, s.upstream.Key, s.upstream.Model
+		cfg.Route = s.upstream.route()
+		cfg.Tools, cfg.Defaults.Strategy, cfg.TraceExporter = tools.Load, s.bare(), exporter
+		if cfg.Keys == nil && !s.insecure && !local(s.listen) {
+			return cfg, badInput{fmt.Errorf("--listen %s lets in whoever reaches it: have clients send a key (--api-key, --keys), listen at 127.0.0.1, or say --insecure", s.listen)}
+		}
+		return cfg, nil
+	}
+	cfg, err := complete(s, target)
 	if err != nil {
 		return err
 	}
-	if cfg.Keys == nil && !s.insecure && !local(s.listen) {
-		return badInput{fmt.Errorf("--listen %s lets in whoever reaches it: have clients send a key (--api-key, --keys), listen at 127.0.0.1, or say --insecure", s.listen)}
+	srv, err := server.New(cfg, s.engine)
+	if err != nil {
+		return err
 	}
 	ln, err := net.Listen("tcp", s.listen)
 	if err != nil {
 		return badInput{fmt.Errorf("--listen: %w; choose another address", err)}
 	}
-	fmt.Fprint(std.out, welcome(&s.upstream, ln.Addr().String(), s.strategy, id, trained))
+	id, trained := s.engine.Checkpoint()
+	fmt.Fprint(std.out, welcome(&s.upstream, ln.Addr().String(), s.bare(), id, trained))
+	if s.reload == nil {
+		return srv.Run(ctx, ln)
+	}
+	now := s
+	watching, err := watch(ctx, s.files(), func() error {
+		next, err := s.reload(ctx, now)
+		if err != nil {
+			return err
+		}
+		if next.listen != s.listen || next.otlp != s.otlp {
+			slog.Warn("listen and otlp-endpoint stay as they are until the sidecar is started again")
+			next.listen = s.listen
+		}
+		to := target
+		if next.upstream.URL != builtinURL {
+			to, err = url.Parse(next.upstream.URL)
+		} else if now.upstream.URL != builtinURL {
+			to, err = next.upstream.listen(open)
+		}
+		if err != nil {
+			return err
+		}
+		next.engine.Trust(next.gate)
+		if next.config.Keys != nil && now.config.Keys != nil {
+			next.config.Keys.After(now.config.Keys)
+		}
+		cfg, err := complete(next, to)
+		if err != nil {
+			return err
+		}
+		if err := srv.Become(cfg, next.engine); err != nil {
+			return err
+		}
+		now, target = next, to
+		id, _ := next.engine.Checkpoint()
+		slog.Info("reloaded: requests from now on are answered by it, those under way by what they began with", "checkpoint", id)
+		return nil
+	})
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	defer watching()
 	return srv.Run(ctx, ln)
+}
+
+// bare is what a bare model name gets. A person who only looks in is not to pay for votes: auto without a PRM is raw.
+func (s service) bare() string {
+	if _, trained := s.engine.Checkpoint(); s.strategy == decode.Auto && !trained {
+		return "raw"
+	}
+	return s.strategy
 }
 
 // bounded has the garbage collector keep below what the container has (GOMEMLIMIT from the cgroup, unless it is set), so that it works harder before the kernel

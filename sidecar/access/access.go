@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -73,14 +72,14 @@ type Key struct {
 	running int
 }
 
-// Table is the keys of a file.
-type Table struct{ keys []*Key }
+// Keys are those of a file.
+type Keys struct{ keys []*Key }
 
 // largest bounds a file of keys, in bytes.
 const largest = 1 << 20
 
 // Parse reads a file of keys: {"keys":[…]} in YAML. All that is wrong with it is the error, which names the key at fault.
-func Parse(text []byte) (*Table, error) {
+func Parse(text []byte) (*Keys, error) {
 	if len(text) > largest {
 		return nil, fmt.Errorf("keys: more than %d bytes", largest)
 	}
@@ -98,7 +97,7 @@ func Parse(text []byte) (*Table, error) {
 	if len(file.Keys) == 0 {
 		return nil, errors.New("keys: there is none: `sidecar key new NAME` makes one")
 	}
-	t := &Table{}
+	t := &Keys{}
 	var errs []error
 	names, hashes := map[string]bool{}, map[string]bool{}
 	for i, e := range file.Keys {
@@ -136,9 +135,9 @@ func Parse(text []byte) (*Table, error) {
 }
 
 // One is the table of a single key that opens everything.
-func One(key string) *Table {
+func One(key string) *Keys {
 	sum := sha256.Sum256([]byte(key))
-	return &Table{keys: []*Key{newKey(Entry{Name: "default", Hash: hashOf(key), Scopes: []Scope{Admin}}, sum[:])}}
+	return &Keys{keys: []*Key{newKey(Entry{Name: "default", Hash: hashOf(key), Scopes: []Scope{Admin}}, sum[:])}}
 }
 
 func newKey(e Entry, sum []byte) *Key {
@@ -154,7 +153,7 @@ func newKey(e Entry, sum []byte) *Key {
 }
 
 // Find returns the key that is this one, nil for none. It takes as long whichever it is.
-func (t *Table) Find(key string) *Key {
+func (t *Keys) Find(key string) *Key {
 	sum := sha256.Sum256([]byte(key))
 	var found *Key
 	for _, k := range t.keys {
@@ -166,7 +165,7 @@ func (t *Table) Find(key string) *Key {
 }
 
 // After has the keys go on from where those of an earlier reading of the file stand: what was spent stays spent.
-func (t *Table) After(before *Table) {
+func (t *Keys) After(before *Keys) {
 	for _, k := range t.keys {
 		for _, was := range before.keys {
 			if was.Name != k.Name {
@@ -259,26 +258,7 @@ func (k *Key) Search() (done func(), ok bool) {
 	}, true
 }
 
-// Keys is the table in use, which can be put in another's place while requests run. A nil Keys lets everyone in.
-type Keys struct{ table atomic.Pointer[Table] }
-
-// NewKeys returns the table in use.
-func NewKeys(t *Table) *Keys {
-	k := &Keys{}
-	k.table.Store(t)
-	return k
-}
-
-// Use puts a table in place, whose keys go on from where those of the one before stand.
-func (k *Keys) Use(t *Table) {
-	t.After(k.table.Load())
-	k.table.Store(t)
-}
-
-// Find returns the key that is this one, nil for none.
-func (k *Keys) Find(key string) *Key { return k.table.Load().Find(key) }
-
 // Gives reports whether some key is given that scope by name.
-func (k *Keys) Gives(s Scope) bool {
-	return slices.ContainsFunc(k.table.Load().keys, func(k *Key) bool { return slices.Contains(k.Scopes, s) })
+func (t *Keys) Gives(s Scope) bool {
+	return slices.ContainsFunc(t.keys, func(k *Key) bool { return slices.Contains(k.Scopes, s) })
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func parse(t *testing.T, text string) *Table {
+func parse(t *testing.T, text string) *Keys {
 	t.Helper()
 	table, err := Parse([]byte(text))
 	if err != nil {
@@ -121,9 +121,11 @@ func TestLimits(t *testing.T) {
 // TestReadAgain: what was spent stays spent, and a key that is gone opens nothing.
 func TestReadAgain(t *testing.T) {
 	now := time.Now()
-	keys := NewKeys(parse(t, "keys:\n"+entry("a", "x", "    tokens-a-day: 100\n    requests: 1\n")+entry("b", "y", "")))
+	keys := parse(t, "keys:\n"+entry("a", "x", "    tokens-a-day: 100\n    requests: 1\n")+entry("b", "y", ""))
 	keys.Find("x").Spend(now, 100)
-	keys.Use(parse(t, "keys:\n"+entry("a", "z", "    tokens-a-day: 100\n    requests: 1\n")))
+	next := parse(t, "keys:\n"+entry("a", "z", "    tokens-a-day: 100\n    requests: 1\n"))
+	next.After(keys)
+	keys = next
 	if keys.Find("x") != nil || keys.Find("y") != nil {
 		t.Error("a key that is gone opens")
 	}

@@ -285,8 +285,11 @@ func (s *Server) search(g *gin.Context, c *call) {
 			first, tick, told = nil, nil, nil
 		}
 	}
-	if out.misled != nil {
+	switch {
+	case out.misled != nil:
 		o.err = out.misled // which is why it was cancelled
+	case o.err != nil && errors.Is(context.Cause(g.Request.Context()), errStopping):
+		o.err = errStopping
 	}
 	ready := s.now()
 	total := ready.Sub(c.came)

@@ -26,7 +26,7 @@ func keyed(t *testing.T, more map[string]string) (*access.Keys, map[string]http.
 	if err != nil {
 		t.Fatal(err)
 	}
-	return access.NewKeys(table), headers
+	return table, headers
 }
 
 // TestScopes: a key opens what it is for, and nobody else anything.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -180,15 +181,17 @@ func (u *upstream) receive(resp *http.Response) error {
 		}
 	}
 	if f, ok := resp.Request.Context().Value(forwardedKey{}).(forwarded); ok && resp.StatusCode != http.StatusSwitchingProtocols {
-		resp.Body = &watched{ReadCloser: resp.Body, idle: u.idle, timer: time.AfterFunc(u.idle, func() { f.cancel(errIdle) }), spent: f.spent}
+		resp.Body = &watched{ReadCloser: resp.Body, idle: u.idle, timer: time.AfterFunc(u.idle, func() { f.cancel(errIdle) }), spent: f.spent,
+			ctx: resp.Request.Context(), last: farewell(resp, f.dialect)}
 	}
 	return nil
 }
 
 // forwarded is what a forwarded request has in its context.
 type forwarded struct {
-	cancel context.CancelCauseFunc
-	spent  func(said usage) // told what its answer says that it cost; nil for nobody
+	cancel  context.CancelCauseFunc
+	dialect dialect.Dialect
+	spent   func(said usage) // told what its answer says that it cost; nil for nobody
 }
 
 type forwardedKey struct{}
@@ -202,6 +205,8 @@ type watched struct {
 	timer *time.Timer
 	spent func(usage)
 	said  usage
+	ctx   context.Context
+	last  []byte // see farewell
 }
 
 func (w *watched) Read(into []byte) (int, error) {
@@ -211,7 +216,28 @@ func (w *watched) Read(into []byte) (int, error) {
 	if w.spent != nil {
 		w.said.read(into[:n])
 	}
+	if err != nil && len(w.last) > 0 && errors.Is(context.Cause(w.ctx), errStopping) {
+		n, err = copy(into, w.last), io.EOF // which the proxy's buffers have room for
+		w.last = nil
+	}
 	return n, err
+}
+
+// farewell is what a stream ends with that there is no more time for, nil where the answer is none.
+func farewell(resp *http.Response, d dialect.Dialect) []byte {
+	said := dialect.Compact(errStopping.Shape(d))
+	kind, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
+	switch {
+	case resp.ContentLength >= 0 || resp.Header.Get("Content-Encoding") != "":
+		return nil
+	case kind == "text/event-stream" && d == dialect.Anthropic:
+		return fmt.Appendf(nil, "\n\nevent: error\ndata: %s\n\n", said)
+	case kind == "text/event-stream":
+		return fmt.Appendf(nil, "\n\ndata: %s\n\n", said)
+	case kind == "application/x-ndjson":
+		return fmt.Appendf(nil, "\n%s\n", said)
+	}
+	return nil
 }
 
 func (w *watched) Close() error {
@@ -266,7 +292,7 @@ func (s *Server) forward(g *gin.Context, body []byte) {
 	ctx, cancel := context.WithCancelCause(g.Request.Context())
 	defer cancel(nil)
 	defer func(r *http.Request) { g.Request = r }(g.Request) // it may be answered another way
-	f := forwarded{cancel: cancel}
+	f := forwarded{cancel: cancel, dialect: dialectOf(g.Request.URL.Path)}
 	if key := keyOf(g); key != nil {
 		f.spent = func(said usage) { key.Spend(time.Now(), said.tokens(len(body))) }
 	}

@@ -34,7 +34,7 @@ func (s *Server) routes() *gin.Engine {
 	r.RedirectTrailingSlash = false // a path we don't know is the upstream's
 	r.Use(s.measure, s.survive, s.take, s.cross(), func(g *gin.Context) { g.Header(headerApplied, "none; reason=the sidecar's own answer") })
 	look := []string{http.MethodGet, http.MethodHead} // as wget --spider and Ollama's clients do; net/http leaves out the body
-	r.Match(look, "/healthz", func(g *gin.Context) { g.JSON(http.StatusOK, gin.H{"status": "ok"}) })
+	r.Match(look, "/healthz", s.healthy)
 	r.Match(look, "/readyz", s.ours, s.ready)
 	figures := s.ours
 	if s.cfg.Keys != nil && s.cfg.Keys.Gives(access.Metrics) {
@@ -128,8 +128,25 @@ func (s *Server) root(g *gin.Context) {
 	g.String(http.StatusOK, "Ollama is running")
 }
 
+// healthy says that the sidecar runs, and by which PRM requests are answered from now on.
+func (s *Server) healthy(g *gin.Context) {
+	g.JSON(http.StatusOK, s.state("ok"))
+}
+
+func (s *Server) state(status string) gin.H {
+	body := gin.H{"status": status, "checkpoint": nil}
+	if id, ok := s.reasoner.Checkpoint(); ok {
+		body["checkpoint"] = id
+	}
+	return body
+}
+
 // ready says whether the upstream answers at all; a refusal of the key is an answer. It is asked once a second at most, however many want to know.
 func (s *Server) ready(g *gin.Context) {
+	if s.front.stopping.Load() {
+		g.JSON(http.StatusServiceUnavailable, gin.H{"status": "stopping"})
+		return
+	}
 	path := "/v1/models"
 	if s.cfg.Dialect == dialect.Ollama {
 		path = "/api/version"
@@ -145,12 +162,7 @@ func (s *Server) ready(g *gin.Context) {
 		g.JSON(http.StatusServiceUnavailable, gin.H{"status": "not ready", "upstream": fmt.Sprintf("%d %s", a.status, http.StatusText(a.status))})
 		return
 	}
-	id, ok := s.reasoner.Checkpoint()
-	body := gin.H{"status": "ready", "checkpoint": nil}
-	if ok {
-		body["checkpoint"] = id
-	}
-	g.JSON(http.StatusOK, body)
+	g.JSON(http.StatusOK, s.state("ready"))
 }
 
 // admit lets those in whose key opens that, everyone where there are no keys.
