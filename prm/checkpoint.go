@@ -138,7 +138,9 @@ func Parse(b []byte) (*Model, error) {
 	want := h.floats()
 	var solution *SolutionHead
 	if of != nil {
-		solution = NewSolutionHead(of.Units, of.Without...)
+		if solution = NewSolutionHead(of.Units, of.Without...); of.Programs {
+			solution.ReadPrograms()
+		}
 		for _, t := range solution.all() {
 			want += len(t.Data)
 		}

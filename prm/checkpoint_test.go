@@ -119,13 +119,13 @@ func TestSaveThenLoadWithASolutionHead(t *testing.T) {
 		if h := back.Header().Solution; h == nil || h.Units != units || !reflect.DeepEqual(h.Without, []feature.Block{feature.BlockRoles}) || h.Vote.Beta != 0.5 {
 			t.Errorf("%d units: the header says %+v", units, h)
 		}
-		was, is := m.Judge(nil, inputs, nil), back.Judge(nil, inputs, nil)
+		was, is := m.Judge(nil, inputs, nil, nil), back.Judge(nil, inputs, nil, nil)
 		if !is.Whole || is.Solution != was.Solution || is.Solution <= 0 || is.Solution >= 1 || is.Rate(Min) != is.Solution {
 			t.Errorf("%d units: judged %+v, before %+v", units, is, was)
 		}
 	}
 	plain := testModel(t, 4, smallShape, nil)
-	if j := plain.Judge([]Score{{Step: 0.3}, {Step: 0.6}}, inputs, nil); j.Whole || j.Solution != 0 || j.Rate(Min) != 0.3 {
+	if j := plain.Judge([]Score{{Step: 0.3}, {Step: 0.6}}, inputs, nil, nil); j.Whole || j.Solution != 0 || j.Rate(Min) != 0.3 {
 		t.Errorf("without a head: %+v", j)
 	}
 	ids := map[string]string{plain.ID(): "no head"}

@@ -141,14 +141,14 @@ func (c *examineCommand) ask(ctx context.Context, e *engine.Engine, p step.Probl
 	if err != nil {
 		return err
 	}
-	a.States = pooled(states)
+	a.States = statesOf(states)
 	a.States["asked"] = asked.Last
 	return nil
 }
 
-// pooled are the states of an answer's steps in few vectors: the mean over its steps' tokens, the mean, the greatest and the least at the ends of its steps, and
+// statesOf are the states of an answer's steps in few vectors: the mean over its steps' tokens, the mean, the greatest and the least at the ends of its steps, and
 // the one at its end.
-func pooled(states []adapters.State) map[string]dataset.Vector {
+func statesOf(states []adapters.State) map[string]dataset.Vector {
 	out := map[string]dataset.Vector{}
 	if len(states) == 0 {
 		return out

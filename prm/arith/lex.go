@@ -36,9 +36,6 @@ type token struct {
 
 // lex reads a text token by token. LaTeX is read as what it means; signs that mean nothing here are passed over.
 func lex(text string) []token {
-	if len(text) > maxText {
-		text = text[:maxText]
-	}
 	l := lexer{text: text}
 	l.run(0, len(text), 0)
 	return spell(l.tokens)

@@ -109,6 +109,9 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 	}
 	report.Answers, report.Contrasts = design.answers, len(contrasts)
 
+	if design.programs {
+		opt.Units = 0 // the dense layer reads prose alone
+	}
 	fits := folds + 1
 	if opt.Units > 0 {
 		fits *= 2
@@ -162,10 +165,11 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 	report.L2, report.Share = settings[best].penalty, settings[best].share
 	report.Logits = logits[best]
 	linear := ballots(answers, report.Logits)
+	judged := proseFirst(linear)
 	_, report.LinearAUC = compare(linear)
-	report.Vote = vote.Fit(linear)
-	report.LinearLL = metric.Figure(vote.LogLikelihood(linear, report.Vote))
-	report.PlainLL = metric.Figure(vote.LogLikelihood(linear, vote.Plain))
+	report.Vote = vote.Fit(judged)
+	report.LinearLL = metric.Figure(vote.LogLikelihood(judged, report.Vote))
+	report.PlainLL = metric.Figure(vote.LogLikelihood(judged, vote.Plain))
 	head := design.head(design.linear(design.differences(func(string) bool { return true }), report.L2, nil), report.Share)
 	if err := tick(); err != nil {
 		return nil, report, err
@@ -203,12 +207,70 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 	return head, report, errors.Join(err, tick())
 }
 
+// proseFirst are the ballots of prose, or all where there is none.
+func proseFirst(problems [][]vote.Ballot) [][]vote.Ballot {
+	out := make([][]vote.Ballot, len(problems))
+	left := 0
+	for i, p := range problems {
+		out[i] = slices.DeleteFunc(slices.Clone(p), func(b vote.Ballot) bool { return b.Program })
+		left += len(out[i])
+	}
+	if left == 0 {
+		return problems
+	}
+	return out
+}
+
 // pairs are the comparisons that there are to learn from, as differences of what the head reads.
+//
+// Of prose alone a row is what the head reads. Where there are programs too, a number that both kinds have weighs in them what it weighs in prose, and something of
+// their own beside that, which the penalty holds near nothing where little speaks for it: a row is symbols, symbols of a program, its run (feature.Program) without the first number,
+// log-probabilities, those of a program, and the first number of its run, a one, which is what a program is worth against prose.
 type pairs struct {
-	blank    *prm.SolutionHead // knows centre and scale
+	blank    *prm.SolutionHead // knows centres and scales
+	programs bool              // there are any
 	rows     []pair
 	problems int // that have right and wrong answers
 	answers  int // to them
+}
+
+// width is that of a row; doubt is where its log-probabilities begin.
+func (p *pairs) width() int {
+	if p.programs {
+		return 2*prm.SolutionWidth + feature.NumProgram
+	}
+	return prm.SolutionWidth
+}
+
+func (p *pairs) doubt() int {
+	if p.programs {
+		return 2*feature.NumPooledSymbols + feature.NumProgram - 1
+	}
+	return feature.NumPooledSymbols
+}
+
+// row is what is read of an answer.
+func (p *pairs) row(s feature.Solution) []float32 {
+	x := make([]float32, prm.SolutionWidth)
+	p.blank.Read(s, x)
+	if !p.programs {
+		return x
+	}
+	out := make([]float32, 0, p.width())
+	twice := func(x []float32) {
+		if out = append(out, x...); s.Program == nil {
+			x = make([]float32, len(x))
+		}
+		out = append(out, x...)
+	}
+	var run [feature.NumProgram]float32
+	if s.Program != nil {
+		run = s.Program.Numbers()
+	}
+	twice(x[:feature.NumPooledSymbols])
+	out = append(out, run[1:]...)
+	twice(x[feature.NumPooledSymbols:])
+	return append(out, run[0])
 }
 
 type pair struct {
@@ -219,6 +281,9 @@ type pair struct {
 
 func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pairs {
 	p := &pairs{blank: prm.NewSolutionHead(0, opt.Without...)}
+	if p.programs = slices.ContainsFunc(answers, func(a Answer) bool { return a.Solution.Program != nil }); p.programs {
+		p.blank.ReadPrograms()
+	}
 	at := map[string]int{}
 	var byProblem [][]int // in the order in which they come: sums depend on it
 	for i, a := range answers {
@@ -232,11 +297,24 @@ func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pair
 		}
 		byProblem[k] = append(byProblem[k], i)
 	}
-	standardWithin(p.blank, answers, byProblem)
+	of := func(programs bool) [][]int {
+		out := make([][]int, len(byProblem))
+		for k, idx := range byProblem {
+			for _, i := range idx {
+				if (answers[i].Solution.Program != nil) == programs {
+					out[k] = append(out[k], i)
+				}
+			}
+		}
+		return out
+	}
+	standardWithin(&p.blank.Centre, &p.blank.Scale, answers, of(false), opt.Without)
+	if p.programs {
+		standardWithin(&p.blank.ProgramCentre, &p.blank.ProgramScale, answers, of(true), opt.Without)
+	}
 	read := make([][]float32, len(answers))
 	for i, a := range answers {
-		read[i] = make([]float32, prm.SolutionWidth)
-		p.blank.Read(a.Solution, read[i])
+		read[i] = p.row(a.Solution)
 	}
 	for _, of := range byProblem {
 		var right, wrong []int
@@ -266,22 +344,19 @@ func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pair
 		if opt.Contrasts <= 0 {
 			break
 		}
-		row := pair{make([]float32, prm.SolutionWidth), make([]float32, prm.SolutionWidth), c.Problem, opt.Contrasts / float64(count[c.Problem])}
-		p.blank.Read(c.Better, row.better)
-		p.blank.Read(c.Worse, row.worse)
-		p.rows = append(p.rows, row)
+		p.rows = append(p.rows, pair{p.row(c.Better), p.row(c.Worse), c.Problem, opt.Contrasts / float64(count[c.Problem])})
 	}
 	return p
 }
 
 // standardWithin sets centre and scale by how numbers vary within a problem, which is all that the head can go by.
-func standardWithin(h *prm.SolutionHead, answers []Answer, byProblem [][]int) {
+func standardWithin(centre, scale *prm.Tensor, answers []Answer, byProblem [][]int, without []feature.Block) {
 	const least = 0.02 // a deviation below it is rare enough to be noise
 	square := make([]float64, prm.SolutionWidth)
 	sum := make([]float64, prm.SolutionWidth)
 	seen := make([]float64, prm.SolutionWidth)
 	x := make([]float32, prm.SolutionWidth)
-	plain := prm.NewSolutionHead(0, h.Without...)
+	plain := prm.NewSolutionHead(0, without...)
 	for _, idx := range byProblem {
 		means := make([]float64, prm.SolutionWidth)
 		rows := make([][]float32, 0, len(idx))
@@ -304,20 +379,21 @@ func standardWithin(h *prm.SolutionHead, answers []Answer, byProblem [][]int) {
 		if seen[k] == 0 {
 			continue
 		}
-		h.Centre.Data[k] = float32(sum[k] / seen[k])
-		h.Scale.Data[k] = float32(1 / max(math.Sqrt(square[k]/seen[k]), least))
+		centre.Data[k] = float32(sum[k] / seen[k])
+		scale.Data[k] = float32(1 / max(math.Sqrt(square[k]/seen[k]), least))
 	}
 }
 
 // linear fits the floor to the pairs of some problems: Σ w·softplus(−β·Δx), a problem, + ½·penalty·|β|². start is where to begin, nil for zero. It returns two fits, one
 // behind the other: to everything, and to log-probabilities alone.
 func (p *pairs) linear(d differences, penalty float64, start []float64) []float64 {
+	width, from := p.width(), p.doubt()
 	if start == nil {
-		start = make([]float64, prm.SolutionWidth+feature.NumPooledLogProbs)
+		start = make([]float64, width+width-from)
 	}
 	all, doubt := d.x, d.x // the same numbers, but for the first columns
-	doubt.Data, doubt.Cols = doubt.Data[min(feature.NumPooledSymbols, len(doubt.Data)):], feature.NumPooledLogProbs
-	return append(contrast(all, d.weight, penalty, start[:prm.SolutionWidth]), contrast(doubt, d.weight, penalty, start[prm.SolutionWidth:])...)
+	doubt.Data, doubt.Cols = doubt.Data[min(from, len(doubt.Data)):], width-from
+	return append(contrast(all, d.weight, penalty, start[:width]), contrast(doubt, d.weight, penalty, start[width:])...)
 }
 
 // head is the mean of linear's two fits, that to everything weighing share.
@@ -328,17 +404,41 @@ func (p *pairs) head(beta []float64, share float64) *prm.SolutionHead {
 	head := prm.NewSolutionHead(0, p.blank.Without...)
 	copy(head.Centre.Data, p.blank.Centre.Data)
 	copy(head.Scale.Data, p.blank.Scale.Data)
-	for k := range head.Linear.Data {
-		w := share * beta[k]
-		if k >= feature.NumPooledSymbols {
-			w += (1 - share) * beta[prm.SolutionWidth+k-feature.NumPooledSymbols]
+	width, from := p.width(), p.doubt()
+	mean := make([]float64, width)
+	for k := range mean {
+		mean[k] = share * beta[k]
+		if k >= from {
+			mean[k] += (1 - share) * beta[width+k-from]
 		}
-		head.Linear.Data[k] = float32(w)
 	}
+	if !p.programs {
+		for k, w := range mean {
+			head.Linear.Data[k] = float32(w)
+		}
+		return head
+	}
+	head.ReadPrograms()
+	copy(head.ProgramCentre.Data, p.blank.ProgramCentre.Data)
+	copy(head.ProgramScale.Data, p.blank.ProgramScale.Data)
+	const symbols, logProbs = feature.NumPooledSymbols, feature.NumPooledLogProbs
+	for k := range head.Linear.Data {
+		at, own := k, k+symbols
+		if k >= symbols {
+			at = from + k - symbols
+			own = at + logProbs
+		}
+		head.Linear.Data[k] = float32(mean[at])
+		head.Program.Data[k] = float32(mean[at] + mean[own])
+	}
+	for k := 1; k < feature.NumProgram; k++ {
+		head.Program.Data[prm.SolutionWidth+k] = float32(mean[2*symbols+k-1])
+	}
+	head.Program.Data[prm.SolutionWidth] = float32(mean[width-1])
 	return head
 }
 
-// differences are those of the better from the worse one of pairs, SolutionWidth columns, and what each pair weighs.
+// differences are those of the better from the worse one of pairs, and what each pair weighs.
 type differences struct {
 	x      blas64.General
 	weight []float64
@@ -353,9 +453,10 @@ func (p *pairs) differences(of func(problem string) bool) differences {
 			rows, d.weight = append(rows, r), append(d.weight, r.weight)
 		}
 	}
-	d.x = blas64.General{Rows: len(rows), Cols: prm.SolutionWidth, Stride: prm.SolutionWidth, Data: make([]float64, len(rows)*prm.SolutionWidth)}
+	width := p.width()
+	d.x = blas64.General{Rows: len(rows), Cols: width, Stride: width, Data: make([]float64, len(rows)*width)}
 	for i, r := range rows {
-		to := d.x.Data[i*prm.SolutionWidth:][:prm.SolutionWidth]
+		to := d.x.Data[i*width:][:width]
 		for k, v := range r.better {
 			to[k] = float64(v) - float64(r.worse[k])
 		}
@@ -451,7 +552,7 @@ func ballots(answers []Answer, logits []float64) [][]vote.Ballot {
 			k = len(all)
 			at[a.Problem], all = k, append(all, nil)
 		}
-		all[k] = append(all[k], vote.Ballot{Group: a.Group, Logit: logits[i], Right: a.Right})
+		all[k] = append(all[k], vote.Ballot{Group: a.Group, Logit: logits[i], Program: a.Solution.Program != nil, Right: a.Right})
 	}
 	return all
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"aprm/prm/arith"
+	"aprm/prm/step"
 	"aprm/prm/vote"
 )
 
@@ -20,12 +21,13 @@ type ballot struct {
 	answer   string
 	answered bool    // else it is not counted
 	score    float64 // in [0,1], whose logit counts
+	program  bool
 }
 
 func ballotsOf(solutions []solution) []ballot {
 	out := make([]ballot, len(solutions))
 	for i, c := range solutions {
-		out[i] = ballot{c.answer, c.answered, c.score}
+		out[i] = ballot{c.Answer, c.Answered, c.score, c.Kind == step.Program}
 	}
 	return out
 }
@@ -40,7 +42,7 @@ func numbered(ballots []ballot) []vote.Ballot {
 	}
 	out := make([]vote.Ballot, len(ballots))
 	for i, group := range arith.Groups(answers) {
-		out[i] = vote.Ballot{Group: group, Logit: logit(ballots[i].score)}
+		out[i] = vote.Ballot{Group: group, Logit: logit(ballots[i].score), Program: ballots[i].program}
 	}
 	return out
 }

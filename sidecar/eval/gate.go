@@ -44,7 +44,7 @@ func (v Votes) ballots() []vote.Ballot {
 	}
 	out := make([]vote.Ballot, len(v.Ballots))
 	for i, group := range arith.Groups(answers) {
-		out[i] = vote.Ballot{Group: group, Logit: v.Ballots[i].Logit(), Right: v.Right[i]}
+		out[i] = vote.Ballot{Group: group, Logit: v.Ballots[i].Logit(), Program: v.Ballots[i].Kind == step.Program, Right: v.Right[i]}
 	}
 	return out
 }
@@ -130,7 +130,7 @@ func NewGate(gate decode.Gate, votes []Votes, rows []Row, seed uint64, draws int
 		}
 	}
 
-	auto := func(i int) vote.Rule { return rules[i%folds].Rule() }
+	auto := func(i int) vote.Rule { return rules[i%folds].Rule(step.OnlyProse) }
 	correct, answers, tokens := by(auto, true)
 	_, final, _ := by(auto, false)
 	stopped, changed := gain(correct), 0.0

@@ -69,7 +69,9 @@ func (s *Server) understand(r route, body []byte) (*call, error) {
 	param := "model"
 	switch {
 	case forced:
-		if !named || pick.strategy != *c.ov.Strategy {
+		if named && pick.strategy == "" {
+			pick.strategy = *c.ov.Strategy
+		} else if !named || pick.strategy != *c.ov.Strategy {
 			pick = choice{strategy: *c.ov.Strategy}
 		}
 		param = "prm.strategy"
@@ -78,7 +80,12 @@ func (s *Server) understand(r route, body []byte) (*call, error) {
 		if r.plain {
 			pick = choice{strategy: strategyRaw}
 		}
+		if forced = c.ov.kinds.HavePrograms() && pick.strategy == strategyRaw; forced { // that can only mean a vote
+			pick.strategy, param = "", "prm.kinds"
+		}
 	}
+	_, trained := s.reasoner.Checkpoint()
+	pick = pick.voted(trained)
 	if pick.n > 0 {
 		if err := checkN(pick.n, "model"); err != nil {
 			return nil, err

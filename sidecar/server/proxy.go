@@ -325,5 +325,6 @@ func (s *Server) onBehalf(r *http.Request) context.Context {
 // pass forwards a request that is not for a search, and says why.
 func (s *Server) pass(g *gin.Context, why string, body []byte) {
 	s.decided(g, strategyRaw, why)
+	g.Request.URL.RawQuery = bareQuery(g.Request.URL.RawQuery)
 	s.forward(g, body)
 }

@@ -1,12 +1,14 @@
 package server
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
 
+	"aprm/prm/step"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/server/dialect"
 )
@@ -14,7 +16,8 @@ import (
 // overrides is the prm object of a request: settings of the search (decode.Settings), and what only a request has.
 type overrides struct {
 	settings []override
-	n        *int // of them, as a virtual name has one too
+	n        *int       // of them, as a virtual name has one too
+	kinds    step.Kinds // likewise; "" where they aren't given
 
 	Strategy   *string `json:"strategy"`
 	Steps      *bool   `json:"steps"`       // false leaves steps and candidates out of the answer's prm object
@@ -66,6 +69,7 @@ func readOverrides(o dialect.Object) (ov overrides, err error) {
 			if key == "n" {
 				ov.n = &scratch.N
 			}
+			ov.kinds = cmp.Or(scratch.Kinds, ov.kinds)
 			ov.settings = append(ov.settings, override{setting, value})
 			continue
 		}
@@ -107,6 +111,10 @@ func options(defaults decode.Options, c choice, ov overrides, a dialect.Ask) dec
 	if c.n > 0 {
 		opts.N = c.n
 	}
+	if opts.Kinds.HavePrograms() && !decode.Votes(opts.Strategy) { // what a vote's answers are to be isn't meant for it
+		opts.Kinds = step.OnlyProse
+	}
+	opts.Kinds = cmp.Or(c.kinds, opts.Kinds)
 	if a.Temperature > 0 { // at 0 all candidates would be alike
 		opts.Temperature = a.Temperature
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -104,6 +105,9 @@ func (s *Server) rest(g *gin.Context) {
 		return
 	case form:
 		s.pass(g, why, dialect.EditForm(body, params["boundary"], "model", bareText, "prm"))
+		return
+	case kind == "application/x-www-form-urlencoded" && !bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")): // curl -d sends JSON so, too
+		s.pass(g, why, []byte(bareQuery(string(body))))
 		return
 	}
 	if o, err := dialect.Parse(body); err == nil { // else let the upstream say what is wrong

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"aprm/prm/step"
 	"aprm/sidecar/decode"
 )
 
@@ -23,6 +24,7 @@ type Trace struct {
 	Strategy    string            `json:"strategy"`              // that answered
 	Asked       string            `json:"asked,omitempty"`       // the strategy to be used, where another one had to answer: the PRM failed
 	Applied     string            `json:"applied"`               // what was decided and why, as in the header X-Sidecar-Applied
+	Kinds       step.Kinds        `json:"kinds,omitempty"`       // programs or mixed; absent where all candidates are prose
 	Options     map[string]any    `json:"options"`               // of the search, in snake_case; those that are zero are left out
 	Checkpoint  string            `json:"checkpoint,omitempty"`
 	Question    string            `json:"question,omitempty"`   // the user's last message
@@ -43,18 +45,19 @@ type Trace struct {
 
 // Candidate is a whole answer or, where the answer is built step by step, a next step.
 type Candidate struct {
-	ID      int      `json:"id"`
-	Parent  int      `json:"parent,omitempty"` // ID of the candidate that it continues; 0 for none
-	At      int      `json:"at"`               // the 0-based step it was for; 0 for a whole answer
-	Text    string   `json:"text,omitempty"`   // of its own, without what it continues
-	Answer  string   `json:"answer,omitempty"`
-	Score   *float64 `json:"score,omitempty"` // aggregated over its steps, in [0,1]; absent when it has none
-	Tokens  int      `json:"tokens"`          // generated for it
-	Chosen  bool     `json:"chosen,omitempty"`
-	Kept    string   `json:"kept,omitempty"`    // why it was gone on with or is the answer
-	Dropped string   `json:"dropped,omitempty"` // why it was not
-	Began   float64  `json:"began"`             // seconds since the search began: when it was asked for
-	Ended   float64  `json:"ended"`             // when it was there
+	ID      int       `json:"id"`
+	Parent  int       `json:"parent,omitempty"` // ID of the candidate that it continues; 0 for none
+	At      int       `json:"at"`               // the 0-based step it was for; 0 for a whole answer
+	Kind    step.Kind `json:"kind,omitempty"`   // where there are programs: what it is
+	Text    string    `json:"text,omitempty"`   // of its own, without what it continues, as the model wrote it
+	Answer  string    `json:"answer,omitempty"`
+	Score   *float64  `json:"score,omitempty"` // aggregated over its steps, in [0,1]; absent when it has none
+	Tokens  int       `json:"tokens"`          // generated for it
+	Chosen  bool      `json:"chosen,omitempty"`
+	Kept    string    `json:"kept,omitempty"`    // why it was gone on with or is the answer
+	Dropped string    `json:"dropped,omitempty"` // why it was not
+	Began   float64   `json:"began"`             // seconds since the search began: when it was asked for
+	Ended   float64   `json:"ended"`             // when it was there
 }
 
 // Step is a step of the answer, with the PRM's scores where there are any.
@@ -141,6 +144,9 @@ func (r *Recorder) Trace(q Request, result decode.Result) Trace {
 		Seconds: Times{Total: seconds(q.Total), Queued: seconds(q.Queued), LLM: seconds(result.LLMTime), PRM: seconds(result.PRMTime),
 			Own: seconds(max(0, q.Total-q.Queued-result.LLMTime-result.PRMTime)), Read: seconds(q.Read)},
 	}
+	if result.Kinds.HavePrograms() {
+		t.Kinds = result.Kinds
+	}
 	if result.Instead != "" {
 		t.Strategy, t.Asked = result.Instead, q.Options.Strategy
 	}
@@ -161,6 +167,9 @@ func (r *Recorder) Trace(q Request, result decode.Result) Trace {
 	for _, c := range candidates {
 		out := Candidate{ID: c.ID, Parent: c.Parent, At: c.At, Text: c.Text, Answer: c.Answer, Tokens: c.Tokens, Chosen: c.Chosen, Kept: c.Kept,
 			Dropped: c.Dropped, Began: seconds(c.Began), Ended: seconds(c.Ended)}
+		if t.Kinds != "" {
+			out.Kind = c.Kind
+		}
 		if c.Scored {
 			out.Score = &c.Score
 		}
@@ -181,7 +190,9 @@ func settings(o decode.Options) map[string]any {
 		}
 	}
 	for _, s := range decode.Settings() {
-		put(s.Name, s.Value(o))
+		if v := s.Value(o); v != decode.AsMeasured { // what that came to is Trace.Kinds
+			put(s.Name, v)
+		}
 	}
 	put("seed", o.Seed)
 	put("unseeded", o.Unseeded)

@@ -128,7 +128,7 @@ func (r Run) Play(ctx context.Context, llm adapters.LLM, problems []step.Problem
 	if err != nil {
 		return Trained{}, FolderError{err}
 	}
-	other, recorded, err := recordedSolutions(r.Answered)
+	other, recorded, err := recordedSolutions(ctx, r.Answered)
 	if err == nil && other != "" && other != trained.llm {
 		err = fmt.Errorf("the recorded answers are of %s, the endpoint's model is %s: a PRM is of one LLM", other, trained.llm)
 	}

@@ -255,6 +255,12 @@ func (s *scanner) word(rest string) bool {
 	if to, ok := renamed[w]; ok {
 		return s.emit(token{kind: tName, text: to}, n)
 	}
+	if after := rest[n:]; n > 1 && (strings.HasPrefix(after, "'") || strings.HasPrefix(after, "’")) { // it's
+		_, width := utf8.DecodeRuneInString(after)
+		if tail := letters(after[width:]); len(tail) > 0 && len(tail) < 3 && !s.latex {
+			return s.emit(token{kind: tText, text: w + "'" + tail}, n+width+len(tail))
+		}
+	}
 	if n <= 2 && !s.latex && strings.HasPrefix(rest[n:], "-") { // t-shirts
 		if tail := letters(rest[n+1:]); len(tail) > 2 && !names[tail] || len(tail) > 1 && n == 2 && !names[tail] {
 			return s.emit(token{kind: tText, text: w + "-" + tail}, n+1+len(tail))
@@ -277,6 +283,8 @@ func (s *scanner) word(rest string) bool {
 			return s.sign("/", n)
 		}
 		return s.emit(token{kind: tText, text: "inch"}, n)
+	case lower == "in" && !s.latex: // born in 2014
+		return s.emit(token{kind: tText, text: lower}, n)
 	case cardinals[lower] > 0 || lower == "zero":
 		return s.emit(token{kind: tNumber, text: lower, value: big.NewRat(cardinals[lower], 1), decimals: -1, spelled: true}, n)
 	case shortWords[lower] && !(s.latex && s.enclosed > 0 && len(w) == 2 && strings.ToUpper(w) == w): // not \frac{NO}{OB}
