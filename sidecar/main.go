@@ -55,6 +55,7 @@ type commands struct {
 	Probe     probeCommand     `cmd:"" help:"Ask the endpoint what it can do, and print it."`
 	Config    configCommand    `cmd:"" help:"Check a file of settings."`
 	Version   versionCommand   `cmd:"" help:"Print the version of this build and of what its checkpoints hold."`
+	Key       keyCommand       `cmd:"" help:"Make keys up that clients are let in with."`
 	Recording recordingCommand `cmd:"" help:"Check a file that the LLM's answers are kept in, and mend it."`
 	Healthy   healthyCommand   `cmd:"" help:"Exit with 0 when the sidecar at an address is ready (for container health checks)." hidden:""`
 }
@@ -110,6 +111,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	}
 	slog.SetDefault(slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: cmd.LogLevel})))
 	parsed.BindTo(ctx, (*context.Context)(nil))
+	parsed.Bind(&commandLine{args: args, settings: string(cmd.Settings)})
 	if err := existing(parsed); err != nil {
 		fmt.Fprintln(errs, "sidecar:", err)
 		return 2
@@ -130,6 +132,28 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 		return 1
 	}
 	return 0
+}
+
+// commandLine is what the process was started with, to be read again: the files that it names may say something else by then.
+type commandLine struct {
+	args     []string
+	settings string // the file that --config names, "" for none
+}
+
+// again reads it, and says everything that is wrong with it now.
+func (l *commandLine) again() (*commands, error) {
+	cmd := &commands{}
+	var parser *kong.Kong
+	parser, err := kong.New(cmd, kong.Vars(defaults()), kong.Exit(func(int) {}),
+		kong.Configuration(func(r io.Reader) (kong.Resolver, error) { return loadConfig(parser.Model, r) }))
+	if err != nil {
+		return nil, err
+	}
+	parsed, err := parser.Parse(l.args)
+	if err == nil {
+		err = existing(parsed)
+	}
+	return cmd, err
 }
 
 // atLeast is the error of a flag below its least value.
