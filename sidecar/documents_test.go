@@ -338,16 +338,13 @@ func arrowsTable() string {
 
 func routesTable() string {
 	var b strings.Builder
-	b.WriteString("| route | what it is | key | where |\n|---|---|---|---|\n")
+	b.WriteString("| route | what it is | scope of a key | where |\n|---|---|---|---|\n")
 	for _, r := range server.Routes() {
-		key, where := "yes", "always"
-		if r.Open {
-			key = "no"
-		}
+		where := "always"
 		if r.Translated {
 			where = "before an OpenAI-compatible endpoint"
 		}
-		fmt.Fprintf(&b, "| `%s %s` | %s | %s | %s |\n", strings.Join(r.Methods, ", "), r.Path, plain(r.Help), key, where)
+		fmt.Fprintf(&b, "| `%s %s` | %s | %s | %s |\n", strings.Join(r.Methods, ", "), r.Path, plain(r.Help), cmp.Or(string(r.Scope), "none"), where)
 	}
 	return b.String()
 }
