@@ -126,6 +126,11 @@ func (e *Engine) gateOf(ctx context.Context, m *prm.Model, llm adapters.LLM) (*d
 	case err != nil:
 		return nil, err
 	case g.Of(m.ID(), caps.Identity()):
+		if g.Drawing == nil && own != nil && own.Model == g.Model { // what was measured of votes says nothing of programs: training has
+			with := *g
+			with.Drawing = own.Drawing
+			return &with, nil
+		}
 		return g, nil
 	case own != nil && own.Model == caps.Identity():
 		return &decode.Gate{Format: decode.GateFormat, Checkpoint: m.ID(), Model: own.Model, Aggregate: prm.Min, Problems: own.Problems,
