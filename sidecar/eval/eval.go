@@ -386,6 +386,7 @@ type contest struct {
 	options decode.Options
 	pool    []decode.Sample
 	coded   []decode.Sample // recorded programs beside a pool of prose
+	prose   []decode.Sample // of a rotated contest, the prose, whatever its pool is of
 	votes   Votes           // of the pool's first N
 	prompt  int
 	seconds float64 // that drawing it took

@@ -106,15 +106,15 @@ func TestRecordedKinds(t *testing.T) {
 	for _, r := range report.Rows {
 		rows[r.Method] = r
 	}
-	for name, want := range map[string]struct{ accuracy, tokens float64 }{
-		"programs: majority-2":                {0.5, 20}, // a: both are right; b: none, one fails and one is prose
-		"mixed: majority-4":                   {0.875, 60},
-		"prose of mixed-4's tokens: majority": {0.5, 60},
-		"mixed: pass@4 (the ceiling)":         {0.875, 60},
-		"programs: pass@2 (the ceiling)":      {0.5, 20},
+	for name, want := range map[string]struct{ accuracy, tokens float64 }{ // means over four orders of the answers
+		"programs: majority-2":             {0.5, 20},   // a: both are right; b: none, one fails and one is prose
+		"mixed: majority-4":                {0.625, 60}, // a: always; b: where both 8 are among two of prose
+		"at equal tokens, mixed: majority": {0.625, 60},
+		"at equal tokens, prose: majority": {0.375, 60}, // three of prose: a where 7 comes first, b where both 8 are there
+		"mixed: pass@4 (the ceiling)":      {0.875, 60}, // b: where there is an 8 among two of prose
+		"programs: pass@2 (the ceiling)":   {0.5, 20},
 	} {
-		r, ok := rows[name]
-		if !ok || r.Tokens != want.tokens || name != "mixed: majority-4" && name != "prose of mixed-4's tokens: majority" && r.Accuracy.Mean != want.accuracy {
+		if r, ok := rows[name]; !ok || r.Tokens != want.tokens || r.Accuracy.Mean != want.accuracy {
 			t.Errorf("%s: %t, %.3f at %.0f tokens, want %.3f at %.0f", name, ok, r.Accuracy.Mean, r.Tokens, want.accuracy, want.tokens)
 		}
 	}
@@ -136,7 +136,7 @@ func TestRecordedKinds(t *testing.T) {
 	for _, c := range k.Comparisons {
 		found = found || c.Row == "mixed: majority-4" && c.Against == "majority-4" && c.Tokens == 0.75
 	}
-	if table := report.Markdown(); !found || !strings.Contains(table, "2 of 4 (50.0 %) give a value") || !strings.Contains(table, "| mixed: majority-4 | prose of mixed-4's tokens: majority |") {
+	if table := report.Markdown(); !found || !strings.Contains(table, "2 of 4 (50.0 %) give a value") || !strings.Contains(table, "| at equal tokens, mixed: majority | at equal tokens, prose: majority |") {
 		t.Errorf("%+v\n%s", k.Comparisons, table)
 	}
 }
