@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"aprm/adapters/builtin"
 	"aprm/adapters/ollama"
 	"aprm/adapters/openai"
+	"aprm/adapters/pool"
 	"aprm/adapters/recorded"
 	"aprm/sidecar/server/dialect"
 )
@@ -25,11 +27,16 @@ type upstreamFlags struct {
 	URL         string        `name:"upstream" help:"The endpoint: ollama://HOST:PORT, openai+http://HOST:PORT/v1, http://HOST:PORT to ask it what it speaks, or builtin for the embedded toy model. Without one: what answers on this machine." placeholder:"URL" env:"SIDECAR_UPSTREAM"`
 	Model       string        `name:"upstream-model" help:"Its model; needed where it serves several." placeholder:"NAME"`
 	HiddenURL   string        `name:"upstream-hidden-url" help:"A second server of the same model that gives hidden states (llama-server --embeddings --pooling none)." placeholder:"URL"`
+	HiddenKey   string        `name:"upstream-hidden-key" help:"Bearer token for --upstream-hidden-url; it never gets --upstream-key, nor what clients send." env:"SIDECAR_UPSTREAM_HIDDEN_KEY" placeholder:"KEY"`
 	Key         string        `name:"upstream-key" help:"Bearer token for the endpoint; without one the client's own Authorization is passed on." env:"SIDECAR_UPSTREAM_KEY" placeholder:"KEY"`
 	Concurrency int           `name:"upstream-concurrency" help:"Completions that the endpoint works on at a time." default:"8"`
 	Timeout     time.Duration `name:"upstream-timeout" help:"Longest time for one call of it." default:"15m"`
 
 	Dialect dialect.Dialect `kong:"-"` // what resolve found
+	Pool    *pool.Pool      `kong:"-"` // the way to the endpoint, which all that asks it shares; nil for builtin
+
+	budget *adapters.Budget // of what is asked again there
+	own    adapters.LLM     // the configured model, once it was opened: by any name the same slots, and one probe
 }
 
 // builtinURL names the embedded model.
@@ -76,6 +83,10 @@ func (u *upstreamFlags) resolve(ctx context.Context, wait time.Duration) error {
 	}
 	base.Scheme, u.Dialect = transport, dialect.Dialect(spoken)
 	u.URL = base.String()
+	if u.Pool, err = pool.New([]*url.URL{base}, nil); err != nil {
+		return badInput{fmt.Errorf("--upstream: %w", err)}
+	}
+	u.budget = adapters.NewBudget(64, 256)
 	until := time.Now().Add(wait)
 	for {
 		err := u.discover(ctx)
@@ -201,15 +212,18 @@ func (u *upstreamFlags) get(ctx context.Context, where string, answer any) error
 	if u.Key != "" {
 		req.Header.Set("Authorization", "Bearer "+u.Key)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := http.DefaultTransport.RoundTrip(req) // which follows nobody: another host would get the key
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
+	if to := resp.Header.Get("Location"); to != "" {
+		return &adapters.UpstreamError{Op: "probe", Status: resp.StatusCode, Message: where + " sends its callers on to " + to + ": name that one with --upstream, should it be the endpoint"}
+	}
 	if resp.StatusCode != http.StatusOK {
 		return &adapters.UpstreamError{Op: "probe", Status: resp.StatusCode, Message: http.StatusText(resp.StatusCode)}
 	}
-	if err := json.NewDecoder(resp.Body).Decode(answer); err != nil {
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 8<<20)).Decode(answer); err != nil {
 		return &adapters.UpstreamError{Op: "probe", Status: resp.StatusCode, Message: where + " answered no JSON"}
 	}
 	return nil
@@ -233,10 +247,20 @@ func (u *upstreamFlags) open(model string) (adapters.LLM, error) {
 		}
 		return builtin.Embedded()
 	}
+	at := adapters.Endpoint{URL: u.URL, Model: model, HiddenURL: hidden, Key: u.Key, HiddenKey: u.HiddenKey, Concurrency: u.Concurrency, Timeout: u.Timeout,
+		Transport: u.Pool.Waiting(http.DefaultTransport), Budget: u.budget}
 	if u.Dialect == dialect.Ollama {
-		return ollama.New(ollama.Config{URL: u.URL, Model: model, HiddenURL: hidden, Key: u.Key, Concurrency: u.Concurrency, Timeout: u.Timeout})
+		return ollama.New(at)
 	}
-	return openai.New(openai.Config{URL: u.URL, Model: model, HiddenURL: hidden, Key: u.Key, Concurrency: u.Concurrency, Timeout: u.Timeout})
+	return openai.New(at)
+}
+
+// route is how requests that are passed on get to the endpoint; nil for straight.
+func (u *upstreamFlags) route() func(http.RoundTripper) http.RoundTripper {
+	if u.Pool == nil {
+		return nil
+	}
+	return u.Pool.Passing
 }
 
 // listen makes the embedded model an endpoint like any other, for the requests that the sidecar passes on as they are: it

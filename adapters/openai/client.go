@@ -37,10 +37,10 @@ func New(cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("openai: %w", err)
 	}
 	slots := draw.NewSlots(cfg.Concurrency)
-	c := &Client{cfg: cfg, slots: slots, http: &http.Client{Transport: draw.Authorize{Next: cfg.Transport, Key: cfg.Key}}}
-	c.hidden = llamaserver.Server{Root: cfg.URL, HTTP: c.http, Slots: slots, Tries: cfg.Tries}
+	c := &Client{cfg: cfg, slots: slots, http: draw.Client(cfg.Transport, cfg.Key, false)}
+	c.hidden = llamaserver.Server{Root: cfg.URL, HTTP: c.http, Slots: slots, Tries: cfg.Tries, Budget: cfg.Budget}
 	if cfg.HiddenURL != "" {
-		c.hidden.Root = cfg.HiddenURL
+		c.hidden = llamaserver.At(cfg, slots)
 	}
 	return c, nil
 }

@@ -11,7 +11,7 @@ import (
 var (
 	betas  = []float64{0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.15, 1.3, 1.5, 1.75, 2, 2.5, 3, 4, 6}
 	powers = []float64{0.5, 0.75, 1, 1.25, 1.5, 1.75, 2, 2.5, 3}
-	chance = []float64{0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.84, 0.88, 0.91, 0.93, 0.95, 0.97, 0.98, 0.99}
+	chance = []float64{0.5, 0.52, 0.54, 0.56, 0.58, 0.6, 0.62, 0.64, 0.66, 0.68, 0.7, 0.72, 0.74, 0.76, 0.78, 0.8, 0.82, 0.84, 0.86, 0.88, 0.9, 0.92, 0.94, 0.96, 0.98, 0.99}
 )
 
 // Grids of Fit for what a program's say is beside prose, and what agreement of both kinds is worth.
@@ -36,8 +36,8 @@ const (
 //
 // Where there are programs beside prose, Mix is found likewise, in turn with Beta and Power, and must pass for its two numbers.
 //
-// Stop is a logistic regression of whether the leader is right, over all beginnings of all problems' answers; At is the least chance at which stopping,
-// answer by answer, costs at most two points of accuracy.
+// Stop is a logistic regression of whether the leader is right, over all beginnings of all problems' answers, from each of them on in turn: the order in
+// which they were drawn is chance. At is the least chance at which stopping, answer by answer, costs at most two points of accuracy.
 func Fit(problems [][]Ballot) Rule {
 	var mixed [][]Ballot
 	for _, p := range problems {
@@ -219,19 +219,24 @@ type moment struct {
 func fitStop(problems [][]Ballot, r Rule) Stop {
 	var rows []evidence
 	var right []bool
-	moments := make([][]moment, len(problems)) // of the first 1, 2, … answers
-	for i, p := range problems {
-		for k := 1; k <= len(p); k++ {
-			c := r.Of(p[:k])
-			m := moment{evidence: c.evidence(), voted: c.Winner >= 0}
-			if r.Beta == 0 {
-				m.evidence[2] = 0 // logits that say nothing of an answer say nothing of a group
+	var moments [][]moment // of the first 1, 2, … answers, from each on
+	for _, p := range problems {
+		for from := range p {
+			turned := slices.Concat(p[from:], p[:from])
+			var of []moment
+			for k := 1; k <= len(p); k++ {
+				c := r.Of(turned[:k])
+				m := moment{evidence: c.evidence(), voted: c.Winner >= 0}
+				if r.Beta == 0 {
+					m.evidence[2] = 0 // logits that say nothing of an answer say nothing of a group
+				}
+				if m.voted {
+					m.right = turned[c.Winner].Right
+					rows, right = append(rows, m.evidence), append(right, m.right)
+				}
+				of = append(of, m)
 			}
-			if m.voted {
-				m.right = p[c.Winner].Right
-				rows, right = append(rows, m.evidence), append(right, m.right)
-			}
-			moments[i] = append(moments[i], m)
+			moments = append(moments, of)
 		}
 	}
 	if !slices.Contains(right, true) || !slices.Contains(right, false) {

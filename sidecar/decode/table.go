@@ -77,6 +77,17 @@ func (s Setting) Set(o *Options, value json.RawMessage) error {
 	return nil
 }
 
+// complete sets it to its default where it is zero.
+func (s Setting) complete(o *Options) {
+	field := s.field(o)
+	if !reflect.ValueOf(field).Elem().IsZero() {
+		return
+	}
+	if json.Unmarshal([]byte(s.Default), field) != nil { // a word
+		reflect.ValueOf(field).Elem().SetString(s.Default)
+	}
+}
+
 // Check names, as name gives them, all settings in o that are out of their range. Where Options take a zero for the default, this doesn't: it is for what
 // somebody has set.
 func Check(o Options, name func(Setting) string) error {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"reflect"
 	"strings"
+	"sync"
 	"time"
 
 	"aprm/prm/step"
@@ -17,6 +18,7 @@ type Trace struct {
 	ID          string            `json:"id"`                    // the answer's own, where the dialect has one
 	Began       time.Time         `json:"began"`                 // when the request came
 	Route       string            `json:"route"`                 // that it came by
+	Owner       string            `json:"owner,omitempty"`       // the name of the key that it came with; "" where there are no keys
 	TraceParent string            `json:"traceparent,omitempty"` // the W3C header of that name that came with it
 	Model       string            `json:"model"`                 // as the client named it
 	Strategy    string            `json:"strategy"`              // that answered
@@ -94,7 +96,7 @@ func (t Times) OwnShare() float64 {
 
 // Request is what a server knows of a search besides its result.
 type Request struct {
-	ID, Route, TraceParent, Model, Applied, Checkpoint, Question string
+	ID, Owner, Route, TraceParent, Model, Applied, Checkpoint, Question string
 
 	Options decode.Options
 	Began   time.Time     // when it came
@@ -106,6 +108,7 @@ type Request struct {
 
 // Recorder collects what a running search tells, so that one that fails leaves a trace too. The zero value is ready.
 type Recorder struct {
+	mu   sync.Mutex         // a search that its client no longer waits for may tell on
 	seen []decode.Candidate // in the order in which they were first told of
 	at   map[int]int        // index of an ID
 }
@@ -116,6 +119,8 @@ func (r *Recorder) Watch(e decode.Event) {
 	if c == nil {
 		return
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if i, known := r.at[c.ID]; known {
 		r.seen[i] = *c
 		return
@@ -129,8 +134,10 @@ func (r *Recorder) Watch(e decode.Event) {
 
 // Trace is the trace of a search that has ended: of its result where it has candidates, else of what was told while it ran.
 func (r *Recorder) Trace(q Request, result decode.Result) Trace {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	t := Trace{
-		ID: q.ID, Began: q.Began, Route: q.Route, TraceParent: q.TraceParent, Model: q.Model, Strategy: q.Options.Strategy, Applied: q.Applied,
+		ID: q.ID, Owner: q.Owner, Began: q.Began, Route: q.Route, TraceParent: q.TraceParent, Model: q.Model, Strategy: q.Options.Strategy, Applied: q.Applied,
 		Options: settings(q.Options), Checkpoint: q.Checkpoint, Question: q.Question,
 		Text: result.Text, Answer: result.Answer, Finish: string(result.Finish), Stopped: string(result.Stopped), Auto: result.Auto,
 		Tokens: Tokens{Prompt: result.PromptTokens, Completion: result.CompletionTokens}, ScoringCalls: result.ScoringCalls,

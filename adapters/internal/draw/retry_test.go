@@ -44,7 +44,7 @@ func TestRetry(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				begun, asked := time.Now(), 0
-				err := Retry(t.Context(), test.tries, func() error {
+				err := Retry(t.Context(), test.tries, nil, func() error {
 					asked++
 					return test.answers[min(asked, len(test.answers))-1]
 				})
@@ -69,7 +69,7 @@ func TestRetryStopsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
 		begun, asked := time.Now(), 0
-		err := Retry(ctx, 4, func() error {
+		err := Retry(ctx, 4, nil, func() error {
 			asked++
 			return &adapters.UpstreamError{Status: 429, RetryAfter: 30 * time.Second}
 		})
@@ -84,7 +84,7 @@ func TestRetryIsNoSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, _, stop := Watch(t.Context(), 10*time.Second)
 		defer stop()
-		err := Retry(ctx, 4, func() error {
+		err := Retry(ctx, 4, nil, func() error {
 			return &adapters.UpstreamError{Op: "generate", Status: 429, RetryAfter: 30 * time.Second}
 		})
 		var upstream *adapters.UpstreamError
