@@ -201,7 +201,7 @@ func (e *Engine) Solve(ctx context.Context, model string, messages []adapters.Me
 		}
 	}
 	if opts.Fallback = true; opts.Draws().HavePrograms() {
-		if err := e.writes(ctx, model); err != nil {
+		if err := e.Writes(ctx, model); err != nil {
 			return decode.Result{}, err
 		}
 	}
@@ -211,8 +211,8 @@ func (e *Engine) Solve(ctx context.Context, model string, messages []adapters.Me
 	return result, err
 }
 
-// writes refuses a model that is known to write no programs: one that was trained on a form of its own and has no room for instructions.
-func (e *Engine) writes(ctx context.Context, model string) error {
+// Writes refuses a model, the configured one for "", that is known to write no programs: one that was trained on a form of its own and has no room for instructions.
+func (e *Engine) Writes(ctx context.Context, model string) error {
 	llm, err := e.llm(model)
 	if err != nil {
 		return err

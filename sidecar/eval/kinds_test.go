@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -139,4 +140,52 @@ func TestRecordedKinds(t *testing.T) {
 	if table := report.Markdown(); !found || !strings.Contains(table, "2 of 4 (50.0 %) give a value") || !strings.Contains(table, "| at equal tokens, mixed: majority | at equal tokens, prose: majority |") {
 		t.Errorf("%+v\n%s", k.Comparisons, table)
 	}
+}
+
+// A pool that is drawn of both kinds has them in turn, whichever request was answered first, and is voted on as it was drawn.
+func TestDrawOfBothKinds(t *testing.T) {
+	p := problems[:1]
+	b := bench{pools: map[string][]string{"a": {"#### 1", "#### 7", "print(7)", "print(7)", "print(7)", "print(7)"}}}
+	cfg := Config{Options: decode.Options{N: 4, Kinds: step.Mixed}, Draws: 50, Strategies: []string{decode.Majority}}
+	pool, err := Draw(t.Context(), byKind{b}, p, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var order []string
+	for _, s := range pool.Samples(0) {
+		order = append(order, string(s.Kind)+" "+s.Text)
+	}
+	if got := strings.Join(order, ", "); got != "prose #### 1, program print(7), prose #### 7, program print(7)" {
+		t.Errorf("%s", got)
+	}
+	report, err := pool.Measure(t.Context(), byKind{b}, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range report.Rows {
+		if r.Method == "majority-4" && r.Accuracy.Mean != 1 {
+			t.Errorf("%+v", r.Outcomes)
+		}
+	}
+}
+
+// byKind is a bench whose pool's first two are prose and the others programs.
+type byKind struct{ bench }
+
+func (b byKind) Sampler(p step.Problem) (decode.Sampler, error) {
+	return kindSampler(b.pools[p.ID]), nil
+}
+
+type kindSampler []string
+
+func (k kindSampler) Sample(_ context.Context, req decode.SampleRequest) ([]decode.Sample, error) {
+	from := k[:2]
+	if req.Kind == step.Program {
+		from = k[2:]
+	}
+	var out []decode.Sample
+	for _, text := range from[:req.N] {
+		out = append(out, decode.Sample{Text: text, Finish: decode.FinishEnd, CompletionTokens: 3})
+	}
+	return out, nil
 }
