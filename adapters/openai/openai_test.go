@@ -313,7 +313,7 @@ func TestNoStream(t *testing.T) {
 	for body, want := range map[string]string{
 		"":                                 "closed the stream without a word",
 		"<html>\n<title>Chat</title>\n":    "no stream: <html> <title>Chat</title>",
-		`{"message":"hello"}`:              `no stream: {"message":"hello"}`,
+		`{"message":"hello"}`:              "generate: hello",
 		`{"error":"the model is loading"}`: "the model is loading",
 		strings.Repeat("long ", 1000):      "no stream: long long",
 	} {

@@ -41,6 +41,13 @@ func answerOf(h dialect.Head, a dialect.Ask, r decode.Result, notes string, rep 
 	if r.Finish == decode.FinishLength && !v.cut {
 		out.Finish = "length"
 	}
+	if v.cut {
+		for _, stop := range a.Stop {
+			if strings.HasPrefix(r.Text[v.from+len(v.content):], stop) {
+				out.Stop = stop
+			}
+		}
+	}
 	if v.content == "" && v.thinking != "" {
 		rep.Note = onlyThoughts
 	}

@@ -61,6 +61,8 @@ func TestUnderstoodOrRaw(t *testing.T) {
 		{"a seed in a text", "/v1/chat/completions", `{"seed":"7",` + ask + `}`, func(o decode.Options) bool { return o.Seed == 7 && !o.Unseeded }, ""},
 		{"null before the question", "/v1/chat/completions", `{"messages":[{"role":"assistant","content":null},{"role":"user","content":"` + question + `"}]}`, func(decode.Options) bool { return true }, ""},
 		{"of older roles", "/v1/chat/completions", `{"messages":[{"role":"Human","content":"` + question + `"}]}`, func(decode.Options) bool { return true }, ""},
+		{"what else servers sample by", "/v1/chat/completions", `{"samplers":"top_k;top_p","dynatemp_range":0.1,"timings_per_token":true,"ignore_eos":false,"skip_special_tokens":true,` + ask + `}`, func(decode.Options) bool { return true }, `"ignored":["samplers","dynatemp_range"]`},
+		{"Ollama, older options", "/api/chat", `{"stream":false,"options":{"mirostat":0,"tfs_z":1,"penalize_newline":true},` + ask + `}`, func(decode.Options) bool { return true }, `"ignored":["tfs_z","penalize_newline"]`},
 		{"Ollama, no content", "/api/chat", `{"stream":false,"messages":[{"role":"assistant","thinking":"x"},{"role":"user","content":"` + question + `"}]}`, func(decode.Options) bool { return true }, ""},
 		{"Ollama, no limit", "/api/chat", `{"stream":false,"options":{"num_predict":-2},` + ask + `}`, func(o decode.Options) bool { return o.MaxTokens == 512 }, ""},
 	} {
@@ -192,6 +194,10 @@ func TestNamesAnywhere(t *testing.T) {
 	read, err := multipart.NewReader(strings.NewReader(string(in.body)), w.Boundary()).ReadForm(1 << 20)
 	if err != nil || read.Value["model"][0] != "fake" || read.Value["language"][0] != "en" || read.Value["prm"] != nil || !strings.Contains(string(in.body), "RIFF\r\n\r\nmodel\x00\xff") {
 		t.Errorf("%q: %v, %v", in.body, read, err)
+	}
+	do(t, "POST", addr+"/v1/rerank?x=%20&model=fake%40raw&y", `a=%41&model=fake@raw`, http.Header{"Content-Type": {"application/x-www-form-urlencoded"}})
+	if in := up.last(t); in.uri != "/v1/rerank?x=%20&model=fake&y" || string(in.body) != `a=%41&model=fake` {
+		t.Errorf("in a query and a form: %s %s", in.uri, in.body)
 	}
 	for _, body := range []string{`{"model":"fake@majority4"}`, `{"model":"fake@typo"}`, `{"model":"fake@raw-3"}`} {
 		for _, path := range []string{"/v1/chat/completions", "/v1/embeddings", "/api/chat", "/api/show"} {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -136,6 +137,20 @@ func bareName(value json.RawMessage) json.RawMessage {
 func bareText(name string) string {
 	model, _, _ := splitName(name)
 	return model
+}
+
+// bareQuery is a query string, or a form in that shape, whose model is no virtual name; every other byte is as it came.
+func bareQuery(query string) string {
+	parts := strings.Split(query, "&")
+	for i, part := range parts {
+		if key, value, _ := strings.Cut(part, "="); key == "model" {
+			name, err := url.QueryUnescape(value)
+			if model, _, virtual := splitName(name); err == nil && virtual {
+				parts[i] = key + "=" + url.QueryEscape(model)
+			}
+		}
+	}
+	return strings.Join(parts, "&")
 }
 
 // knownModels are the names in the upstream's list, for a while.
