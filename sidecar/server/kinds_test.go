@@ -339,16 +339,16 @@ func TestClientsHeadersGoAlong(t *testing.T) {
 // TestFirstByte: a streamed search shows that it is served within 50 ms, then at least every 10 s, in single lines: some clients take the blank line behind
 // a comment for an event.
 func TestFirstByte(t *testing.T) {
-	for _, path := range []string{"/v1/chat/completions", "/api/chat", "/api/generate"} {
+	for path, body := range map[string]string{
+		"/v1/chat/completions": askStream, "/api/chat": askStream, "/api/generate": fmt.Sprintf(`{"model":"m","prompt":%q}`, question),
+		"/v1/messages": strings.Replace(askStream, "{", `{"max_tokens":99,`, 1), "/v1/responses": fmt.Sprintf(`{"model":"m","stream":true,"input":%q}`, question),
+		"/v1/completions": fmt.Sprintf(`{"model":"m@guided","stream":true,"prompt":%q}`, question),
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := build(t, Config{Defaults: defaults(guided)}, slow(35*time.Second, nil))
 			began := time.Now()
 			var at []time.Duration
 			w := &clocked{header: http.Header{}, write: func(string) { at = append(at, time.Since(began)) }}
-			body := askStream
-			if path == "/api/generate" {
-				body = fmt.Sprintf(`{"model":"m","prompt":%q}`, question)
-			}
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
 			s.Handler().ServeHTTP(w, httptest.NewRequest("POST", path, strings.NewReader(body)).WithContext(ctx))
