@@ -223,6 +223,7 @@ func TestPaths(t *testing.T) {
 		"/v1/chat/completions/": "/v1/chat/completions", "/chat/completions": "/v1/chat/completions", "//chat/completions/": "/v1/chat/completions", "/v1/v1/v1/models": "/v1/models", "/models": "/v1/models", "/models/": "/v1/models",
 		"/v1/v1/models/org/Name%20x": "/v1/models/org/Name%20x", "/models/a//b": "/v1/models/a//b", "/embeddings": "/v1/embeddings", "/messages": "/v1/messages", "/responses": "/v1/responses",
 		"/api/chat/": "/api/chat", "//api/chat": "/api/chat", "/v1/api/chat": "/api/chat", "/api/api/tags": "/api/tags", "/api/v1/chat/completions": "/v1/chat/completions",
+		"/v1/v1/rerank": "/v1/rerank", "//v1/rerank": "/v1/rerank", "//tokenize": "/tokenize", "//": "/", "/v1/v1": "/v1/v1",
 		"/": "/", "/v1": "/v1", "/v1//x/../y": "/v1//x/../y", "/props": "/props", "/completion": "/completion", "/other//path/": "/other//path/", "/api/pull": "/api/pull",
 	} {
 		if got := meant(path); got != want {
@@ -292,6 +293,7 @@ func TestOrigins(t *testing.T) {
 		{[]string{"https://chat.example"}, "https://chat.example", "https://chat.example", 204},
 		{[]string{"https://chat.example"}, "https://evil.example", "", 403},
 		{[]string{"*"}, "null", "*", 204},
+		{[]string{"https://Chat.example/"}, "https://chat.example", "https://chat.example", 204},
 	} {
 		addr := serve(t, Config{Origins: tt.origins, APIKey: "s", Defaults: defaults(majority)}, answers(solved()), up)
 		for _, req := range []struct{ method, path, body string }{
@@ -305,7 +307,11 @@ func TestOrigins(t *testing.T) {
 				t.Errorf("%s: the upstream's own policy shows: %s", req.path, got)
 			}
 		}
-		resp := do(t, "OPTIONS", addr+"/v1/chat/completions", "", http.Header{"Origin": {tt.origin}, "Access-Control-Request-Method": {"POST"}, "Access-Control-Request-Headers": {"authorization,x-stainless-os"}})
+		resp := do(t, "OPTIONS", addr+"/v1/chat/completions", "", http.Header{"Origin": {tt.origin}, "Access-Control-Request-Method": {"POST"}, "Access-Control-Request-Headers": {"authorization,x-stainless-os"},
+			"Access-Control-Request-Private-Network": {"true"}})
+		if got := resp.Header.Get("Access-Control-Allow-Private-Network"); got == "true" != (tt.preflight == 204) { // pages of the internet ask so for a machine at home
+			t.Errorf("%v, preflight from %s: a private network is allowed: %q", tt.origins, tt.origin, got)
+		}
 		if resp.StatusCode != tt.preflight || resp.Header.Get("Access-Control-Allow-Origin") != tt.want || tt.preflight == 204 && resp.Header.Get("Access-Control-Allow-Headers") != "authorization,x-stainless-os" {
 			t.Errorf("%v, preflight from %s: %d %v", tt.origins, tt.origin, resp.StatusCode, resp.Header)
 		}
