@@ -16,7 +16,7 @@ import (
 // A checkpoint is, with all numbers little-endian:
 //
 //	magic "APRM-PRM" · format uint32 · three lengths uint64 (header, weights, optimiser's state, which may be 0)
-//	header as JSON · weights as float32, Fixed then Trained, then the solution head's, each row-major · optimiser's state
+//	header as JSON, with the scores of a few solutions (self-test) · weights as float32, Fixed then Trained, then the solution head's, each row-major · optimiser's state
 //	SHA-256 of everything before it
 const (
 	magic     = "APRM-PRM"
@@ -48,7 +48,7 @@ func save(path string, checkpoint []byte) error {
 	return nil
 }
 
-// Load reads the checkpoint at path. Errors wrap ErrNotCheckpoint, ErrCorrupt or ErrVersion, or the file system's.
+// Load reads the checkpoint at path, and has it score what it scored when it was saved. Errors wrap ErrNotCheckpoint, ErrCorrupt, ErrVersion or ErrSelfTest, or the file system's.
 func Load(path string) (*Model, error) {
 	m, err := load(path)
 	if err != nil {
@@ -71,7 +71,7 @@ func load(path string) (*Model, error) {
 }
 
 func encode(m *Model, optimiser []byte) []byte {
-	head, _ := json.Marshal(m.header) // finite numbers only: New has checked
+	head, _ := json.Marshal(examined{m.header, m.examine()}) // finite numbers only: New has checked
 	var weights []byte
 	for _, t := range m.tensors() {
 		weights = appendFloats(weights, t.Data)
@@ -125,10 +125,11 @@ func Parse(b []byte) (*Model, error) {
 	if len(head) > maxHeader {
 		return nil, fmt.Errorf("%w: a header of %d bytes", ErrCorrupt, len(head))
 	}
-	var h Header
-	if err := json.Unmarshal(head, &h); err != nil {
+	var read examined
+	if err := json.Unmarshal(head, &read); err != nil {
 		return nil, fmt.Errorf("%w: header: %v", ErrCorrupt, err)
 	}
+	h := read.Header
 	if err := h.check(); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrVersion, err)
 	}
@@ -160,6 +161,9 @@ func Parse(b []byte) (*Model, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrCorrupt, err)
+	}
+	if err := m.passes(read.SelfTest); err != nil {
+		return nil, err
 	}
 	return m, nil
 }

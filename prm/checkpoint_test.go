@@ -3,6 +3,7 @@ package prm
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"math"
 	"os"
@@ -258,6 +259,51 @@ func TestLoadChecksHeader(t *testing.T) {
 		})
 		if _, err := Parse(b); !errors.Is(err, c.want) {
 			t.Errorf("%s: got %v, want %v", c.name, err, c.want)
+		}
+	}
+}
+
+// A checkpoint that scores otherwise here than where it was saved is refused, however right its checksum; one of an older build, which has no self-test, is not.
+func TestLoadTakesTheExam(t *testing.T) {
+	good := encode(testModel(t, 4, smallShape, nil), nil)
+	if _, err := Parse(good); err != nil {
+		t.Fatal(err)
+	}
+	head := func(change func(*examined)) []byte {
+		return reseal(good, func(text []byte) []byte {
+			var h examined
+			if err := json.Unmarshal(text, &h); err != nil {
+				t.Fatal(err)
+			}
+			if len(h.SelfTest) != len(exam) {
+				t.Fatalf("%d trials", len(h.SelfTest))
+			}
+			change(&h)
+			text, err := json.Marshal(h)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return text
+		})
+	}
+	weights := bytes.Clone(good)
+	for at := len(weights) - sumSize - 400; at < len(weights)-sumSize; at += 4 {
+		binary.LittleEndian.PutUint32(weights[at:], math.Float32bits(3))
+	}
+	for name, tt := range map[string]struct {
+		checkpoint []byte
+		want       error
+	}{
+		"other weights":         {seal(weights[:len(weights)-sumSize]), ErrSelfTest},
+		"another score":         {head(func(h *examined) { h.SelfTest[1].Scores[2].Step += 0.01 }), ErrSelfTest},
+		"another value":         {head(func(h *examined) { h.SelfTest[0].Scores[0].Value -= 0.01 }), ErrSelfTest},
+		"other steps":           {head(func(h *examined) { h.SelfTest[0].Steps = h.SelfTest[0].Steps[:1] }), ErrCorrupt},
+		"endless trials":        {head(func(h *examined) { h.SelfTest = make([]trial, 999) }), ErrCorrupt},
+		"of an older build":     {head(func(h *examined) { h.SelfTest = nil }), nil},
+		"scores of a neighbour": {head(func(h *examined) { h.SelfTest[0].Scores[0].Step += 1e-5 }), nil},
+	} {
+		if _, err := Parse(tt.checkpoint); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", name, err, tt.want)
 		}
 	}
 }

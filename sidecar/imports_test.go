@@ -13,6 +13,7 @@ var arrows = map[string]string{
 	"prm/arith":                 "prm/arith/formula",
 	"prm/arith/formula":         "",
 	"prm/arith/internal/bounds": "",
+	"prm/casetest":              "",
 	"prm/metric":                "",
 	"prm/feature":               "prm/step prm/arith",
 	"prm/program":               "prm/step prm/arith",
@@ -42,7 +43,8 @@ var arrows = map[string]string{
 	"sidecar/training":   "adapters prm/disk generator generator/oracle prm prm/arith prm/step prm/feature prm/train sidecar/dataset sidecar/decode sidecar/engine sidecar/eval",
 	"sidecar/eval":       "sidecar/decode prm prm/step prm/arith prm/metric prm/vote",
 	"sidecar/experiment": "adapters prm/disk generator generator/tasks prm prm/feature prm/metric prm/step prm/train sidecar/dataset sidecar/decode sidecar/engine sidecar/eval sidecar/training",
-	"sidecar/server":     "sidecar/decode sidecar/scope sidecar/server/dialect sidecar/trace adapters adapters/wire prm prm/step",
+	"sidecar/access":     "",
+	"sidecar/server":     "sidecar/access sidecar/decode sidecar/scope sidecar/server/dialect sidecar/trace adapters adapters/wire prm prm/step",
 	"sidecar/scope":      "adapters",
 	"sidecar/trace":      "prm/step sidecar/decode",
 

@@ -29,7 +29,7 @@ type commands struct {
 	Settings settingsFlag `name:"config" help:"YAML file with the same settings as the flags (upstream-model: … is --upstream-model). Flags win." placeholder:"FILE"`
 	LogLevel slog.Level   `help:"How much is logged to standard error: debug, info, warn or error." default:"info"`
 
-	Train trainCommand `cmd:"" help:"Train a PRM on the LLM's own errors: the LLM corrupts correct steps, an oracle says what is wrong, the PRM learns to tell."`
+	Train trainCommand `cmd:"" help:"Train a PRM of the LLM: from its recorded answers, or by the game, in which it corrupts correct steps and an oracle says what is wrong."`
 	Eval  evalCommand  `cmd:"" help:"Measure whether it helps: greedy, votes, best-of-N and searches step by step side by side, at equal tokens."`
 	Serve serveCommand `cmd:"" help:"Serve the endpoint's own API, OpenAI and Ollama, with guided decoding."`
 	Ask   askCommand   `cmd:"" help:"Ask one question, and see the search at work: candidates, steps and their scores as they come."`
@@ -42,7 +42,7 @@ type commands struct {
 
 	Trace traceCommand `cmd:"" help:"Show what a search did: its candidates as a tree, with scores, why each was kept or dropped, and where the time went."`
 
-	Compare compareCommand `cmd:"" help:"Say by how much one measurement of eval's is better than another, paired by problem."`
+	Compare compareCommand `cmd:"" help:"Say by how much one measurement (eval --json) is better than another, paired by problem."`
 
 	Experiment experimentCommand `cmd:"" help:"Remake a study from a file: PRMs trained in several ways, compared with seeds and intervals."`
 
@@ -55,6 +55,7 @@ type commands struct {
 	Probe     probeCommand     `cmd:"" help:"Ask the endpoint what it can do, and print it."`
 	Config    configCommand    `cmd:"" help:"Check a file of settings."`
 	Version   versionCommand   `cmd:"" help:"Print the version of this build and of what its checkpoints hold."`
+	Key       keyCommand       `cmd:"" help:"Make keys up that clients are let in with."`
 	Recording recordingCommand `cmd:"" help:"Check a file that the LLM's answers are kept in, and mend it."`
 	Healthy   healthyCommand   `cmd:"" help:"Exit with 0 when the sidecar at an address is ready (for container health checks)." hidden:""`
 }
@@ -70,7 +71,8 @@ several answers, scores their steps with a process reward model (PRM), and keeps
 
   sidecar                                                    see what answers on this machine
   sidecar demo                                               see it work with no endpoint at all
-  sidecar train --problems train.jsonl --out my.prm          train a PRM of the model you have
+  sidecar sample --problems train.jsonl --out answers.jsonl  draw answers of the model you have
+  sidecar train --solutions answers.jsonl --out my.prm       train a PRM of it
   sidecar eval --checkpoint my.prm --problems dev.jsonl      see whether it helps, at equal tokens
   sidecar serve --checkpoint my.prm                          point your chat client at 127.0.0.1:8484
 
@@ -109,6 +111,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	}
 	slog.SetDefault(slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: cmd.LogLevel})))
 	parsed.BindTo(ctx, (*context.Context)(nil))
+	parsed.Bind(&commandLine{args: args, settings: string(cmd.Settings)})
 	if err := existing(parsed); err != nil {
 		fmt.Fprintln(errs, "sidecar:", err)
 		return 2
@@ -129,6 +132,28 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 		return 1
 	}
 	return 0
+}
+
+// commandLine is what the process was started with, to be read again: the files that it names may say something else by then.
+type commandLine struct {
+	args     []string
+	settings string // the file that --config names, "" for none
+}
+
+// again reads it, and says everything that is wrong with it now.
+func (l *commandLine) again() (*commands, error) {
+	cmd := &commands{}
+	var parser *kong.Kong
+	parser, err := kong.New(cmd, kong.Vars(defaults()), kong.Exit(func(int) {}),
+		kong.Configuration(func(r io.Reader) (kong.Resolver, error) { return loadConfig(parser.Model, r) }))
+	if err != nil {
+		return nil, err
+	}
+	parsed, err := parser.Parse(l.args)
+	if err == nil {
+		err = existing(parsed)
+	}
+	return cmd, err
 }
 
 // atLeast is the error of a flag below its least value.

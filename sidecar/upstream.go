@@ -36,6 +36,7 @@ type upstreamFlags struct {
 	Pool    *pool.Pool      `kong:"-"` // the way to the endpoint, which all that asks it shares; nil for builtin
 
 	budget *adapters.Budget // of what is asked again there
+	own    adapters.LLM     // the configured model, once it was opened: by any name the same slots, and one probe
 }
 
 // builtinURL names the embedded model.

@@ -11,6 +11,8 @@ import (
 	"errors"
 	"math/big"
 	"strings"
+
+	"aprm/prm/arith/formula"
 )
 
 // Verdict is what is known of a statement.
@@ -60,6 +62,9 @@ var (
 	ErrLimit  = errors.New("expression beyond the limits")
 	ErrZero   = errors.New("division by zero")
 )
+
+// Singular takes the ending of a plural off a word in lower case.
+func Singular(word string) string { return formula.Singular(word) }
 
 // head is the beginning of a text that is read: all of it, or its whole sentences within the bound.
 func head(text string) string {

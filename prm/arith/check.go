@@ -181,7 +181,7 @@ func checkClause(tokens []token, rounding, cut bool, work *int) []Check {
 		}
 		c, ok := checkEquation(tokens[previous+1:i], tokens[i+1:next], rounding || t.text == "~", previous >= 0, cut && previous < 0, work)
 		if ok {
-			if t.spelled && c.Verdict == False && (compares(tokens[i+1:next]) || ratio(tokens[:i]) && tokens[i-1].glued || slices.ContainsFunc(tokens[i+1:next], func(t token) bool { return t.kind == operator })) {
+			if t.spelled && c.Verdict == False && (compares(tokens[i+1:next]) || ratio(tokens[:i]) && tokens[i-1].glued || previous >= 0 && c.Operators > 0) {
 				c.Verdict, c.Reason = Unknown, "it may say what a part amounts to"
 			}
 			out = append(out, c)
@@ -367,8 +367,11 @@ func roughly(x *big.Rat, shown value) bool {
 		}
 	}
 	diff := new(big.Rat).Sub(x, shown.rat)
-	return diff.Abs(diff).Cmp(new(big.Rat).SetInt(unit)) < 0
+	digits := new(big.Rat).Quo(shown.rat, new(big.Rat).SetInt(unit))
+	return digits.Abs(digits).Cmp(ten) > 0 && diff.Abs(diff).Cmp(new(big.Rat).SetFrac(unit, big.NewInt(2))) <= 0
 }
+
+var ten = big.NewRat(10, 1)
 
 // doubt returns why an equation whose sides differ could still be meant to hold, "" when nothing else can be meant.
 func doubt(left, right []token, from, to int, l, r value, chained, cut bool) string {

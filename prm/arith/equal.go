@@ -2,6 +2,7 @@ package arith
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -78,9 +79,19 @@ func compareRead(a, b answer, o formula.Options) (Verdict, string) {
 	case formula.Equal:
 		return True, "equal formulas"
 	case formula.Different:
+		if tells(a, b, o) || tells(b, a, o) {
+			return Unknown, "it may be one of several numbers in a sentence"
+		}
 		return False, "different formulas"
 	}
 	return Unknown, "can't be told"
+}
+
+// tells reports whether a sentence has several numbers and one of them is the other answer: "she bought 12 and ate 5, leaving 7".
+func tells(sentence, other answer, o formula.Options) bool {
+	const fewest = 6 // words; less are a list of what there is
+	return sentence.formula.Op == formula.List && sentence.formula.Prose() && other.formula.Constant() && len(strings.Fields(sentence.text)) >= fewest &&
+		slices.ContainsFunc(sentence.formula.Args, func(n *formula.Node) bool { return formula.Compare(n, other.formula, o) != formula.Different })
 }
 
 var oneLetter = regexp.MustCompile(`^[({]*[A-J][)}.]*$`)

@@ -102,27 +102,53 @@ func turn(text string) string {
 	return ""
 }
 
-// escapedCommand is a command whose backslash was escaped, as JSON does it; command is any, and ownCommand one that isn't JSON's line end
-// or tab with a word behind it.
-var (
-	escapedCommand = regexp.MustCompile(`\\\\(?:[dt]?frac|boxed|sqrt|text|left|right|begin|cdot|times|pi|leq?|geq?|infty|in|cup|pm|circ|mathrm|mathbf|q?quad|log|sin|cos|tan|sum)\b`)
-	command        = regexp.MustCompile(`\\\\|\\[A-Za-z]+`)
-	ownCommand     = regexp.MustCompile(`^\\(?:[^nt]|text|times|theta|tau|tan|tfrac|to\b|triangle|ne|nu\b|not\b|nabla)`)
-	escapes        = strings.NewReplacer(`\\`, `\`, `\n`, "\n", `\t`, "\t", `\"`, `"`)
-)
+// common are commands of LaTeX by which a text with escaped backslashes is known.
+var common = func() map[string]bool {
+	out := map[string]bool{}
+	for _, name := range strings.Fields("frac dfrac tfrac boxed sqrt text left right begin cdot times pi le leq ge geq infty in cup pm circ mathrm mathbf quad qquad log sin cos tan sum") {
+		out[name] = true
+	}
+	return out
+}()
+
+// ownCommand begins with a command; JSON's end of a line or tab with a word behind it, \nThe, does not.
+var ownCommand = regexp.MustCompile(`^(?:[^nt]|text|times|theta|tau|tan|tfrac|to\b|triangle|ne|nu\b|not\b|nabla)`)
+
+var escapes = strings.NewReplacer(`\\`, `\`, `\n`, "\n", `\t`, "\t", `\"`, `"`)
 
 // unescaped is a text without the escaping of JSON, where all its commands have it.
 func unescaped(text string) string {
-	if !strings.Contains(text, `\\`) || !escapedCommand.MatchString(text) {
+	if !strings.Contains(text, `\\`) {
 		return text
 	}
-	for _, m := range command.FindAllString(text, -1) {
-		if m != `\\` && ownCommand.MatchString(m) {
+	escaped := false
+	for rest := text; ; {
+		i := strings.IndexByte(rest, '\\')
+		if i < 0 {
+			break
+		}
+		rest = rest[i+1:]
+		doubled := strings.HasPrefix(rest, `\`)
+		if doubled {
+			rest = rest[1:]
+		}
+		name := rest[:wordLength(rest[:min(len(rest), maxCommand)])]
+		switch {
+		case doubled:
+			escaped = escaped || common[name]
+		case name != "" && ownCommand.MatchString(name):
 			return text
 		}
+		rest = rest[len(name):]
+	}
+	if !escaped {
+		return text
 	}
 	return escapes.Replace(text)
 }
+
+// maxCommand is how many bytes of a command's name are looked at.
+const maxCommand = 16
 
 var inMaths = regexp.MustCompile(`\$([^$]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]`)
 
@@ -283,7 +309,7 @@ func lastTagged(text string) (found, int) {
 	return found{span: span}, start
 }
 
-var said = regexp.MustCompile(`(?i)(?:\bthe\s+(?:final\s+|correct\s+)?answer\s*(?:is|:|=)|\bfinal\s+answer\s*(?:is)?\s*:?|(?:^|\n)\W*(?:answer|ans\.?|a)\s*:)[\s:]*`)
+var said = regexp.MustCompile(`(?i)(?:\bthe\s+(?:final\s+|correct\s+)?answer\s*(?:is\b|:|=)|\bfinal\s+answer\s*(?:is\b)?\s*:?|(?:^|\n)\W*(?:answer|ans\.?|a)\s*:)[\s:]*`)
 
 // lastSaid returns what follows the last announcement in words, to the end of its sentence.
 func lastSaid(text string) (found, int) {
@@ -460,6 +486,7 @@ func explained(s string) string {
 
 // spellsOut reports whether words say a number.
 func spellsOut(words string, number *big.Rat) bool {
+	words = strings.TrimLeft(strings.TrimPrefix(words, "i.e."), ", ")
 	n, err := formula.Parse(words)
 	return err == nil && n.Op == formula.Number && n.Value.Cmp(number) == 0
 }

@@ -189,7 +189,7 @@ func answersLines(r io.Reader, file string) iter.Seq2[answersLine, error] {
 	}
 }
 
-var noSampling = errors.New(`there is no line {"sampling":{…}} before the first answers`)
+var errNoSampling = errors.New(`there is no line {"sampling":{…}} before the first answers`)
 
 func (l answersLine) check(drawn *Sampling) error {
 	switch {
@@ -198,7 +198,7 @@ func (l answersLine) check(drawn *Sampling) error {
 	case l.Problem == nil || l.Problem.Question == "":
 		return errors.New(`want {"sampling":{…}} or {"problem":{"question":…},"answers":[…]}, as sidecar sample writes them`)
 	case drawn == nil:
-		return noSampling
+		return errNoSampling
 	}
 	return nil
 }
@@ -236,7 +236,7 @@ func OpenAnswers(path string, drawn Sampling) (*AnswersFile, error) {
 		case err != nil:
 			return err
 		case l.Sampling == nil && !begun:
-			return noSampling
+			return errNoSampling
 		case l.Sampling == nil:
 			a.known[l.Problem.Question] += len(l.Answers)
 		case *l.Sampling != drawn:

@@ -103,12 +103,6 @@ type reply struct {
 	err   error
 }
 
-// sample is sampleAll for one request.
-func (s *Search) sample(ctx context.Context, req SampleRequest) ([]draw, error) {
-	r := s.sampleAll(ctx, []request{{SampleRequest: req}})[0]
-	return r.draws, r.err
-}
-
 // sampleAll sends requests at once, charges, enters a candidate for each sample, and drops those that failed. Replies stand as
 // their requests do; candidates are entered in that order, whichever came first. A request's error is its first failure.
 func (s *Search) sampleAll(ctx context.Context, requests []request) []reply {

@@ -211,6 +211,16 @@ func (s *Server) search(g *gin.Context, c *call) {
 			Message: "too many searches are waiting: try again soon, or ask for raw", RetryAfter: 5 * time.Second})
 		return
 	}
+	key := keyOf(g)
+	if key != nil {
+		end, ok := key.Search()
+		if !ok {
+			s.fail(g, c.Dialect, &dialect.Problem{Status: http.StatusTooManyRequests, Kind: dialect.Rate, Code: "key_limit",
+				Message: fmt.Sprintf("this key may have %d searches at a time", key.Searches), RetryAfter: 5 * time.Second})
+			return
+		}
+		defer end()
+	}
 	ctx, cancel := context.WithCancel(s.onBehalf(g.Request))
 	defer cancel()
 	if limit := s.timeFor(c); limit > 0 {
@@ -233,7 +243,13 @@ func (s *Server) search(g *gin.Context, c *call) {
 	done := make(chan outcome, 1)
 	run := *c
 	run.opts.Watch = watchers(tell, rec.Watch)
-	go func() { done <- s.solve(ctx, &run) }()
+	go func() {
+		o := s.solve(ctx, &run)
+		if key != nil { // a client that is gone has spent it all the same
+			key.Spend(time.Now(), o.result.PromptTokens+o.result.CompletionTokens)
+		}
+		done <- o
+	}()
 
 	var first, tick <-chan time.Time
 	var told <-chan struct{}
@@ -276,8 +292,11 @@ func (s *Server) search(g *gin.Context, c *call) {
 			first, tick, told = nil, nil, nil
 		}
 	}
-	if out.misled != nil {
+	switch {
+	case out.misled != nil:
 		o.err = out.misled // which is why it was cancelled
+	case o.err != nil && errors.Is(context.Cause(g.Request.Context()), errStopping):
+		o.err = errStopping
 	}
 	ready := s.now()
 	total := ready.Sub(c.came)

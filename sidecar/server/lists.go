@@ -215,6 +215,7 @@ func (s *Server) embed(format dialect.EmbedFormat) gin.HandlerFunc {
 			s.fail(g, dialect.Ollama, babble(errors.New("no embeddings")))
 			return
 		}
+		charge(g, int(list.Usage.Prompt))
 		var vectors []json.RawMessage
 		for _, d := range list.Data {
 			vectors = append(vectors, d.Embedding)

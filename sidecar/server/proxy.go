@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -39,7 +40,7 @@ func newUpstream(cfg Config, log *slog.Logger) *upstream {
 		root:     strings.TrimSuffix(path, "/v1"),
 		api:      path,
 		key:      cfg.UpstreamKey,
-		dropAuth: cfg.APIKey != "",
+		dropAuth: cfg.Keys != nil,
 		idle:     cfg.IdleTimeout,
 	}
 	if cfg.Dialect == dialect.Ollama || path == "" {
@@ -179,32 +180,72 @@ func (u *upstream) receive(resp *http.Response) error {
 			resp.Header.Del(name)
 		}
 	}
-	if cancel, ok := resp.Request.Context().Value(idleKey{}).(context.CancelCauseFunc); ok && resp.StatusCode != http.StatusSwitchingProtocols {
-		resp.Body = &watched{ReadCloser: resp.Body, idle: u.idle, timer: time.AfterFunc(u.idle, func() { cancel(errIdle) })}
+	if f, ok := resp.Request.Context().Value(forwardedKey{}).(forwarded); ok && resp.StatusCode != http.StatusSwitchingProtocols {
+		resp.Body = &watched{ReadCloser: resp.Body, idle: u.idle, timer: time.AfterFunc(u.idle, func() { f.cancel(errIdle) }), spent: f.spent,
+			ctx: resp.Request.Context(), last: farewell(resp, f.dialect)}
 	}
 	return nil
 }
 
-// idleKey holds, in the context of a forwarded request, what ends it.
-type idleKey struct{}
+// forwarded is what a forwarded request has in its context.
+type forwarded struct {
+	cancel  context.CancelCauseFunc
+	dialect dialect.Dialect
+	spent   func(said usage) // told what its answer says that it cost; nil for nobody
+}
+
+type forwardedKey struct{}
 
 var errIdle = errors.New("the upstream sent nothing for too long")
 
-// watched is an answer that may not fall silent. How long the client takes to read it doesn't count.
+// watched is an answer that may not fall silent, and is looked through for what it cost. How long the client takes to read it doesn't count.
 type watched struct {
 	io.ReadCloser
 	idle  time.Duration
 	timer *time.Timer
+	spent func(usage)
+	said  usage
+	ctx   context.Context
+	last  []byte // see farewell
 }
 
 func (w *watched) Read(into []byte) (int, error) {
 	w.timer.Reset(w.idle)
 	defer w.timer.Stop()
-	return w.ReadCloser.Read(into)
+	n, err := w.ReadCloser.Read(into)
+	if w.spent != nil {
+		w.said.read(into[:n])
+	}
+	if err != nil && len(w.last) > 0 && errors.Is(context.Cause(w.ctx), errStopping) {
+		n, err = copy(into, w.last), io.EOF // which the proxy's buffers have room for
+		w.last = nil
+	}
+	return n, err
+}
+
+// farewell is what a stream ends with that there is no more time for, nil where the answer is none.
+func farewell(resp *http.Response, d dialect.Dialect) []byte {
+	said := dialect.Compact(errStopping.Shape(d))
+	kind, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
+	switch {
+	case resp.ContentLength >= 0 || resp.Header.Get("Content-Encoding") != "":
+		return nil
+	case kind == "text/event-stream" && d == dialect.Anthropic:
+		return fmt.Appendf(nil, "\n\nevent: error\ndata: %s\n\n", said)
+	case kind == "text/event-stream":
+		return fmt.Appendf(nil, "\n\ndata: %s\n\n", said)
+	case kind == "application/x-ndjson":
+		return fmt.Appendf(nil, "\n%s\n", said)
+	}
+	return nil
 }
 
 func (w *watched) Close() error {
 	w.timer.Stop()
+	if w.spent != nil {
+		w.spent(w.said)
+		w.spent = nil
+	}
 	return w.ReadCloser.Close()
 }
 
@@ -251,7 +292,11 @@ func (s *Server) forward(g *gin.Context, body []byte) {
 	ctx, cancel := context.WithCancelCause(g.Request.Context())
 	defer cancel(nil)
 	defer func(r *http.Request) { g.Request = r }(g.Request) // it may be answered another way
-	g.Request = g.Request.WithContext(context.WithValue(ctx, idleKey{}, cancel))
+	f := forwarded{cancel: cancel, dialect: dialectOf(g.Request.URL.Path)}
+	if key := keyOf(g); key != nil {
+		f.spent = func(said usage) { key.Spend(time.Now(), said.tokens(len(body))) }
+	}
+	g.Request = g.Request.WithContext(context.WithValue(ctx, forwardedKey{}, f))
 	s.upstream.proxy.ServeHTTP(g.Writer, g.Request)
 	// What the upstream left unread has to go before the handler ends: net/http would read it afterwards, and then reads the
 	// connection twice at once, which it answers with a panic that drops the connection.

@@ -18,6 +18,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -25,6 +26,7 @@ import (
 	"aprm/adapters"
 	"aprm/prm"
 	"aprm/prm/step"
+	"aprm/sidecar/access"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/server/dialect"
 	"aprm/sidecar/trace"
@@ -58,7 +60,8 @@ type Config struct {
 	Dialect  dialect.Dialect // OpenAI or Ollama
 	// UpstreamKey is sent upstream as a bearer token in place of the client's Authorization; "" passes the client's on.
 	UpstreamKey string
-	// APIKey is what clients must present as a bearer token; "" lets everyone in. It never goes upstream.
+	// Keys are what clients must present as bearer tokens; nil lets everyone in. They never go upstream. APIKey is one that opens everything, in place of Keys.
+	Keys   *access.Keys
 	APIKey string
 	// Model is searched with when a client names no model.
 	Model string
@@ -117,6 +120,7 @@ type Server struct {
 	asked    asked               // what the upstream answered lately
 	queue    chan struct{}       // a token for each search that runs or waits
 	handler  http.Handler
+	front    *front
 	known    knownModels
 	lacks    sync.Map // paths of routes that the upstream was found to lack
 	log      *slog.Logger
@@ -145,6 +149,8 @@ func New(cfg Config, reasoner Reasoner) (*Server, error) {
 		now:      time.Now,
 		newID:    randomID,
 	}
+	s.front = &front{metrics: s.metrics}
+	s.front.now.Store(s)
 	s.upstream = newUpstream(cfg, s.log)
 	s.handler = canonical(s.routes())
 	return s, nil
@@ -168,6 +174,9 @@ func (c *Config) complete() error {
 		if err := c.Defaults.Validate(); err != nil {
 			errs = append(errs, fmt.Errorf("server: default options: %w", err))
 		}
+	}
+	if c.Keys == nil && c.APIKey != "" {
+		c.Keys = access.One(c.APIKey)
 	}
 	if c.StepToken == "" {
 		c.StepToken = "<extra_0>"
@@ -208,16 +217,47 @@ func orElse[T int | int64 | time.Duration](v *T, fallback T) {
 	}
 }
 
-// Handler serves every route.
-func (s *Server) Handler() http.Handler { return s.handler }
+// Handler serves every route, as the Server is or has become.
+func (s *Server) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.front.now.Load().handler.ServeHTTP(w, r) })
+}
 
-// Run serves ln until ctx is done, then lets requests under way finish for Config.Grace, cancels the rest and returns nil.
-// It closes ln.
+// front is what all that a Server becomes have in common.
+type front struct {
+	now      atomic.Pointer[Server]
+	metrics  *metrics
+	stopping atomic.Bool
+}
+
+// Become has requests from now on answered by another configuration and Reasoner; those under way end as they began. What is wrong with it is the error, and
+// then nothing changes. Figures are counted on, and traces are kept where as many are to be.
+func (s *Server) Become(cfg Config, reasoner Reasoner) error {
+	next, err := New(cfg, reasoner)
+	if err != nil {
+		return err
+	}
+	was := s.front.now.Load()
+	next.front, next.metrics = s.front, s.front.metrics
+	if next.cfg.Traces == was.cfg.Traces {
+		next.traces = was.traces
+	}
+	next.handler = canonical(next.routes())
+	s.front.now.Store(next)
+	was.upstream.close()
+	return nil
+}
+
+// errStopping is why requests end that a Server has no more time for.
+var errStopping = &dialect.Problem{Status: http.StatusServiceUnavailable, Kind: dialect.Failed, Code: "stopping", RetryAfter: 5 * time.Second,
+	Message: "the sidecar is being stopped: ask again"}
+
+// Run serves ln until ctx is done, then lets requests under way finish for Config.Grace, has those that are left end with an error in their dialect and
+// returns nil. It closes ln.
 func (s *Server) Run(ctx context.Context, ln net.Listener) error {
-	requests, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
+	requests, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
 	srv := &http.Server{
-		Handler:           s.handler,
+		Handler:           s.Handler(),
 		BaseContext:       func(net.Listener) context.Context { return requests },
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
@@ -226,16 +266,18 @@ func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(ln) }()
-	defer s.upstream.close()
+	defer func() { s.front.now.Load().upstream.close() }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("server: %w", err)
 	case <-ctx.Done():
 	}
-	err := shutdown(srv, s.cfg.Grace)
+	s.front.stopping.Store(true)
+	grace := s.front.now.Load().cfg.Grace
+	err := shutdown(srv, grace)
 	if errors.Is(err, context.DeadlineExceeded) {
-		s.log.Warn("stopping with requests under way", "grace", s.cfg.Grace)
-		cancel()
+		s.log.Warn("stopping with requests under way", "grace", grace)
+		cancel(errStopping)
 		if err = shutdown(srv, time.Second); err != nil {
 			err = srv.Close()
 		}

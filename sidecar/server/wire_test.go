@@ -270,7 +270,7 @@ func TestUnnamedModel(t *testing.T) {
 			}
 		}
 	}
-	if kept := s.traces.List(1)[0]; kept.Model != "llm:1b" {
+	if kept := s.traces.List(1, func(string) bool { return true })[0]; kept.Model != "llm:1b" {
 		t.Errorf("the trace says %q", kept.Model)
 	}
 }

@@ -18,6 +18,7 @@ type Trace struct {
 	ID          string            `json:"id"`                    // the answer's own, where the dialect has one
 	Began       time.Time         `json:"began"`                 // when the request came
 	Route       string            `json:"route"`                 // that it came by
+	Owner       string            `json:"owner,omitempty"`       // the name of the key that it came with; "" where there are no keys
 	TraceParent string            `json:"traceparent,omitempty"` // the W3C header of that name that came with it
 	Model       string            `json:"model"`                 // as the client named it
 	Strategy    string            `json:"strategy"`              // that answered
@@ -95,7 +96,7 @@ func (t Times) OwnShare() float64 {
 
 // Request is what a server knows of a search besides its result.
 type Request struct {
-	ID, Route, TraceParent, Model, Applied, Checkpoint, Question string
+	ID, Owner, Route, TraceParent, Model, Applied, Checkpoint, Question string
 
 	Options decode.Options
 	Began   time.Time     // when it came
@@ -136,7 +137,7 @@ func (r *Recorder) Trace(q Request, result decode.Result) Trace {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t := Trace{
-		ID: q.ID, Began: q.Began, Route: q.Route, TraceParent: q.TraceParent, Model: q.Model, Strategy: q.Options.Strategy, Applied: q.Applied,
+		ID: q.ID, Owner: q.Owner, Began: q.Began, Route: q.Route, TraceParent: q.TraceParent, Model: q.Model, Strategy: q.Options.Strategy, Applied: q.Applied,
 		Options: settings(q.Options), Checkpoint: q.Checkpoint, Question: q.Question,
 		Text: result.Text, Answer: result.Answer, Finish: string(result.Finish), Stopped: string(result.Stopped), Auto: result.Auto,
 		Tokens: Tokens{Prompt: result.PromptTokens, Completion: result.CompletionTokens}, ScoringCalls: result.ScoringCalls,

@@ -216,6 +216,9 @@ func (c *comparer) compareRatios(a, b *Node, depth int) Verdict {
 		}
 		return c.inOrder([]*Node{node(Quotient, a.Args...)}, []*Node{node(Quotient, b.Args...)}, depth).doubtful()
 	}
+	if zeroed(a) != zeroed(b) { // 4:05 and 4:5
+		return Unknown
+	}
 	if a.Op == Ratio && b.Op == Ratio {
 		if len(a.Args) != len(b.Args) {
 			return Different
@@ -242,6 +245,9 @@ func (c *comparer) compareRatios(a, b *Node, depth int) Verdict {
 	}
 	return Unknown
 }
+
+// zeroed reports whether n is a ratio that only a time of day is written like: 4:05.
+func zeroed(n *Node) bool { return n.Op == Ratio && len(n.Args) == 2 && len(n.Args[1].Name) == 2 }
 
 // plain brings into one form what is written in several: ± becomes two values, a scaled matrix a matrix, one element itself.
 func plain(n *Node) *Node {
@@ -826,7 +832,7 @@ func said(name string) string {
 	var out []string
 	for _, w := range strings.Fields(name) {
 		switch w = strings.Trim(w, ",.!"); w {
-		case "the", "a", "an", "it", "is", "it's", "they", "are", "answer", "this", "that", "so", "":
+		case "the", "a", "an", "it", "is", "it's", "they", "are", "was", "will", "would", "be", "on", "answer", "this", "that", "so", "":
 		default:
 			out = append(out, w)
 		}
@@ -882,6 +888,12 @@ func (c *comparer) compareQuantities(a, b *Node) Verdict {
 	if dimX != dimY {
 		if degrees := "angle1"; dimX == degrees && (dimY == "celsius1" || dimY == "fahrenheit1") || dimY == degrees && (dimX == "celsius1" || dimX == "fahrenheit1") {
 			return c.compareScalars(x, y) // 20 degrees and 20 °C
+		}
+		if dimX == "fahrenheit1" && dimY == "celsius1" {
+			x, y, dimX, dimY = y, x, dimY, dimX
+		}
+		if dimX == "celsius1" && dimY == "fahrenheit1" {
+			return c.compareScalars(node(Sum, node(Product, x, &Node{Op: Number, Value: big.NewRat(9, 5), Decimals: -1}), num(32)), y)
 		}
 		if rate(unitX, unitY) || rate(unitY, unitX) { // 18 dollars and 18 dollars per day
 			return c.compareScalars(x, y)

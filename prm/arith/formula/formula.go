@@ -127,6 +127,8 @@ func (n *Node) write(b *strings.Builder, within int) {
 	switch n.Op {
 	case Number:
 		switch {
+		case n.Name != "":
+			b.WriteString(n.Name)
 		case n.Decimals > 0:
 			b.WriteString(n.Value.FloatString(n.Decimals))
 		case n.Value.IsInt():

@@ -293,6 +293,10 @@ func (p *parser) compound(n *Node) (*Node, error) {
 			return n, nil
 		}
 		factor := &Node{Op: Number, Value: new(big.Rat).Quo(size, sizeNext), Decimals: -1}
+		if dim == "money1" { // without a unit dollars are meant
+			n = &Node{Op: Quantity, Name: n.Name, Args: []*Node{node(Sum, n.Args[0], node(Quotient, next.Args[0], factor))}}
+			continue
+		}
 		n = &Node{Op: Quantity, Name: next.Name, Args: []*Node{node(Sum, node(Product, n.Args[0], factor), next.Args[0])}}
 	}
 	return n, nil
@@ -328,7 +332,9 @@ func (p *parser) list(closing string) (*Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, n)
+		if len(all) == 0 || n.Op != Words || slices.ContainsFunc(strings.Fields(n.Name), func(w string) bool { return !fillers[w] }) { // "8, and that's it"
+			all = append(all, n)
+		}
 		if !separates() {
 			break
 		}
