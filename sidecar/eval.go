@@ -232,7 +232,7 @@ func (c *evalCommand) replay(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	of := answersOf(answered, c.Decode.N)
+	of := replayedFrom(answered, c.Decode.N)
 	problems, samples := first(of.problems, c.Limit), first(of.samples, c.Limit)
 	if len(problems) == 0 {
 		return badInput{fmt.Errorf("--solutions: no problem has %d answers (--n)", c.Decode.N)}

@@ -30,7 +30,7 @@ type commands struct {
 	LogFormat string       `help:"How it is logged: text, or json for machines." enum:"text,json" default:"text"`
 	LogLevel  slog.Level   `help:"How much is logged to standard error: debug, info, warn or error." default:"info"`
 
-	Train trainCommand `cmd:"" help:"Train a PRM on the LLM's own errors: the LLM corrupts correct steps, an oracle says what is wrong, the PRM learns to tell."`
+	Train trainCommand `cmd:"" help:"Train a PRM of the LLM: from its recorded answers, or by the game, in which it corrupts correct steps and an oracle says what is wrong."`
 	Eval  evalCommand  `cmd:"" help:"Measure whether it helps: greedy, votes, best-of-N and searches step by step side by side, at equal tokens."`
 	Serve serveCommand `cmd:"" help:"Serve the endpoint's own API, OpenAI and Ollama, with guided decoding."`
 	Ask   askCommand   `cmd:"" help:"Ask one question, and see the search at work: candidates, steps and their scores as they come."`
@@ -43,7 +43,7 @@ type commands struct {
 
 	Trace traceCommand `cmd:"" help:"Show what a search did: its candidates as a tree, with scores, why each was kept or dropped, and where the time went."`
 
-	Compare compareCommand `cmd:"" help:"Say by how much one measurement of eval's is better than another, paired by problem."`
+	Compare compareCommand `cmd:"" help:"Say by how much one measurement (eval --json) is better than another, paired by problem."`
 
 	Experiment experimentCommand `cmd:"" help:"Remake a study from a file: PRMs trained in several ways, compared with seeds and intervals."`
 
@@ -73,7 +73,8 @@ several answers, scores their steps with a process reward model (PRM), and keeps
 
   sidecar                                                    see what answers on this machine
   sidecar demo                                               see it work with no endpoint at all
-  sidecar train --problems train.jsonl --out my.prm          train a PRM of the model you have
+  sidecar sample --problems train.jsonl --out answers.jsonl  draw answers of the model you have
+  sidecar train --solutions answers.jsonl --out my.prm       train a PRM of it
   sidecar eval --checkpoint my.prm --problems dev.jsonl      see whether it helps, at equal tokens
   sidecar serve --checkpoint my.prm                          point your chat client at 127.0.0.1:8484
 

@@ -28,10 +28,10 @@ type serveCommand struct {
 	Keys          string        `help:"File of keys (YAML) with scopes, rates and budgets; 'sidecar key new' makes them." type:"existingfile" placeholder:"FILE" xor:"keys"`
 	Insecure      bool          `help:"Let everyone in who reaches an address beyond this machine, without any key."`
 	CORSOrigins   []string      `name:"cors-origins" help:"Origins of web pages that browsers let use the sidecar, such as https://chat.example.org; * for all. Without any none may." placeholder:"URL"`
-	Strategy      string        `help:"What a bare model name gets: raw or one of the strategies above. Without a PRM auto is raw here, and NAME@auto a plain vote that stops early. auto weighs votes by the PRM only where CHECKPOINT.gate.json, which train and eval write, says that this helps." default:"auto" enum:"raw,${strategies}"`
+	Strategy      string        `help:"What a bare model name gets: raw or one of the strategies above. Without a PRM auto is raw here, and NAME@auto a vote weighed by the LLM's own log-probabilities that stops early. auto weighs votes by the PRM only where CHECKPOINT.gate.json, which train and eval write, says that this helps." default:"auto" enum:"raw,${strategies}"`
 	Instruction   string        `help:"What is added to the system message of requests that are searched: to go in short steps and to end with #### and the number, unless told otherwise; 'none' adds nothing." placeholder:"TEXT" default:"${instruction}"`
 	Hosts         []string      `help:"Names that clients without a key may call the sidecar by, beside addresses, localhost and names of local networks; * for any." placeholder:"NAME"`
-	MaxSearches   int           `help:"So many searches at a time; more wait their turn." default:"16"`
+	MaxSearches   int           `help:"So many searches at a time; more wait their turn, --max-queued at most." default:"16"`
 	MaxQueued     int           `help:"So many searches wait their turn; more are refused (429)." default:"64"`
 	MaxBody       int           `help:"Largest request that is looked into, in MiB; a larger one is the endpoint's." default:"32"`
 	MaxBodies     int           `help:"What requests under way may have in memory all together, in MiB; more are refused (503)." default:"128"`
@@ -67,7 +67,7 @@ the number of candidates. Strategies, with their suffixes (* needs a PRM):
 		if d.NeedsPRM {
 			star = "*"
 		}
-		fmt.Fprintf(&b, "  %-14s@%-10s%s %s\n", d.Name, server.Suffix(d.Name), star, d.Help)
+		fmt.Fprintf(&b, "  %-15s@%-10s%s %s\n", d.Name, server.Suffix(d.Name), star, d.Help)
 	}
 	return b.String()
 }

@@ -28,16 +28,16 @@ func readSolutions(paths []string) ([]dataset.Answered, error) {
 	return answered, nil
 }
 
-// pooled are recorded answers to be measured on.
-type pooled struct {
+// replayed are recorded answers to be measured on.
+type replayed struct {
 	problems []step.Problem
 	samples  [][]decode.Sample
 	programs int // to each problem, beside prose; 0 where all answers are of one kind
 }
 
-// answersOf joins the answers of both kinds to a problem: n of prose and as many programs as most problems have, n at most; or n of the one kind there is. Problems that lack some
+// replayedFrom joins the answers of both kinds to a problem: n of prose and as many programs as most problems have, n at most; or n of the one kind there is. Problems that lack some
 // are left out.
-func answersOf(answered []dataset.Answered, n int) (p pooled) {
+func replayedFrom(answered []dataset.Answered, n int) (p replayed) {
 	type both struct {
 		problem step.Problem
 		of      map[step.Kind][]decode.Sample

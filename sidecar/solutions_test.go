@@ -10,7 +10,7 @@ import (
 
 // Answers of both kinds to a problem are joined: n of prose, as many programs as most problems have, in the order in which they were drawn. A problem that lacks some is left
 // out; of one kind nothing else is asked for.
-func TestPool(t *testing.T) {
+func TestReplayedFrom(t *testing.T) {
 	of := func(kind step.Kind, question string, texts ...string) dataset.Answered {
 		a := dataset.Answered{Problem: step.Problem{ID: question, Question: question}, Sampling: dataset.Sampling{Kind: kind}}
 		for _, s := range texts {
@@ -33,7 +33,7 @@ func TestPool(t *testing.T) {
 		{"programs alone", []dataset.Answered{both[2], both[4]}, 2, "q: A B", 0},
 		{"too few", both, 4, "", 2},
 	} {
-		p := answersOf(test.answered, test.n)
+		p := replayedFrom(test.answered, test.n)
 		var got []string
 		for i, problem := range p.problems {
 			line := problem.ID + ":"

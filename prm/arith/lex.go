@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"aprm/prm/arith/formula"
 )
 
 type kind int8
@@ -34,7 +36,11 @@ type token struct {
 	money      bool     // a currency sign stands before this number
 }
 
-// lex reads a text token by token. LaTeX is read as what it means; signs that mean nothing here are passed over.
+// lex reads a text token by token, prose with equations in it. It isn't formula's scanner, which reads one answer and nothing else: there a sign
+// that isn't understood refuses the whole text, here it obscures what it stands in; there tokens have no place in the text, here every check needs
+// one; and the same sign is read by what it most likely is in each: a letter is a variable there and a unit here ("3 m", "2 boxes"), a dash is a minus
+// there and may join words here, a comma within brackets parts coordinates there and thousands here, a full stop, a colon and an exclamation mark end
+// clauses here alone, and what is computed, "of", "%" or a mixed number, is kept apart here because it decides what may be called false. LaTeX is read as what it means; signs that mean nothing here are passed over.
 func lex(text string) []token {
 	l := lexer{text: text}
 	l.run(0, len(text), 0)
@@ -140,9 +146,9 @@ func (l *lexer) run(at, end, depth int) {
 			at += n
 		case strings.ContainsRune("|_√∛∑∏∫∂∞…∣‖⌊⌋⌈⌉", r) || unicode.Is(unicode.Greek, r):
 			one(opaque, string(r))
-		case raised(r) != "":
+		case formula.Raised(r) != "":
 			at = l.power(at, end)
-		case vulgar(r) != nil:
+		case formula.Fraction(r) != nil:
 			l.half(r, at, size)
 			at += size
 		default:
@@ -167,30 +173,13 @@ func (l *lexer) factorial(at, end int) bool {
 	return after != "" && (strings.ContainsRune("+-*/=^()}]&\\,", rune(after[0])) || strings.HasPrefix(after, "·") || strings.HasPrefix(after, "−") || strings.HasPrefix(after, "×") || strings.HasPrefix(after, "÷"))
 }
 
-// raised returns the digit or sign that a superscript stands for, "" for other runes.
-func raised(r rune) string {
-	switch r {
-	case '¹':
-		return "1"
-	case '²':
-		return "2"
-	case '³':
-		return "3"
-	case '⁻':
-		return "-"
-	case '⁰', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹':
-		return string('0' + r - '⁰')
-	}
-	return ""
-}
-
 // power reads superscripts: 3² is 3^2. That of a unit says nothing of its number.
 func (l *lexer) power(at, end int) int {
 	start := at
 	var digits strings.Builder
 	for at < end {
 		r, size := utf8.DecodeRuneInString(l.text[at:end])
-		up := raised(r)
+		up := formula.Raised(r)
 		if up == "" {
 			break
 		}
@@ -215,40 +204,9 @@ func (l *lexer) power(at, end int) int {
 	return at
 }
 
-// vulgar returns the fraction that one character stands for, nil for other runes.
-func vulgar(r rune) *big.Rat {
-	switch r {
-	case '½':
-		return big.NewRat(1, 2)
-	case '¼':
-		return big.NewRat(1, 4)
-	case '¾':
-		return big.NewRat(3, 4)
-	case '⅓':
-		return big.NewRat(1, 3)
-	case '⅔':
-		return big.NewRat(2, 3)
-	case '⅕', '⅖', '⅗', '⅘':
-		return big.NewRat(int64(r-'⅕'+1), 5)
-	case '⅙':
-		return big.NewRat(1, 6)
-	case '⅚':
-		return big.NewRat(5, 6)
-	case '⅛':
-		return big.NewRat(1, 8)
-	case '⅜':
-		return big.NewRat(3, 8)
-	case '⅝':
-		return big.NewRat(5, 8)
-	case '⅞':
-		return big.NewRat(7, 8)
-	}
-	return nil
-}
-
-// half reads such a fraction: right behind a whole number it is one of a mixed number.
+// half reads a fraction of one character: right behind a whole number it is one of a mixed number.
 func (l *lexer) half(r rune, at, size int) {
-	f := token{kind: number, value: vulgar(r), start: at, end: at + size, text: "1/2", decimals: 1}
+	f := token{kind: number, value: formula.Fraction(r), start: at, end: at + size, text: "1/2", decimals: 1}
 	if n := len(l.tokens); n > 0 && !l.spaced && l.tokens[n-1].kind == number && l.tokens[n-1].value.IsInt() {
 		last := &l.tokens[n-1]
 		last.value, last.end = new(big.Rat).Add(last.value, f.value), f.end

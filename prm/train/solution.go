@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/optimize"
+	"gonum.org/v1/gonum/stat"
 
 	"aprm/prm"
 	"aprm/prm/feature"
@@ -98,7 +101,7 @@ var shares = []float64{0.5, 0.75, 1}
 
 // FitSolution learns a solution head by outcome within problems: Bradley–Terry over the pairs of a right and a wrong answer to one problem,
 // every problem weighing the same. Beside it the contrasts. Five folds of whole problems give every answer a logit by a head that had not
-// learned from its problem; by these penalty and share are chosen, the dense layer held against the linear floor, and the vote fitted. The head
+// learned from its problem; by these penalty and share are chosen (see frugal), the dense layer held against the linear floor, and the vote fitted. The head
 // returned has learned from all. Equal arguments give equal heads.
 func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, opt SolutionOptions) (*prm.SolutionHead, SolutionReport, error) {
 	opt = opt.withDefaults()
@@ -155,13 +158,11 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 			return nil, report, err
 		}
 	}
-	best := 0
-	losses := make([]float64, len(settings))
+	losses := make([][]float64, len(settings))
 	for k := range settings {
-		if losses[k], _ = compare(ballots(answers, logits[k])); losses[k] < losses[best] {
-			best = k
-		}
+		losses[k], _ = compare(ballots(answers, logits[k]))
 	}
+	best := frugal(losses, func(k int) float64 { return settings[k].share })
 	report.L2, report.Share = settings[best].penalty, settings[best].share
 	report.Logits = logits[best]
 	linear := ballots(answers, report.Logits)
@@ -196,10 +197,10 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 	}
 	dense := ballots(answers, deep)
 	rule := vote.Fit(dense)
-	var loss float64
+	var loss []float64
 	loss, report.DenseAUC = compare(dense)
 	report.DenseLL = metric.Figure(vote.LogLikelihood(dense, rule))
-	if !(report.DenseLL > report.LinearLL && loss < losses[best]) {
+	if !(report.DenseLL > report.LinearLL && stat.Mean(loss, nil) < stat.Mean(losses[best], nil)) {
 		return head, report, nil
 	}
 	report.Dense, report.Vote, report.Logits = true, rule, deep
@@ -511,10 +512,35 @@ func contrast(x blas64.General, weight []float64, penalty float64, start []float
 	return found.X
 }
 
-// compare holds right answers against the wrong ones of their problems: the mean Bradley–Terry loss, every problem weighing the same, and the chance that the
+// frugal chooses a setting: the one of the least mean loss; or, where settings of a smaller share are no worse than that by more than one standard error
+// over the problems, the best of the smallest such share. How an LLM doubts is alike on all kinds of problems; which numbers of a question an answer
+// should use is not, and what can't be told apart on these had better not rest on it.
+func frugal(losses [][]float64, share func(k int) float64) int {
+	least := map[float64]int{} // by share
+	best := 0
+	for k := range losses {
+		mean := stat.Mean(losses[k], nil)
+		if of, ok := least[share(k)]; !ok || mean < stat.Mean(losses[of], nil) {
+			least[share(k)] = k
+		}
+		if mean < stat.Mean(losses[best], nil) {
+			best = k
+		}
+	}
+	for _, s := range slices.Sorted(maps.Keys(least)) {
+		more := slices.Clone(losses[least[s]])
+		floats.Sub(more, losses[best])
+		if mean, sd := stat.MeanStdDev(more, nil); least[s] == best || mean <= sd/math.Sqrt(float64(len(more))) {
+			return least[s]
+		}
+	}
+	return best
+}
+
+// compare holds right answers against the wrong ones of their problems: the mean Bradley–Terry loss of each problem that has both, and the chance that the
 // right one has the greater logit.
-func compare(problems [][]vote.Ballot) (loss float64, auc metric.Figure) {
-	n, won, pairs := 0, 0.0, 0.0
+func compare(problems [][]vote.Ballot) (losses []float64, auc metric.Figure) {
+	won, pairs := 0.0, 0.0
 	for _, p := range problems {
 		var logits []float64
 		var positive []bool
@@ -535,11 +561,10 @@ func compare(problems [][]vote.Ballot) (loss float64, auc metric.Figure) {
 				}
 			}
 		}
-		loss += of / all
-		n++
+		losses = append(losses, of/all)
 		won, pairs = won+w, pairs+all
 	}
-	return loss / float64(n), metric.Figure(won / pairs)
+	return losses, metric.Figure(won / pairs)
 }
 
 // ballots are the answers by problem, in their order.

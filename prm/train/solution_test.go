@@ -316,3 +316,21 @@ func BenchmarkFitSolution(b *testing.B) {
 		})
 	}
 }
+
+// Of settings that can't be told apart the one that rests least on symbols is taken; of those that can, the best.
+func TestFrugal(t *testing.T) {
+	shares := []float64{0.5, 0.5, 1, 1}
+	for name, test := range map[string]struct {
+		losses [][]float64 // of four problems
+		want   int
+	}{
+		"a clear winner":         {[][]float64{{3, 3, 3, 3}, {2, 2, 2, 2.1}, {1, 1, 1, 1}, {1.5, 1.5, 1.5, 1.5}}, 2},
+		"nothing to tell":        {[][]float64{{3, 3, 3, 3}, {2, 1, 2, 1}, {1, 2, 1, 1.9}, {1.5, 1.5, 1.5, 1.5}}, 1},
+		"the frugal one is best": {[][]float64{{1, 1, 1, 1}, {2, 2, 2, 2}, {3, 3, 3, 3}, {3, 3, 3, 3}}, 0},
+		"all alike":              {[][]float64{{1, 1, 1, 1}, {1, 1, 1, 1}, {1, 1, 1, 1}, {1, 1, 1, 1}}, 0},
+	} {
+		if got := frugal(test.losses, func(k int) float64 { return shares[k] }); got != test.want {
+			t.Errorf("%s: setting %d, want %d", name, got, test.want)
+		}
+	}
+}

@@ -160,9 +160,10 @@ func logGamma(n int) func(int) float64 {
 type Ballot struct {
 	Answer   string
 	Answered bool
-	Score    float64 // aggregated, in [0,1]
-	Tokens   int     // generated for it
-	Kind     step.Kind
+	Score    float64   // aggregated, in [0,1]
+	Tokens   int       // generated for it
+	Kind     step.Kind // as it was asked for
+	Program  bool      // it is a program and has given its value
 }
 
 // Logit is the logit of Score.
@@ -185,7 +186,7 @@ func Replay(recorded []Ballot, r vote.Rule, early bool) (chosen, drawn int) {
 			break
 		}
 		for _, b := range recorded[drawn : drawn+n] {
-			ballots = append(ballots, ballot{b.Answer, b.Answered, b.Score, b.Kind == step.Program})
+			ballots = append(ballots, ballot{b.Answer, b.Answered, b.Score, b.Program})
 		}
 		drawn += n
 	}

@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"aprm/prm/arith"
-	"aprm/prm/step"
 	"aprm/prm/vote"
 )
 
@@ -27,7 +26,7 @@ type ballot struct {
 func ballotsOf(solutions []solution) []ballot {
 	out := make([]ballot, len(solutions))
 	for i, c := range solutions {
-		out[i] = ballot{c.Answer, c.Answered, c.score, c.Kind == step.Program}
+		out[i] = ballot{c.Answer, c.Answered, c.score, c.Program != nil}
 	}
 	return out
 }

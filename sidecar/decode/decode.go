@@ -114,7 +114,8 @@ type ScoredStep struct {
 type Candidate struct {
 	ID       int       // 1, 2, … in the order in which they were drawn
 	Parent   int       // ID of the candidate that it continues; 0 for none
-	Kind     step.Kind // of a whole answer
+	Kind     step.Kind // of a whole answer, as it was asked for
+	Program  bool      // it is a program and has given its value
 	Text     string    // of its own, without what it continues, as the LLM wrote it
 	Answer   string    // "" when Answered is false
 	Answered bool      //

@@ -29,18 +29,24 @@ type Reading struct {
 	Why      string // a program has no answer
 }
 
-// Read reads a whole answer, if Sample.Reading hasn't it already. A program is run for it, bounded (see prm/program) and ended with ctx.
+// Read reads a whole answer, if Sample.Reading hasn't it already. A program is run for it, bounded (see prm/program) and ended with ctx; what was to be one and holds none is read as prose.
 func (s Sample) Read(ctx context.Context) (r Reading) {
 	if s.Reading != nil {
 		return *s.Reading
 	}
-	if s.Kind != step.Program {
+	var ran program.Result
+	err := program.ErrNone
+	if s.Kind == step.Program {
+		ran, err = program.Run(ctx, s.Text)
+	}
+	if errors.Is(err, program.ErrNone) { // a model that was asked for a program may answer in prose all the same
 		r.Text, r.Steps = s.Text, step.Split(s.Text)
 		r.Tokens = step.SplitTokens(s.Text, r.Steps, s.Tokens)
-		r.Answer, r.Answered = answer(s.Text, r.Steps, s.Finish)
+		if r.Answer, r.Answered = answer(s.Text, r.Steps, s.Finish); !r.Answered && s.Kind == step.Program {
+			r.Why = err.Error()
+		}
 		return r
 	}
-	ran, err := program.Run(ctx, s.Text)
 	if err != nil {
 		r.Why = err.Error()
 		return r

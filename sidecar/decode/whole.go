@@ -56,7 +56,7 @@ func (s *Search) whole(ctx context.Context, n int, temperature float64) ([]solut
 		concurrently(len(samples), func(i int) { fresh[i] = solution{draw: samples[i], reading: samples[i].Read(ctx)} })
 		for _, c := range fresh {
 			entry := s.candidate(c.id)
-			entry.Answer, entry.Answered = c.Answer, c.Answered
+			entry.Answer, entry.Answered, entry.Program = c.Answer, c.Answered, c.Program != nil
 			s.tell(c.id)
 		}
 		out = append(out, fresh...)
@@ -187,10 +187,10 @@ func (s *Search) result(solutions []solution, chosen int, why string, beaten fun
 	alike := func(c solution) bool {
 		return c.Answered && solutions[chosen].Answered && arith.Equal(c.Answer, solutions[chosen].Answer) == arith.True
 	}
-	if solutions[chosen].Kind == step.Program {
+	if solutions[chosen].Program != nil {
 		told := -1
 		for i, c := range solutions {
-			if c.Kind != step.Program && alike(c) && (told < 0 || c.score > solutions[told].score) {
+			if c.Program == nil && alike(c) && (told < 0 || c.score > solutions[told].score) {
 				told = i
 			}
 		}
@@ -210,11 +210,11 @@ func (s *Search) result(solutions []solution, chosen int, why string, beaten fun
 	c := solutions[chosen]
 	s.choose(c.id, why)
 	r := Result{Text: c.reading.Text, Answer: c.Answer, Answered: c.Answered, Finish: c.Finish, Steps: scoredSteps(c.Steps, c.scores), Tokens: c.draw.Tokens}
-	if c.Kind == step.Program {
+	switch {
+	case c.Program != nil:
 		r.Tokens, r.Finish = nil, FinishEnd // they are the program's, not those of what it is told as
-		if c.Why != "" {
-			r.Text = c.draw.Text
-		}
+	case c.Text == "":
+		r.Text = c.draw.Text // a program without a value: there is nothing else
 	}
 	if s.Options.ShowProgram {
 		s.showProgram(&r, solutions, append([]int{chosen}, indices(solutions, alike)...))
@@ -341,7 +341,7 @@ func (s *Search) weighConfidence(solutions []solution) bool {
 	scores := make([]float64, len(solutions))
 	for i, c := range solutions {
 		nats, ok := feature.Confidence(c.Working.Tokens)
-		if c.Kind == step.Program { // all that it holds, not only what is told
+		if c.Program != nil { // all that it holds, not only what is told
 			nats, ok = feature.Confidence([][]step.Token{c.draw.Tokens})
 		}
 		if !ok && c.Answered {

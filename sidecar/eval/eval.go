@@ -440,7 +440,7 @@ func (c *contest) ballots(ctx context.Context) (Votes, error) {
 	r, err := decode.Solve(ctx, &drawn{samples: pool}, c.scorer, opts)
 	var v Votes
 	for _, b := range r.Candidates {
-		v.Ballots = append(v.Ballots, decode.Ballot{Answer: b.Answer, Answered: b.Answered, Score: b.Score, Tokens: b.Tokens, Kind: b.Kind})
+		v.Ballots = append(v.Ballots, decode.Ballot{Answer: b.Answer, Answered: b.Answered, Score: b.Score, Tokens: b.Tokens, Kind: b.Kind, Program: b.Program})
 		v.Right = append(v.Right, c.verdict(b.Answer, b.Answered) == arith.True)
 	}
 	return v, err

@@ -44,7 +44,7 @@ func (v Votes) ballots() []vote.Ballot {
 	}
 	out := make([]vote.Ballot, len(v.Ballots))
 	for i, group := range arith.Groups(answers) {
-		out[i] = vote.Ballot{Group: group, Logit: v.Ballots[i].Logit(), Program: v.Ballots[i].Kind == step.Program, Right: v.Right[i]}
+		out[i] = vote.Ballot{Group: group, Logit: v.Ballots[i].Logit(), Program: v.Ballots[i].Program, Right: v.Right[i]}
 	}
 	return out
 }

@@ -93,6 +93,9 @@ func equally(run func(context.Context, *contest, int) (Outcome, error)) func(con
 
 func abs(x int) int { return max(x, -x) }
 
+// inProse is why an answer that was to be a program gives no value, although it gives an answer.
+const inProse = "answered in prose"
+
 // kindsOf is what a problem's recorded answers say of programs.
 type kindsOf struct {
 	reasons map[string]int
@@ -118,10 +121,13 @@ func (c *contest) ofKinds(ctx context.Context) (out kindsOf) {
 		return all
 	}
 	prose, coded := read(c.pool), read(c.coded)
-	for _, r := range coded {
-		if !r.Answered {
-			kind, _, _ := strings.Cut(r.Why, ":")
-			out.reasons[kind]++
+	for i, r := range coded {
+		switch why, _, _ := strings.Cut(r.Why, ":"); {
+		case !r.Answered:
+			out.reasons[why]++
+		case r.Program == nil:
+			out.reasons[inProse]++
+			coded[i].Answered = false // it says nothing of programs
 		}
 	}
 	pair := func(k int, a, b decode.Reading) {

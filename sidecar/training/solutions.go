@@ -123,7 +123,7 @@ func recordedSolutions(ctx context.Context, answered []dataset.Answered) (model 
 			}
 			read := Sample(a, of.Sampling.Kind).Read(ctx)
 			s := solution{problem: of.Problem, kind: of.Sampling.Kind, program: read.Program, steps: read.Steps, tokens: read.Tokens, spent: a.Spent}
-			cut := a.Cut && s.kind != step.Program
+			cut := a.Cut && s.program == nil && s.kind != step.Program
 			if read.Answered && !cut {
 				s.answer = read.Answer
 			}
@@ -216,7 +216,7 @@ func judging(ctx context.Context, model *prm.Model, llm string, solutions []solu
 		var v eval.Votes
 		for _, i := range byProblem[key] {
 			s := solutions[i]
-			v.Ballots = append(v.Ballots, decode.Ballot{Answer: s.answer, Answered: s.answer != "", Score: 1 / (1 + math.Exp(-report.Logits[i])), Tokens: max(s.spent, 1), Kind: s.kind})
+			v.Ballots = append(v.Ballots, decode.Ballot{Answer: s.answer, Answered: s.answer != "", Score: 1 / (1 + math.Exp(-report.Logits[i])), Tokens: max(s.spent, 1), Kind: s.kind, Program: s.program != nil})
 			v.Right = append(v.Right, s.right == step.Right)
 		}
 		if len(v.Ballots) > 0 {

@@ -147,6 +147,18 @@ var (
 	vulgar       = map[rune][2]int64{'½': {1, 2}, '⅓': {1, 3}, '⅔': {2, 3}, '¼': {1, 4}, '¾': {3, 4}, '⅕': {1, 5}, '⅖': {2, 5}, '⅗': {3, 5}, '⅘': {4, 5}, '⅙': {1, 6}, '⅚': {5, 6}, '⅛': {1, 8}, '⅜': {3, 8}, '⅝': {5, 8}, '⅞': {7, 8}}
 )
 
+// Raised returns the digit or sign that a superscript stands for, "" for any other rune.
+func Raised(r rune) string { return superscripts[r] }
+
+// Fraction returns the fraction that one character stands for, nil for any other.
+func Fraction(r rune) *big.Rat {
+	f, ok := vulgar[r]
+	if !ok {
+		return nil
+	}
+	return big.NewRat(f[0], f[1])
+}
+
 // primes is a derivative's mark.
 var primes = regexp.MustCompile(`^\^ ?(?:\\prime|\{ ?(?:\\prime ?)+\})`)
 
@@ -227,8 +239,8 @@ func (s *scanner) next() bool {
 	if _, ok := superscripts[r]; ok {
 		return s.raised(rest)
 	}
-	if f, ok := vulgar[r]; ok {
-		return s.emit(token{kind: tNumber, text: "½", value: big.NewRat(f[0], f[1]), decimals: -1}, width)
+	if f := Fraction(r); f != nil {
+		return s.emit(token{kind: tNumber, text: "½", value: f, decimals: -1}, width)
 	}
 	for _, sg := range signs {
 		if strings.HasPrefix(rest, sg.written) {
