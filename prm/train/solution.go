@@ -62,6 +62,7 @@ type SolutionReport struct {
 	Answers   int           `json:"answers"`   // to them
 	Contrasts int           `json:"contrasts"` //
 	L2        float64       `json:"l2"`        // penalty of the linear part, chosen by the held-out loss
+	Level     float64       `json:"level"`     // weight of whether an answer ends right at all, beside which of two does, chosen likewise
 	Share     float64       `json:"share"`     // of the fit to everything, beside the one to log-probabilities alone, chosen likewise
 	LinearAUC metric.Figure `json:"linear_auc_within_problem"`
 	DenseAUC  metric.Figure `json:"dense_auc_within_problem"`
@@ -93,12 +94,16 @@ func (r SolutionReport) Likelihood() metric.Figure {
 // penalties are those tried for the linear part, a problem.
 var penalties = []float64{0.01, 0.03, 0.1, 0.3, 1, 3, 10}
 
+// levels are the weights tried of whether an answer ends right at all, beside which of two to one problem does. Only that can be learned from problems
+// all of whose answers are wrong, or right: most of them where an LLM errs in the same way again and again.
+var levels = []float64{0, 1}
+
 // shares are those tried of the fit to everything, beside the fit to log-probabilities alone; see pairs.head.
 var shares = []float64{0.5, 0.75, 1}
 
 // FitSolution learns a solution head by outcome within problems: Bradley–Terry over the pairs of a right and a wrong answer to one problem,
-// every problem weighing the same. Beside it the contrasts. Five folds of whole problems give every answer a logit by a head that had not
-// learned from its problem; by these penalty and share are chosen, the dense layer held against the linear floor, and the vote fitted. The head
+// every problem weighing the same. Beside it the contrasts, and a logistic loss of each answer by itself. Five folds of whole problems give every answer a logit by a head that had not
+// learned from its problem; by these penalty, level and share are chosen, the dense layer held against the linear floor, and the vote fitted. The head
 // returned has learned from all. Equal arguments give equal heads.
 func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, opt SolutionOptions) (*prm.SolutionHead, SolutionReport, error) {
 	opt = opt.withDefaults()
@@ -120,12 +125,14 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 		}
 		return ctx.Err()
 	}
-	// The linear floor, with every penalty and share, fold by fold.
-	type setting struct{ penalty, share float64 }
+	// The linear floor, with every level, penalty and share, fold by fold.
+	type setting struct{ level, penalty, share float64 }
 	var settings []setting
-	for _, penalty := range slices.Backward(penalties) { // the strongest first: each starts from the one before
-		for _, share := range shares {
-			settings = append(settings, setting{penalty, share})
+	for _, level := range levels {
+		for _, penalty := range slices.Backward(penalties) { // the strongest first: each starts from the one before
+			for _, share := range shares {
+				settings = append(settings, setting{level, penalty, share})
+			}
 		}
 	}
 	logits := make([][]float64, len(settings))
@@ -135,8 +142,11 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 	var floors [folds][]*prm.SolutionHead
 	for f := range folds {
 		var beta []float64
-		learned := design.differences(func(problem string) bool { return fold(problem) != f })
+		var learned differences
 		for k, s := range settings {
+			if k == 0 || s.level != settings[k-1].level {
+				learned = design.differences(s.level, func(problem string) bool { return fold(problem) != f })
+			}
 			if k%len(shares) == 0 {
 				beta = design.linear(learned, s.penalty, beta)
 			}
@@ -159,14 +169,14 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 			best = k
 		}
 	}
-	report.L2, report.Share = settings[best].penalty, settings[best].share
+	report.Level, report.L2, report.Share = settings[best].level, settings[best].penalty, settings[best].share
 	report.Logits = logits[best]
 	linear := ballots(answers, report.Logits)
 	_, report.LinearAUC = compare(linear)
 	report.Vote = vote.Fit(linear)
 	report.LinearLL = metric.Figure(vote.LogLikelihood(linear, report.Vote))
 	report.PlainLL = metric.Figure(vote.LogLikelihood(linear, vote.Plain))
-	head := design.head(design.linear(design.differences(func(string) bool { return true }), report.L2, nil), report.Share)
+	head := design.head(design.linear(design.differences(report.Level, func(string) bool { return true }), report.L2, nil), report.Share)
 	if err := tick(); err != nil {
 		return nil, report, err
 	}
@@ -207,14 +217,16 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 type pairs struct {
 	blank    *prm.SolutionHead // knows centre and scale
 	rows     []pair
-	problems int // that have right and wrong answers
-	answers  int // to them
+	alone    []pair // each answer and nothing: a mean one
+	problems int    // that have right and wrong answers
+	answers  int    // to them
 }
 
 type pair struct {
 	better, worse []float32 // as the head reads them
 	problem       string
 	weight        float64
+	side          float64 // of an answer alone: 1 where it is the better, -1 where it is the worse
 }
 
 func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pairs {
@@ -238,13 +250,16 @@ func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pair
 		read[i] = make([]float32, prm.SolutionWidth)
 		p.blank.Read(a.Solution, read[i])
 	}
+	nothing := make([]float32, prm.SolutionWidth)
 	for _, of := range byProblem {
 		var right, wrong []int
 		for _, i := range of {
 			if answers[i].Right {
 				right = append(right, i)
+				p.alone = append(p.alone, pair{read[i], nothing, answers[i].Problem, 1, 1})
 			} else {
 				wrong = append(wrong, i)
+				p.alone = append(p.alone, pair{nothing, read[i], answers[i].Problem, 1, -1})
 			}
 		}
 		if len(right) == 0 || len(wrong) == 0 {
@@ -254,7 +269,7 @@ func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pair
 		p.answers += len(of)
 		for _, r := range right {
 			for _, w := range wrong {
-				p.rows = append(p.rows, pair{read[r], read[w], answers[r].Problem, 1 / float64(len(right)*len(wrong))})
+				p.rows = append(p.rows, pair{read[r], read[w], answers[r].Problem, 1 / float64(len(right)*len(wrong)), 0})
 			}
 		}
 	}
@@ -266,7 +281,7 @@ func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pair
 		if opt.Contrasts <= 0 {
 			break
 		}
-		row := pair{make([]float32, prm.SolutionWidth), make([]float32, prm.SolutionWidth), c.Problem, opt.Contrasts / float64(count[c.Problem])}
+		row := pair{make([]float32, prm.SolutionWidth), make([]float32, prm.SolutionWidth), c.Problem, opt.Contrasts / float64(count[c.Problem]), 0}
 		p.blank.Read(c.Better, row.better)
 		p.blank.Read(c.Worse, row.worse)
 		p.rows = append(p.rows, row)
@@ -310,14 +325,14 @@ func standardWithin(h *prm.SolutionHead, answers []Answer, byProblem [][]int) {
 }
 
 // linear fits the floor to the pairs of some problems: Σ w·softplus(−β·Δx), a problem, + ½·penalty·|β|². start is where to begin, nil for zero. It returns two fits, one
-// behind the other: to everything, and to log-probabilities alone.
+// behind the other: to everything, and to log-probabilities alone; the last number of each is the intercept of answers alone.
 func (p *pairs) linear(d differences, penalty float64, start []float64) []float64 {
 	if start == nil {
-		start = make([]float64, prm.SolutionWidth+feature.NumPooledLogProbs)
+		start = make([]float64, columns+feature.NumPooledLogProbs+1)
 	}
 	all, doubt := d.x, d.x // the same numbers, but for the first columns
-	doubt.Data, doubt.Cols = doubt.Data[min(feature.NumPooledSymbols, len(doubt.Data)):], feature.NumPooledLogProbs
-	return append(contrast(all, d.weight, penalty, start[:prm.SolutionWidth]), contrast(doubt, d.weight, penalty, start[prm.SolutionWidth:])...)
+	doubt.Data, doubt.Cols = doubt.Data[min(feature.NumPooledSymbols, len(doubt.Data)):], feature.NumPooledLogProbs+1
+	return append(contrast(all, d.weight, penalty, start[:columns]), contrast(doubt, d.weight, penalty, start[columns:])...)
 }
 
 // head is the mean of linear's two fits, that to everything weighing share.
@@ -331,34 +346,49 @@ func (p *pairs) head(beta []float64, share float64) *prm.SolutionHead {
 	for k := range head.Linear.Data {
 		w := share * beta[k]
 		if k >= feature.NumPooledSymbols {
-			w += (1 - share) * beta[prm.SolutionWidth+k-feature.NumPooledSymbols]
+			w += (1 - share) * beta[columns+k-feature.NumPooledSymbols]
 		}
 		head.Linear.Data[k] = float32(w)
 	}
 	return head
 }
 
-// differences are those of the better from the worse one of pairs, SolutionWidth columns, and what each pair weighs.
+// columns of differences: what the head reads, and the side.
+const columns = prm.SolutionWidth + 1
+
+// differences are those of the better from the worse one of pairs, and what each pair weighs.
 type differences struct {
 	x      blas64.General
 	weight []float64
 }
 
-// differences are those of the pairs of some problems.
-func (p *pairs) differences(of func(problem string) bool) differences {
+// differences are those of the pairs of some problems, and of their answers alone, which together weigh level times as much.
+func (p *pairs) differences(level float64, of func(problem string) bool) differences {
 	var d differences
 	var rows []pair
-	for _, r := range p.rows {
-		if of(r.problem) {
-			rows, d.weight = append(rows, r), append(d.weight, r.weight)
+	chosen := func(from []pair) (weight float64, n int) {
+		for _, r := range from {
+			if of(r.problem) {
+				rows, d.weight = append(rows, r), append(d.weight, r.weight)
+				weight, n = weight+r.weight, n+1
+			}
+		}
+		return weight, n
+	}
+	total, pairs := chosen(p.rows)
+	if level > 0 {
+		_, n := chosen(p.alone)
+		for i := range n {
+			d.weight[pairs+i] = level * total / float64(n)
 		}
 	}
-	d.x = blas64.General{Rows: len(rows), Cols: prm.SolutionWidth, Stride: prm.SolutionWidth, Data: make([]float64, len(rows)*prm.SolutionWidth)}
+	d.x = blas64.General{Rows: len(rows), Cols: columns, Stride: columns, Data: make([]float64, len(rows)*columns)}
 	for i, r := range rows {
-		to := d.x.Data[i*prm.SolutionWidth:][:prm.SolutionWidth]
+		to := d.x.Data[i*columns:][:columns]
 		for k, v := range r.better {
 			to[k] = float64(v) - float64(r.worse[k])
 		}
+		to[prm.SolutionWidth] = r.side
 	}
 	return d
 }
