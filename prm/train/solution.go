@@ -62,7 +62,6 @@ type SolutionReport struct {
 	Answers   int           `json:"answers"`   // to them
 	Contrasts int           `json:"contrasts"` //
 	L2        float64       `json:"l2"`        // penalty of the linear part, chosen by the held-out loss
-	Level     float64       `json:"level"`     // weight of whether an answer ends right at all, beside which of two does, chosen likewise
 	Share     float64       `json:"share"`     // of the fit to everything, beside the one to log-probabilities alone, chosen likewise
 	LinearAUC metric.Figure `json:"linear_auc_within_problem"`
 	DenseAUC  metric.Figure `json:"dense_auc_within_problem"`
@@ -94,23 +93,20 @@ func (r SolutionReport) Likelihood() metric.Figure {
 // penalties are those tried for the linear part, a problem.
 var penalties = []float64{0.01, 0.03, 0.1, 0.3, 1, 3, 10}
 
-// levels are the weights tried of whether an answer ends right at all, beside which of two to one problem does. Only that can be learned from problems
-// all of whose answers are wrong, or right: most of them where an LLM errs in the same way again and again.
-var levels = []float64{0, 1}
-
 // shares are those tried of the fit to everything, beside the fit to log-probabilities alone; see pairs.head.
 var shares = []float64{0.5, 0.75, 1}
 
 // FitSolution learns a solution head by outcome within problems: Bradley–Terry over the pairs of a right and a wrong answer to one problem,
-// every problem weighing the same. Beside it the contrasts, and a logistic loss of each answer by itself. Five folds of whole problems give every answer a logit by a head that had not
-// learned from its problem; by these penalty, level and share are chosen, the dense layer held against the linear floor, and the vote fitted. The head
+// every problem weighing the same. As much weighs a logistic loss of every answer by itself: only that learns from problems all of whose answers are wrong, or right,
+// most of them where an LLM errs in the same way again and again. Beside it the contrasts. Five folds of whole problems give every answer a logit by a head that had not
+// learned from its problem; by these penalty and share are chosen, the dense layer held against the linear floor, and the vote fitted. The head
 // returned has learned from all. Equal arguments give equal heads.
 func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, opt SolutionOptions) (*prm.SolutionHead, SolutionReport, error) {
 	opt = opt.withDefaults()
 	var report SolutionReport
 	design := newPairs(answers, contrasts, opt)
 	if report.Problems = design.problems; report.Problems < 2*folds {
-		return nil, report, fmt.Errorf("%d problems have right and wrong answers: a solution head takes at least %d; draw more answers, or more to each", report.Problems, 2*folds)
+		return nil, report, TooFewError{report.Problems}
 	}
 	report.Answers, report.Contrasts = design.answers, len(contrasts)
 
@@ -125,14 +121,12 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 		}
 		return ctx.Err()
 	}
-	// The linear floor, with every level, penalty and share, fold by fold.
-	type setting struct{ level, penalty, share float64 }
+	// The linear floor, with every penalty and share, fold by fold.
+	type setting struct{ penalty, share float64 }
 	var settings []setting
-	for _, level := range levels {
-		for _, penalty := range slices.Backward(penalties) { // the strongest first: each starts from the one before
-			for _, share := range shares {
-				settings = append(settings, setting{level, penalty, share})
-			}
+	for _, penalty := range slices.Backward(penalties) { // the strongest first: each starts from the one before
+		for _, share := range shares {
+			settings = append(settings, setting{penalty, share})
 		}
 	}
 	logits := make([][]float64, len(settings))
@@ -142,11 +136,8 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 	var floors [folds][]*prm.SolutionHead
 	for f := range folds {
 		var beta []float64
-		var learned differences
+		learned := design.differences(func(problem string) bool { return fold(problem) != f })
 		for k, s := range settings {
-			if k == 0 || s.level != settings[k-1].level {
-				learned = design.differences(s.level, func(problem string) bool { return fold(problem) != f })
-			}
 			if k%len(shares) == 0 {
 				beta = design.linear(learned, s.penalty, beta)
 			}
@@ -169,14 +160,14 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 			best = k
 		}
 	}
-	report.Level, report.L2, report.Share = settings[best].level, settings[best].penalty, settings[best].share
+	report.L2, report.Share = settings[best].penalty, settings[best].share
 	report.Logits = logits[best]
 	linear := ballots(answers, report.Logits)
 	_, report.LinearAUC = compare(linear)
 	report.Vote = vote.Fit(linear)
 	report.LinearLL = metric.Figure(vote.LogLikelihood(linear, report.Vote))
 	report.PlainLL = metric.Figure(vote.LogLikelihood(linear, vote.Plain))
-	head := design.head(design.linear(design.differences(report.Level, func(string) bool { return true }), report.L2, nil), report.Share)
+	head := design.head(design.linear(design.differences(func(string) bool { return true }), report.L2, nil), report.Share)
 	if err := tick(); err != nil {
 		return nil, report, err
 	}
@@ -213,6 +204,13 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 	return head, report, errors.Join(err, tick())
 }
 
+// TooFewError is what a solution head can't be learned from: so many problems that have right and wrong answers.
+type TooFewError struct{ Problems int }
+
+func (e TooFewError) Error() string {
+	return fmt.Sprintf("%d problems have right and wrong answers: a solution head takes at least %d; draw more answers, or more to each", e.Problems, 2*folds)
+}
+
 // pairs are the comparisons that there are to learn from, as differences of what the head reads.
 type pairs struct {
 	blank    *prm.SolutionHead // knows centre and scale
@@ -231,8 +229,33 @@ type pair struct {
 
 func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pairs {
 	p := &pairs{blank: prm.NewSolutionHead(0, opt.Without...)}
+	byProblem := votersOf(answers)
+	standardWithin(p.blank, answers, byProblem)
+	read := make([][]float32, len(answers))
+	for i, a := range answers {
+		read[i] = make([]float32, prm.SolutionWidth)
+		p.blank.Read(a.Solution, read[i])
+	}
+	p.compared(answers, read, byProblem)
+	count := map[string]int{}
+	for _, c := range contrasts {
+		count[c.Problem]++
+	}
+	for _, c := range contrasts {
+		if opt.Contrasts <= 0 {
+			break
+		}
+		row := pair{make([]float32, prm.SolutionWidth), make([]float32, prm.SolutionWidth), c.Problem, opt.Contrasts / float64(count[c.Problem]), 0}
+		p.blank.Read(c.Better, row.better)
+		p.blank.Read(c.Worse, row.worse)
+		p.rows = append(p.rows, row)
+	}
+	return p
+}
+
+// votersOf are the answers that can be voted for, problem by problem in the order in which they come: sums depend on it.
+func votersOf(answers []Answer) (byProblem [][]int) {
 	at := map[string]int{}
-	var byProblem [][]int // in the order in which they come: sums depend on it
 	for i, a := range answers {
 		if a.Group < 0 {
 			continue
@@ -244,13 +267,15 @@ func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pair
 		}
 		byProblem[k] = append(byProblem[k], i)
 	}
-	standardWithin(p.blank, answers, byProblem)
-	read := make([][]float32, len(answers))
-	for i, a := range answers {
-		read[i] = make([]float32, prm.SolutionWidth)
-		p.blank.Read(a.Solution, read[i])
+	return byProblem
+}
+
+// compared adds the comparisons of answers whose numbers are given.
+func (p *pairs) compared(answers []Answer, read [][]float32, byProblem [][]int) {
+	var nothing []float32
+	if len(read) > 0 {
+		nothing = make([]float32, len(read[0]))
 	}
-	nothing := make([]float32, prm.SolutionWidth)
 	for _, of := range byProblem {
 		var right, wrong []int
 		for _, i := range of {
@@ -273,25 +298,19 @@ func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pair
 			}
 		}
 	}
-	count := map[string]int{}
-	for _, c := range contrasts {
-		count[c.Problem]++
+}
+
+// scale is what a number is multiplied by whose variance within a problem is known. A deviation below 0.02 is rare enough to be noise; what never varied can't
+// tell answers to one problem apart, however well it tells problems.
+func scale(variance float64) float64 {
+	if variance < 1e-12 {
+		return 0
 	}
-	for _, c := range contrasts {
-		if opt.Contrasts <= 0 {
-			break
-		}
-		row := pair{make([]float32, prm.SolutionWidth), make([]float32, prm.SolutionWidth), c.Problem, opt.Contrasts / float64(count[c.Problem]), 0}
-		p.blank.Read(c.Better, row.better)
-		p.blank.Read(c.Worse, row.worse)
-		p.rows = append(p.rows, row)
-	}
-	return p
+	return 1 / max(math.Sqrt(variance), 0.02)
 }
 
 // standardWithin sets centre and scale by how numbers vary within a problem, which is all that the head can go by.
 func standardWithin(h *prm.SolutionHead, answers []Answer, byProblem [][]int) {
-	const least = 0.02 // a deviation below it is rare enough to be noise
 	square := make([]float64, prm.SolutionWidth)
 	sum := make([]float64, prm.SolutionWidth)
 	seen := make([]float64, prm.SolutionWidth)
@@ -320,7 +339,7 @@ func standardWithin(h *prm.SolutionHead, answers []Answer, byProblem [][]int) {
 			continue
 		}
 		h.Centre.Data[k] = float32(sum[k] / seen[k])
-		h.Scale.Data[k] = float32(1 / max(math.Sqrt(square[k]/seen[k]), least))
+		h.Scale.Data[k] = float32(scale(square[k] / seen[k]))
 	}
 }
 
@@ -353,7 +372,7 @@ func (p *pairs) head(beta []float64, share float64) *prm.SolutionHead {
 	return head
 }
 
-// columns of differences: what the head reads, and the side.
+// columns of differences of what a head reads: that, and the side.
 const columns = prm.SolutionWidth + 1
 
 // differences are those of the better from the worse one of pairs, and what each pair weighs.
@@ -362,8 +381,8 @@ type differences struct {
 	weight []float64
 }
 
-// differences are those of the pairs of some problems, and of their answers alone, which together weigh level times as much.
-func (p *pairs) differences(level float64, of func(problem string) bool) differences {
+// differences are those of the pairs of some problems, and of their answers alone, which together weigh as much.
+func (p *pairs) differences(of func(problem string) bool) differences {
 	var d differences
 	var rows []pair
 	chosen := func(from []pair) (weight float64, n int) {
@@ -376,19 +395,21 @@ func (p *pairs) differences(level float64, of func(problem string) bool) differe
 		return weight, n
 	}
 	total, pairs := chosen(p.rows)
-	if level > 0 {
-		_, n := chosen(p.alone)
-		for i := range n {
-			d.weight[pairs+i] = level * total / float64(n)
-		}
+	_, n := chosen(p.alone)
+	for i := range n {
+		d.weight[pairs+i] = total / float64(n)
 	}
-	d.x = blas64.General{Rows: len(rows), Cols: columns, Stride: columns, Data: make([]float64, len(rows)*columns)}
+	if len(rows) == 0 {
+		return d
+	}
+	width := len(rows[0].better)
+	d.x = blas64.General{Rows: len(rows), Cols: width + 1, Stride: width + 1, Data: make([]float64, len(rows)*(width+1))}
 	for i, r := range rows {
-		to := d.x.Data[i*columns:][:columns]
+		to := d.x.Data[i*(width+1):][:width+1]
 		for k, v := range r.better {
 			to[k] = float64(v) - float64(r.worse[k])
 		}
-		to[prm.SolutionWidth] = r.side
+		to[width] = r.side
 	}
 	return d
 }

@@ -201,7 +201,7 @@ func fitStop(problems [][]Ballot, r Rule) Stop {
 		}
 		for i, row := range rows {
 			z := row[0]*x[0] + row[1]*x[1] + row[2]*x[2] + row[3]*x[3]
-			d := 1 / (1 + math.Exp(-z))
+			d := Logistic(z)
 			if right[i] {
 				d--
 			}

@@ -154,7 +154,7 @@ func (s Stop) Chance(c Count) float64 {
 
 func (s Stop) sure(evidence [4]float64) float64 {
 	z := evidence[0]*s.Bias + evidence[1]*s.Lead + evidence[2]*s.Level + evidence[3]*s.Draws
-	return 1 / (1 + math.Exp(-z))
+	return Logistic(z)
 }
 
 // Settled reports whether the winner of a count is as likely right as At asks for, where n answers could be drawn. Where that is more than At was found with, what is
@@ -171,6 +171,9 @@ func (s Stop) Settled(c Count, n int) bool {
 func (c Count) evidence() [4]float64 {
 	return [4]float64{1, c.lead, c.level, math.Log(float64(max(c.draws, 1)))}
 }
+
+// Logistic is σ(z) = 1/(1+e^−z): the chance whose log odds are z.
+func Logistic(z float64) float64 { return 1 / (1 + math.Exp(-z)) }
 
 func logSum(x []float64) float64 {
 	highest := math.Inf(-1)

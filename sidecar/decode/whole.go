@@ -256,7 +256,7 @@ func (s *Search) weighConfidence(solutions []solution) bool {
 		if !ok && c.answered {
 			return false
 		}
-		scores[i] = sigma(nats)
+		scores[i] = vote.Logistic(nats)
 	}
 	for i := range solutions {
 		c := &solutions[i]
