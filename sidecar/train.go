@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
+	"time"
 
 	"aprm/generator"
 	"aprm/prm"
@@ -72,6 +74,7 @@ func (c *trainCommand) Validate() error {
 }
 
 func (c *trainCommand) Run(ctx context.Context, std streams) error {
+	began := time.Now()
 	if c.Out != "" {
 		if err := toWrite("--out", c.Out); err != nil {
 			return err
@@ -106,7 +109,9 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(std.out, "%s\n%s\n", trained.Solutions, trained.Model)
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	fmt.Fprintf(std.out, "%s\n%s, in %s and %d MB of memory\n", trained.Solutions, trained.Model, time.Since(began).Round(time.Second), memory.Sys>>20)
 	if c.Out == "" {
 		return nil
 	}

@@ -94,7 +94,7 @@ func (r SolutionReport) Likelihood() metric.Figure {
 var penalties = []float64{0.01, 0.03, 0.1, 0.3, 1, 3, 10}
 
 // shares are those tried of the fit to everything, beside the fit to log-probabilities alone; see pairs.head.
-var shares = []float64{0.5, 0.75, 1}
+var shares = []float64{0.75, 1}
 
 // FitSolution learns a solution head by outcome within problems: Bradley–Terry over the pairs of a right and a wrong answer to one problem,
 // every problem weighing the same. As much weighs a logistic loss of every answer by itself: only that learns from problems all of whose answers are wrong, or right,

@@ -14,6 +14,13 @@ var (
 	chance = []float64{0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.84, 0.88, 0.91, 0.93, 0.95, 0.97, 0.98, 0.99}
 )
 
+// unusual is what a Power must gain over a head count's, in nats over all problems, as a normal prior of ln Power with deviation 0.35 has it: few problems would else have
+// a far greater Power outvote the logits by chance.
+func unusual(power float64) float64 {
+	x := math.Log(power) / 0.35
+	return x * x / 2
+}
+
 const (
 	passed   = 3.3  // half of the 99th percentile of χ² with one degree of freedom
 	bearable = 0.02 // loss of accuracy for which Stop may save answers
@@ -21,7 +28,7 @@ const (
 
 // Fit returns how much logits should count: the Beta and Power, no logits at all among the choices, under which a vote makes the right answers of
 // the problems that have right and wrong ones most likely, over votes of the first 2, 3, … of their answers. The logits must be of a PRM
-// that had not learned from these problems.
+// that had not learned from these problems. A Power far from a head count's has to be worth that.
 //
 // Nats is what Beta gains over the best Power without it; twice that, times the problems, is χ² distributed with one degree of freedom where the logits
 // say nothing (Wilks), so that a Margin of 3.3 nats over all problems is passed by chance in one of a hundred hold-outs; it grows as the
@@ -45,6 +52,7 @@ func Fit(problems [][]Ballot) Rule {
 		most, without := math.Inf(-1), math.Inf(-1)
 		for _, beta := range betas {
 			for k, ll := range likelihoods(mixed, beta, powers) {
+				ll -= unusual(powers[k]) / float64(len(mixed))
 				if beta == 0 {
 					without = max(without, ll)
 				}
