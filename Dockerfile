@@ -17,4 +17,5 @@ EXPOSE 8484
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["/sidecar", "healthy", "http://127.0.0.1:8484"]
 ENTRYPOINT ["/sidecar"]
 # In a container the default, 127.0.0.1, would be out of reach.
+# A key (SIDECAR_API_KEY, --keys) is needed there, or --insecure in its place.
 CMD ["serve", "--listen", "0.0.0.0:8484"]

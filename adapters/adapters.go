@@ -3,7 +3,6 @@
 package adapters
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -174,7 +173,7 @@ var ErrUnprobed = errors.New("not known yet")
 // UpstreamError is an answer of the endpoint that is an error, or the lack of an answer.
 type UpstreamError struct {
 	Op         string        // "generate", "hidden", "probe", OpPRM
-	Status     int           // HTTP status; 0 when there was no answer
+	Status     int           // HTTP status; 0 when there was no answer, or an error under a 200 that says none
 	RetryAfter time.Duration // what the endpoint asked for; 0 when it didn't
 	Message    string        // the endpoint's own words, safe to show to a user
 	Type       string        // its own word for the kind of error, as are Code and Param (the field at fault); "" where it says none
@@ -226,7 +225,7 @@ func Refusal(op string, status int, header http.Header, body []byte) *UpstreamEr
 
 // Fault is the error of an answer that turned out to be one, under a 200 or within a stream.
 func Fault(op string, said wire.Error) *UpstreamError {
-	return &UpstreamError{Op: op, Status: cmp.Or(said.Status, http.StatusBadGateway), Message: said.Message, Type: said.Type, Code: said.Code, Param: said.Param}
+	return &UpstreamError{Op: op, Status: said.Status, Message: said.Message, Type: said.Type, Code: said.Code, Param: said.Param}
 }
 
 // RetryAfter reads the header of that name: seconds or a date. 0 when there is none.
@@ -257,16 +256,6 @@ func PlainCause(err error) string {
 		return "the connection broke"
 	}
 }
-
-type searchKey struct{}
-
-// WithSearch marks every call made with the context as part of one search: adapters share the endpoint out evenly among searches.
-func WithSearch(ctx context.Context) context.Context {
-	return context.WithValue(ctx, searchKey{}, new(byte)) // an address of its own is an identity
-}
-
-// Search identifies the search that a context belongs to, nil for none.
-func Search(ctx context.Context) any { return ctx.Value(searchKey{}) }
 
 type patienceKey struct{}
 

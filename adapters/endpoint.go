@@ -19,12 +19,21 @@ type Endpoint struct {
 	HiddenURL string
 
 	Key         string            // bearer token; "" sends none but what WithClient put into the context
+	HiddenKey   string            // bearer token for HiddenURL, which never gets Key nor what clients send
+	Budget      *Budget           // of what is asked again, for all that asks this endpoint; nil for one of its own
+	Spread      bool              // several endpoints stand behind URL: completions are asked for each by itself, so that they are spread over all
 	Concurrency int               // completions at a time; 0 means 8
 	Tries       int               // of a request, before its first byte; 0 means 4
 	Idle        time.Duration     // longest silence in an answer, the loading of the model included; 0 means 5 minutes
 	Timeout     time.Duration     // of a whole call; 0 means 15 minutes
 	Transport   http.RoundTripper // nil means http.DefaultTransport
 }
+
+// What an endpoint may be asked again: at first, and saved up at most.
+const (
+	spareOfEndpoint = 64
+	mostOfEndpoint  = 256
+)
 
 // Complete returns e with its URLs stripped of the API's path and its zero values replaced, or says what is missing.
 func (e Endpoint) Complete() (Endpoint, error) {
@@ -49,6 +58,9 @@ func (e Endpoint) Complete() (Endpoint, error) {
 	}
 	if e.Transport == nil {
 		e.Transport = http.DefaultTransport
+	}
+	if e.Budget == nil {
+		e.Budget = NewBudget(spareOfEndpoint, mostOfEndpoint)
 	}
 	return e, nil
 }

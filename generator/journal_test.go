@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"aprm/adapters/claim"
+	"aprm/prm/disk"
 	"aprm/prm/step"
 )
 
@@ -86,7 +86,8 @@ func FuzzReadLabelled(f *testing.F) {
 	f.Add("{\"id\":\"x\",\"text\":\"y\"}\n{\"id\":")
 	f.Add("\n\n")
 	f.Fuzz(func(t *testing.T, s string) {
-		steps, end, err := readLabelled(strings.NewReader(s), "f")
+		steps, found, err := readLabelled(strings.NewReader(s), "f")
+		end := found.End
 		if err == nil && (end > int64(len(s)) || strings.Count(s[:end], "\n") != len(steps) || strings.Contains(s[end:], "\n")) {
 			t.Errorf("%d steps up to byte %d of %q", len(steps), end, s)
 		}
@@ -100,7 +101,7 @@ func TestAJournalHasOneWriter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if second, err := OpenJournal(path); !errors.Is(err, claim.ErrInUse) || !strings.Contains(err.Error(), path) {
+	if second, err := OpenJournal(path); !errors.Is(err, disk.ErrInUse) || !strings.Contains(err.Error(), path) {
 		t.Errorf("a second writer: %v, %v", second, err)
 	}
 	if _, err := first.Append(labelled(t, "one", 0)); err != nil {

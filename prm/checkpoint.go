@@ -7,17 +7,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"math"
-	"os"
-	"path/filepath"
+
+	"aprm/prm/disk"
 )
 
 // A checkpoint is, with all numbers little-endian:
 //
 //	magic "APRM-PRM" · format uint32 · three lengths uint64 (header, weights, optimiser's state, which may be 0)
-//	header as JSON · weights as float32, Fixed then Trained, then the solution head's, each row-major · optimiser's state
+//	header as JSON, with the scores of a few solutions (self-test) · weights as float32, Fixed then Trained, then the solution head's, each row-major · optimiser's state
 //	SHA-256 of everything before it
 const (
 	magic     = "APRM-PRM"
@@ -36,54 +35,20 @@ var (
 )
 
 // Save writes m to path for whoever scores with it, without the optimiser's state, which is four times as large as all else. It does so whole or
-// not at all: to a new file beside path, which is synced and then renamed over it, after which the folder is synced. The folder must
-// exist.
+// not at all (disk.Write).
 func Save(path string, m *Model) error { return save(path, encode(m, nil)) }
 
 // SaveResumable is Save with the optimiser's state, for a training that goes on from there.
 func SaveResumable(path string, m *Model) error { return save(path, encode(m, m.optimiser)) }
 
-func save(path string, checkpoint []byte) (err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("save checkpoint %s: %w", path, err)
-		}
-	}()
-	folder := filepath.Dir(path)
-	f, err := os.CreateTemp(folder, "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
+func save(path string, checkpoint []byte) error {
+	if err := disk.Write(path, checkpoint, disk.Public); err != nil {
+		return fmt.Errorf("save checkpoint %s: %w", path, err)
 	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	if err := f.Chmod(0o644); err != nil {
-		return err
-	}
-	if _, err := f.Write(checkpoint); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	// Without this the rename itself may be lost when the machine goes down.
-	d, err := os.Open(folder)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return nil
 }
 
-// Load reads the checkpoint at path. Errors wrap ErrNotCheckpoint, ErrCorrupt or ErrVersion, or the file system's.
+// Load reads the checkpoint at path, and has it score what it scored when it was saved. Errors wrap ErrNotCheckpoint, ErrCorrupt, ErrVersion or ErrSelfTest, or the file system's.
 func Load(path string) (*Model, error) {
 	m, err := load(path)
 	if err != nil {
@@ -98,12 +63,7 @@ func Load(path string) (*Model, error) {
 }
 
 func load(path string) (*Model, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxFile))
+	b, err := disk.Read(path, maxFile)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +71,7 @@ func load(path string) (*Model, error) {
 }
 
 func encode(m *Model, optimiser []byte) []byte {
-	head, _ := json.Marshal(m.header) // finite numbers only: New has checked
+	head, _ := json.Marshal(examined{m.header, m.examine()}) // finite numbers only: New has checked
 	var weights []byte
 	for _, t := range m.tensors() {
 		weights = appendFloats(weights, t.Data)
@@ -165,10 +125,11 @@ func Parse(b []byte) (*Model, error) {
 	if len(head) > maxHeader {
 		return nil, fmt.Errorf("%w: a header of %d bytes", ErrCorrupt, len(head))
 	}
-	var h Header
-	if err := json.Unmarshal(head, &h); err != nil {
+	var read examined
+	if err := json.Unmarshal(head, &read); err != nil {
 		return nil, fmt.Errorf("%w: header: %v", ErrCorrupt, err)
 	}
+	h := read.Header
 	if err := h.check(); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrVersion, err)
 	}
@@ -177,7 +138,9 @@ func Parse(b []byte) (*Model, error) {
 	want := h.floats()
 	var solution *SolutionHead
 	if of != nil {
-		solution = NewSolutionHead(of.Units, of.Without...)
+		if solution = NewSolutionHead(of.Units, of.Without...); of.Programs {
+			solution.ReadPrograms()
+		}
 		for _, t := range solution.all() {
 			want += len(t.Data)
 		}
@@ -198,6 +161,9 @@ func Parse(b []byte) (*Model, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrCorrupt, err)
+	}
+	if err := m.passes(read.SelfTest); err != nil {
+		return nil, err
 	}
 	return m, nil
 }

@@ -3,8 +3,10 @@ package prm
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -13,6 +15,7 @@ import (
 	"time"
 
 	"aprm/prm/feature"
+	"aprm/prm/step"
 	"aprm/prm/vote"
 )
 
@@ -75,7 +78,7 @@ func TestSaveReplacesWholeOrNotAtAll(t *testing.T) {
 	if err != nil || len(files) != 1 {
 		t.Errorf("left behind: %v, %v", files, err)
 	}
-	if err := Save(filepath.Join(t.TempDir(), "none", "prm.ckpt"), first); err == nil || !strings.Contains(err.Error(), "none") {
+	if err := Save(filepath.Join(blocked, "inside", "new", "prm.ckpt"), first); err != nil {
 		t.Errorf("missing folder: %v", err)
 	}
 }
@@ -118,13 +121,13 @@ func TestSaveThenLoadWithASolutionHead(t *testing.T) {
 		if h := back.Header().Solution; h == nil || h.Units != units || !reflect.DeepEqual(h.Without, []feature.Block{feature.BlockRoles}) || h.Vote.Beta != 0.5 {
 			t.Errorf("%d units: the header says %+v", units, h)
 		}
-		was, is := m.Judge(nil, inputs, nil), back.Judge(nil, inputs, nil)
+		was, is := m.Judge(nil, inputs, nil, nil), back.Judge(nil, inputs, nil, nil)
 		if !is.Whole || is.Solution != was.Solution || is.Solution <= 0 || is.Solution >= 1 || is.Rate(Min) != is.Solution {
 			t.Errorf("%d units: judged %+v, before %+v", units, is, was)
 		}
 	}
 	plain := testModel(t, 4, smallShape, nil)
-	if j := plain.Judge([]Score{{Step: 0.3}, {Step: 0.6}}, inputs, nil); j.Whole || j.Solution != 0 || j.Rate(Min) != 0.3 {
+	if j := plain.Judge([]Score{{Step: 0.3}, {Step: 0.6}}, inputs, nil, nil); j.Whole || j.Solution != 0 || j.Rate(Min) != 0.3 {
 		t.Errorf("without a head: %+v", j)
 	}
 	ids := map[string]string{plain.ID(): "no head"}
@@ -156,6 +159,54 @@ func TestSaveThenLoadWithASolutionHead(t *testing.T) {
 	}
 	if _, err := plain.Judging(NewSolutionHead(1), SolutionHeader{Vote: vote.Rule{Beta: -1}}); err == nil || !strings.Contains(err.Error(), "vote: ") {
 		t.Errorf("a vote that can't be: %v", err)
+	}
+}
+
+// A head's weights for programs are kept; one without any reads programs as prose without log-probabilities.
+func TestSolutionHeadForPrograms(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 4))
+	inputs := []feature.Input{testInput(4), testInput(4)}
+	tokens := [][]step.Token{{{Text: "3", LogProb: -0.5}}, {{Text: "4", LogProb: -2}}}
+	for i := range inputs {
+		inputs[i].LogProbs = new([feature.NumLogProbs]float32)
+	}
+	program := &feature.Program{Lines: 3, Printed: true, Number: true, Whole: true}
+	judge := func(m *Model, p *feature.Program, tokens [][]step.Token) float64 {
+		return m.Judge(nil, inputs, tokens, p).Solution
+	}
+	head := NewSolutionHead(0)
+	for i := range head.Linear.Data {
+		head.Linear.Data[i] = float32(rng.NormFloat64()) / 10
+	}
+	old, err := testModel(t, 4, smallShape, nil).Judging(head, SolutionHeader{Model: "llm"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if judge(old, program, tokens) != judge(old, nil, nil) || judge(old, nil, tokens) == judge(old, nil, nil) {
+		t.Error("a head that knows no programs reads their log-probabilities")
+	}
+	with := *head
+	with.ReadPrograms()
+	for i := range with.Program.Data {
+		with.Program.Data[i] = float32(rng.NormFloat64()) / 10
+	}
+	m, err := old.Judging(&with, SolutionHeader{Model: "llm"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "m.prm")
+	if err := Save(path, m); err != nil {
+		t.Fatal(err)
+	}
+	back, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !back.Header().Solution.Programs || back.ID() != m.ID() || judge(back, program, tokens) != judge(m, program, tokens) || judge(back, nil, tokens) != judge(old, nil, tokens) {
+		t.Errorf("%+v", back.Header().Solution)
+	}
+	if judge(m, program, tokens) == judge(m, nil, tokens) || judge(m, program, tokens) == judge(m, &feature.Program{Lines: 3}, tokens) {
+		t.Error("programs are read as prose, or the run isn't read")
 	}
 }
 
@@ -258,6 +309,51 @@ func TestLoadChecksHeader(t *testing.T) {
 		})
 		if _, err := Parse(b); !errors.Is(err, c.want) {
 			t.Errorf("%s: got %v, want %v", c.name, err, c.want)
+		}
+	}
+}
+
+// A checkpoint that scores otherwise here than where it was saved is refused, however right its checksum; one of an older build, which has no self-test, is not.
+func TestLoadTakesTheExam(t *testing.T) {
+	good := encode(testModel(t, 4, smallShape, nil), nil)
+	if _, err := Parse(good); err != nil {
+		t.Fatal(err)
+	}
+	head := func(change func(*examined)) []byte {
+		return reseal(good, func(text []byte) []byte {
+			var h examined
+			if err := json.Unmarshal(text, &h); err != nil {
+				t.Fatal(err)
+			}
+			if len(h.SelfTest) != len(exam) {
+				t.Fatalf("%d trials", len(h.SelfTest))
+			}
+			change(&h)
+			text, err := json.Marshal(h)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return text
+		})
+	}
+	weights := bytes.Clone(good)
+	for at := len(weights) - sumSize - 400; at < len(weights)-sumSize; at += 4 {
+		binary.LittleEndian.PutUint32(weights[at:], math.Float32bits(3))
+	}
+	for name, tt := range map[string]struct {
+		checkpoint []byte
+		want       error
+	}{
+		"other weights":         {seal(weights[:len(weights)-sumSize]), ErrSelfTest},
+		"another score":         {head(func(h *examined) { h.SelfTest[1].Scores[2].Step += 0.01 }), ErrSelfTest},
+		"another value":         {head(func(h *examined) { h.SelfTest[0].Scores[0].Value -= 0.01 }), ErrSelfTest},
+		"other steps":           {head(func(h *examined) { h.SelfTest[0].Steps = h.SelfTest[0].Steps[:1] }), ErrCorrupt},
+		"endless trials":        {head(func(h *examined) { h.SelfTest = make([]trial, 999) }), ErrCorrupt},
+		"of an older build":     {head(func(h *examined) { h.SelfTest = nil }), nil},
+		"scores of a neighbour": {head(func(h *examined) { h.SelfTest[0].Scores[0].Step += 1e-5 }), nil},
+	} {
+		if _, err := Parse(tt.checkpoint); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", name, err, tt.want)
 		}
 	}
 }

@@ -56,13 +56,13 @@ func New(h Header, w *Weights, optimiser []byte) (*Model, error) {
 }
 
 // Judging returns the model with a solution head, which it owns from then on, in the place of the one it may have. of says what it was found to be
-// worth; Units and Without are the head's own.
+// worth; Units, Without and Programs are the head's own.
 func (m *Model) Judging(head *SolutionHead, of SolutionHeader) (*Model, error) {
 	if err := head.check(); err != nil {
 		return nil, err
 	}
 	out := *m
-	of.Units, of.Without = head.Units(), head.Without
+	of.Units, of.Without, of.Programs = head.Units(), head.Without, head.ReadsPrograms()
 	out.header.Solution, out.solution = &of, head
 	if err := out.header.check(); err != nil {
 		return nil, err
@@ -71,11 +71,12 @@ func (m *Model) Judging(head *SolutionHead, of SolutionHeader) (*Model, error) {
 	return &out, nil
 }
 
-// Judge adds the solution head's word on a whole answer to the scores of its steps: inputs are those of all its steps, tokens as feature.Pool takes them.
-func (m *Model) Judge(scores []Score, inputs []feature.Input, tokens [][]step.Token) Judgement {
+// Judge adds the solution head's word on a whole answer to the scores of its steps: inputs are those of all its steps, tokens as feature.Pool takes them,
+// program what is known of its run where it is one.
+func (m *Model) Judge(scores []Score, inputs []feature.Input, tokens [][]step.Token, program *feature.Program) Judgement {
 	j := Judgement{Steps: scores}
 	if m.solution != nil && len(inputs) > 0 {
-		j.Solution, j.Whole = vote.Logistic(m.solution.Logit(feature.Pool(inputs, tokens))), true
+		j.Solution, j.Whole = vote.Logistic(m.solution.Logit(feature.Pool(inputs, tokens).Of(program))), true
 	}
 	return j
 }

@@ -57,7 +57,10 @@ type SolutionHeader struct {
 	Model    string          `json:"model"`    // the LLM whose answers it learned from, and with which Vote was found
 	Problems int             `json:"problems"` // that it learned from: those with right and wrong answers
 	AUC      metric.Figure   `json:"auc"`      // of answers within a problem, by heads that had not learned from it
-	Vote     vote.Rule       `json:"vote"`     // how much its logits count in a vote, found likewise
+	Vote     vote.Rule       `json:"vote"`     // how much its logits count in a vote over prose, found likewise
+
+	Programs bool     `json:"programs,omitempty"` // it has weights of its own for programs; else they are read as prose is
+	Drawing  *Drawing `json:"drawing,omitempty"`  // what was found of programs beside prose; nil for nothing
 }
 
 // Shape is the size of the network. Projected, Embedded and Hidden are at least 1.
@@ -213,6 +216,9 @@ func (h Header) check() error {
 		}
 		if err := s.Vote.Check(); err != nil {
 			complain("vote: %w", err)
+		}
+		if err := s.Drawing.Check(); err != nil {
+			complain("drawing: %w", err)
 		}
 	}
 	return errors.Join(errs...)

@@ -23,11 +23,42 @@ type SolutionHead struct {
 	DenseBias     Tensor // 1 × units
 	Out           Tensor // units × 1
 
+	// Programs, where it has weights of its own for them (no rows: they are read as prose is):
+	//
+	//	logit = [x, feature.Program]·Program
+	//
+	// which stands beside that of prose, so that answers of both kinds can be compared.
+	ProgramCentre, ProgramScale Tensor // 1 × SolutionWidth
+	Program                     Tensor // (SolutionWidth + feature.NumProgram) × 1
+
 	Without []feature.Block // inputs that it doesn't read
 }
 
 // furthest is how many deviations from its mean a number counts at most: what is far out, in problems unlike those learned from, must not decide alone.
 const furthest = 2
+
+// ReadPrograms gives the head weights for programs, all zero, scales one.
+func (h *SolutionHead) ReadPrograms() {
+	for _, t := range h.programs() {
+		t.Data = make([]float32, t.Rows*t.Cols)
+	}
+	for i := range h.ProgramScale.Data {
+		h.ProgramScale.Data[i] = 1
+	}
+}
+
+// programs names and sizes the tensors for programs.
+func (h *SolutionHead) programs() []*Tensor {
+	size := func(t *Tensor, name string, rows, cols int) *Tensor {
+		t.Name, t.Rows, t.Cols = "solution.program."+name, rows, cols
+		return t
+	}
+	return []*Tensor{size(&h.ProgramCentre, "centre", 1, SolutionWidth), size(&h.ProgramScale, "scale", 1, SolutionWidth),
+		size(&h.Program, "linear", SolutionWidth+feature.NumProgram, 1)}
+}
+
+// ReadsPrograms reports whether it has weights of its own for programs.
+func (h *SolutionHead) ReadsPrograms() bool { return h.Program.Rows > 0 }
 
 // NewSolutionHead returns a head of so many units whose weights are zero, and whose scales are one.
 func NewSolutionHead(units int, without ...feature.Block) *SolutionHead {
@@ -55,7 +86,11 @@ func (h *SolutionHead) layout(units int) []*Tensor {
 }
 
 func (h *SolutionHead) all() []*Tensor {
-	return []*Tensor{&h.Centre, &h.Scale, &h.Linear, &h.Dense, &h.DenseBias, &h.Out}
+	all := []*Tensor{&h.Centre, &h.Scale, &h.Linear, &h.Dense, &h.DenseBias, &h.Out}
+	if h.ReadsPrograms() {
+		all = append(all, &h.ProgramCentre, &h.ProgramScale, &h.Program)
+	}
+	return all
 }
 
 // Units is the size of the dense layer, 0 for the linear floor.
@@ -69,6 +104,9 @@ func (h *SolutionHead) check() error {
 		return fmt.Errorf("the solution head has %d units", units)
 	}
 	sizes := want.layout(units)
+	if h.ReadsPrograms() {
+		sizes = append(sizes, want.programs()...)
+	}
 	for i, t := range h.all() {
 		if err := t.check(*sizes[i]); err != nil {
 			return err
@@ -81,11 +119,15 @@ func (h *SolutionHead) check() error {
 func (h *SolutionHead) Read(s feature.Solution, x []float32) {
 	clear(x)
 	s = s.Without(h.Without...)
-	standardise(s.Symbols[:], &h.Centre, &h.Scale, x[:feature.NumPooledSymbols])
+	centre, scale := &h.Centre, &h.Scale
+	if s.Program != nil && h.ReadsPrograms() {
+		centre, scale = &h.ProgramCentre, &h.ProgramScale
+	}
+	standardise(s.Symbols[:], centre, scale, x[:feature.NumPooledSymbols])
 	if s.LogProbs != nil {
 		for i, v := range s.LogProbs {
 			k := feature.NumPooledSymbols + i
-			x[k] = (v - h.Centre.Data[k]) * h.Scale.Data[k]
+			x[k] = (v - centre.Data[k]) * scale.Data[k]
 		}
 	}
 	for i, v := range x {
@@ -93,11 +135,19 @@ func (h *SolutionHead) Read(s feature.Solution, x []float32) {
 	}
 }
 
-// Logit returns the head's logit of an answer.
+// Logit returns the head's logit of an answer. The log-probabilities of a program are no prose's: a head without weights for programs doesn't read them.
 func (h *SolutionHead) Logit(s feature.Solution) float64 {
+	if s.Program != nil && !h.ReadsPrograms() {
+		s.LogProbs = nil
+	}
 	x := make([]float32, SolutionWidth)
 	h.Read(s, x)
 	var out [1]float32
+	if s.Program != nil && h.ReadsPrograms() {
+		run := s.Program.Numbers()
+		multiply(append(x, run[:]...), &h.Program, out[:])
+		return float64(out[0])
+	}
 	multiply(x, &h.Linear, out[:])
 	hidden := append([]float32(nil), h.DenseBias.Data...)
 	multiply(x, &h.Dense, hidden)

@@ -110,7 +110,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 	}
 	bar := newProgress(std.err, "measure")
 	report, err := eval.Answers(ctx, e, toys(tasks.Test, uint64(c.Seed), c.Unseen), eval.Config{
-		Options:  decode.Options{N: c.N, Temperature: 0.8, TopP: 1, MaxTokens: 160, MaxSteps: 12, Aggregate: "min", Seed: c.Seed, Gate: gate, Vote: gate.Rule()},
+		Options:  decode.Options{N: c.N, Temperature: 0.8, TopP: 1, MaxTokens: 160, MaxSteps: 12, Aggregate: "min", Seed: c.Seed, Gate: gate, Vote: gate.Rule(step.OnlyProse)},
 		Parallel: 16, Progress: func(done, total int, problem string) { bar.report(done, total, problem) }})
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"aprm/adapters/recorded"
 	"aprm/generator"
 	"aprm/prm"
+	"aprm/prm/disk"
 	"aprm/prm/step"
 	"aprm/sidecar/dataset"
 	"aprm/sidecar/decode"
@@ -60,6 +61,9 @@ type decodeFlags struct {
 	Threshold   float64         `help:"${threshold_help}" default:"${threshold_default}"`
 	Aggregate   prm.Aggregation `help:"${aggregate_help}" enum:"min,product,last" default:"${aggregate_default}"`
 
+	Kinds       step.Kinds `help:"${kinds_help}" enum:"prose,programs,mixed,measured" default:"${kinds_default}"`
+	ShowProgram bool       `help:"${show_program_help}"`
+
 	Expansion         int     `help:"${expansion_help}" default:"${expansion_default}"`
 	ESSThreshold      float64 `name:"ess-threshold" help:"${ess_threshold_help}" default:"${ess_threshold_default}"`
 	Entropic          bool    `help:"${entropic_help}"`
@@ -74,6 +78,7 @@ func (d decodeFlags) check() error {
 func (d decodeFlags) options() decode.Options {
 	return decode.Options{N: d.N, Temperature: d.Temperature, TopP: d.TopP, MaxTokens: d.MaxTokens, MaxSteps: d.MaxSteps,
 		TokenBudget: d.TokenBudget, Threshold: d.Threshold, Aggregate: d.Aggregate,
+		Kinds: d.Kinds, ShowProgram: d.ShowProgram,
 		Expansion: d.Expansion, ESSThreshold: d.ESSThreshold, Entropic: d.Entropic, RebaseTemperature: d.RebaseTemperature}
 }
 
@@ -83,7 +88,7 @@ type evalCommand struct {
 	PRM        modelFlags    `embed:"" group:"PRM:"`
 	Decode     decodeFlags   `embed:"" group:"Search:"`
 	Problems   string        `help:"Problems with final answers that the PRM was not trained on, ${published}." type:"existingfile" placeholder:"FILE"`
-	Solutions  []string      `help:"Measure on recorded answers, as 'sidecar sample' writes them, with no endpoint and in seconds: votes of 1, 2, … up to n of them. Files of prose and of programs are mixed, one of each in turn." type:"existingfile" placeholder:"FILE"`
+	Solutions  []string      `help:"Measure on recorded answers, as 'sidecar sample' writes them, with no endpoint and in seconds: votes of 1, 2, … up to n of them. Of files of prose and of programs to the same problems also votes over programs alone and over both, one of each in turn." type:"existingfile" placeholder:"FILE"`
 	Plot       string        `help:"With --solutions: draw accuracy over the number of answers into this file (SVG)." type:"path" placeholder:"FILE"`
 	Limit      int           `help:"Take only so many of them, from the beginning of the file; 0 for all." default:"0"`
 	Strategies []string      `help:"What to compare with a majority vote: ${measured}. Without a name here: all of them, without a PRM those that need none." placeholder:"NAME"`
@@ -158,6 +163,11 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 	}
 	options := c.Decode.options()
 	options.Seed = c.Seed
+	if options.Kinds.HavePrograms() {
+		if err := e.Writes(ctx, ""); err != nil {
+			return badInput{fmt.Errorf("--kinds: %w", err)}
+		}
+	}
 	measurement := eval.Config{Options: options, Strategies: c.Strategies, Parallel: c.Parallel}
 	gate, made, err := c.gate(ctx, std, e, measurement, problems)
 	if err != nil {
@@ -223,28 +233,12 @@ func (c *evalCommand) print(ctx context.Context, std streams, e *engine.Engine, 
 
 // replay measures on recorded answers. The gate beside the checkpoint is neither read nor written: auto goes by what the PRM has from its own training.
 func (c *evalCommand) replay(ctx context.Context, std streams) error {
-	answered, err := readSolutions(ctx, c.Solutions)
+	answered, err := readSolutions(c.Solutions)
 	if err != nil {
 		return err
 	}
-	answered = mixed(answered)
-	var problems []step.Problem
-	var samples [][]decode.Sample
-	for _, a := range first(answered, c.Limit) {
-		if len(a.Answers) < c.Decode.N {
-			slog.Warn("left out: a problem with fewer answers than --n", "problem", a.Problem.ID, "answers", len(a.Answers))
-			continue
-		}
-		var of []decode.Sample
-		for _, s := range a.Answers[:c.Decode.N] {
-			finish := decode.FinishEnd
-			if s.Cut {
-				finish = decode.FinishLength
-			}
-			of = append(of, decode.Sample{Text: s.Text, Tokens: s.Tokens, Finish: finish, CompletionTokens: s.Spent})
-		}
-		problems, samples = append(problems, a.Problem), append(samples, of)
-	}
+	of := replayedFrom(answered, c.Decode.N)
+	problems, samples := first(of.problems, c.Limit), first(of.samples, c.Limit)
 	if len(problems) == 0 {
 		return badInput{fmt.Errorf("--solutions: no problem has %d answers (--n)", c.Decode.N)}
 	}
@@ -253,7 +247,7 @@ func (c *evalCommand) replay(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	cfg := eval.Config{Options: c.Decode.options(), Strategies: c.Strategies, Parallel: c.Parallel, Rotate: true}
+	cfg := eval.Config{Options: c.Decode.options(), Strategies: c.Strategies, Parallel: c.Parallel, Rotate: true, Programs: of.programs}
 	cfg.Options.Seed = c.Seed
 	if cfg.Strategies == nil {
 		for _, name := range eval.WholeStrategies() {
@@ -272,7 +266,7 @@ func (c *evalCommand) replay(ctx context.Context, std streams) error {
 			cfg.Sizes = append(cfg.Sizes, n)
 		}
 	}
-	pool, err := eval.Recorded(problems, samples)
+	pool, err := eval.Recorded(ctx, problems, samples)
 	if err != nil {
 		return badInput{err}
 	}
@@ -291,7 +285,7 @@ func (c *evalCommand) replay(ctx context.Context, std streams) error {
 		if err != nil {
 			return err
 		}
-		if err := dataset.WriteFile(c.Plot, drawing); err != nil {
+		if err := disk.Write(c.Plot, drawing, disk.Public); err != nil {
 			return err
 		}
 	}

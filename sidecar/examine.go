@@ -30,8 +30,8 @@ type examineCommand struct {
 }
 
 func (c *examineCommand) Help() string {
-	return `The LLM reads its recorded answers again: what that is worth beside the log-probabilities that came with them for nothing, 'train --solutions FILE --ablate' measures.
-What was found in an earlier pass stays, so that the output may be asked about again:
+	return `The LLM reads its recorded answers again. What is found is written beside each answer (its members ptrue and states), for studies elsewhere: no command of this
+program reads it. What was found in an earlier pass stays, so that the output may be asked about again:
 
   sidecar examine --solutions answers.jsonl --ask ptrue --out asked.jsonl --upstream http://127.0.0.1:8000
   sidecar examine --solutions asked.jsonl --ask states --out read.jsonl --upstream http://127.0.0.1:8000 --upstream-hidden-url http://127.0.0.1:8080`
@@ -141,14 +141,14 @@ func (c *examineCommand) ask(ctx context.Context, e *engine.Engine, p step.Probl
 	if err != nil {
 		return err
 	}
-	a.States = pooled(states)
+	a.States = statesOf(states)
 	a.States["asked"] = asked.Last
 	return nil
 }
 
-// pooled are the states of an answer's steps in few vectors: the mean over its steps' tokens, the mean, the greatest and the least at the ends of its steps, and
+// statesOf are the states of an answer's steps in few vectors: the mean over its steps' tokens, the mean, the greatest and the least at the ends of its steps, and
 // the one at its end.
-func pooled(states []adapters.State) map[string]dataset.Vector {
+func statesOf(states []adapters.State) map[string]dataset.Vector {
 	out := map[string]dataset.Vector{}
 	if len(states) == 0 {
 		return out

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"os"
 	"strings"
 
+	"aprm/prm/disk"
 	"aprm/sidecar/dataset"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/engine"
@@ -21,7 +21,7 @@ func gatePath(checkpoint string) string { return checkpoint + ".gate.json" }
 // readGate reads the gate beside a checkpoint; nil when there is none.
 func readGate(checkpoint string) (*decode.Gate, error) {
 	path := gatePath(checkpoint)
-	data, err := os.ReadFile(path)
+	data, err := disk.Read(path, 1<<20)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -76,7 +76,7 @@ func writeGate(checkpoint string, g *decode.Gate) error {
 		slog.Info("the gate that was there is of another PRM or another model, and is replaced", "gate", path)
 	}
 	merged, kept := eval.MergeGates(old, *g)
-	if err := dataset.WriteJSON(path, merged); err != nil {
+	if err := dataset.WriteJSON(path, merged, disk.Public); err != nil {
 		return fmt.Errorf("write the gate: %w", err)
 	}
 	slog.Info("wrote "+path+": "+merged.String(), "auto", describeGate(&merged))

@@ -20,15 +20,17 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // commands is the whole command line. A setting is defined once, as a flag; the config file has the same names.
 type commands struct {
-	Settings kong.ConfigFlag `name:"config" help:"YAML file with the same settings as the flags (upstream-model: … is --upstream-model). Flags win." placeholder:"FILE"`
-	LogLevel slog.Level      `help:"How much is logged to standard error: debug, info, warn or error." default:"info"`
+	Settings  settingsFlag `name:"config" help:"YAML file with the same settings as the flags (upstream-model: … is --upstream-model). Flags win." placeholder:"FILE"`
+	LogFormat string       `help:"How it is logged: text, or json for machines." enum:"text,json" default:"text"`
+	LogLevel  slog.Level   `help:"How much is logged to standard error: debug, info, warn or error." default:"info"`
 
-	Train trainCommand `cmd:"" help:"Train a PRM on the LLM's own errors: the LLM corrupts correct steps, an oracle says what is wrong, the PRM learns to tell."`
+	Train trainCommand `cmd:"" help:"Train a PRM of the LLM: from its recorded answers, or by the game, in which it corrupts correct steps and an oracle says what is wrong."`
 	Eval  evalCommand  `cmd:"" help:"Measure whether it helps: greedy, votes, best-of-N and searches step by step side by side, at equal tokens."`
 	Serve serveCommand `cmd:"" help:"Serve the endpoint's own API, OpenAI and Ollama, with guided decoding."`
 	Ask   askCommand   `cmd:"" help:"Ask one question, and see the search at work: candidates, steps and their scores as they come."`
@@ -41,7 +43,7 @@ type commands struct {
 
 	Trace traceCommand `cmd:"" help:"Show what a search did: its candidates as a tree, with scores, why each was kept or dropped, and where the time went."`
 
-	Compare compareCommand `cmd:"" help:"Say by how much one measurement of eval's is better than another, paired by problem."`
+	Compare compareCommand `cmd:"" help:"Say by how much one measurement (eval --json) is better than another, paired by problem."`
 
 	Experiment experimentCommand `cmd:"" help:"Remake a study from a file: PRMs trained in several ways, compared with seeds and intervals."`
 
@@ -49,12 +51,15 @@ type commands struct {
 
 	Dataset datasetCommand `cmd:"" help:"Convert files of labelled solutions and of problems."`
 
-	PRM     prmCommand     `cmd:"" name:"prm" help:"Score steps with a PRM, measure it on labelled steps, or print what its checkpoint says."`
-	Oracle  oracleCommand  `cmd:"" help:"Ask the oracle whether steps are truly wrong, or audit it on steps whose truth is known."`
-	Probe   probeCommand   `cmd:"" help:"Ask the endpoint what it can do, and print it."`
-	Config  configCommand  `cmd:"" help:"Check a file of settings."`
-	Version versionCommand `cmd:"" help:"Print the version of this build and of what its checkpoints hold."`
-	Healthy healthyCommand `cmd:"" help:"Exit with 0 when the sidecar at an address is ready (for container health checks)." hidden:""`
+	PRM       prmCommand       `cmd:"" name:"prm" help:"Score steps with a PRM, measure it on labelled steps, or print what its checkpoint says."`
+	Oracle    oracleCommand    `cmd:"" help:"Ask the oracle whether steps are truly wrong, or audit it on steps whose truth is known."`
+	Probe     probeCommand     `cmd:"" help:"Ask the endpoint what it can do, and print it."`
+	Config    configCommand    `cmd:"" help:"Check a file of settings."`
+	Shown     showVersion      `name:"version" help:"Print the version."`
+	Version   versionCommand   `cmd:"" help:"Print the version of this build and of what its checkpoints hold."`
+	Key       keyCommand       `cmd:"" help:"Make keys up that clients are let in with."`
+	Recording recordingCommand `cmd:"" help:"Check a file that the LLM's answers are kept in, and mend it."`
+	Healthy   healthyCommand   `cmd:"" help:"Exit with 0 when the sidecar at an address is ready (for container health checks)." hidden:""`
 }
 
 // streams is what a command reads and writes besides files.
@@ -68,7 +73,8 @@ several answers, scores their steps with a process reward model (PRM), and keeps
 
   sidecar                                                    see what answers on this machine
   sidecar demo                                               see it work with no endpoint at all
-  sidecar train --problems train.jsonl --out my.prm          train a PRM of the model you have
+  sidecar sample --problems train.jsonl --out answers.jsonl  draw answers of the model you have
+  sidecar train --solutions answers.jsonl --out my.prm       train a PRM of it
   sidecar eval --checkpoint my.prm --problems dev.jsonl      see whether it helps, at equal tokens
   sidecar serve --checkpoint my.prm                          point your chat client at 127.0.0.1:8484
 
@@ -105,8 +111,18 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 		fmt.Fprintln(errs, "sidecar:", err)
 		return 2
 	}
-	slog.SetDefault(slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: cmd.LogLevel})))
+	options := &slog.HandlerOptions{Level: cmd.LogLevel}
+	var log slog.Handler = slog.NewTextHandler(errs, options)
+	if cmd.LogFormat == "json" {
+		log = slog.NewJSONHandler(errs, options)
+	}
+	slog.SetDefault(slog.New(log))
 	parsed.BindTo(ctx, (*context.Context)(nil))
+	parsed.Bind(&commandLine{args: args, settings: string(cmd.Settings)})
+	if err := existing(parsed); err != nil {
+		fmt.Fprintln(errs, "sidecar:", err)
+		return 2
+	}
 	if err := parsed.Run(streams{in: in, out: out, err: errs}); err != nil {
 		if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 			if name, _, _ := strings.Cut(parsed.Command(), " "); name == "train" || name == "sample" || name == "examine" || name == "eval" || name == "experiment" {
@@ -123,6 +139,28 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 		return 1
 	}
 	return 0
+}
+
+// commandLine is what the process was started with, to be read again: the files that it names may say something else by then.
+type commandLine struct {
+	args     []string
+	settings string // the file that --config names, "" for none
+}
+
+// again reads it, and says everything that is wrong with it now.
+func (l *commandLine) again() (*commands, error) {
+	cmd := &commands{}
+	var parser *kong.Kong
+	parser, err := kong.New(cmd, kong.Vars(defaults()), kong.Exit(func(int) {}),
+		kong.Configuration(func(r io.Reader) (kong.Resolver, error) { return loadConfig(parser.Model, r) }))
+	if err != nil {
+		return nil, err
+	}
+	parsed, err := parser.Parse(l.args)
+	if err == nil {
+		err = existing(parsed)
+	}
+	return cmd, err
 }
 
 // atLeast is the error of a flag below its least value.

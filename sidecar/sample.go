@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"aprm/adapters"
+	"aprm/generator"
 	"aprm/prm/arith"
 	"aprm/prm/step"
 	"aprm/sidecar/dataset"
@@ -24,7 +25,7 @@ type sampleCommand struct {
 	Skip        int           `help:"Leave out so many problems at the beginning of the file."`
 	Limit       int           `help:"Take only so many of the rest; 0 for all."`
 	N           int           `name:"n" help:"Answers to each problem; those that the file has already count." default:"8"`
-	Kind        string        `help:"What to ask for: prose, or a short program, which is run (here, with no files or network) for its value." enum:"prose,program" default:"prose"`
+	Kind        step.Kind     `help:"What to ask for: prose, or a short program, which is run (here, with no files or network) for its value." enum:"prose,program" default:"prose"`
 	Out         string        `help:"File of answers (JSON lines) to write; it is gone on with where it is there." required:"" type:"path" placeholder:"FILE"`
 	Temperature float64       `help:"Temperature of sampling." default:"0.7"`
 	TopP        float64       `name:"top-p" help:"Nucleus of sampling; 0 leaves it to the endpoint." default:"0"`
@@ -71,9 +72,14 @@ func (c *sampleCommand) Run(ctx context.Context, std streams) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	e, err := engine.New(engine.Config{Open: func(string) (adapters.LLM, error) { return llm, nil }, Instruction: instructions[c.Kind]})
+	e, err := engine.New(engine.Config{Open: func(string) (adapters.LLM, error) { return llm, nil }, Instruction: generator.Instruction})
 	if err != nil {
 		return err
+	}
+	if c.Kind == step.Program {
+		if err := e.Writes(ctx, ""); err != nil {
+			return badInput{fmt.Errorf("--kind: %w", err)}
+		}
 	}
 	return c.draw(ctx, std, e, problems, file)
 }
@@ -98,7 +104,7 @@ func (c *sampleCommand) draw(ctx context.Context, std streams, e *engine.Engine,
 			continue
 		}
 		group.Go(func() error {
-			drawn, err := c.answers(ctx, e, p, missing)
+			samples, err := c.samples(ctx, e, p, missing)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -107,17 +113,18 @@ func (c *sampleCommand) draw(ctx context.Context, std streams, e *engine.Engine,
 				}
 				return nil
 			}
+			drawn := make([]dataset.Answer, len(samples))
+			for i, s := range samples {
+				drawn[i] = dataset.Answer{Text: s.Text, Cut: s.Finish == decode.FinishLength, Spent: s.CompletionTokens, Tokens: s.Tokens}
+			}
 			if err := file.Add(p, drawn); err != nil {
 				return err
 			}
 			done++
-			for _, a := range drawn {
+			for i, a := range drawn {
 				answers++
 				tokens += a.Spent
-				if c.Kind == programs {
-					a = told(ctx, a)
-				}
-				if found, ok := arith.Extract(a.Text); ok && !a.Cut && arith.Equal(p.Answer, found) == arith.True {
+				if r := samples[i].Read(ctx); r.Answered && arith.Equal(p.Answer, r.Answer) == arith.True {
 					right++
 				}
 			}
@@ -136,22 +143,22 @@ func (c *sampleCommand) draw(ctx context.Context, std streams, e *engine.Engine,
 	return errors.Join(errors.Join(failed...), err)
 }
 
-// answers draws n whole answers to a problem.
-func (c *sampleCommand) answers(ctx context.Context, e *engine.Engine, p step.Problem, n int) ([]dataset.Answer, error) {
+// samples draws n whole answers to a problem.
+func (c *sampleCommand) samples(ctx context.Context, e *engine.Engine, p step.Problem, n int) ([]decode.Sample, error) {
 	sampler, err := e.Sampler(p)
 	if err != nil {
 		return nil, err
 	}
-	samples, err := sampler.Sample(ctx, decode.SampleRequest{N: n, MaxTokens: c.MaxTokens, Temperature: c.Temperature, TopP: c.TopP, LogProbs: true, TopLogProbs: 3})
+	samples, err := sampler.Sample(ctx, decode.SampleRequest{N: n, MaxTokens: c.MaxTokens, Temperature: c.Temperature, TopP: c.TopP, LogProbs: true, TopLogProbs: 3, Kind: c.Kind})
 	if err != nil {
 		return nil, err
 	}
-	var out []dataset.Answer
-	for _, s := range samples[:min(n, len(samples))] {
-		if s.Err != nil {
-			return nil, s.Err
+	samples = samples[:min(n, len(samples))] // those that died stand behind
+	for i := range samples {
+		if samples[i].Err != nil {
+			return nil, samples[i].Err
 		}
-		out = append(out, dataset.Answer{Text: s.Text, Cut: s.Finish == decode.FinishLength, Spent: s.CompletionTokens, Tokens: s.Tokens})
+		samples[i].Kind = c.Kind
 	}
-	return out, nil
+	return samples, nil
 }

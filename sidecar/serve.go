@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
 	"aprm/adapters"
 	"aprm/generator"
+	"aprm/sidecar/access"
 	"aprm/sidecar/dataset"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/engine"
@@ -21,12 +23,23 @@ type serveCommand struct {
 	PRM      modelFlags    `embed:"" group:"PRM:"`
 	Decode   decodeFlags   `embed:"" group:"Search:"`
 
-	Listen        string        `help:"Address to serve at." default:"127.0.0.1:8484"`
-	APIKey        string        `help:"Bearer token that clients must present; none lets everyone in." env:"SIDECAR_API_KEY" placeholder:"KEY"`
+	Listen        string        `help:"Address to serve at." env:"SIDECAR_LISTEN" default:"127.0.0.1:8484"`
+	APIKey        string        `help:"Bearer token that clients must present, which opens everything; without one, and without --keys, everyone on this machine is let in." env:"SIDECAR_API_KEY" placeholder:"KEY" xor:"keys"`
+	Keys          string        `help:"File of keys (YAML) with scopes, rates and budgets; 'sidecar key new' makes them." type:"existingfile" placeholder:"FILE" xor:"keys"`
+	Insecure      bool          `help:"Let everyone in who reaches an address beyond this machine, without any key."`
 	CORSOrigins   []string      `name:"cors-origins" help:"Origins of web pages that browsers let use the sidecar, such as https://chat.example.org; * for all. Without any none may." placeholder:"URL"`
-	Strategy      string        `help:"What a bare model name gets: raw or one of the strategies above. Without a PRM auto is raw here, and NAME@auto a plain vote that stops early. auto weighs votes by the PRM only where CHECKPOINT.gate.json, which train and eval write, says that this helps." default:"auto" enum:"raw,${strategies}"`
+	Strategy      string        `help:"What a bare model name gets: raw or one of the strategies above. Without a PRM auto is raw here, and NAME@auto a vote weighed by the LLM's own log-probabilities that stops early. auto weighs votes by the PRM only where CHECKPOINT.gate.json, which train and eval write, says that this helps." default:"auto" enum:"raw,${strategies}"`
 	Instruction   string        `help:"What is added to the system message of requests that are searched: to go in short steps and to end with #### and the number, unless told otherwise; 'none' adds nothing." placeholder:"TEXT" default:"${instruction}"`
-	MaxSearches   int           `help:"So many searches at a time; more wait their turn." default:"16"`
+	Hosts         []string      `help:"Names that clients without a key may call the sidecar by, beside addresses, localhost and names of local networks; * for any." placeholder:"NAME"`
+	MaxSearches   int           `help:"So many searches at a time; more wait their turn, --max-queued at most." default:"16"`
+	MaxQueued     int           `help:"So many searches wait their turn; more are refused (429)." default:"64"`
+	MaxBody       int           `help:"Largest request that is looked into, in MiB; a larger one is the endpoint's." default:"32"`
+	MaxBodies     int           `help:"What requests under way may have in memory all together, in MiB; more are refused (503)." default:"128"`
+	BodyTimeout   time.Duration `help:"How long a client may take to send its request, beside a second for each KiB." default:"30s"`
+	WriteTimeout  time.Duration `help:"How long a client may leave unread what is written to it." default:"2m"`
+	HeaderTimeout time.Duration `help:"How long the endpoint may take to begin the answer to a request that is passed on as it is." default:"15m"`
+	IdleTimeout   time.Duration `help:"Longest silence within such an answer." default:"5m"`
+	Grace         time.Duration `help:"When told to stop, finish what is under way for so long." default:"10s"`
 	SearchTimeout time.Duration `help:"Longest time for one search; what is best by then is the answer." default:"10m"`
 	ProbeWait     time.Duration `help:"How long starting waits for the endpoint to show what it can do. Then it serves: until that is known, searches ask for nothing that not every endpoint can do." default:"30s"`
 	ShowSearch    bool          `help:"Tell clients of each search as thoughts before the answer (reasoning_content, thinking), unless a request's prm.show_search says no."`
@@ -54,34 +67,88 @@ the number of candidates. Strategies, with their suffixes (* needs a PRM):
 		if d.NeedsPRM {
 			star = "*"
 		}
-		fmt.Fprintf(&b, "  %-14s@%-10s%s %s\n", d.Name, server.Suffix(d.Name), star, d.Help)
+		fmt.Fprintf(&b, "  %-15s@%-10s%s %s\n", d.Name, server.Suffix(d.Name), star, d.Help)
 	}
 	return b.String()
 }
 
 func (c *serveCommand) Validate() error {
-	return errors.Join(c.Decode.check(), atLeast(1, "--max-searches", c.MaxSearches), atLeast(0, "--traces", c.Traces),
+	return errors.Join(c.Decode.check(), atLeast(1, "--max-searches", c.MaxSearches), atLeast(0, "--traces", c.Traces), atLeast(1, "--max-queued", c.MaxQueued),
+		atLeast(1, "--max-body", c.MaxBody), atLeast(c.MaxBody, "--max-bodies", c.MaxBodies), atLeast(time.Millisecond, "--body-timeout", c.BodyTimeout),
+		atLeast(time.Millisecond, "--write-timeout", c.WriteTimeout), atLeast(time.Millisecond, "--header-timeout", c.HeaderTimeout),
+		atLeast(time.Millisecond, "--idle-timeout", c.IdleTimeout), atLeast(time.Millisecond, "--grace", c.Grace),
 		atLeast(0, "--search-timeout", c.SearchTimeout), atLeast(0, "--probe-wait", c.ProbeWait))
 }
 
-func (c *serveCommand) Run(ctx context.Context, std streams) error {
+func (c *serveCommand) Run(ctx context.Context, std streams, line *commandLine) error {
+	bounded()
+	asked := c.Upstream
 	if err := c.Upstream.resolve(ctx, c.ProbeWait); err != nil {
 		return err
 	}
-	e, gate, where, err := openEngine(&c.Upstream, c.PRM, c.Instruction)
+	s, err := c.service()
 	if err != nil {
 		return err
 	}
+	s.reload = func(ctx context.Context, now service) (service, error) {
+		cmd, err := line.again()
+		if err != nil {
+			return service{}, err
+		}
+		next := &cmd.Serve
+		if reflect.DeepEqual(next.Upstream, asked) {
+			next.Upstream = now.upstream // what is known of it, and shared
+		} else {
+			asked = next.Upstream
+			if err := next.Upstream.resolve(ctx, 0); err != nil {
+				return service{}, err
+			}
+		}
+		return next.service()
+	}
+	s.files = func() []string {
+		files := []string{line.settings, c.Keys, c.PRM.Checkpoint}
+		if c.PRM.Checkpoint != "" {
+			files = append(files, gatePath(c.PRM.Checkpoint))
+		}
+		return files
+	}
+	return s.run(ctx, std)
+}
+
+// service is what the flags ask for, over a resolved endpoint. It starts nothing.
+func (c *serveCommand) service() (service, error) {
+	e, gate, where, err := openEngine(&c.Upstream, c.PRM, c.Instruction)
+	if err != nil {
+		return service{}, err
+	}
 	if err := needsPRM(e, c.Strategy); err != nil {
-		return err
+		return service{}, err
+	}
+	keys, err := c.keys()
+	if err != nil {
+		return service{}, err
 	}
 	return service{
-		upstream: c.Upstream, engine: e, gate: gate, gateFrom: where, strategy: c.Strategy, listen: c.Listen, probeWait: c.ProbeWait, otlp: c.OTLPEndpoint,
+		upstream: c.Upstream, engine: e, gate: gate, gateFrom: where, strategy: c.Strategy, listen: c.Listen, insecure: c.Insecure, probeWait: c.ProbeWait, otlp: c.OTLPEndpoint,
 		config: server.Config{
-			APIKey: c.APIKey, Origins: c.CORSOrigins, Defaults: c.Decode.options(), MaxSearches: c.MaxSearches, SearchTimeout: c.SearchTimeout, ShowSearch: c.ShowSearch,
+			Keys: keys, Origins: c.CORSOrigins, Defaults: c.Decode.options(), MaxSearches: c.MaxSearches, SearchTimeout: c.SearchTimeout, ShowSearch: c.ShowSearch,
+			Hosts: c.Hosts, MaxQueued: c.MaxQueued, MaxBody: int64(c.MaxBody) << 20, MaxBodies: int64(c.MaxBodies) << 20, BodyTimeout: c.BodyTimeout,
+			WriteTimeout: c.WriteTimeout, HeaderTimeout: c.HeaderTimeout, IdleTimeout: c.IdleTimeout, Grace: c.Grace,
 			StepToken: c.PRM.Remote.StepToken, GoodFirst: c.PRM.Remote.Column == 0, Traces: c.Traces, NoTraceTexts: !c.TraceTexts,
 		},
-	}.run(ctx, std)
+	}, nil
+}
+
+// keys are those that clients must have, nil for none.
+func (c *serveCommand) keys() (*access.Keys, error) {
+	switch {
+	case c.APIKey != "":
+		return access.One(c.APIKey), nil
+	case c.Keys == "":
+		return nil, nil
+	}
+	return readKeys(c.Keys)
 }
 
 // openEngine joins an endpoint with the PRM that the flags name, or with the one that comes with the embedded model. where is where its gate is, or
@@ -90,12 +157,12 @@ func openEngine(upstream *upstreamFlags, flags modelFlags, instruction string) (
 	if instruction == "none" {
 		instruction = ""
 	}
-	var own adapters.LLM // by either name the same slots, and one probe
-	if upstream.Model != "" {
-		if own, err = upstream.open(""); err != nil {
+	if upstream.Model != "" && upstream.own == nil {
+		if upstream.own, err = upstream.open(""); err != nil {
 			return nil, nil, "", err
 		}
 	}
+	own := upstream.own
 	e, err = flags.engine(func(model string) (adapters.LLM, error) {
 		if own != nil && (model == "" || model == upstream.Model) {
 			return own, nil

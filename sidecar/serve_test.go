@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -67,5 +69,41 @@ func TestImpossibleSettings(t *testing.T) {
 		if _, err := parse(t, "serve", flag); err == nil || !strings.Contains(err.Error(), name+" ") {
 			t.Errorf("serve %s: %v", flag, err)
 		}
+	}
+}
+
+// TestNobodyIsLetInByAccident: beyond this machine the sidecar wants keys, or to be told that it needs none.
+func TestNobodyIsLetInByAccident(t *testing.T) {
+	for _, listen := range []string{"0.0.0.0:0", ":0", "[::]:0"} {
+		var out, errs bytes.Buffer
+		if code := run(t.Context(), []string{"serve", "--upstream", "builtin", "--listen", listen}, strings.NewReader(""), &out, &errs); code != 2 || !strings.Contains(errs.String(), "--insecure") {
+			t.Errorf("%s: %d %s", listen, code, errs.String())
+		}
+	}
+	for listen, want := range map[string]bool{"127.0.0.1:1": true, "localhost:1": true, "[::1]:1": true, "127.8.8.8:1": true, "10.0.0.1:1": false, "example.org:1": false, "x": false} {
+		if local(listen) != want {
+			t.Errorf("%s: %t", listen, !want)
+		}
+	}
+}
+
+// TestKeyNew: what it prints opens, and is a file's entry.
+func TestKeyNew(t *testing.T) {
+	var out, errs bytes.Buffer
+	if code := run(t.Context(), []string{"key", "new", "team", "--scopes", "chat,metrics"}, strings.NewReader(""), &out, &errs); code != 0 {
+		t.Fatal(code, errs.String())
+	}
+	first, _, _ := strings.Cut(out.String(), "\n")
+	key := first[strings.LastIndex(first, " ")+1:]
+	path := filepath.Join(t.TempDir(), "keys.yaml")
+	if err := os.WriteFile(path, []byte("keys:\n"+out.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	table, err := readKeys(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if k := table.Find(key); k == nil || k.Name != "team" || !k.May("metrics") || k.May("traces") {
+		t.Errorf("%q finds %+v in\n%s", key, k, out.String())
 	}
 }

@@ -7,10 +7,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"sync/atomic"
 	"time"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"go.opentelemetry.io/otel"
 
 	"aprm/adapters"
@@ -28,9 +30,13 @@ type service struct {
 	gateFrom  string       // where it is, or would be
 	strategy  string       // of a bare name; auto without a PRM is raw
 	listen    string
+	insecure  bool // listen beyond this machine without a key
 	probeWait time.Duration
 	otlp      string // URL of a collector; "" for where the environment says
 	config    server.Config
+
+	files  func() []string                                         // that it was made of, "" for none
+	reload func(ctx context.Context, now service) (service, error) // makes it anew of what these say now; nil for never
 }
 
 // run serves until ctx ends.
@@ -52,18 +58,25 @@ func (s service) run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer wait()
-	id, trained := s.engine.Checkpoint()
-	if s.strategy == decode.Auto && !trained { // a person who only looks in is not to pay for votes
-		s.strategy = "raw"
-	}
 	exporter, shutdown, err := s.exporter(ctx)
 	if err != nil {
 		return err
 	}
 	defer shutdown()
-	cfg := s.config
-	cfg.Upstream, cfg.Dialect, cfg.UpstreamKey, cfg.Model = target, s.upstream.Dialect, s.upstream.Key, s.upstream.Model
-	cfg.Tools, cfg.Defaults.Strategy, cfg.TraceExporter = tools.Load, s.strategy, exporter
+	complete := func(s service, target *url.URL) (server.Config, error) {
+		cfg := s.config
+		cfg.Upstream, cfg.Dialect, cfg.UpstreamKey, cfg.Model = target, s.upstream.Dialect, s.upstream.Key, s.upstream.Model
+		cfg.Route, cfg.Figures = s.upstream.route(), s.figures()
+		cfg.Tools, cfg.Defaults.Strategy, cfg.TraceExporter = tools.Load, s.bare(), exporter
+		if cfg.Keys == nil && !s.insecure && !local(s.listen) {
+			return cfg, badInput{fmt.Errorf("--listen %s lets in whoever reaches it: have clients send a key (--api-key, --keys), listen at 127.0.0.1, or say --insecure", s.listen)}
+		}
+		return cfg, nil
+	}
+	cfg, err := complete(s, target)
+	if err != nil {
+		return err
+	}
 	srv, err := server.New(cfg, s.engine)
 	if err != nil {
 		return err
@@ -72,8 +85,76 @@ func (s service) run(ctx context.Context, std streams) error {
 	if err != nil {
 		return badInput{fmt.Errorf("--listen: %w; choose another address", err)}
 	}
-	fmt.Fprint(std.out, welcome(&s.upstream, ln.Addr().String(), s.strategy, id, trained))
+	id, trained := s.engine.Checkpoint()
+	fmt.Fprint(std.out, welcome(&s.upstream, ln.Addr().String(), s.bare(), id, trained))
+	if s.reload == nil {
+		return srv.Run(ctx, ln)
+	}
+	now := s
+	watching, err := watch(ctx, s.files(), func() error {
+		next, err := s.reload(ctx, now)
+		if err != nil {
+			return err
+		}
+		if next.listen != s.listen || next.otlp != s.otlp {
+			slog.Warn("listen and otlp-endpoint stay as they are until the sidecar is started again")
+			next.listen = s.listen
+		}
+		to := target
+		if next.upstream.URL != builtinURL {
+			to, err = url.Parse(next.upstream.URL)
+		} else if now.upstream.URL != builtinURL {
+			to, err = next.upstream.listen(open)
+		}
+		if err != nil {
+			return err
+		}
+		next.engine.Trust(next.gate)
+		if next.config.Keys != nil && now.config.Keys != nil {
+			next.config.Keys.After(now.config.Keys)
+		}
+		cfg, err := complete(next, to)
+		if err != nil {
+			return err
+		}
+		if err := srv.Become(cfg, next.engine); err != nil {
+			return err
+		}
+		now, target = next, to
+		id, _ := next.engine.Checkpoint()
+		slog.Info("reloaded: requests from now on are answered by it, those under way by what they began with", "checkpoint", id)
+		return nil
+	})
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	defer watching()
 	return srv.Run(ctx, ln)
+}
+
+// bare is what a bare model name gets. A person who only looks in is not to pay for votes: auto without a PRM is raw.
+func (s service) bare() string {
+	if _, trained := s.engine.Checkpoint(); s.strategy == decode.Auto && !trained {
+		return "raw"
+	}
+	return s.strategy
+}
+
+// bounded has the garbage collector keep below what the container has (GOMEMLIMIT from the cgroup, unless it is set), so that it works harder before the kernel
+// ends the process.
+func bounded() {
+	limit, err := memlimit.Set(memlimit.WithRatio(0.9), memlimit.WithProvider(memlimit.FromCgroup))
+	slog.Debug("memory", "limit", limit, "err", err) // without a cgroup there is none
+}
+
+// local reports whether only this machine reaches an address that is listened at.
+func local(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil || host == "localhost" {
+		return err == nil
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
 }
 
 // probeAgain is the pause after a probe that failed, once what is served doesn't wait for it; firstProbes is the one before.

@@ -1,99 +1,101 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"strings"
+	"log/slog"
 
 	"aprm/generator"
-	"aprm/prm/program"
+	"aprm/prm/step"
 	"aprm/sidecar/dataset"
-)
-
-// Kinds of answers that are drawn and read.
-const (
-	prose    = "prose"
-	programs = "program"
+	"aprm/sidecar/decode"
+	"aprm/sidecar/training"
 )
 
 // instructions are what asks for answers of each kind.
-var instructions = map[string]string{prose: generator.Instruction, programs: program.Prompt}
+var instructions = map[step.Kind]string{step.Prose: generator.Instruction, step.Program: decode.AsksProgram}
 
-// readSolutions reads files of recorded answers that a flag names. Programs are run, and told as the steps they took, with their value as the final answer; one
-// without a value has no final answer. Log-probabilities are those of the program's text and say nothing of its steps: they are left out.
-func readSolutions(ctx context.Context, paths []string) ([]dataset.Answered, error) {
+// readSolutions reads files of recorded answers that a flag names.
+func readSolutions(paths []string) ([]dataset.Answered, error) {
 	answered, err := given(dataset.ReadAnswers(paths...))
 	if err != nil {
 		return nil, err
 	}
 	for _, of := range answered {
-		switch of.Sampling.Kind {
-		case prose:
-		case programs:
-			for i := range of.Answers {
-				if err := ctx.Err(); err != nil {
-					return nil, err
-				}
-				of.Answers[i] = told(ctx, of.Answers[i])
-			}
-		default:
-			return nil, badInput{fmt.Errorf("answers of kind %q: this build reads %s and %s", of.Sampling.Kind, prose, programs)}
+		if err := of.Sampling.Kind.Check(); err != nil {
+			return nil, badInput{err}
 		}
 	}
 	return answered, nil
 }
 
-// told is an answer that holds a program, as prose.
-func told(ctx context.Context, a dataset.Answer) dataset.Answer {
-	a.Tokens = nil
-	r, err := program.Run(ctx, a.Text)
-	if err != nil {
-		a.Cut = true // no answer to vote for
-		return a
-	}
-	var lines []string
-	for _, s := range r.Steps {
-		lines = append(lines, s.Text)
-	}
-	a.Text, a.Cut = strings.Join(append(lines, "#### "+r.Answer), "\n"), false
-	return a
+// replayed are recorded answers to be measured on.
+type replayed struct {
+	problems []step.Problem
+	samples  [][]decode.Sample
+	programs int // to each problem, beside prose; 0 where all answers are of one kind
 }
 
-// mixed joins the answers of several kinds to a problem: one of each in turn, so that any beginning holds as many of each, as far as there are. Problems that lack a kind are left out.
-// Of one kind they stay as they are.
-func mixed(answered []dataset.Answered) []dataset.Answered {
-	kinds := map[string]bool{}
-	for _, a := range answered {
-		kinds[a.Sampling.Kind] = true
+// replayedFrom joins the answers of both kinds to a problem: n of prose and as many programs as most problems have, n at most; or n of the one kind there is. Problems that lack some
+// are left out.
+func replayedFrom(answered []dataset.Answered, n int) (p replayed) {
+	type both struct {
+		problem step.Problem
+		of      map[step.Kind][]decode.Sample
 	}
-	if len(kinds) < 2 {
-		return answered
-	}
-	byQuestion := map[string][]dataset.Answered{}
+	at := map[string]int{}
+	var all []both
+	kinds := map[step.Kind]bool{}
 	for _, a := range answered {
-		byQuestion[a.Problem.Question] = append(byQuestion[a.Problem.Question], a)
+		k, known := at[a.Problem.Question]
+		if !known {
+			k = len(all)
+			at[a.Problem.Question], all = k, append(all, both{a.Problem, map[step.Kind][]decode.Sample{}})
+		}
+		for _, s := range a.Answers {
+			sample := training.Sample(s, a.Sampling.Kind)
+			all[k].of[sample.Kind], kinds[sample.Kind] = append(all[k].of[sample.Kind], sample), true
+		}
 	}
-	var out []dataset.Answered
-	for _, a := range answered {
-		of := byQuestion[a.Problem.Question]
-		delete(byQuestion, a.Problem.Question)
-		if len(of) < len(kinds) {
+	wanted := map[step.Kind]int{step.Prose: n}
+	switch {
+	case len(kinds) > 1:
+		p.programs = mostCommon(all, func(b both) int { return min(len(b.of[step.Program]), n) })
+		wanted[step.Program] = p.programs
+	case kinds[step.Program]:
+		wanted = map[step.Kind]int{step.Program: n}
+	}
+	left, lacking := 0, ""
+	for _, b := range all {
+		enough := true
+		for kind, n := range wanted {
+			enough = enough && len(b.of[kind]) >= n
+		}
+		if !enough {
+			left++
+			lacking = b.problem.ID
 			continue
 		}
-		var joined []dataset.Answer
-		for i := 0; ; i++ {
-			before := len(joined)
-			for _, k := range of {
-				if i < len(k.Answers) {
-					joined = append(joined, k.Answers[i])
-				}
-			}
-			if len(joined) == before {
-				break
+		var samples []decode.Sample
+		for _, kind := range []step.Kind{step.Prose, step.Program} {
+			samples = append(samples, b.of[kind][:wanted[kind]]...)
+		}
+		p.problems, p.samples = append(p.problems, b.problem), append(p.samples, samples)
+	}
+	if left > 0 {
+		slog.Warn("left out: problems with fewer answers than asked for (--n)", "problems", left, "such as", lacking, "wanted", fmt.Sprint(wanted))
+	}
+	return p
+}
+
+// mostCommon is the number above 0 that most of all have, the greatest of several; 0 where none has any.
+func mostCommon[T any](all []T, of func(T) int) (most int) {
+	count := map[int]int{}
+	for _, x := range all {
+		if n := of(x); n > 0 {
+			if count[n]++; count[n] > count[most] || count[n] == count[most] && n > most {
+				most = n
 			}
 		}
-		a.Answers = joined
-		out = append(out, a)
 	}
-	return out
+	return most
 }

@@ -8,40 +8,44 @@ import (
 	"aprm/sidecar/dataset"
 )
 
-// A program is told as the steps it took, and its value is the answer; one without a value can't be voted for.
-func TestProgramsAreTold(t *testing.T) {
-	good := told(t.Context(), dataset.Answer{Text: "```python\nboxes = 3\npens = boxes * 12\nprint(pens)\n```", Spent: 20, Tokens: []step.Token{{Text: "x"}}})
-	if !strings.HasSuffix(good.Text, "\n#### 36") || !strings.Contains(good.Text, "3 * 12 = 36") || good.Cut || good.Tokens != nil || good.Spent != 20 {
-		t.Errorf("%+v", good)
-	}
-	for _, text := range []string{"```python\nprint(apples)\n```", "There are 36 pens.", "```python\nwhile True:\n    pass\n```"} {
-		if a := told(t.Context(), dataset.Answer{Text: text}); !a.Cut {
-			t.Errorf("%q has an answer: %+v", text, a)
-		}
-	}
-}
-
-// Answers of two kinds to a problem come in turn; a problem that lacks a kind is left out. Of one kind nothing changes.
-func TestMixed(t *testing.T) {
-	of := func(kind, question string, texts ...string) dataset.Answered {
-		a := dataset.Answered{Problem: step.Problem{Question: question}, Sampling: dataset.Sampling{Kind: kind}}
+// Answers of both kinds to a problem are joined: n of prose, as many programs as most problems have, in the order in which they were drawn. A problem that lacks some is left
+// out; of one kind nothing else is asked for.
+func TestReplayedFrom(t *testing.T) {
+	of := func(kind step.Kind, question string, texts ...string) dataset.Answered {
+		a := dataset.Answered{Problem: step.Problem{ID: question, Question: question}, Sampling: dataset.Sampling{Kind: kind}}
 		for _, s := range texts {
 			a.Answers = append(a.Answers, dataset.Answer{Text: s})
 		}
 		return a
 	}
-	got := mixed([]dataset.Answered{of(prose, "q", "a", "b", "c"), of(prose, "alone", "x"), of(programs, "q", "A", "B")})
-	if len(got) != 1 || len(got[0].Answers) != 5 {
-		t.Fatalf("%+v", got)
-	}
-	var order string
-	for _, a := range got[0].Answers {
-		order += a.Text
-	}
-	if order != "aAbBc" {
-		t.Errorf("order %q, want aAbBc", order)
-	}
-	if one := mixed([]dataset.Answered{of(prose, "q", "a"), of(prose, "alone", "x")}); len(one) != 2 {
-		t.Errorf("%+v", one)
+	both := []dataset.Answered{of(step.Prose, "q", "a", "b", "c"), of(step.Prose, "alone", "x", "y"), of(step.Program, "q", "A", "B"), of(step.Prose, "few", "a", "b"),
+		of(step.Program, "few", "A"), of(step.Prose, "r", "d", "e"), of(step.Program, "r", "D", "E")}
+	for _, test := range []struct {
+		name     string
+		answered []dataset.Answered
+		n        int
+		want     string
+		programs int
+	}{
+		{"both", both, 2, "q: a b A B; r: d e D E", 2},
+		{"fewer programs than there are", both, 1, "q: a A; few: a A; r: d D", 1},
+		{"prose alone", both[:2], 2, "q: a b; alone: x y", 0},
+		{"programs alone", []dataset.Answered{both[2], both[4]}, 2, "q: A B", 0},
+		{"too few", both, 4, "", 2},
+	} {
+		p := replayedFrom(test.answered, test.n)
+		var got []string
+		for i, problem := range p.problems {
+			line := problem.ID + ":"
+			for _, s := range p.samples[i] {
+				if line += " " + s.Text; (s.Kind == step.Program) != (strings.ToUpper(s.Text) == s.Text) {
+					t.Errorf("%s: %q is of kind %s", test.name, s.Text, s.Kind)
+				}
+			}
+			got = append(got, line)
+		}
+		if strings.Join(got, "; ") != test.want || p.programs != test.programs {
+			t.Errorf("%s: %q with %d programs, want %q with %d", test.name, got, p.programs, test.want, test.programs)
+		}
 	}
 }

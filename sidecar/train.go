@@ -83,7 +83,7 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 	var answered []dataset.Answered
 	var err error
 	if len(c.Solutions) > 0 {
-		if answered, err = readSolutions(ctx, c.Solutions); err != nil {
+		if answered, err = readSolutions(c.Solutions); err != nil {
 			return err
 		}
 	}

@@ -48,6 +48,9 @@ type Fault struct {
 	Malformed  bool   // send a chunk that is no JSON after the first token
 	InStream   string // send an error object with this message after the first token
 	Stall      bool   // send the first token, and nothing more until the client leaves
+	Endless    string // behind the answer send this again and again, until the client leaves
+	Huge       int    // before the answer send one token of so many bytes
+	Redirect   string // send the client on to there (307)
 }
 
 // Asked is a generating request as it came over the wire.
@@ -180,6 +183,10 @@ func (u *Upstream) stream(w http.ResponseWriter, r *http.Request, f Fault, token
 	if f.CutAfter < 0 {
 		panic(http.ErrAbortHandler)
 	}
+	if f.Huge > 0 {
+		send(strings.Repeat("7 + ", f.Huge/4))
+		flush()
+	}
 	for i, t := range tokens {
 		if f.CutAfter > 0 && i == f.CutAfter {
 			panic(http.ErrAbortHandler)
@@ -200,11 +207,17 @@ func (u *Upstream) stream(w http.ResponseWriter, r *http.Request, f Fault, token
 			return
 		}
 	}
-	for u.Endless {
-		send(" on")
+	if u.Endless {
+		f.Endless = " on"
+	}
+	for f.Endless != "" {
+		send(f.Endless)
 		flush()
 		if r.Context().Err() != nil {
-			u.Left <- struct{}{}
+			select {
+			case u.Left <- struct{}{}:
+			default: // nobody counts them
+			}
 			return
 		}
 	}
@@ -213,7 +226,7 @@ func (u *Upstream) stream(w http.ResponseWriter, r *http.Request, f Fault, token
 
 func (u *Upstream) openAI(w http.ResponseWriter, r *http.Request) {
 	asked, f := u.note(r)
-	if f.Status != 0 {
+	if f.Status != 0 || f.Redirect != "" {
 		refuse(w, f, `{"error":{"message":"the fake says %d","type":"fake"}}`)
 		return
 	}
@@ -290,7 +303,7 @@ func (u *Upstream) logprobs(a ask, token, wrap string) string {
 
 func (u *Upstream) ollama(w http.ResponseWriter, r *http.Request) {
 	asked, f := u.note(r)
-	if f.Status != 0 {
+	if f.Status != 0 || f.Redirect != "" {
 		refuse(w, f, `{"error":"the fake says %d"}`)
 		return
 	}
@@ -313,6 +326,10 @@ func (u *Upstream) ollama(w http.ResponseWriter, r *http.Request) {
 }
 
 func refuse(w http.ResponseWriter, f Fault, body string) {
+	if f.Redirect != "" {
+		w.Header().Set("Location", f.Redirect)
+		f.Status = http.StatusTemporaryRedirect
+	}
 	if f.RetryAfter != "" {
 		w.Header().Set("Retry-After", f.RetryAfter)
 	}

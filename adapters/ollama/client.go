@@ -43,10 +43,10 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ollama: %w", err)
 	}
-	client := &http.Client{Transport: waitReader{draw.Authorize{Next: cfg.Transport, Key: cfg.Key}}}
+	client := draw.Client(waitReader{cfg.Transport}, cfg.Key, false)
 	c := &Client{cfg: cfg, api: api.NewClient(root, client), slots: draw.NewSlots(cfg.Concurrency)}
 	if cfg.HiddenURL != "" {
-		c.hidden = &llamaserver.Server{Root: cfg.HiddenURL, HTTP: client, Slots: c.slots, Tries: cfg.Tries}
+		c.hidden = new(llamaserver.At(cfg, c.slots))
 	}
 	return c, nil
 }
@@ -95,12 +95,12 @@ func (c *Client) stream(ctx context.Context, body *api.ChatRequest, collector *d
 	ctx, alive, stop := draw.Watch(withWait(ctx), c.cfg.Idle)
 	defer stop()
 	begun := false
-	err = draw.Retry(ctx, c.cfg.Tries, func() error {
+	err = draw.Retry(ctx, c.cfg.Tries, c.cfg.Budget, func() error {
 		err := c.api.Chat(ctx, body, func(r api.ChatResponse) error {
 			alive()
 			begun = true
 			if collector.Think(r.Message.Thinking) || collector.Add(r.Message.Content, tokens(r.Logprobs)) {
-				finish = adapters.FinishCut
+				finish = collector.Ended()
 				return errEnough
 			}
 			if r.Done {
@@ -210,6 +210,9 @@ func tokens(logprobs []api.Logprob) []step.Token {
 func fault(ctx context.Context, op string, err error) error {
 	if err == nil {
 		return nil
+	}
+	if told := draw.Told(err); told != nil {
+		return told
 	}
 	if errors.Is(context.Cause(ctx), draw.ErrIdle) {
 		return &adapters.UpstreamError{Op: op, Status: http.StatusGatewayTimeout, Message: draw.ErrIdle.Error(), Err: err}

@@ -51,7 +51,7 @@ func (c *Client) embed(ctx context.Context, inputs []string) ([][]float32, error
 	defer c.slots.Release(ctx, 1)
 	ctx = withWait(ctx)
 	var rows [][]float32
-	err := draw.Retry(ctx, c.cfg.Tries, func() error {
+	err := draw.Retry(ctx, c.cfg.Tries, c.cfg.Budget, func() error {
 		whole := false // a text cut to fit would end elsewhere
 		body := &api.EmbedRequest{}
 		if err := fields(ctx, body); err != nil {

@@ -65,19 +65,22 @@ func TestRealContract(t *testing.T) {
 	}
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	c, err := New(Config{URL: url, Model: model, Transport: recording(t, transport)})
+	holds(t, Config{URL: url, Model: model, Transport: adaptertest.Recording(t, transport)})
+}
+
+// TestCassette holds the contract on what a real server answered, byte for byte. adaptertest.Recording says how it is recorded anew.
+func TestCassette(t *testing.T) {
+	holds(t, Config{URL: "http://recorded", Model: "qwen2.5-coder:0.5b-t1", Transport: adaptertest.Play(t, "../testdata/cassettes/ollama.jsonl.gz")})
+}
+
+func holds(t *testing.T, cfg Config) {
+	t.Helper()
+	c, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	adaptertest.Contract(t, c)
-}
-
-// recording keeps what a real server answers in the file that SIDECAR_TEST_RECORD names, for TestCassette.
-func recording(t *testing.T, transport http.RoundTripper) http.RoundTripper {
-	if path := os.Getenv("SIDECAR_TEST_RECORD"); path != "" {
-		return adaptertest.Record(t, transport, path)
-	}
-	return transport
+	t.Run("wire", func(t *testing.T) { adaptertest.Wire(t, cfg.Transport, cfg.URL, cfg.Model) })
 }
 
 func TestBytes(t *testing.T) {

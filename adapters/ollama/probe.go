@@ -19,7 +19,7 @@ func (c *Client) probe(ctx context.Context) (adapters.Capabilities, error) {
 	caps := adapters.Capabilities{Model: c.cfg.Model, Server: "ollama", LogProbs: true, TopLogProbs: true, Prefill: adapters.PrefillNone,
 		Hidden: adapters.HiddenCapabilities{Kind: adapters.HiddenNone}}
 	var show *api.ShowResponse
-	err := draw.Retry(ctx, c.cfg.Tries, func() (err error) {
+	err := draw.Retry(ctx, c.cfg.Tries, c.cfg.Budget, func() (err error) {
 		show, err = c.api.Show(ctx, &api.ShowRequest{Model: c.cfg.Model})
 		return fault(ctx, "probe", err)
 	})

@@ -37,10 +37,10 @@ func New(cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("openai: %w", err)
 	}
 	slots := draw.NewSlots(cfg.Concurrency)
-	c := &Client{cfg: cfg, slots: slots, http: &http.Client{Transport: draw.Authorize{Next: cfg.Transport, Key: cfg.Key}}}
-	c.hidden = llamaserver.Server{Root: cfg.URL, HTTP: c.http, Slots: slots, Tries: cfg.Tries}
+	c := &Client{cfg: cfg, slots: slots, http: draw.Client(cfg.Transport, cfg.Key, false)}
+	c.hidden = llamaserver.Server{Root: cfg.URL, HTTP: c.http, Slots: slots, Tries: cfg.Tries, Budget: cfg.Budget}
 	if cfg.HiddenURL != "" {
-		c.hidden.Root = cfg.HiddenURL
+		c.hidden = llamaserver.At(cfg, slots)
 	}
 	return c, nil
 }
@@ -62,7 +62,7 @@ func (c *Client) Generate(ctx context.Context, req adapters.Request) ([]adapters
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	req.N = max(req.N, 1)
-	if req.N == 1 || caps.N && !req.OneStep {
+	if req.N == 1 || caps.N && !req.OneStep && !c.cfg.Spread {
 		done := c.draw(ctx, req, caps)
 		return done, draw.AllFailed(done)
 	}

@@ -74,9 +74,11 @@ func silent(s *wire.Stream, err error) error {
 
 // fault turns an error of an exchange into one of ours; nil stays nil.
 func fault(ctx context.Context, op string, err error) error {
-	var known *adapters.UpstreamError
-	if err == nil || errors.As(err, &known) {
-		return err
+	if err == nil {
+		return nil
+	}
+	if told := draw.Told(err); told != nil {
+		return told
 	}
 	if cause := context.Cause(ctx); errors.Is(cause, draw.ErrIdle) {
 		return &adapters.UpstreamError{Op: op, Status: http.StatusGatewayTimeout, Message: draw.ErrIdle.Error(), Err: err}

@@ -124,7 +124,7 @@ func (c *Client) takesTools(ctx context.Context) (bool, error) {
 		adapters.Capabilities{})
 	req.Stream, req.StreamOptions = false, nil
 	req.Tools = json.RawMessage(`[{"type":"function","function":{"name":"now","description":"the time","parameters":{"type":"object","properties":{}}}}]`)
-	err := draw.Retry(ctx, c.cfg.Tries, func() error {
+	err := draw.Retry(ctx, c.cfg.Tries, c.cfg.Budget, func() error {
 		answer, err := c.post(ctx, "probe", req)
 		if err != nil {
 			return err

@@ -55,7 +55,7 @@ func (c *Client) stream(ctx context.Context, req adapters.Request, caps adapters
 	var answer io.ReadCloser
 	var in *wire.Stream
 	var chunk wire.Reply
-	err = draw.Retry(ctx, c.cfg.Tries, func() (err error) {
+	err = draw.Retry(ctx, c.cfg.Tries, c.cfg.Budget, func() (err error) {
 		if answer != nil {
 			answer.Close()
 		}
@@ -80,7 +80,7 @@ func (c *Client) stream(ctx context.Context, req adapters.Request, caps adapters
 	}
 	open := len(collectors)
 	begun := make([]bool, len(collectors))
-	prompt := 0
+	prompt, ended := 0, false // by us
 	for {
 		alive()
 		if u := chunk.Usage; u != nil {
@@ -100,12 +100,12 @@ func (c *Client) stream(ctx context.Context, req adapters.Request, caps adapters
 				stops[i] = choice.Stop
 			}
 			if collectors[i].Think(choice.Thinking) || collectors[i].Add(choice.Text, choice.Tokens) {
-				finish[i], open = adapters.FinishCut, open-1
+				finish[i], open, ended = collectors[i].Ended(), open-1, true
 			} else if choice.Finish != "" {
 				finish[i], open = reason(choice.Finish), open-1
 			}
 		}
-		if open == 0 && anyCut(finish) { // nothing worth waiting for: closing the stream stops the endpoint
+		if open == 0 && ended { // nothing worth waiting for: closing the stream stops the endpoint
 			usage.PromptTokens = max(usage.PromptTokens, prompt)
 			return usage, stops, nil
 		}
@@ -130,15 +130,6 @@ func (c *Client) stream(ctx context.Context, req adapters.Request, caps adapters
 		return usage, stops, &adapters.UpstreamError{Op: "generate", Message: "the stream was cut off before the answer ended", Err: io.ErrUnexpectedEOF}
 	}
 	return usage, stops, nil
-}
-
-func anyCut(finish []adapters.FinishReason) bool {
-	for _, f := range finish {
-		if f == adapters.FinishCut {
-			return true
-		}
-	}
-	return false
 }
 
 func reason(finish string) adapters.FinishReason {

@@ -56,10 +56,11 @@ const (
 
 // Client is a PRM behind /pooling. It is safe for concurrent use.
 type Client struct {
-	cfg   Config
-	url   string
-	http  *http.Client
-	slots *semaphore.Weighted
+	cfg    Config
+	url    string
+	http   *http.Client
+	slots  *semaphore.Weighted
+	budget *adapters.Budget
 }
 
 // New checks the configuration; it asks nothing of the server yet.
@@ -97,7 +98,7 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Transport == nil {
 		cfg.Transport = http.DefaultTransport
 	}
-	return &Client{cfg: cfg, url: root + "/pooling", http: &http.Client{Transport: cfg.Transport}, slots: semaphore.NewWeighted(concurrent)}, nil
+	return &Client{cfg: cfg, url: root + "/pooling", http: draw.Client(cfg.Transport, cfg.Key, true), slots: semaphore.NewWeighted(concurrent), budget: adapters.NewBudget(64, 256)}, nil
 }
 
 // ID names the PRM.
@@ -183,15 +184,12 @@ func (c *Client) post(ctx context.Context, body []byte) (answer []byte, err erro
 		return nil, err
 	}
 	defer c.slots.Release(1)
-	err = draw.Retry(ctx, c.cfg.Tries, func() error {
+	err = draw.Retry(ctx, c.cfg.Tries, c.budget, func() error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
 		if err != nil {
 			return err
 		}
 		req.Header.Set("Content-Type", "application/json")
-		if c.cfg.Key != "" {
-			req.Header.Set("Authorization", "Bearer "+c.cfg.Key)
-		}
 		resp, err := c.http.Do(req)
 		if err != nil {
 			return broken(err)
@@ -212,6 +210,10 @@ func (c *Client) post(ctx context.Context, body []byte) (answer []byte, err erro
 
 // broken is the error of an exchange that the transport didn't bring to its end.
 func broken(err error) error {
+	if told := draw.Told(err); told != nil {
+		told.Op = adapters.OpPRM
+		return told
+	}
 	return &adapters.UpstreamError{Op: adapters.OpPRM, Message: "no answer from the PRM: " + adapters.PlainCause(err), Err: err}
 }
 

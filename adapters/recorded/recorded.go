@@ -1,7 +1,8 @@
 // Package recorded keeps the answers of an LLM in a file and gives them again: a long run that was interrupted is resumed by
 // running it again, and a finished one is replayed with no server at all.
 //
-// The file is JSON Lines, appended to and synced answer by answer. An answer's key is the SHA-256 of the model, the
+// The file is JSON Lines (disk.Format), appended to and synced answer by answer, each line with its checksum; a line that was damaged is passed over, and
+// asked again. An answer's key is the SHA-256 of the model, the
 // splitter's version and the whole request, so requests that should be drawn afresh must differ in their seed. Errors are
 // not kept. Hidden states are kept as float16, and rounded to it on the live path too: live and replayed runs are equal.
 package recorded
@@ -16,12 +17,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"sync"
 
 	"aprm/adapters"
-	"aprm/adapters/claim"
+	"aprm/prm/disk"
 	"aprm/prm/step"
 )
 
@@ -33,8 +32,7 @@ type LLM struct {
 	mu      sync.Mutex
 	answers map[string]json.RawMessage
 	asked   map[string]chan struct{} // keys that live is being asked for; closed when that is done
-	file    *os.File                 // nil when only replaying
-	end     int64                    // of what was written whole
+	file    *disk.Lines              // nil when only replaying
 	caps    *adapters.Capabilities
 }
 
@@ -57,25 +55,37 @@ const (
 	opCapabilities = "capabilities"
 )
 
+// Format is what recordings are on disk.
+var Format = disk.Format{Kind: "a recording", Begin: `{"key":"","op":"capabilities","answer":{`, Skip: true, Check: func(line []byte) error {
+	_, err := parse(line)
+	return err
+}}
+
+// parse reads a line.
+func parse(line []byte) (e entry, err error) {
+	if err := json.Unmarshal(line, &e); err != nil {
+		return e, err
+	}
+	switch {
+	case e.Op == opCapabilities && e.Key == "":
+	case (e.Op == opGenerate || e.Op == opHidden) && len(e.Key) == hex.EncodedLen(sha256.Size):
+	default:
+		return e, errors.New(`want {"key":…,"op":"capabilities", "generate" or "hidden","answer":…}`)
+	}
+	if len(e.Answer) == 0 {
+		return e, errors.New("it has no answer")
+	}
+	return e, nil
+}
+
 // Wrap answers from the file at path what was asked before and asks live the rest, appending what it answers. The file is
-// made when it isn't there; a line torn by a crash is dropped. Close it when done. A file that another process has open so is claim.ErrInUse.
+// made when it isn't there; a line torn by a crash is dropped. Close it when done. What is no recording is refused and left alone, and a file that another
+// process has open so is disk.ErrInUse.
 func Wrap(live adapters.LLM, path string) (*LLM, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	l := &LLM{live: live, path: path, answers: map[string]json.RawMessage{}, asked: map[string]chan struct{}{}}
+	var err error
+	if l.file, err = Format.Lines(path, l.take); err != nil {
 		return nil, fmt.Errorf("recording: %w", err)
-	}
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("recording: %w", err)
-	}
-	l := &LLM{live: live, path: path, file: file, answers: map[string]json.RawMessage{}, asked: map[string]chan struct{}{}}
-	if err = claim.File(file); err == nil {
-		l.end, err = l.read(file)
-	}
-	if err == nil {
-		err = l.cut()
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("recording %s: %w", path, err), file.Close())
 	}
 	return l, nil
 }
@@ -85,18 +95,9 @@ func Absent(caps adapters.Capabilities) *LLM {
 	return &LLM{path: "answers alone", answers: map[string]json.RawMessage{}, caps: &caps}
 }
 
-// cut drops what follows the last whole line.
-func (l *LLM) cut() error {
-	if err := l.file.Truncate(l.end); err != nil {
-		return err
-	}
-	_, err := l.file.Seek(l.end, io.SeekStart)
-	return err
-}
-
 // Open replays the recording at path, gzipped or not, and asks nobody.
 func Open(path string) (*LLM, error) {
-	file, err := os.Open(path)
+	file, err := disk.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("recording: %w", err)
 	}
@@ -109,8 +110,8 @@ func Open(path string) (*LLM, error) {
 			return nil, fmt.Errorf("recording %s: %w", path, err)
 		}
 	}
-	if _, err := l.read(r); err != nil {
-		return nil, fmt.Errorf("recording %s: %w", path, err)
+	if _, err := Format.Read(r, path, l.take); err != nil {
+		return nil, fmt.Errorf("recording: %w", err)
 	}
 	if l.caps == nil {
 		return nil, fmt.Errorf("recording %s: it doesn't say which model answered; is it a recording?", path)
@@ -118,42 +119,22 @@ func Open(path string) (*LLM, error) {
 	return l, nil
 }
 
-// mark is the byte order mark that some editors put before UTF-8.
-const mark = "\xef\xbb\xbf"
-
-// read takes in all whole lines and returns how many bytes they cover.
-func (l *LLM) read(r io.Reader) (whole int64, err error) {
-	lines := bufio.NewReaderSize(r, 1<<16)
-	if head, _ := lines.Peek(len(mark)); string(head) == mark {
-		n, _ := lines.Discard(len(mark)) // they are in the buffer
-		whole = int64(n)
+// take takes in a line that is good.
+func (l *LLM) take(line []byte) error {
+	e, err := parse(line)
+	if err != nil {
+		return err
 	}
-	for n := 1; ; n++ {
-		line, err := lines.ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
-			return whole, nil // what is left of line was never finished
-		}
-		if errors.Is(err, io.ErrUnexpectedEOF) {
-			return whole, fmt.Errorf("line %d: the compressed file is cut off here: fetch it again", n)
-		}
-		if err != nil {
-			return whole, err
-		}
-		var e entry
-		if err := json.Unmarshal(line, &e); err != nil {
-			return whole, fmt.Errorf("line %d: %w", n, err)
-		}
-		if e.Op == opCapabilities {
-			var caps adapters.Capabilities
-			if err := json.Unmarshal(e.Answer, &caps); err != nil {
-				return whole, fmt.Errorf("line %d: %w", n, err)
-			}
-			l.caps = &caps
-		} else {
-			l.answers[e.Key] = e.Answer
-		}
-		whole += int64(len(line))
+	if e.Op != opCapabilities {
+		l.answers[e.Key] = e.Answer
+		return nil
 	}
+	var caps adapters.Capabilities
+	if err := json.Unmarshal(e.Answer, &caps); err != nil {
+		return err
+	}
+	l.caps = &caps
+	return nil
 }
 
 // Close closes the file.
@@ -294,7 +275,7 @@ func contentKey(op, model string, ask any) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// keep appends one answer and syncs it. A line that could not be written whole is taken back, so that the next one stands by itself.
+// keep appends one answer and has it on disk.
 func (l *LLM) keep(op, key string, value any) error {
 	data, err := json.Marshal(value)
 	if err != nil {
@@ -306,13 +287,9 @@ func (l *LLM) keep(op, key string, value any) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, err = l.file.Write(append(line, '\n')); err == nil {
-		err = l.file.Sync()
+	if err := l.file.Append(line); err != nil {
+		return fmt.Errorf("recording: %w", err)
 	}
-	if err != nil {
-		return fmt.Errorf("recording %s: %w", l.path, errors.Join(err, l.cut()))
-	}
-	l.end += int64(len(line)) + 1
 	l.answers[key] = data
 	return nil
 }

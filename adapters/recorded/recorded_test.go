@@ -13,8 +13,8 @@ import (
 
 	"aprm/adapters"
 	"aprm/adapters/adaptertest"
-	"aprm/adapters/claim"
 	"aprm/adapters/openai"
+	"aprm/prm/disk"
 )
 
 // counting answers differently each time, so that a repeated answer must come from the file.
@@ -207,6 +207,77 @@ func TestNoRecording(t *testing.T) {
 	}
 }
 
+// A recording is appended to, so nothing else may be: it would be cut at its last line break, or written behind.
+func TestNothingButARecordingIsWrittenTo(t *testing.T) {
+	for name, text := range map[string]string{
+		"no line break": "my thesis, not yet saved anywhere else", "lines": "one\ntwo\nthree", "other JSON lines": "{\"a\":1}\n{\"a\":2}\n{\"a\"",
+		"one object": `{"key":"value"}`, "labelled steps": `{"id":"x","text":"y"}` + "\n", "bytes": "\x1f\x8b\x08\x00\n\x00\n", "blank lines": "\n\n",
+		"an entry of no operation": `{"key":"k","op":"delete","answer":1}` + "\n",
+	} {
+		path := filepath.Join(t.TempDir(), "x")
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		l, err := Wrap(&counting{caps: adapters.Capabilities{Model: "m"}}, path)
+		if err == nil {
+			_, err = l.Generate(t.Context(), request(1))
+			l.Close()
+		}
+		if now, _ := os.ReadFile(path); err == nil || string(now) != text {
+			t.Errorf("%s: %v, and the file is now %q", name, err, now)
+		}
+	}
+}
+
+// TestADamagedLineIsAskedAgain: and all others are as they were. A line torn before it was whole is no damage.
+func TestADamagedLineIsAskedAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "answers.jsonl")
+	live := &counting{caps: adapters.Capabilities{Model: "m"}}
+	l := wrap(t, live, path)
+	for seed := range int64(4) {
+		if _, err := l.Generate(t.Context(), request(seed)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("others may read what was asked: %v, %v", info.Mode(), err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, spoil := range map[string]func(line string) string{
+		"another letter": func(line string) string { return strings.Replace(line, `"second"`, `"secomd"`, 1) }, // still JSON: only its checksum tells
+		"cut":            func(line string) string { return line[:len(line)/2] + "\n" },
+		"zeros":          func(line string) string { return strings.Repeat("\x00", len(line)-1) + "\n" },
+	} {
+		lines := strings.SplitAfter(string(data), "\n")
+		lines[2] = spoil(lines[2])
+		if err := os.WriteFile(path, []byte(strings.Join(lines, "")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		live.calls = 0
+		l := wrap(t, live, path)
+		for seed := range int64(4) {
+			done, err := l.Generate(t.Context(), request(seed))
+			if err != nil || done[1].Text != "second" {
+				t.Errorf("%s: %+v, %v", name, done, err)
+			}
+		}
+		if err := l.Close(); err != nil || live.calls != 1 {
+			t.Errorf("%s: %d calls, want one for the line that was spoilt; %v", name, live.calls, err)
+		}
+		if replay, err := Open(path); err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if _, err := replay.Generate(t.Context(), request(3)); err != nil {
+			t.Errorf("%s: replayed: %v", name, err)
+		}
+	}
+}
+
 // TestContract: recorded, an adapter is still an adapter.
 func TestContract(t *testing.T) {
 	u := (&adaptertest.Upstream{Prefill: adapters.PrefillEchoed}).Start(t)
@@ -222,7 +293,7 @@ func TestARecordingHasOneWriter(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "answers.jsonl")
 	live := &counting{caps: adapters.Capabilities{Model: "m"}}
 	first := wrap(t, live, path)
-	if _, err := Wrap(live, path); !errors.Is(err, claim.ErrInUse) || !strings.Contains(err.Error(), path) {
+	if _, err := Wrap(live, path); !errors.Is(err, disk.ErrInUse) || !strings.Contains(err.Error(), path) {
 		t.Errorf("a second writer: %v", err)
 	}
 	if _, err := first.Generate(t.Context(), request(1)); err != nil {
@@ -308,7 +379,7 @@ func TestByteOrderMark(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path, []byte(mark+string(data)), 0o644); err != nil {
+	if err := os.WriteFile(path, []byte("\ufeff"+string(data)), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	live.calls = 0

@@ -75,6 +75,9 @@ func (s *Stream) event() (kind string, data []byte, err error) {
 			}
 			return "", nil, err
 		}
+		if kind == "" && len(data) == 0 && len(line) > 0 && line[0] == '{' {
+			return "", s.plain(line), nil
+		}
 		field, value, _ := bytes.Cut(line, []byte(":"))
 		value = bytes.TrimSpace(value)
 		switch {
@@ -97,6 +100,21 @@ func (s *Stream) event() (kind string, data []byte, err error) {
 			}
 		}
 	}
+}
+
+// plain is a JSON object where an event should be, which begins with line: a chunk of a server that sends a line for each, or the whole answer of one that doesn't
+// stream, behind which nothing is read.
+func (s *Stream) plain(line []byte) []byte {
+	if json.Valid(line) {
+		return line
+	}
+	var whole json.RawMessage
+	rest := io.MultiReader(bytes.NewReader(append(line, '\n')), io.LimitReader(s.in, LongestEvent))
+	s.in = bufio.NewReader(bytes.NewReader(nil))
+	if json.NewDecoder(rest).Decode(&whole) != nil {
+		return line
+	}
+	return whole
 }
 
 // ends reports whether data is whole, so that nobody waits for a blank line that comes late or never.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -45,21 +46,26 @@ func ParseReply(data []byte) (Reply, error) {
 	var in struct {
 		Choices json.RawMessage `json:"choices"`
 		Usage   json.RawMessage `json:"usage"`
-		Timings struct {
-			Cached count `json:"cache_n"`
-			Read   count `json:"prompt_n"`
-		} `json:"timings"`
-		Error  json.RawMessage `json:"error"`
-		Object text            `json:"object"`
+		Timings json.RawMessage `json:"timings"`
+		Error   json.RawMessage `json:"error"`
+		Object  text            `json:"object"`
+		Message text            `json:"message"`
+		Detail  json.RawMessage `json:"detail"`
 	}
 	if err := json.Unmarshal(data, &in); err != nil {
 		return Reply{}, err
 	}
-	if !empty(in.Error) || in.Object == "error" {
+	alone := in.Choices == nil && in.Usage == nil && (in.Message != "" || !empty(in.Detail)) // words, and nothing that an answer has
+	if !empty(in.Error) || in.Object == "error" || alone {
 		fault := ParseError(data)
 		return Reply{Fault: &fault}, nil
 	}
-	out := Reply{Prompt: int(in.Timings.Cached + in.Timings.Read), Usage: parseUsage(in.Usage)}
+	var timings struct {
+		Cached count `json:"cache_n"`
+		Read   count `json:"prompt_n"`
+	}
+	_ = json.Unmarshal(in.Timings, &timings) // llama-server's; another's say nothing here
+	out := Reply{Prompt: int(timings.Cached + timings.Read), Usage: parseUsage(in.Usage)}
 	var choices []struct {
 		Index    count           `json:"index"`
 		Message  *replyMessage   `json:"message"`
@@ -79,9 +85,9 @@ func ParseReply(data []byte) (Reply, error) {
 		if m == nil {
 			m = &replyMessage{}
 		}
-		one := ReplyChoice{Index: int(c.Index), Finish: string(c.Finish), Tokens: parseLogprobs(c.Logprobs)}
+		one := ReplyChoice{Index: int(c.Index), Finish: finishOf(c.Finish), Tokens: parseLogprobs(c.Logprobs)}
 		content, thoughts := parseContent(m.Content)
-		one.Text = content + string(c.Text)
+		one.Text = cmp.Or(content+string(c.Text), string(m.Refusal))
 		one.Thinking = cmp.Or(m.ReasoningContent.plain(), m.Reasoning.plain(), m.Thinking.plain()) + thoughts
 		if json.Unmarshal(c.Stop, &one.Stop) != nil { // a number is the id of a stop token: the end of the text
 			one.Stop = ""
@@ -89,6 +95,13 @@ func ParseReply(data []byte) (Reply, error) {
 		var err error
 		if one.Calls, err = parseCalls(m.ToolCalls); err != nil {
 			return out, err
+		}
+		if !empty(m.FunctionCall) { // OpenAI's older word for a call, of which there is one
+			older, err := parseCalls(slices.Concat([]byte(`{"index":0,"function":`), m.FunctionCall, []byte("}")))
+			if err != nil {
+				return out, err
+			}
+			one.Calls = append(one.Calls, older...)
 		}
 		out.Choices = append(out.Choices, one)
 	}
@@ -101,6 +114,17 @@ type replyMessage struct {
 	Reasoning        parts           `json:"reasoning"`
 	Thinking         parts           `json:"thinking"`
 	ToolCalls        json.RawMessage `json:"tool_calls"`
+	FunctionCall     json.RawMessage `json:"function_call"`
+	Refusal          text            `json:"refusal"`
+}
+
+// finishOf is OpenAI's word for how an answer ended, whichever the server uses.
+func finishOf(said text) string {
+	switch strings.ToLower(string(said)) {
+	case "length", "max_tokens", "max_length", "model_length":
+		return "length"
+	}
+	return string(said)
 }
 
 // text is a string, or what else stands in its place, as text; null is "".
@@ -248,6 +272,9 @@ func parseCalls(value json.RawMessage) ([]Fragment, error) {
 			Arguments json.RawMessage `json:"arguments"`
 		} `json:"function"`
 	}
+	if value[0] == '{' { // one that should be a list
+		value = slices.Concat([]byte("["), value, []byte("]"))
+	}
 	if err := json.Unmarshal(value, &in); err != nil {
 		return nil, fmt.Errorf("tool_calls: %w", err)
 	}
@@ -282,7 +309,7 @@ type Error struct {
 }
 
 // ParseError reads an error of any known shape: {"error":{"message":…}}, {"error":"…"}, {"message":…} (vLLM's older one), {"detail":…}
-// (FastAPI), a list of them (Google), or plain text, whose beginning is then the message.
+// (FastAPI), {"errors":[…]}, {"msg":…}, a list of them (Google), or plain text, whose beginning is then the message.
 func ParseError(body []byte) Error {
 	trimmed := bytes.TrimSpace(body)
 	if len(trimmed) > 1 && trimmed[0] == '[' {
@@ -292,12 +319,15 @@ func ParseError(body []byte) Error {
 		}
 	}
 	type object struct {
-		Error   json.RawMessage `json:"error"`
-		Message text            `json:"message"`
-		Detail  json.RawMessage `json:"detail"`
-		Type    text            `json:"type"`
-		Code    text            `json:"code"`
-		Param   text            `json:"param"`
+		Error     json.RawMessage `json:"error"`
+		Errors    json.RawMessage `json:"errors"`
+		Message   text            `json:"message"`
+		Msg       text            `json:"msg"`
+		Detail    json.RawMessage `json:"detail"`
+		Type      text            `json:"type"`
+		ErrorType text            `json:"error_type"` // TGI's
+		Code      text            `json:"code"`
+		Param     text            `json:"param"`
 	}
 	var in object
 	if json.Unmarshal(trimmed, &in) != nil {
@@ -308,11 +338,19 @@ func ParseError(body []byte) Error {
 		}
 		return Error{Message: plain}
 	}
+	if empty(in.Error) {
+		in.Error = in.Errors
+	}
+	if list := []json.RawMessage(nil); json.Unmarshal(in.Error, &list) == nil && len(list) > 0 {
+		in.Error = list[0]
+	}
+	in.Type = cmp.Or(in.Type, in.ErrorType)
+	in.Message = cmp.Or(in.Message, in.Msg)
 	if !empty(in.Error) {
 		var inner object
 		if json.Unmarshal(in.Error, &inner) == nil {
-			in.Message, in.Detail = cmp.Or(inner.Message, in.Message), inner.Detail
-			in.Type, in.Code, in.Param = inner.Type, inner.Code, inner.Param
+			in.Message, in.Detail = cmp.Or(inner.Message, inner.Msg, in.Message), inner.Detail
+			in.Type, in.Code, in.Param = cmp.Or(inner.Type, inner.ErrorType), inner.Code, inner.Param
 		} else {
 			var said text
 			if json.Unmarshal(in.Error, &said) == nil && said != "" {

@@ -45,6 +45,7 @@ func TestCalls(t *testing.T) {
 		"the same twice":        {[]string{`[{"index":0,"id":"a","function":{"name":"f","arguments":{"x":1}}}]`, `[{"index":0,"id":"a","function":{"name":"f","arguments":{"x":1}}}]`}, `a f {"x":1}`},
 		"without arguments":     {[]string{`[{"index":0,"id":"a","function":{"name":"now"}}]`}, "a now {}"},
 		"a name in pieces":      {[]string{`[{"index":0,"id":"a","function":{"name":"get_"}}]`, `[{"index":0,"function":{"name":"time","arguments":"{}"}}]`}, "a get_time {}"},
+		"not in a list":         {[]string{`{"index":0,"id":"a","function":{"name":"now","arguments":"{}"}}`}, "a now {}"},
 		"null where nothing is": {[]string{`[{"index":0,"id":"a","function":{"name":"now","arguments":null}}]`, `[{"index":0,"id":null,"function":{"name":null,"arguments":"{}"}}]`}, "a now {}"},
 	} {
 		var calls Calls
@@ -66,6 +67,17 @@ func TestCalls(t *testing.T) {
 		if text := strings.Join(got, "\n"); text != test.want {
 			t.Errorf("%s:\n%s\nwant\n%s", name, text, test.want)
 		}
+	}
+	var older Calls
+	for _, chunk := range []string{`{"name":"get_weather","arguments":""}`, `{"arguments":"{\"city\":"}`, `{"arguments":"\"Oslo\"}"}`} {
+		reply, err := ParseReply([]byte(`{"choices":[{"delta":{"function_call":` + chunk + `}}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		older.Add(reply.Choices[0].Calls)
+	}
+	if whole, err := older.Whole(); err != nil || len(whole) != 1 || whole[0].Function != (Function{"get_weather", `{"city":"Oslo"}`}) {
+		t.Errorf("a call by its older name: %+v, %v", whole, err)
 	}
 	var broken Calls
 	broken.Add([]Fragment{{Name: "f", Arguments: "{x", Index: -1}})
@@ -89,6 +101,8 @@ func TestReply(t *testing.T) {
 		`{"choices":[{"text":"plain","index":"1"}]}`:                                                                                    {Text: "plain", Index: 1},
 		`{"choices":[{"delta":{"content":"x"},"stop_reason":"END"}]}`:                                                                   {Text: "x", Stop: "END"},
 		`{"choices":[{"delta":{"content":"x"},"stop_reason":151645}]}`:                                                                  {Text: "x"},
+		`{"choices":[{"delta":{"content":null,"refusal":"I can't"}}]}`:                                                                  {Text: "I can't"},
+		`{"choices":[{"delta":{"content":"x"},"finish_reason":"max_tokens"}],"timings":[1]}`:                                            {Text: "x", Finish: "length"},
 		`{"choices":[{"delta":{"content":"x"},"logprobs":{"tokens":[1]}}]}`:                                                             {Text: "x"},
 	} {
 		got, err := ParseReply([]byte(body))
@@ -123,6 +137,9 @@ func TestParseError(t *testing.T) {
 		`{"message":"bare"}`:      {Message: "bare"},
 		`{"detail":"of FastAPI"}`: {Message: "of FastAPI"},
 		`{"detail":[{"loc":["body","n"],"msg":"too many"},{"msg":"bad"}]}`: {Message: "body.n: too many; bad"},
+		`{"errors":[{"message":"first","code":"x"},{"message":"second"}]}`: {Message: "first", Code: "x"},
+		`{"error":"of TGI","error_type":"validation"}`:                     {Message: "of TGI", Type: "validation"},
+		`{"code":1210,"msg":"bare"}`:                                       {Message: "bare"},
 		`[{"error":{"message":"Google's","code":429}}]`:                    {Message: "Google's", Status: 429},
 		"<html>\n<body>502 Bad Gateway":                                    {Message: "<html> <body>502 Bad Gateway"},
 		``:                                                                 {},
@@ -151,6 +168,11 @@ func TestStream(t *testing.T) {
 		"no last line break":    {"data: " + hi, 1, false, ""},
 		"an event of an error":  {"data: " + hi + "\n\nevent: error\ndata: {\"message\":\"boom\"}\n\n", 1, false, "boom"},
 		"an error in data":      {"data: {\"error\":{\"message\":\"boom\",\"code\":500}}\n\n", 0, false, "boom"},
+		"no events but lines":   {hi + "\n" + hi + "\n", 2, false, ""},
+		"a whole answer":        {"{\n \"choices\": [\n  {\"message\": {\"content\": \"hi\"}}\n ]\n}\n", 1, false, ""},
+		"half an answer":        {"{\n \"choices\": [", 0, false, "can't be read"},
+		"bare words":            {"data: {\"detail\":\"boom\"}\n\n", 0, false, "boom"},
+		"bare words, of code":   {"data: {\"code\":500,\"message\":\"boom\"}\n\n", 0, false, "boom"},
 		"text that is no JSON":  {"event: error\ndata: boom\n\n", 0, false, "boom"},
 	} {
 		in := NewStream(strings.NewReader(test.stream))
@@ -161,7 +183,7 @@ func TestStream(t *testing.T) {
 				break
 			}
 			if err != nil {
-				t.Errorf("%s: %v", name, err)
+				fault = "can't be read"
 				break
 			}
 			if reply.Fault != nil {

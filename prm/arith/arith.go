@@ -10,6 +10,9 @@ package arith
 import (
 	"errors"
 	"math/big"
+	"strings"
+
+	"aprm/prm/arith/formula"
 )
 
 // Verdict is what is known of a statement.
@@ -45,7 +48,7 @@ type Number struct {
 
 // Bounds on what is read.
 const (
-	maxText     = 1 << 13 // bytes of a text that are read token by token
+	maxText     = 1 << 13 // bytes of a step, or of its end, that are read token by token: no step is longer, and of what goes unread nothing is said
 	maxAloud    = 1 << 16 // bytes at the end of a text in which an answer is looked for
 	maxTokens   = 400     // of one clause
 	maxDepth    = 64      // nesting of an expression
@@ -60,10 +63,35 @@ var (
 	ErrZero   = errors.New("division by zero")
 )
 
-// Numbers returns every number in the text, in order. Fractions count as two numbers.
+// Singular takes the ending of a plural off a word in lower case.
+func Singular(word string) string { return formula.Singular(word) }
+
+// head is the beginning of a text that is read: all of it, or its whole sentences within the bound.
+func head(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
+	return text[:max(strings.LastIndexByte(text[:maxText], '\n'), strings.LastIndex(text[:maxText], ". "))+1]
+}
+
+// tail is the end of a text in the same way.
+func tail(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
+	text = text[len(text)-maxText:]
+	for _, end := range []string{"\n", ". "} {
+		if _, rest, ok := strings.Cut(text, end); ok {
+			return rest
+		}
+	}
+	return ""
+}
+
+// Numbers returns every number in the text, in order. Fractions count as two numbers. Of a text beyond 8 KB its first sentences are read.
 func Numbers(text string) []Number {
 	var out []Number
-	tokens := lex(text)
+	tokens := lex(head(text))
 	for i, t := range tokens {
 		if t.kind != number {
 			continue
@@ -85,6 +113,9 @@ func Numbers(text string) []Number {
 // Eval evaluates an expression, all of it: numbers, + − × ÷ ^, parentheses, fractions, percent, in plain or LaTeX notation.
 // Words that follow a number are its unit and don't matter. Errors wrap ErrSyntax, ErrLimit or ErrZero.
 func Eval(expr string) (*big.Rat, error) {
+	if len(expr) > maxText {
+		return nil, ErrLimit
+	}
 	tokens := lex(expr)
 	p := parser{tokens: tokens}
 	v, err := p.whole()
@@ -94,8 +125,10 @@ func Eval(expr string) (*big.Rat, error) {
 	return v.rat, nil
 }
 
-// Result returns the value a step arrives at: the right side of its last equation, or its last number when it states none.
+// Result returns the value a step arrives at: the right side of its last equation, or its last number when it states none. Of a step
+// beyond 8 KB the last sentences are read.
 func Result(step string) (*big.Rat, bool) {
+	step = tail(step)
 	checks := CheckStep(step)
 	for i := len(checks) - 1; i >= 0; i-- {
 		if checks[i].Right != nil {

@@ -1,10 +1,7 @@
 package arith_test
 
 import (
-	"bufio"
-	"encoding/json"
-	"os"
-	"path/filepath"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -12,30 +9,19 @@ import (
 
 	"aprm/prm/arith"
 	"aprm/prm/arith/formula"
+	"aprm/prm/casetest"
 )
 
 // TestCases holds the checker against pairs of answers that users reported and their like, by kind: the verdict must be among those
-// that people accept. With -v it prints how many of each kind are right.
+// that people accept.
 func TestCases(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join("testdata", "cases", "*.jsonl"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no cases: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".jsonl"), func(t *testing.T) {
-			right, all := 0, 0
-			for _, c := range readCases(t, file) {
-				all++
-				found := arith.Compare(c.Gold, c.Pred, formula.Options{})
-				if slices.Contains(c.verdicts(), found.Verdict) {
-					right++
-					continue
-				}
-				t.Errorf("%q and %q: %v (%s; %s, %s), want %v", c.Gold, c.Pred, found.Verdict, found.Reason, found.Gold, found.Pred, c.verdicts())
-			}
-			t.Logf("%d of %d", right, all)
-		})
-	}
+	casetest.Run(t, func(c pairCase) string {
+		found := arith.Compare(c.Gold, c.Pred, formula.Options{})
+		if slices.Contains(c.verdicts(), found.Verdict) {
+			return ""
+		}
+		return fmt.Sprintf("%q and %q: %v (%s; %s, %s), want %v", c.Gold, c.Pred, found.Verdict, found.Reason, found.Gold, found.Pred, c.verdicts())
+	})
 }
 
 type pairCase struct {
@@ -55,34 +41,6 @@ func (c pairCase) verdicts() []arith.Verdict {
 		default:
 			out = append(out, arith.False)
 		}
-	}
-	return out
-}
-
-func readCases(t *testing.T, file string) []pairCase {
-	t.Helper()
-	f, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	var out []pairCase
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		if strings.TrimSpace(lines.Text()) == "" {
-			continue
-		}
-		var c pairCase
-		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
-			t.Fatalf("%s: %v", lines.Text(), err)
-		}
-		if len(c.Expected) == 0 {
-			t.Fatalf("%s: nothing is expected", lines.Text())
-		}
-		out = append(out, c)
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
 	}
 	return out
 }

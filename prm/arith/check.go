@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"aprm/prm/arith/formula"
 )
 
 // CheckStep returns a Check for every equation in the text, in order. In a chain a = b = c each sign of equality is one.
@@ -14,11 +16,13 @@ import (
 // An equation is true when its sides are equal, or equal at the precision that the right side shows (10/3 = 3.33), or, where
 // rounding is announced, to the next whole number. It is false only when nothing else can be meant: one side must compute
 // something, no variable, unit conversion or further quantity may be involved, and the difference must be more than rounding
-// can explain. Everything else is unknown. Calculator marks <<48/2=24>> are checked like the rest.
+// can explain. Everything else is unknown. Calculator marks <<48/2=24>> are checked like the rest. Of a text beyond 8 KB its first
+// sentences are read.
 func CheckStep(text string) []Check {
 	var out []Check
 	var hedged hedges
 	work := maxWork
+	text = head(text)
 	for _, part := range unmark(text) {
 		tokens := lex(part.text)
 		rounding := announced(part.text)
@@ -31,6 +35,9 @@ func CheckStep(text string) []Check {
 				for _, c := range checkClause(tokens[start:end], rounding, cutOff(tokens[:start]), &work) {
 					c.Start, c.End = c.Start+part.at, c.End+part.at
 					c.Text = text[c.Start:c.End]
+					if c.Verdict == False && start > 0 && end < len(tokens) && inequality[tokens[start-1].text] && inequality[tokens[end].text] {
+						c.Verdict, c.Reason = Unknown, "it stands between inequalities"
+					}
 					if c.Verdict == False && hedged.unasserted(text, c.Start) {
 						c.Verdict, c.Reason = Unknown, "it is denied, supposed or asked"
 					}
@@ -44,11 +51,14 @@ func CheckStep(text string) []Check {
 	return out
 }
 
+// inequality are the boundaries that relate what stands on their sides.
+var inequality = map[string]bool{"<": true, ">": true, "<=": true, ">=": true, "≤": true, "≥": true, "lt": true, "gt": true, "le": true, "ge": true, "leq": true, "geq": true, "leqslant": true, "geqslant": true}
+
 var (
 	supposing = regexp.MustCompile(`(?i)\b(?:suppos(?:e|ing)|assum(?:e|ing)|imagine|pretend|hypothetically|not (?:true|correct|right|the case|possible|equal)|isn['’]t (?:true|correct|right|the case|possible)|` +
-		`false|wrong(?:ly)?|incorrect(?:ly)?|mistaken(?:ly)?|impossible|claim(?:s|ed|ing)?|cannot|can['’]t|instead of|rather than|contradict(?:s|ion)?|doesn['’]t|does not|did not|didn['’]t|would(?:n['’]t| not) be|never|whether)\b`)
-	retracting = regexp.MustCompile(`(?i)\b(?:false|wrong|incorrect|not (?:true|correct|right|possible|what|equal|the)|isn['’]t|doesn['’]t (?:work|hold|make|match|equal|fit)|does not (?:work|hold|make|match|equal|fit)|impossible|contradict(?:s|ion)?|mistake|absurd|oops|wait)\b|\?`)
-	retraction = regexp.MustCompile(`(?i)^\W*(?:no\b|wait|oops|hmm|(?:but |however,? )?(?:this|that|which|it) (?:is|was) (?:false|wrong|incorrect|not|impossible|a (?:mistake|contradiction))|(?:that|this)['’]s (?:wrong|not|false|incorrect)|contradiction|impossible|this can['’]?not|that can['’]?not|actually)`)
+		`false|wrong(?:ly)?|incorrect(?:ly)?|mistaken(?:ly)?|impossible|claim(?:s|ed|ing)?|cannot|can['’]t|instead of|rather than|contradict(?:s|ion)?|doesn['’]t|does not|did not|didn['’]t|would(?:n['’]t| not) be|never|whether|thinks|thought|(?:might|may|could|would) think|believe[sd]?|no way|neither|nor|in base)\b`)
+	retracting = regexp.MustCompile(`(?i)\b(?:false|wrong|incorrect|not (?:true|correct|right|possible|what|equal|the)|isn['’]t|doesn['’]t (?:work|hold|make|match|equal|fit)|does not (?:work|hold|make|match|equal|fit)|impossible|contradict(?:s|ion)?|mistake|absurd|oops|wait|fails?)\b|\?`)
+	retraction = regexp.MustCompile(`(?i)^\W*(?:no\b|false\b|not true|wait|oops|hmm|(?:but |however,? )?(?:this|that|which|it) (?:is|was) (?:false|wrong|incorrect|not|impossible|a (?:mistake|contradiction))|(?:that|this)['’]s (?:wrong|not|false|incorrect)|contradiction|impossible|this can['’]?not|that can['’]?not|actually)`)
 )
 
 // maxSentence is how many bytes of a sentence on either side of an equation are looked at.
@@ -64,8 +74,7 @@ type hedges struct {
 func (h *hedges) unasserted(text string, start int) bool {
 	if !h.found {
 		h.found = true
-		read := text[:min(len(text), maxText)]
-		h.supposing, h.retracting = supposing.FindAllStringIndex(read, -1), retracting.FindAllStringIndex(read, -1)
+		h.supposing, h.retracting = supposing.FindAllStringIndex(text, -1), retracting.FindAllStringIndex(text, -1)
 	}
 	from := max(0, start-maxSentence)
 	if i := lastSentence(text[from:start]); i >= 0 {
@@ -89,7 +98,7 @@ func (h *hedges) unasserted(text string, start int) bool {
 		return true
 	}
 	after := strings.TrimLeftFunc(text[next:min(len(text), next+maxSentence)], func(r rune) bool { return !unicode.IsLetter(r) })
-	return startsWith(after, "nNwWoOhHbBtTiIcCaA") && retraction.MatchString(after)
+	return startsWith(after, "nNwWoOhHbBtTiIcCaAfF") && retraction.MatchString(after)
 }
 
 // endsInIf reports whether "if" stands right before what follows a text.
@@ -122,9 +131,6 @@ type part struct {
 
 // unmark takes the calculator marks out of a text: the text with blanks in their place, then each mark's inside.
 func unmark(text string) []part {
-	if len(text) > maxText {
-		text = text[:maxText]
-	}
 	if !strings.Contains(text, "<<") {
 		return []part{{text: text}}
 	}
@@ -175,7 +181,7 @@ func checkClause(tokens []token, rounding, cut bool, work *int) []Check {
 		}
 		c, ok := checkEquation(tokens[previous+1:i], tokens[i+1:next], rounding || t.text == "~", previous >= 0, cut && previous < 0, work)
 		if ok {
-			if t.spelled && c.Verdict == False && (compares(tokens[i+1:next]) || ratio(tokens[:i]) && tokens[i-1].glued) {
+			if t.spelled && c.Verdict == False && (compares(tokens[i+1:next]) || ratio(tokens[:i]) && tokens[i-1].glued || previous >= 0 && c.Operators > 0) {
 				c.Verdict, c.Reason = Unknown, "it may say what a part amounts to"
 			}
 			out = append(out, c)
@@ -244,6 +250,10 @@ func checkEquation(left, right []token, rounding, chained, cut bool, work *int) 
 			c.Reason = "words stand for an operator of the right side"
 			return c, true
 		}
+	}
+	if rounding && (roughly(l.rat, r) || r.operators > 0 && within50th(l.rat, r.rat)) {
+		c.Reason = "the result may be rounded"
+		return c, true
 	}
 	if why := doubt(left, right, from, to, l, r, chained, cut); why != "" {
 		c.Reason = why
@@ -338,6 +348,31 @@ func showsAs(x *big.Rat, shown value, rounding bool) bool {
 	return diff.Abs(diff).Cmp(unit) < 0
 }
 
+// within50th reports whether two numbers differ by less than a fiftieth.
+func within50th(x, y *big.Rat) bool {
+	diff, most := new(big.Rat).Sub(x, y), new(big.Rat).Abs(x)
+	return diff.Abs(diff).Cmp(most.Mul(most, big.NewRat(1, 50))) <= 0
+}
+
+// roughly reports whether x rounded to the digits of a whole number before its zeros may be that number: 53,700 and 54,000.
+func roughly(x *big.Rat, shown value) bool {
+	if shown.operators > 0 || shown.decimals > 0 || !shown.rat.IsInt() {
+		return false
+	}
+	unit := big.NewInt(1)
+	for ten, rest := big.NewInt(10), new(big.Int).Set(shown.rat.Num()); rest.Sign() != 0; unit.Mul(unit, ten) {
+		var digit big.Int
+		if rest.QuoRem(rest, ten, &digit); digit.Sign() != 0 {
+			break
+		}
+	}
+	diff := new(big.Rat).Sub(x, shown.rat)
+	digits := new(big.Rat).Quo(shown.rat, new(big.Rat).SetInt(unit))
+	return digits.Abs(digits).Cmp(ten) > 0 && diff.Abs(diff).Cmp(new(big.Rat).SetFrac(unit, big.NewInt(2))) <= 0
+}
+
+var ten = big.NewRat(10, 1)
+
 // doubt returns why an equation whose sides differ could still be meant to hold, "" when nothing else can be meant.
 func doubt(left, right []token, from, to int, l, r value, chained, cut bool) string {
 	switch {
@@ -351,6 +386,8 @@ func doubt(left, right []token, from, to int, l, r value, chained, cut bool) str
 		return "a mixed number may be a product"
 	case slices.ContainsFunc(left, clock) || slices.ContainsFunc(right, clock):
 		return "a number may be a time of day, or count in another way"
+	case slices.ContainsFunc(left, place) || slices.ContainsFunc(right, place):
+		return "a number may be a place in an order"
 	case stacked(left[from:]) || stacked(right[:to]) || r.parts:
 		return "it can be read in two ways"
 	case convertible(l.units, r.units):
@@ -372,10 +409,9 @@ func doubt(left, right []token, from, to int, l, r value, chained, cut bool) str
 	}
 	diff := new(big.Rat).Sub(l.rat, r.rat)
 	diff.Abs(diff)
-	bound := new(big.Rat).Abs(l.rat)
 	if l.rounded || r.rounded || !l.rat.IsInt() {
 		// Numbers that were rounded before may be the reason for a small difference.
-		if diff.Cmp(bound.Mul(bound, big.NewRat(1, 50))) <= 0 || diff.Cmp(big.NewRat(1, 1)) < 0 && !(l.rat.IsInt() && r.rat.IsInt()) && r.decimals == 0 {
+		if within50th(l.rat, r.rat) || diff.Cmp(big.NewRat(1, 1)) < 0 && !(l.rat.IsInt() && r.rat.IsInt()) && r.decimals == 0 {
 			return "the difference may come from rounding"
 		}
 	}
@@ -438,11 +474,24 @@ func letter(t token) bool {
 	return t.kind == word && utf8.RuneCountInString(t.text) == 1 && (t.glued || t.text != "a" && t.text != "i")
 }
 
-// hasVariable reports whether one of the first n tokens is a letter that stands for a number. An "a" or "I" apart is one where no
-// word follows that it may belong to: "3 a + 4".
+// letters reports whether a token behind another is a product of letters that stand for numbers: 2xy, ½ ab. Units and words are none.
+func letters(t, before token) bool {
+	n := len(t.text)
+	if t.kind != word || n < 2 || n > 4 || before.kind != number && before.kind != shut || formula.Unit(t.text) || families[t.text] != "" {
+		return false
+	}
+	switch t.text {
+	case "st", "nd", "rd", "th", "am", "pm", "of", "is", "to", "by", "at", "it", "we", "so", "if", "an", "he", "on", "as", "be", "up", "us", "no", "in", "or", "do", "go", "my", "me", "tv", "cds", "dvds", "usd", "pts", "pcs", "sq", "cu", "km", "kph":
+		return false
+	}
+	return t.glued || n == 2
+}
+
+// hasVariable reports whether one of the first n tokens is a letter that stands for a number, or several. An "a" or "I" apart is one
+// where no word follows that it may belong to: "3 a + 4".
 func hasVariable(tokens []token, n int) bool {
 	for i, t := range tokens[:min(n, len(tokens))] {
-		if letter(t) {
+		if letter(t) || i > 0 && letters(t, tokens[i-1]) {
 			return true
 		}
 		if (t.text == "a" || t.text == "i") && t.kind == word && (i+1 == len(tokens) || tokens[i+1].kind != word && tokens[i+1].kind != number) {
@@ -458,6 +507,11 @@ func clock(t token) bool {
 		return t.text == "clock" || t.text == "mod" || t.text == "modulo" || t.text == "binary" || t.text == "hexadecimal" || t.text == "am" || t.text == "pm" || t.text == "noon" || t.text == "midnight" || t.text == "o'clock" || t.text == "o’clock"
 	}
 	return t.kind == number && len(t.text) > 1 && t.text[0] == '0' && isDigit(t.text[1:])
+}
+
+// place reports whether a token is the ending of a number that says a place in an order: 1st.
+func place(t token) bool {
+	return t.kind == word && t.glued && (t.text == "st" || t.text == "nd" || t.text == "rd" || t.text == "th")
 }
 
 // stacked reports whether a number stands between two divisions: in 25 / 1/3 the second may be a fraction's.

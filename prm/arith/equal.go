@@ -2,6 +2,7 @@ package arith
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -78,9 +79,19 @@ func compareRead(a, b answer, o formula.Options) (Verdict, string) {
 	case formula.Equal:
 		return True, "equal formulas"
 	case formula.Different:
+		if tells(a, b, o) || tells(b, a, o) {
+			return Unknown, "it may be one of several numbers in a sentence"
+		}
 		return False, "different formulas"
 	}
 	return Unknown, "can't be told"
+}
+
+// tells reports whether a sentence has several numbers and one of them is the other answer: "she bought 12 and ate 5, leaving 7".
+func tells(sentence, other answer, o formula.Options) bool {
+	const fewest = 6 // words; less are a list of what there is
+	return sentence.formula.Op == formula.List && sentence.formula.Prose() && other.formula.Constant() && len(strings.Fields(sentence.text)) >= fewest &&
+		slices.ContainsFunc(sentence.formula.Args, func(n *formula.Node) bool { return formula.Compare(n, other.formula, o) != formula.Different })
 }
 
 var oneLetter = regexp.MustCompile(`^[({]*[A-J][)}.]*$`)
@@ -100,7 +111,7 @@ func read(text string) answer {
 	if len(text) > maxAloud {
 		text = text[len(text)-maxAloud:]
 	}
-	all := text
+	all := unescaped(text)
 	text = strings.TrimSpace(aloud(all))
 	announced := strings.Contains(text, `\boxed`) || strings.Contains(text, "####") || text != strings.TrimSpace(all) ||
 		len(text) > maxAnswer || mayAnnounce(text) && (said.MatchString(text) || tagged.MatchString(text))
@@ -114,6 +125,8 @@ func read(text string) answer {
 	case !ok:
 		return parse(text)
 	case f.loose != "" && formula.Alters(f.span) && !strings.Contains(f.span, "=") && !inMaths.MatchString(f.span):
+		return parse(text)
+	case f.loose != "" && several(text):
 		return parse(text)
 	case f.loose != "":
 		a := parse(f.loose)
@@ -131,6 +144,13 @@ func read(text string) answer {
 	return a
 }
 
+// several reports whether a text is a few words with several numbers, none of which is the answer for itself: "2 red balls out of 7". A sentence
+// arrives at its last one.
+func several(text string) bool {
+	const most = 10
+	return !strings.ContainsAny(text, "\n=≈$\\") && !strings.HasSuffix(text, ".") && !strings.HasSuffix(text, "!") && len(strings.Fields(text)) <= most && len(signed(text)) > 1
+}
+
 // mayAnnounce reports whether a text may hold one of the announcements of an answer, which are costly to look for.
 func mayAnnounce(text string) bool {
 	return strings.ContainsAny(text, ":<") || len(text) > len("answer") && (strings.Contains(text, "nswer") || strings.Contains(text, "NSWER"))
@@ -138,6 +158,9 @@ func mayAnnounce(text string) bool {
 
 // startsWith reports whether the first byte of a text is one of these.
 func startsWith(text, bytes string) bool { return text != "" && strings.IndexByte(bytes, text[0]) >= 0 }
+
+// beneath is the end of one formula and the beginning of another behind nothing but space.
+var beneath = regexp.MustCompile(`([^$\s+\-=/*,;&(<>])\$\s+\$([^$\s+\-=/*,;<>])`)
 
 // itself reads a text that is no more than an answer; ok is false where an answer must be looked for in it.
 func itself(text string) (a answer, ok bool) {
@@ -175,7 +198,7 @@ func choose(text string) answer {
 // leadIn begins a sentence that arrives at an answer.
 var leadIn = regexp.MustCompile(`^(?i:so|thus|therefore|hence|then|finally|which)\b`)
 
-var condition = regexp.MustCompile(`[\s,$]*(?:\\text\{|\\mathrm\{)?\s*\b(?:for (?:all|any|every|each|some)|where|such that|with)\s`)
+var condition = regexp.MustCompile(`[\s,$]*(?:\\text\{|\\mathrm\{)?\s*\b(?:for (?:all|any|every|each|some)|where|such that|with|any integer)\s`)
 
 // unconditional is an answer without what it says of when it holds: "f(n) = n for all n".
 func unconditional(s string) string {
@@ -191,6 +214,9 @@ func parse(text string) answer {
 	}
 	a := answer{whole: text}
 	a.text = explained(strings.TrimSpace(text))
+	if strings.Count(text, "$") > 3 {
+		a.text = beneath.ReplaceAllString(a.text, "$1$$, $$$2")
+	}
 	if startsWith(a.text, "yYnNtTfF") && reason.MatchString(a.text) {
 		a.text = reply(a.text)
 		a.cut = len(a.text) < len(strings.TrimSpace(text))-1

@@ -19,7 +19,7 @@ import (
 // A number comes back alone, with its percent sign: "#### $1,200 per month" is "1,200". Of an equation the right side counts. What a
 // box holds comes back whole where it is no number.
 func Extract(text string) (answer string, ok bool) {
-	found, ok := find(text)
+	found, ok := find(unescaped(text))
 	if !ok {
 		return "", false
 	}
@@ -83,8 +83,72 @@ func aloud(text string) string {
 		text = text[i+len("</think>"):]
 	}
 	text, _, _ = strings.Cut(text, "<think>")
+	if strings.Contains(text, "<|") {
+		text = turn(text)
+	}
 	return text
 }
+
+// template is a mark of a chat's turns that a model let through: <|im_start|>user.
+var template = regexp.MustCompile(`<\|[a-z_]{1,30}\|>(?:(?:system|user|assistant)\b)?`)
+
+// turn is the first turn of a text that goes on with marks of further ones.
+func turn(text string) string {
+	for _, part := range template.Split(text, 4) {
+		if strings.TrimSpace(part) != "" {
+			return part
+		}
+	}
+	return ""
+}
+
+// common are commands of LaTeX by which a text with escaped backslashes is known.
+var common = func() map[string]bool {
+	out := map[string]bool{}
+	for _, name := range strings.Fields("frac dfrac tfrac boxed sqrt text left right begin cdot times pi le leq ge geq infty in cup pm circ mathrm mathbf quad qquad log sin cos tan sum") {
+		out[name] = true
+	}
+	return out
+}()
+
+// ownCommand begins with a command; JSON's end of a line or tab with a word behind it, \nThe, does not.
+var ownCommand = regexp.MustCompile(`^(?:[^nt]|text|times|theta|tau|tan|tfrac|to\b|triangle|ne|nu\b|not\b|nabla)`)
+
+var escapes = strings.NewReplacer(`\\`, `\`, `\n`, "\n", `\t`, "\t", `\"`, `"`)
+
+// unescaped is a text without the escaping of JSON, where all its commands have it.
+func unescaped(text string) string {
+	if !strings.Contains(text, `\\`) {
+		return text
+	}
+	escaped := false
+	for rest := text; ; {
+		i := strings.IndexByte(rest, '\\')
+		if i < 0 {
+			break
+		}
+		rest = rest[i+1:]
+		doubled := strings.HasPrefix(rest, `\`)
+		if doubled {
+			rest = rest[1:]
+		}
+		name := rest[:wordLength(rest[:min(len(rest), maxCommand)])]
+		switch {
+		case doubled:
+			escaped = escaped || common[name]
+		case name != "" && ownCommand.MatchString(name):
+			return text
+		}
+		rest = rest[len(name):]
+	}
+	if !escaped {
+		return text
+	}
+	return escapes.Replace(text)
+}
+
+// maxCommand is how many bytes of a command's name are looked at.
+const maxCommand = 16
 
 var inMaths = regexp.MustCompile(`\$([^$]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]`)
 
@@ -127,38 +191,50 @@ func lastBoxed(text string) (found, int) {
 // maxAnswer is how many bytes an answer may take.
 const maxAnswer = 4096
 
-var (
-	openBox = regexp.MustCompile(`\\boxed\{([^{}]*)$`)
-	between = regexp.MustCompile(`(?:^|[\s$,;}.])(?:and|or|\\text\{\s*(?:and|or)\s*\})$`)
-)
+// setting is what stands between boxes and says nothing: signs of formulas, spaces, braces of \text{…}.
+var setting = regexp.MustCompile(`\\(?:text|textbf|textrm|mathrm|mbox)\s*\{|\\q?quad\b|\\[()\[\],;:! ]|[${}~\s]+`)
+
+// between is what may stand between two boxes of one answer, without its setting: "and", "papers and", "for part (a) and", ", y =".
+var between = regexp.MustCompile(`^(?i:(?:(?:for )?(?:part )?\([a-z\d]+\) ?|[a-z]+ ?)?(?:, ?and|, ?or|and|or|&|,|;)(?: (?:and )?[a-z](?:_\w+)?(?:\([a-z\d]+\))? ?(?:=|is))?)?$`)
+
+// maxBoxes is how many boxes one answer may stand in.
+const maxBoxes = 20
 
 // boxedBefore returns the answers in the boxes right before a box, "5, " for "\boxed{5} and ". A box that only repeats one of them
 // ends the list.
 func boxedBefore(text, answer string) string {
 	var before []string
-	for len(before) < 20 {
-		text = strings.TrimRight(text, " \t\n$,;")
-		if m := between.FindStringIndex(text[max(0, len(text)-20):]); m != nil {
-			text = strings.TrimRight(strings.TrimRight(strings.TrimRight(text, " }"), "andort{\\ex"), " \t\n$,;")
-		}
-		if !strings.HasSuffix(text, "}") {
+	for len(before) < maxBoxes {
+		tail := text[max(0, len(text)-maxAnswer):]
+		at := strings.LastIndex(tail, `\boxed{`)
+		if at < 0 {
 			break
 		}
-		tail := text[max(0, len(text)-1-maxAnswer) : len(text)-1]
-		m := openBox.FindStringSubmatchIndex(tail[max(0, strings.LastIndex(tail, `\boxed`)):])
-		if m == nil {
+		inside, ok := braced(tail[at+len(`\boxed`):])
+		end := at + len(`\boxed{`) + len(inside) + len("}")
+		if !ok || end > len(tail) || !joinsBoxes(tail[end:]) {
 			break
 		}
-		at := max(0, strings.LastIndex(tail, `\boxed`))
-		inside := tidy(tail[at+m[2]:at+m[3]], true)
-		if inside == answer || slices.Contains(before, inside+", ") {
+		inside = tidy(inside, true)
+		if inside == "" || inside == answer || slices.Contains(before, inside+", ") {
 			break // from here on it repeats itself
 		}
 		before = append(before, inside+", ")
-		text = text[:len(text)-1-len(tail)+at]
+		text = text[:len(text)-len(tail)+at]
 	}
 	slices.Reverse(before)
 	return strings.Join(before, "")
+}
+
+// joinsBoxes reports whether the boxes around a text are one answer.
+func joinsBoxes(gap string) bool {
+	const most = 60
+	if len(gap) > most {
+		return false
+	}
+	gap = strings.TrimSpace(setting.ReplaceAllString(gap, " "))
+	gap = strings.Join(strings.Fields(gap), " ")
+	return between.MatchString(gap)
 }
 
 // braced returns what the braces that begin s hold, over several lines too. A brace that a model forgot to close ends with the line.
@@ -233,7 +309,7 @@ func lastTagged(text string) (found, int) {
 	return found{span: span}, start
 }
 
-var said = regexp.MustCompile(`(?i)(?:\bthe\s+(?:final\s+|correct\s+)?answer\s*(?:is|:|=)|\bfinal\s+answer\s*(?:is)?\s*:?|(?:^|\n)\W*(?:answer|ans\.?|a)\s*:)[\s:]*`)
+var said = regexp.MustCompile(`(?i)(?:\bthe\s+(?:final\s+|correct\s+)?answer\s*(?:is\b|:|=)|\bfinal\s+answer\s*(?:is\b)?\s*:?|(?:^|\n)\W*(?:answer|ans\.?|a)\s*:)[\s:]*`)
 
 // lastSaid returns what follows the last announcement in words, to the end of its sentence.
 func lastSaid(text string) (found, int) {
@@ -255,7 +331,7 @@ func lastSaid(text string) (found, int) {
 		if opened := displayed.FindString(after[:min(len(after), maxAnswer)]); opened != "" { // a formula on lines of its own
 			line = opened
 		}
-		line = unmarked(sentence(line))
+		line = unmarked(exclaimed.ReplaceAllString(sentence(line), "$1"))
 		if tidy(line, false) != "" {
 			return found{span: line}, skipped + places[i][0]
 		}
@@ -284,6 +360,9 @@ func sentence(line string) string {
 
 var abbreviations = map[string]bool{"mr": true, "mrs": true, "ms": true, "dr": true, "st": true, "no": true, "vs": true, "jr": true, "sr": true, "approx": true, "prof": true, "mt": true}
 
+// exclaimed ends an answer with a sign of joy, which behind a number alone would be a factorial.
+var exclaimed = regexp.MustCompile(`(\*|\$|\\\)|\\\])!+$`)
+
 var emphasis = regexp.MustCompile(`\*\*([^*\n]+)\*\*|(^|[\s(])\*([^*\s](?:[^*\n]*[^*\s])?)\*($|[\s.,;:!?)])|__([^_\n]+)__`)
 
 // unmarked takes bold and italics off a text.
@@ -291,7 +370,7 @@ func unmarked(s string) string {
 	if !strings.Contains(s, "*") && !strings.Contains(s, "__") {
 		return s
 	}
-	return emphasis.ReplaceAllString(s, "$1$2$3$4$5")
+	return emphasis.ReplaceAllString(strings.ReplaceAll(s, "***", "**"), "$1$2$3$4$5")
 }
 
 // choice matches a letter of a multiple choice with what it stands for.
@@ -378,7 +457,7 @@ func tidy(s string, whole bool) string {
 
 var (
 	aside   = regexp.MustCompile(`^([^()]*\d[^()]*?)\s+\(([^()]*)\)\.?$`)
-	instead = regexp.MustCompile(`(?i)\bnot\s+[^,.]*?,?\s*\bbut(?:\s+rather)?\s+(.*)$`)
+	instead = regexp.MustCompile(`(?i)\bnot\s+[^,.]*?,?\s*\b(?:but(?:\s+rather)?|it['’]s|it is)\s+(.*)$`)
 	clause  = regexp.MustCompile(`(?i)[,;]?\s+(?:because|since|so that|as|which|where|after|if|when|given that|meaning)\s|[,;]\s+(?:so|but|not|and not|he|she|they|it|the|i|we)\s|\s[–—]\s|\s-\s+[A-Za-z]`)
 	reason  = regexp.MustCompile(`^(?i:yes|no|true|false)\b`)
 )
@@ -407,6 +486,7 @@ func explained(s string) string {
 
 // spellsOut reports whether words say a number.
 func spellsOut(words string, number *big.Rat) bool {
+	words = strings.TrimLeft(strings.TrimPrefix(words, "i.e."), ", ")
 	n, err := formula.Parse(words)
 	return err == nil && n.Op == formula.Number && n.Value.Cmp(number) == 0
 }
@@ -486,7 +566,7 @@ func signed(s string) []string {
 		if i+1 < len(tokens) && tokens[i+1].kind == percent {
 			end = tokens[i+1].end
 		}
-		if start <= end && end <= len(s) && tokens[i].text != "1/2" {
+		if start <= end && end <= len(s) && tokens[i].text != "1/2" && hasDigit(s[start:end]) {
 			out = append(out, stripped.Replace(s[start:end]))
 		}
 	}
@@ -494,6 +574,6 @@ func signed(s string) []string {
 }
 
 // stripped removes what may stand between a sign and its number.
-var stripped = strings.NewReplacer("$", "", "\\", "", " ", "", "−", "-")
+var stripped = strings.NewReplacer("$", "", `\!`, "", "\\", "", " ", "", "−", "-")
 
 func hasDigit(s string) bool { return strings.ContainsAny(s, "0123456789") }

@@ -1,6 +1,7 @@
 package arith
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -46,4 +47,30 @@ func FuzzLarge(f *testing.F) {
 		bounds.Check(t, func() { CheckStep(text) })
 		bounds.Check(t, func() { Equal(end, text) })
 	})
+}
+
+// TestBeyond: what stands beyond the bound of a step, or across it, is called neither true nor false, and of an expression no part is taken for all.
+func TestBeyond(t *testing.T) {
+	for _, filler := range []string{"She thinks about it.\n", "She thinks about it. ", "and so on, ", "word "} {
+		for cut := range 24 {
+			text := strings.Repeat(filler, maxText/len(filler)+1)[:maxText-cut] + "\n3 + 4.25 = 7\\frac{1}{4}, 2 + 2 = 4,000 / 1,000 and 1 + 1 = 3."
+			for _, c := range CheckStep(text) {
+				if c.Verdict != Unknown {
+					t.Errorf("%q, %d bytes before the bound: %v (%s)", filler, cut, c.Verdict, c.Text)
+				}
+			}
+			if v, ok := Result(text); !ok || v.RatString() != "3" {
+				t.Errorf("%q, %d bytes before the bound: the result is %v", filler, cut, v)
+			}
+			for _, n := range Numbers(text) {
+				t.Errorf("%q, %d bytes before the bound: %v is read", filler, cut, n.Value)
+			}
+		}
+	}
+	if v, err := Eval("1" + strings.Repeat(" + 1", maxText)); !errors.Is(err, ErrLimit) {
+		t.Errorf("a sum beyond the bound is %v, %v", v, err)
+	}
+	if checks := CheckStep(strings.Repeat("3 + 4 = 8.\n", maxText)); len(checks) == 0 || checks[0].Verdict != False {
+		t.Error("what stands before the bound isn't read")
+	}
 }

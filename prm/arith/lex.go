@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"aprm/prm/arith/formula"
 )
 
 type kind int8
@@ -34,11 +36,12 @@ type token struct {
 	money      bool     // a currency sign stands before this number
 }
 
-// lex reads a text token by token. LaTeX is read as what it means; signs that mean nothing here are passed over.
+// lex reads a text token by token, prose with equations in it. It isn't formula's scanner, which reads one answer and nothing else: there a sign
+// that isn't understood refuses the whole text, here it obscures what it stands in; there tokens have no place in the text, here every check needs
+// one; and the same sign is read by what it most likely is in each: a letter is a variable there and a unit here ("3 m", "2 boxes"), a dash is a minus
+// there and may join words here, a comma within brackets parts coordinates there and thousands here, a full stop, a colon and an exclamation mark end
+// clauses here alone, and what is computed, "of", "%" or a mixed number, is kept apart here because it decides what may be called false. LaTeX is read as what it means; signs that mean nothing here are passed over.
 func lex(text string) []token {
-	if len(text) > maxText {
-		text = text[:maxText]
-	}
 	l := lexer{text: text}
 	l.run(0, len(text), 0)
 	return spell(l.tokens)
@@ -143,9 +146,9 @@ func (l *lexer) run(at, end, depth int) {
 			at += n
 		case strings.ContainsRune("|_√∛∑∏∫∂∞…∣‖⌊⌋⌈⌉", r) || unicode.Is(unicode.Greek, r):
 			one(opaque, string(r))
-		case raised(r) != "":
+		case formula.Raised(r) != "":
 			at = l.power(at, end)
-		case vulgar(r) != nil:
+		case formula.Fraction(r) != nil:
 			l.half(r, at, size)
 			at += size
 		default:
@@ -170,30 +173,13 @@ func (l *lexer) factorial(at, end int) bool {
 	return after != "" && (strings.ContainsRune("+-*/=^()}]&\\,", rune(after[0])) || strings.HasPrefix(after, "·") || strings.HasPrefix(after, "−") || strings.HasPrefix(after, "×") || strings.HasPrefix(after, "÷"))
 }
 
-// raised returns the digit or sign that a superscript stands for, "" for other runes.
-func raised(r rune) string {
-	switch r {
-	case '¹':
-		return "1"
-	case '²':
-		return "2"
-	case '³':
-		return "3"
-	case '⁻':
-		return "-"
-	case '⁰', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹':
-		return string('0' + r - '⁰')
-	}
-	return ""
-}
-
 // power reads superscripts: 3² is 3^2. That of a unit says nothing of its number.
 func (l *lexer) power(at, end int) int {
 	start := at
 	var digits strings.Builder
 	for at < end {
 		r, size := utf8.DecodeRuneInString(l.text[at:end])
-		up := raised(r)
+		up := formula.Raised(r)
 		if up == "" {
 			break
 		}
@@ -218,40 +204,9 @@ func (l *lexer) power(at, end int) int {
 	return at
 }
 
-// vulgar returns the fraction that one character stands for, nil for other runes.
-func vulgar(r rune) *big.Rat {
-	switch r {
-	case '½':
-		return big.NewRat(1, 2)
-	case '¼':
-		return big.NewRat(1, 4)
-	case '¾':
-		return big.NewRat(3, 4)
-	case '⅓':
-		return big.NewRat(1, 3)
-	case '⅔':
-		return big.NewRat(2, 3)
-	case '⅕', '⅖', '⅗', '⅘':
-		return big.NewRat(int64(r-'⅕'+1), 5)
-	case '⅙':
-		return big.NewRat(1, 6)
-	case '⅚':
-		return big.NewRat(5, 6)
-	case '⅛':
-		return big.NewRat(1, 8)
-	case '⅜':
-		return big.NewRat(3, 8)
-	case '⅝':
-		return big.NewRat(5, 8)
-	case '⅞':
-		return big.NewRat(7, 8)
-	}
-	return nil
-}
-
-// half reads such a fraction: right behind a whole number it is one of a mixed number.
+// half reads a fraction of one character: right behind a whole number it is one of a mixed number.
 func (l *lexer) half(r rune, at, size int) {
-	f := token{kind: number, value: vulgar(r), start: at, end: at + size, text: "1/2", decimals: 1}
+	f := token{kind: number, value: formula.Fraction(r), start: at, end: at + size, text: "1/2", decimals: 1}
 	if n := len(l.tokens); n > 0 && !l.spaced && l.tokens[n-1].kind == number && l.tokens[n-1].value.IsInt() {
 		last := &l.tokens[n-1]
 		last.value, last.end = new(big.Rat).Add(last.value, f.value), f.end
@@ -304,6 +259,10 @@ func (l *lexer) number(at, end int) int {
 		case strings.HasPrefix(l.text[at:end], "{,}"):
 			at += 3
 			continue
+		case c == ',' && strings.HasPrefix(l.text[at:end], `,\!`) && thousands(l.text[at+3:end]): // 4,\!060
+			at += 3
+			at += len(l.text[at:end]) - len(strings.TrimLeft(l.text[at:end], " "))
+			continue
 		}
 		break
 	}
@@ -320,6 +279,10 @@ func (l *lexer) number(at, end int) int {
 			}
 		}
 	}
+	if strings.HasPrefix(l.text[at:end], `.\overline`) || strings.HasPrefix(l.text[at:end], `\overline`) { // decimals without an end
+		l.emit(token{kind: opaque, text: "…", start: start, end: at})
+		return at
+	}
 	value := new(big.Rat)
 	if s := digits.String(); len(s) > maxBits/4 {
 		l.emit(token{kind: boundary, text: "…", start: start, end: at})
@@ -332,6 +295,12 @@ func (l *lexer) number(at, end int) int {
 	}
 	l.emit(token{kind: number, start: start, end: at, value: value, decimals: decimals, text: l.text[start:at]})
 	return at
+}
+
+// thousands reports whether three digits and no more begin a text, behind space.
+func thousands(text string) bool {
+	text = strings.TrimLeft(text, " ")
+	return len(text) >= 3 && isDigit(text) && isDigit(text[1:]) && isDigit(text[2:]) && !isDigit(text[3:])
 }
 
 // groups reports whether a comma between before and after separates thousands.
@@ -376,7 +345,7 @@ func (l *lexer) latex(at, end, depth int) int {
 		return at + n
 	}
 	switch name {
-	case "times", "cdot", "ast":
+	case "times", "cdot":
 		return simple(operator, "*")
 	case "div":
 		return simple(operator, "/")
@@ -392,7 +361,7 @@ func (l *lexer) latex(at, end, depth int) int {
 			return inside[1] + 1
 		}
 		return at + n
-	case "boxed", "left", "right", "displaystyle", "quad", "qquad", "big", "Big", "bigl", "bigr", "Bigl", "Bigr", "bigg", "biggl", "biggr", "fbox", "mathit", "underline", "limits":
+	case "boxed", "left", "right", "displaystyle", "big", "Big", "bigl", "bigr", "Bigl", "Bigr", "bigg", "biggl", "biggr", "fbox", "mathit", "underline", "limits":
 		l.spaced = true
 		return at + n // what it holds is read as it stands
 	case "begin", "end":
@@ -411,7 +380,7 @@ func (l *lexer) latex(at, end, depth int) int {
 var breaks = map[string]bool{"le": true, "leq": true, "leqslant": true, "ge": true, "geq": true, "geqslant": true, "ne": true, "neq": true, "lt": true, "gt": true, "ll": true, "gg": true, "to": true,
 	"rightarrow": true, "Rightarrow": true, "Longrightarrow": true, "longrightarrow": true, "implies": true, "iff": true, "Leftrightarrow": true, "leftarrow": true, "mapsto": true, "equiv": true, "cong": true,
 	"propto": true, "in": true, "notin": true, "subset": true, "therefore": true, "because": true, "item": true, "hline": true, "par": true, "newline": true, "section": true, "tag": true, "label": true,
-	"centering": true, "hfill": true, "bigskip": true, "medskip": true, "smallskip": true, "land": true, "lor": true, "wedge": true, "vee": true, "forall": true, "exists": true}
+	"centering": true, "hfill": true, "quad": true, "qquad": true, "bigskip": true, "medskip": true, "smallskip": true, "land": true, "lor": true, "wedge": true, "vee": true, "forall": true, "exists": true}
 
 // fraction reads \frac{a}{b} or \frac12 as ((a)/(b)).
 func (l *lexer) fraction(at, from, end, depth int) int {

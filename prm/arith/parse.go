@@ -246,7 +246,7 @@ func (p *parser) suffix(v value) value {
 			break
 		}
 		if t.kind == word {
-			if joins[t.text] || t.glued && len(t.text) == 1 && !strings.Contains("gmlhs", t.text) {
+			if joins[t.text] || t.text == "to" && at+1 < len(p.tokens) && p.tokens[at+1].kind == operator || t.glued && len(t.text) == 1 && !strings.Contains("gmlhs", t.text) {
 				return v // a variable, where it isn't metres or the like
 			}
 			units = append(units, t.text)
@@ -291,7 +291,7 @@ func powerOfUnit(tokens []token) int {
 
 // joins are words that begin something new: no unit has them.
 var joins = map[string]bool{"or": true, "and": true, "because": true, "since": true, "so": true, "if": true, "when": true, "but": true, "then": true, "is": true, "are": true,
-	"which": true, "gives": true, "give": true, "giving": true, "where": true, "yields": true, "implies": true, "thus": true, "hence": true, "therefore": true, "let": true, "we": true}
+	"which": true, "gives": true, "give": true, "giving": true, "where": true, "remainder": true, "becomes": true, "yields": true, "implies": true, "thus": true, "hence": true, "therefore": true, "let": true, "we": true}
 
 func isSyntax(err error) bool { return errors.Is(err, ErrSyntax) }
 

@@ -78,17 +78,14 @@ func (r *reading) context() []uint16 {
 		}
 		prev = name
 	}
-	for i, s := range r.before {
-		for _, t := range s.tokens {
-			if t.number {
-				continue
-			}
-			h.add("before", t.text)
-			if i == len(r.before)-1 {
+	if n := len(r.before); n > 0 {
+		for _, t := range r.before[n-1].tokens {
+			if !t.number {
 				h.add("last", t.text)
 			}
 		}
 	}
+	h.indices = append(h.indices, r.said.indices...)
 	return h.sorted()
 }
 
@@ -98,7 +95,9 @@ const asked = 12 // tokens at the question's end, where it says what is asked fo
 // speak of them: "half", "each", "more than" beside a number in the question should meet the operator that is used on it.
 func (r *reading) roles() []uint16 {
 	h := newHashed(RoleRows)
+	said, used := make(map[string]bool), make(map[string]bool) // operators, of operands and of expressions: all words meet each once, not at every operand
 	for _, e := range r.now.expressions {
+		used[e.operators[1]] = true
 		for i, o := range e.operands {
 			op := e.operators[i]
 			side := "right"
@@ -124,24 +123,27 @@ func (r *reading) roles() []uint16 {
 				}
 				h.add("unit", op, r.quantities[o.index].unit)
 			}
-			for w := range r.now.words {
-				h.add("said", op, w)
-			}
-			for _, t := range r.question[max(len(r.question)-asked, 0):] {
-				if t.word() {
-					h.add("asked", op, t.text)
-				}
-			}
+			said[op] = true
 		}
 		if e.stated {
 			h.add("whole", e.operators[1], yes(e.result == math.Trunc(e.result)), yes(e.result < 0))
 		}
 	}
 	r.inOrder(h)
-	for _, t := range r.now.tokens {
-		if t.word() && plain[t.text] {
-			for _, e := range r.now.expressions {
-				h.add("said", e.operators[1], t.text)
+	for op := range said {
+		for w := range r.now.words {
+			h.add("said", op, w)
+		}
+		for _, t := range r.question[max(len(r.question)-asked, 0):] {
+			if t.word() {
+				h.add("asked", op, t.text)
+			}
+		}
+	}
+	for op := range used {
+		for _, t := range r.now.tokens {
+			if t.word() && plain[t.text] {
+				h.add("said", op, t.text)
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package feature
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"aprm/prm/arith"
 	"aprm/prm/step"
@@ -85,13 +86,46 @@ type reading struct {
 	before     []statement
 	now        statement
 	index      int
-	taken      taken // by the steps up to now, this one included
-	uses       uses  // of now
+	taken      taken     // by the steps up to now, this one included
+	uses       uses      // of now
+	said       *hashed   // the context of what all steps before now said, gathered as they are read: going through them at each would be quadratic
+	quoted     []float64 // distinct numbers of the steps before now
+	known      map[float64]bool
+}
+
+// What is read of a text: a step or a question that is longer is no worse for it, and reading stays linear.
+const (
+	longest     = 16 << 10 // bytes
+	mostTokens  = 4096
+	mostNumbers = 512 // of these tokens
+	mostQuoted  = 4096
+)
+
+// cut is the beginning of a text that is read.
+func cut(text string) string {
+	if len(text) <= longest {
+		return text
+	}
+	return strings.ToValidUTF8(text[:longest], "")
+}
+
+// few are the tokens that are read.
+func few(tokens []token) []token {
+	numbers := 0
+	for i, t := range tokens[:min(len(tokens), mostTokens)] {
+		if t.number {
+			numbers++
+		}
+		if numbers > mostNumbers {
+			return tokens[:i]
+		}
+	}
+	return tokens[:min(len(tokens), mostTokens)]
 }
 
 // open reads the question; no step has been read yet.
 func open(question string) *reading {
-	r := &reading{index: -1}
+	r := &reading{index: -1, said: newHashed(ContextRows), known: make(map[float64]bool)}
 	r.readQuestion(question)
 	return r
 }
@@ -100,6 +134,18 @@ func open(question string) *reading {
 func (r *reading) next(text string) {
 	if r.index >= 0 {
 		r.before = append(r.before, r.now)
+		for _, t := range r.now.tokens {
+			if !t.number {
+				r.said.add("before", t.text)
+			}
+		}
+		r.said.indices = r.said.sorted()
+		for _, n := range r.now.numbers {
+			if !r.known[n.value] && len(r.quoted) < mostQuoted {
+				r.known[n.value] = true
+				r.quoted = append(r.quoted, n.value)
+			}
+		}
 	}
 	r.index++
 	r.now = r.readStep(text)
@@ -110,8 +156,8 @@ const window = 4 // tokens on either side of a number that count as near
 
 func (r *reading) readQuestion(text string) {
 	var starts []int // of sentences
-	for _, text := range sentences(step.Normalize(text)) {
-		if tokens := tokenize(text); len(tokens) > 0 {
+	for _, text := range sentences(step.Normalize(cut(text))) {
+		if tokens := few(tokenize(text)); len(tokens) > 0 && len(r.question) < mostTokens {
 			starts = append(starts, len(r.question))
 			r.question = append(r.question, tokens...)
 		}
@@ -156,8 +202,9 @@ func (r *reading) readQuestion(text string) {
 }
 
 func (r *reading) readStep(raw string) statement {
+	raw = cut(raw)
 	s := statement{text: step.Normalize(raw), answer: step.IsAnswer(raw), words: make(map[string]bool)}
-	s.tokens = tokenize(s.text)
+	s.tokens = few(tokenize(s.text))
 	s.checks = arith.CheckStep(s.text)
 	for _, t := range s.tokens {
 		if t.word() && !plain[t.text] {
@@ -272,11 +319,9 @@ func (r *reading) trace(v float64) operand {
 	case 0, 1, 2, 100:
 		return operand{v, constant, -1}
 	}
-	for _, s := range r.before {
-		for _, n := range s.numbers {
-			if same(n.value, v) {
-				return operand{v, quoted, -1}
-			}
+	for _, n := range r.quoted {
+		if same(n, v) {
+			return operand{v, quoted, -1}
 		}
 	}
 	return operand{v, nowhere, -1}

@@ -13,6 +13,25 @@ import (
 type Solution struct {
 	Symbols  [NumPooledSymbols]float32   // mean, least, greatest and last of every symbol, then the count of steps
 	LogProbs *[NumPooledLogProbs]float32 // the same of every log-probability figure, then the profile; nil when masked
+	Program  *Program                    // of a program, what is known of its run; nil of prose
+}
+
+// Program is what is known of a program that was run, beside the steps that it took.
+type Program struct {
+	Lines    int  // of the program
+	Printed  bool // it printed its value; else that of its last expression or assignment was taken
+	Number   bool // its value is one number
+	Whole    bool // and a whole one
+	Negative bool // or a negative one
+	Loops    bool // lines were run so often that not all is told
+}
+
+// NumProgram is how many numbers the solution head reads of a Program.
+const NumProgram = 7
+
+// Numbers are what the solution head reads of it: first a one, for being a program at all.
+func (p *Program) Numbers() [NumProgram]float32 {
+	return [NumProgram]float32{1, float32(math.Log1p(float64(p.Lines))) / 3, float32(bit(p.Printed)), float32(bit(p.Number)), float32(bit(p.Whole)), float32(bit(p.Negative)), float32(bit(p.Loops))}
 }
 
 const (
@@ -62,6 +81,12 @@ func Pool(inputs []Input, tokens [][]step.Token) Solution {
 	pool(out.LogProbs[:], len(inputs), NumLogProbs, func(i int) []float32 { return inputs[i].LogProbs[:] })
 	copy(out.LogProbs[pools*NumLogProbs:], profile[:])
 	return out
+}
+
+// Of returns s as that of a program, with what is known of its run; nil for prose.
+func (s Solution) Of(program *Program) Solution {
+	s.Program = program
+	return s
 }
 
 // pool writes mean, least, greatest and last of n rows of that width to out.

@@ -76,18 +76,9 @@ func float(r *big.Rat) float64 {
 	return f
 }
 
-// stem drops possessives and the commonest endings, so that "cookies" meets "cookie".
+// stem drops possessives and the ending of a plural.
 func stem(w string) string {
-	w = strings.TrimSuffix(strings.TrimSuffix(w, "'s"), "'")
-	switch {
-	case len(w) > 4 && strings.HasSuffix(w, "ies"):
-		return w[:len(w)-3] + "y"
-	case len(w) > 4 && (strings.HasSuffix(w, "ches") || strings.HasSuffix(w, "shes") || strings.HasSuffix(w, "xes") || strings.HasSuffix(w, "sses")):
-		return w[:len(w)-2]
-	case len(w) > 3 && strings.HasSuffix(w, "s") && !strings.HasSuffix(w, "ss"):
-		return w[:len(w)-1]
-	}
-	return w
+	return arith.Singular(strings.TrimSuffix(strings.TrimSuffix(w, "'s"), "'"))
 }
 
 // plain are the words that say nothing of what a number counts.

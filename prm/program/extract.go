@@ -49,6 +49,9 @@ func extract(answer string) ([]candidate, error) {
 func fenced(answer string) []candidate {
 	var python, plain []candidate
 	lines := strings.Split(answer, "\n")
+	if c, ok := unopened(lines); ok {
+		return []candidate{c}
+	}
 	for i := 0; i < len(lines); i++ {
 		opening := strings.TrimSpace(lines[i])
 		mark := "```"
@@ -83,6 +86,47 @@ func fenced(answer string) []candidate {
 	}
 	slices.Reverse(python)
 	return append([]candidate{all}, python...)
+}
+
+// unopened is code that a fence closes and none opens: everything before the first, if that is a whole program.
+func unopened(lines []string) (candidate, bool) {
+	end := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(strings.TrimSpace(l), "```") })
+	if end < 1 || strings.TrimSpace(lines[end]) != "```" {
+		return candidate{}, false
+	}
+	c := candidate{text: strings.TrimSpace(dedent(lines[:end]))}
+	first, _, _ := strings.Cut(c.text, "\n")
+	if !begins.MatchString(first) {
+		return candidate{}, false
+	}
+	_, _, _, err := parse(c.text)
+	return c, err == nil
+}
+
+// several tells a line that assigns to a name of several words, which Python has none of.
+var several = regexp.MustCompile(`(?m)^[ \t]*([A-Za-z_]\w*(?:(?: +|-|['’])[A-Za-z_]\w*)+)[ \t]*=[^=]`)
+
+// joined writes the names of several words that a text assigns to in one, wherever they stand in it: "total TVs = 40" is total_TVs. ok is false where there are none.
+func joined(text string) (out string, ok bool) {
+	var names []string
+	for _, m := range several.FindAllStringSubmatch(text, -1) {
+		if slices.ContainsFunc(wordsOf(m[1]), func(w string) bool { return keywords[w] }) {
+			return "", false
+		}
+		names = append(names, m[1])
+	}
+	slices.SortFunc(names, func(a, b string) int { return len(b) - len(a) }) // "smart TVs sold" before "smart TVs"
+	out = text
+	for _, name := range slices.Compact(names) {
+		at := regexp.MustCompile(`(^|\W)` + regexp.QuoteMeta(name) + `($|\W)`)
+		one := "${1}" + strings.Join(wordsOf(name), "_") + "${2}"
+		out = at.ReplaceAllString(at.ReplaceAllString(out, one), one) // twice, as what is between two of them belongs to one match
+	}
+	return out, out != text
+}
+
+func wordsOf(name string) []string {
+	return strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune(" -'’", r) })
 }
 
 // dedent takes off the indentation that all lines share, and the prompts of an interactive session.
@@ -144,6 +188,11 @@ func bare(answer string) []candidate {
 		return []candidate{{text: calculation}}
 	}
 	answer = comment.ReplaceAllString(declared.ReplaceAllString(answer, "$1$2"), "; #")
+	if text, ok := joined(answer); ok {
+		if _, _, _, err := parse(text); err == nil {
+			return []candidate{{text: text}}
+		}
+	}
 	lines := strings.Split(answer, "\n")
 	if slices.ContainsFunc(lines, func(l string) bool { return begins.MatchString(strings.TrimSpace(l)) }) {
 		if _, _, _, err := parse(answer); err == nil || errors.Is(err, ErrRefused) {

@@ -11,7 +11,8 @@
 // with defaults, *args and recursion, lambda, global and nonlocal, comprehensions and generators (made at once), f-strings,
 // str.format and %, chained comparisons, conditional expressions, :=, type hints, docstrings, main guards, assert, import of math,
 // fractions, decimal, functools (reduce), statistics and typing; a try statement is read as its body. Beyond Python: "return"
-// outside of a function, "def name:" without parentheses, and a function that is printed instead of called is called.
+// outside of a function, "def name:" without parentheses, a function that is printed instead of called is called, and names of several words ("total TVs = 40") are
+// written in one.
 //
 // # What is refused
 //
@@ -122,12 +123,15 @@ func Run(ctx context.Context, answer string) (r Result, err error) {
 	}
 	var first error
 	for _, s := range sources {
-		p, err := Translate(s.text)
+		r, err := s.run(ctx)
 		if err == nil {
-			p.open = s.open
-			var r Result
-			if r, err = p.Run(ctx); err == nil {
-				return r, nil
+			return r, nil
+		}
+		if errors.Is(err, ErrSyntax) || errors.Is(err, ErrFailed) {
+			if text, ok := joined(s.text); ok {
+				if r, err := (candidate{text, s.open}).run(ctx); err == nil {
+					return r, nil
+				}
 			}
 		}
 		if first == nil {
@@ -138,6 +142,16 @@ func Run(ctx context.Context, answer string) (r Result, err error) {
 		}
 	}
 	return Result{}, first
+}
+
+// run translates a candidate and runs it.
+func (c candidate) run(ctx context.Context) (Result, error) {
+	p, err := Translate(c.text)
+	if err != nil {
+		return Result{}, err
+	}
+	p.open = c.open
+	return p.Run(ctx)
 }
 
 // problem is an error at a line of the program.

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/optimize"
+	"gonum.org/v1/gonum/stat"
 
 	"aprm/prm"
 	"aprm/prm/feature"
@@ -99,7 +102,7 @@ var shares = []float64{0.75, 1}
 // FitSolution learns a solution head by outcome within problems: Bradley–Terry over the pairs of a right and a wrong answer to one problem,
 // every problem weighing the same. As much weighs a logistic loss of every answer by itself: only that learns from problems all of whose answers are wrong, or right,
 // most of them where an LLM errs in the same way again and again. Beside it the contrasts. Five folds of whole problems give every answer a logit by a head that had not
-// learned from its problem; by these penalty and share are chosen, the dense layer held against the linear floor, and the vote fitted. The head
+// learned from its problem; by these penalty and share are chosen (see frugal), the dense layer held against the linear floor, and the vote fitted. The head
 // returned has learned from all. Equal arguments give equal heads.
 func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, opt SolutionOptions) (*prm.SolutionHead, SolutionReport, error) {
 	opt = opt.withDefaults()
@@ -110,6 +113,9 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 	}
 	report.Answers, report.Contrasts = design.answers, len(contrasts)
 
+	if design.programs {
+		opt.Units = 0 // the dense layer reads prose alone
+	}
 	fits := folds + 1
 	if opt.Units > 0 {
 		fits *= 2
@@ -153,20 +159,19 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 			return nil, report, err
 		}
 	}
-	best := 0
-	losses := make([]float64, len(settings))
+	losses := make([][]float64, len(settings))
 	for k := range settings {
-		if losses[k], _ = compare(ballots(answers, logits[k])); losses[k] < losses[best] {
-			best = k
-		}
+		losses[k], _ = compare(ballots(answers, logits[k]))
 	}
+	best := frugal(losses, func(k int) float64 { return settings[k].share })
 	report.L2, report.Share = settings[best].penalty, settings[best].share
 	report.Logits = logits[best]
 	linear := ballots(answers, report.Logits)
+	judged := proseFirst(linear)
 	_, report.LinearAUC = compare(linear)
-	report.Vote = vote.Fit(linear)
-	report.LinearLL = metric.Figure(vote.LogLikelihood(linear, report.Vote))
-	report.PlainLL = metric.Figure(vote.LogLikelihood(linear, vote.Plain))
+	report.Vote = vote.Fit(judged)
+	report.LinearLL = metric.Figure(vote.LogLikelihood(judged, report.Vote))
+	report.PlainLL = metric.Figure(vote.LogLikelihood(judged, vote.Plain))
 	head := design.head(design.linear(design.differences(func(string) bool { return true }), report.L2, nil), report.Share)
 	if err := tick(); err != nil {
 		return nil, report, err
@@ -193,10 +198,10 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 	}
 	dense := ballots(answers, deep)
 	rule := vote.Fit(dense)
-	var loss float64
+	var loss []float64
 	loss, report.DenseAUC = compare(dense)
 	report.DenseLL = metric.Figure(vote.LogLikelihood(dense, rule))
-	if !(report.DenseLL > report.LinearLL && loss < losses[best]) {
+	if !(report.DenseLL > report.LinearLL && stat.Mean(loss, nil) < stat.Mean(losses[best], nil)) {
 		return head, report, nil
 	}
 	report.Dense, report.Vote, report.Logits = true, rule, deep
@@ -211,13 +216,71 @@ func (e TooFewError) Error() string {
 	return fmt.Sprintf("%d problems have right and wrong answers: a solution head takes at least %d; draw more answers, or more to each", e.Problems, 2*folds)
 }
 
+// proseFirst are the ballots of prose, or all where there is none.
+func proseFirst(problems [][]vote.Ballot) [][]vote.Ballot {
+	out := make([][]vote.Ballot, len(problems))
+	left := 0
+	for i, p := range problems {
+		out[i] = slices.DeleteFunc(slices.Clone(p), func(b vote.Ballot) bool { return b.Program })
+		left += len(out[i])
+	}
+	if left == 0 {
+		return problems
+	}
+	return out
+}
+
 // pairs are the comparisons that there are to learn from, as differences of what the head reads.
+//
+// Of prose alone a row is what the head reads. Where there are programs too, a number that both kinds have weighs in them what it weighs in prose, and something of
+// their own beside that, which the penalty holds near nothing where little speaks for it: a row is symbols, symbols of a program, its run (feature.Program) without the first number,
+// log-probabilities, those of a program, and the first number of its run, a one, which is what a program is worth against prose.
 type pairs struct {
-	blank    *prm.SolutionHead // knows centre and scale
+	blank    *prm.SolutionHead // knows centres and scales
+	programs bool              // there are any
 	rows     []pair
 	alone    []pair // each answer and nothing: a mean one
 	problems int    // that have right and wrong answers
 	answers  int    // to them
+}
+
+// width is that of a row; doubt is where its log-probabilities begin.
+func (p *pairs) width() int {
+	if p.programs {
+		return 2*prm.SolutionWidth + feature.NumProgram
+	}
+	return prm.SolutionWidth
+}
+
+func (p *pairs) doubt() int {
+	if p.programs {
+		return 2*feature.NumPooledSymbols + feature.NumProgram - 1
+	}
+	return feature.NumPooledSymbols
+}
+
+// row is what is read of an answer.
+func (p *pairs) row(s feature.Solution) []float32 {
+	x := make([]float32, prm.SolutionWidth)
+	p.blank.Read(s, x)
+	if !p.programs {
+		return x
+	}
+	out := make([]float32, 0, p.width())
+	twice := func(x []float32) {
+		if out = append(out, x...); s.Program == nil {
+			x = make([]float32, len(x))
+		}
+		out = append(out, x...)
+	}
+	var run [feature.NumProgram]float32
+	if s.Program != nil {
+		run = s.Program.Numbers()
+	}
+	twice(x[:feature.NumPooledSymbols])
+	out = append(out, run[1:]...)
+	twice(x[feature.NumPooledSymbols:])
+	return append(out, run[0])
 }
 
 type pair struct {
@@ -229,12 +292,28 @@ type pair struct {
 
 func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pairs {
 	p := &pairs{blank: prm.NewSolutionHead(0, opt.Without...)}
+	if p.programs = slices.ContainsFunc(answers, func(a Answer) bool { return a.Solution.Program != nil }); p.programs {
+		p.blank.ReadPrograms()
+	}
 	byProblem := votersOf(answers)
-	standardWithin(p.blank, answers, byProblem)
+	of := func(programs bool) [][]int {
+		out := make([][]int, len(byProblem))
+		for k, idx := range byProblem {
+			for _, i := range idx {
+				if (answers[i].Solution.Program != nil) == programs {
+					out[k] = append(out[k], i)
+				}
+			}
+		}
+		return out
+	}
+	standardWithin(&p.blank.Centre, &p.blank.Scale, answers, of(false), opt.Without)
+	if p.programs {
+		standardWithin(&p.blank.ProgramCentre, &p.blank.ProgramScale, answers, of(true), opt.Without)
+	}
 	read := make([][]float32, len(answers))
 	for i, a := range answers {
-		read[i] = make([]float32, prm.SolutionWidth)
-		p.blank.Read(a.Solution, read[i])
+		read[i] = p.row(a.Solution)
 	}
 	p.compared(answers, read, byProblem)
 	count := map[string]int{}
@@ -245,10 +324,7 @@ func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pair
 		if opt.Contrasts <= 0 {
 			break
 		}
-		row := pair{make([]float32, prm.SolutionWidth), make([]float32, prm.SolutionWidth), c.Problem, opt.Contrasts / float64(count[c.Problem]), 0}
-		p.blank.Read(c.Better, row.better)
-		p.blank.Read(c.Worse, row.worse)
-		p.rows = append(p.rows, row)
+		p.rows = append(p.rows, pair{p.row(c.Better), p.row(c.Worse), c.Problem, opt.Contrasts / float64(count[c.Problem]), 0})
 	}
 	return p
 }
@@ -270,7 +346,7 @@ func votersOf(answers []Answer) (byProblem [][]int) {
 	return byProblem
 }
 
-// compared adds the comparisons of answers whose numbers are given.
+// compared adds the comparisons of answers of which these numbers are read.
 func (p *pairs) compared(answers []Answer, read [][]float32, byProblem [][]int) {
 	var nothing []float32
 	if len(read) > 0 {
@@ -300,9 +376,9 @@ func (p *pairs) compared(answers []Answer, read [][]float32, byProblem [][]int) 
 	}
 }
 
-// scale is what a number is multiplied by whose variance within a problem is known. A deviation below 0.02 is rare enough to be noise; what never varied can't
+// perDeviation is what a number is multiplied by whose variance within a problem is known. A deviation below 0.02 is rare enough to be noise; what never varied can't
 // tell answers to one problem apart, however well it tells problems.
-func scale(variance float64) float64 {
+func perDeviation(variance float64) float64 {
 	if variance < 1e-12 {
 		return 0
 	}
@@ -310,12 +386,12 @@ func scale(variance float64) float64 {
 }
 
 // standardWithin sets centre and scale by how numbers vary within a problem, which is all that the head can go by.
-func standardWithin(h *prm.SolutionHead, answers []Answer, byProblem [][]int) {
+func standardWithin(centre, scale *prm.Tensor, answers []Answer, byProblem [][]int, without []feature.Block) {
 	square := make([]float64, prm.SolutionWidth)
 	sum := make([]float64, prm.SolutionWidth)
 	seen := make([]float64, prm.SolutionWidth)
 	x := make([]float32, prm.SolutionWidth)
-	plain := prm.NewSolutionHead(0, h.Without...)
+	plain := prm.NewSolutionHead(0, without...)
 	for _, idx := range byProblem {
 		means := make([]float64, prm.SolutionWidth)
 		rows := make([][]float32, 0, len(idx))
@@ -338,20 +414,21 @@ func standardWithin(h *prm.SolutionHead, answers []Answer, byProblem [][]int) {
 		if seen[k] == 0 {
 			continue
 		}
-		h.Centre.Data[k] = float32(sum[k] / seen[k])
-		h.Scale.Data[k] = float32(scale(square[k] / seen[k]))
+		centre.Data[k] = float32(sum[k] / seen[k])
+		scale.Data[k] = float32(perDeviation(square[k] / seen[k]))
 	}
 }
 
 // linear fits the floor to the pairs of some problems: Σ w·softplus(−β·Δx), a problem, + ½·penalty·|β|². start is where to begin, nil for zero. It returns two fits, one
 // behind the other: to everything, and to log-probabilities alone; the last number of each is the intercept of answers alone.
 func (p *pairs) linear(d differences, penalty float64, start []float64) []float64 {
+	width, from := p.width()+1, p.doubt() // the last column is the side
 	if start == nil {
-		start = make([]float64, columns+feature.NumPooledLogProbs+1)
+		start = make([]float64, width+width-from)
 	}
 	all, doubt := d.x, d.x // the same numbers, but for the first columns
-	doubt.Data, doubt.Cols = doubt.Data[min(feature.NumPooledSymbols, len(doubt.Data)):], feature.NumPooledLogProbs+1
-	return append(contrast(all, d.weight, penalty, start[:columns]), contrast(doubt, d.weight, penalty, start[columns:])...)
+	doubt.Data, doubt.Cols = doubt.Data[min(from, len(doubt.Data)):], width-from
+	return append(contrast(all, d.weight, penalty, start[:width]), contrast(doubt, d.weight, penalty, start[width:])...)
 }
 
 // head is the mean of linear's two fits, that to everything weighing share.
@@ -362,18 +439,39 @@ func (p *pairs) head(beta []float64, share float64) *prm.SolutionHead {
 	head := prm.NewSolutionHead(0, p.blank.Without...)
 	copy(head.Centre.Data, p.blank.Centre.Data)
 	copy(head.Scale.Data, p.blank.Scale.Data)
-	for k := range head.Linear.Data {
-		w := share * beta[k]
-		if k >= feature.NumPooledSymbols {
-			w += (1 - share) * beta[columns+k-feature.NumPooledSymbols]
+	width, from := p.width(), p.doubt()
+	mean := make([]float64, width)
+	for k := range mean {
+		mean[k] = share * beta[k]
+		if k >= from {
+			mean[k] += (1 - share) * beta[width+1+k-from]
 		}
-		head.Linear.Data[k] = float32(w)
 	}
+	if !p.programs {
+		for k, w := range mean {
+			head.Linear.Data[k] = float32(w)
+		}
+		return head
+	}
+	head.ReadPrograms()
+	copy(head.ProgramCentre.Data, p.blank.ProgramCentre.Data)
+	copy(head.ProgramScale.Data, p.blank.ProgramScale.Data)
+	const symbols, logProbs = feature.NumPooledSymbols, feature.NumPooledLogProbs
+	for k := range head.Linear.Data {
+		at, own := k, k+symbols
+		if k >= symbols {
+			at = from + k - symbols
+			own = at + logProbs
+		}
+		head.Linear.Data[k] = float32(mean[at])
+		head.Program.Data[k] = float32(mean[at] + mean[own])
+	}
+	for k := 1; k < feature.NumProgram; k++ {
+		head.Program.Data[prm.SolutionWidth+k] = float32(mean[2*symbols+k-1])
+	}
+	head.Program.Data[prm.SolutionWidth] = float32(mean[width-1])
 	return head
 }
-
-// columns of differences of what a head reads: that, and the side.
-const columns = prm.SolutionWidth + 1
 
 // differences are those of the better from the worse one of pairs, and what each pair weighs.
 type differences struct {
@@ -381,7 +479,7 @@ type differences struct {
 	weight []float64
 }
 
-// differences are those of the pairs of some problems, and of their answers alone, which together weigh as much.
+// differences are those of the pairs of some problems, and of their answers alone, which together weigh as much; behind the numbers stands the side.
 func (p *pairs) differences(of func(problem string) bool) differences {
 	var d differences
 	var rows []pair
@@ -461,10 +559,35 @@ func contrast(x blas64.General, weight []float64, penalty float64, start []float
 	return found.X
 }
 
-// compare holds right answers against the wrong ones of their problems: the mean Bradley–Terry loss, every problem weighing the same, and the chance that the
+// frugal chooses a setting: the one of the least mean loss; or, where settings of a smaller share are no worse than that by more than one standard error
+// over the problems, the best of the smallest such share. How an LLM doubts is alike on all kinds of problems; which numbers of a question an answer
+// should use is not, and what can't be told apart on these had better not rest on it.
+func frugal(losses [][]float64, share func(k int) float64) int {
+	least := map[float64]int{} // by share
+	best := 0
+	for k := range losses {
+		mean := stat.Mean(losses[k], nil)
+		if of, ok := least[share(k)]; !ok || mean < stat.Mean(losses[of], nil) {
+			least[share(k)] = k
+		}
+		if mean < stat.Mean(losses[best], nil) {
+			best = k
+		}
+	}
+	for _, s := range slices.Sorted(maps.Keys(least)) {
+		more := slices.Clone(losses[least[s]])
+		floats.Sub(more, losses[best])
+		if mean, sd := stat.MeanStdDev(more, nil); least[s] == best || mean <= sd/math.Sqrt(float64(len(more))) {
+			return least[s]
+		}
+	}
+	return best
+}
+
+// compare holds right answers against the wrong ones of their problems: the mean Bradley–Terry loss of each problem that has both, and the chance that the
 // right one has the greater logit.
-func compare(problems [][]vote.Ballot) (loss float64, auc metric.Figure) {
-	n, won, pairs := 0, 0.0, 0.0
+func compare(problems [][]vote.Ballot) (losses []float64, auc metric.Figure) {
+	won, pairs := 0.0, 0.0
 	for _, p := range problems {
 		var logits []float64
 		var positive []bool
@@ -485,11 +608,10 @@ func compare(problems [][]vote.Ballot) (loss float64, auc metric.Figure) {
 				}
 			}
 		}
-		loss += of / all
-		n++
+		losses = append(losses, of/all)
 		won, pairs = won+w, pairs+all
 	}
-	return loss / float64(n), metric.Figure(won / pairs)
+	return losses, metric.Figure(won / pairs)
 }
 
 // ballots are the answers by problem, in their order.
@@ -502,7 +624,7 @@ func ballots(answers []Answer, logits []float64) [][]vote.Ballot {
 			k = len(all)
 			at[a.Problem], all = k, append(all, nil)
 		}
-		all[k] = append(all[k], vote.Ballot{Group: a.Group, Logit: logits[i], Right: a.Right})
+		all[k] = append(all[k], vote.Ballot{Group: a.Group, Logit: logits[i], Program: a.Solution.Program != nil, Right: a.Right})
 	}
 	return all
 }

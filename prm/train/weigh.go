@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/stat"
 
 	"aprm/prm/metric"
 	"aprm/prm/vote"
@@ -58,8 +59,8 @@ func Weigh(ctx context.Context, answers []Answer, kinds ...Numbers) (Worth, erro
 	least := math.Inf(1)
 	for _, z := range logits {
 		of := ballots(answers, z)
-		if loss, auc := compare(of); loss < least {
-			least, best = loss, Worth{auc, vote.Fit(of)}
+		if losses, auc := compare(of); stat.Mean(losses, nil) < least {
+			least, best = stat.Mean(losses, nil), Worth{auc, vote.Fit(of)}
 		}
 	}
 	return best, nil
@@ -102,7 +103,7 @@ func standardised(of Numbers, byProblem [][]int, rows [][]float32) {
 		for k := range width {
 			z := 0.0
 			if of[i] != nil {
-				z = (float64(of[i][k]) - centre[k]/n) * scale(square[k]/n)
+				z = (float64(of[i][k]) - centre[k]/n) * perDeviation(square[k]/n)
 			}
 			rows[i] = append(rows[i], float32(max(min(z, 2), -2)))
 		}

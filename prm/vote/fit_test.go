@@ -175,6 +175,63 @@ func TestLogLikelihoodIsThatOfVotes(t *testing.T) {
 	}
 }
 
+// twoKinds makes up problems whose answers are prose and programs in turn: each kind has a wrong answer of its own that it repeats, so that what both come to is
+// oftener right than what one comes to as often. With blind kinds do not differ in anything.
+func twoKinds(rng *rand.Rand, problems, n int, blind bool) [][]Ballot {
+	out := make([][]Ballot, problems)
+	for i := range out {
+		easy := [2]float64{rng.Float64(), rng.Float64()}
+		if blind {
+			easy[1] = easy[0]
+		}
+		for j := range n {
+			b := Ballot{Program: j%2 == 1, Right: rng.Float64() < easy[j%2]}
+			if !b.Right {
+				b.Group = 1 + rng.IntN(2)
+				if !blind {
+					b.Group += 2 * (j % 2)
+				}
+			}
+			out[i] = append(out[i], b)
+		}
+	}
+	return out
+}
+
+// What agreement across kinds is worth is found where it is worth something, makes votes better on other problems and lets them stop earlier; else nothing is.
+func TestFitFindsWhatAgreementIsWorth(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 1))
+	r := Fit(twoKinds(rng, 400, 8, false))
+	if r.Mix.Both <= 0 || !(r.Mix.Nats > r.Mix.Margin) || r.Check() != nil {
+		t.Fatalf("nothing was found: %+v", r)
+	}
+	fresh := twoKinds(rng, 4000, 8, false)
+	without := r
+	without.Mix = Mix{}
+	with, plain := accuracy(fresh, r), accuracy(fresh, without)
+	t.Logf("%+v: %.3f, without agreement %.3f", r, with, plain)
+	if with < plain+0.02 {
+		t.Errorf("votes are right in %.3f, without agreement in %.3f", with, plain)
+	}
+	if r.Stop.Both <= 0 {
+		t.Errorf("agreement does not make the leader likelier to be right: %+v", r.Stop)
+	}
+	trusted := 0
+	const draws = 200
+	for range draws {
+		if m := Fit(twoKinds(rng, 60, 4, true)).Mix; m.Programs != 0 || m.Both != 0 {
+			trusted++
+		}
+	}
+	t.Logf("kinds that don't differ were told apart in %d of %d hold-outs", trusted, draws)
+	if trusted > 8 { // two of 200 are promised
+		t.Errorf("kinds that don't differ were told apart in %d of %d hold-outs", trusted, draws)
+	}
+	if one := Fit(world(rng, 100, 4, knowing(rng, 1))); one.Mix != (Mix{}) {
+		t.Errorf("of one kind: %+v", one.Mix)
+	}
+}
+
 // Of all rules on the grid Fit takes the one that makes the right answers likeliest.
 func TestFitTakesTheLikeliest(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 1))

@@ -40,8 +40,37 @@ func TestWeight(t *testing.T) {
 		{Rule{Beta: 1000, Power: 1}, []float64{1, 2}, 2000}, // not e to the power of it
 		{Rule{Beta: 1000, Power: 1}, []float64{-1, -2}, -1000},
 	} {
-		if got := test.rule.Weight(test.logits); !near(got, test.want) {
+		var group []Ballot
+		for _, z := range test.logits {
+			group = append(group, Ballot{Logit: z})
+		}
+		if got := test.rule.Weight(group); !near(got, test.want) {
 			t.Errorf("%+v of %v weighs %g, want %g", test.rule, test.logits, got, test.want)
+		}
+	}
+}
+
+// A program says e^Programs times what prose of the same logit says; a group that both kinds reach weighs (1+m)^Both times as much.
+func TestWeightOfBothKinds(t *testing.T) {
+	ln := math.Log
+	prose, program := Ballot{}, Ballot{Program: true}
+	for _, test := range []struct {
+		mix   Mix
+		group []Ballot
+		want  float64
+	}{
+		{Mix{}, []Ballot{prose, program}, ln(2)},
+		{Mix{Programs: ln(3)}, []Ballot{program}, ln(3)},
+		{Mix{Programs: ln(3)}, []Ballot{prose, prose}, ln(2)},
+		{Mix{Programs: ln(3)}, []Ballot{prose, program}, ln(4)},
+		{Mix{Both: 2}, []Ballot{prose, prose, prose}, ln(3)},
+		{Mix{Both: 2}, []Ballot{program, program}, ln(2)},
+		{Mix{Both: 2}, []Ballot{prose, program}, ln(2 * 4)},
+		{Mix{Both: 1}, []Ballot{prose, program, program, prose, prose}, ln(5 * 3)},
+		{Mix{Programs: ln(3), Both: 1}, []Ballot{prose, program, program}, ln(7 * 2)},
+	} {
+		if got := (Rule{Power: 1, Mix: test.mix}).Weight(test.group); !near(got, test.want) {
+			t.Errorf("%+v of %+v weighs %g, want %g", test.mix, test.group, got, test.want)
 		}
 	}
 }

@@ -1,30 +1,27 @@
 package dataset
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 
-	"aprm/adapters/claim"
+	"aprm/prm/disk"
 	"aprm/prm/step"
 )
 
 // Sampling is how the answers of a file were drawn. It is the file's first line, {"sampling":{…}}, and holds for the lines after it up to
 // the next of its kind: files may be joined end to end.
 type Sampling struct {
-	Model       string  `json:"model"`
-	Kind        string  `json:"kind"` // of the answers: "prose" or "program"
-	Temperature float64 `json:"temperature"`
-	TopP        float64 `json:"top_p,omitempty"` // 0: the endpoint's default
-	MaxTokens   int     `json:"max_tokens"`
-	Instruction string  `json:"instruction"`
+	Model       string    `json:"model"`
+	Kind        step.Kind `json:"kind"` // of the answers
+	Temperature float64   `json:"temperature"`
+	TopP        float64   `json:"top_p,omitempty"` // 0: the endpoint's default
+	MaxTokens   int       `json:"max_tokens"`
+	Instruction string    `json:"instruction"`
 }
 
 // Answer is one drawn solution of a problem.
@@ -176,7 +173,7 @@ func answersLines(r io.Reader, file string) iter.Seq2[answersLine, error] {
 			var in answersLine
 			if err == nil {
 				if err = r.decode(&in); err == nil {
-					err = in.check(drawn)
+					err = errors.Join(in.check(drawn), disk.CheckSum(r.data))
 				}
 				if err != nil {
 					err = r.fail(err)
@@ -192,6 +189,8 @@ func answersLines(r io.Reader, file string) iter.Seq2[answersLine, error] {
 	}
 }
 
+var errNoSampling = errors.New(`there is no line {"sampling":{…}} before the first answers`)
+
 func (l answersLine) check(drawn *Sampling) error {
 	switch {
 	case l.Sampling != nil:
@@ -199,67 +198,61 @@ func (l answersLine) check(drawn *Sampling) error {
 	case l.Problem == nil || l.Problem.Question == "":
 		return errors.New(`want {"sampling":{…}} or {"problem":{"question":…},"answers":[…]}, as sidecar sample writes them`)
 	case drawn == nil:
-		return errors.New(`there is no line {"sampling":{…}} before the first answers`)
+		return errNoSampling
 	}
 	return nil
 }
 
+// AnswersFormat is what a file of answers is on disk.
+var AnswersFormat = disk.Format{Kind: "a file of answers", Begin: `{"sampling":{"model":`, Check: func(line []byte) error {
+	_, err := parseAnswers(line)
+	return err
+}}
+
+// parseAnswers reads a line of either kind.
+func parseAnswers(line []byte) (l answersLine, err error) {
+	if err = json.Unmarshal(line, &l); err == nil {
+		err = l.check(&Sampling{})
+	}
+	return l, err
+}
+
 // AnswersFile is a file of answers that is written. It is no more safe for concurrent use than a file is.
 type AnswersFile struct {
-	file  *os.File
-	path  string
+	file  *disk.Lines
 	known map[string]int // answers that are there, by question
 }
 
 // OpenAnswers opens the file at path to write answers of one Sampling to, and makes it where there is none. A last line that was torn is
 // dropped. A file that holds something else, or answers drawn in another way, is refused and left alone, as is one that another process
-// writes (claim.ErrInUse).
-func OpenAnswers(path string, drawn Sampling) (_ *AnswersFile, err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, err
-	}
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(fmt.Errorf("%s: %w", path, err), file.Close())
-		}
-	}()
-	if err := claim.File(file); err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(file)
-	if err != nil {
-		return nil, err
-	}
-	a := &AnswersFile{file: file, path: path, known: map[string]int{}}
-	whole := int64(bytes.LastIndexByte(data, '\n') + 1) // what follows was never finished
-	if whole == 0 && len(data) > 0 {
-		return nil, errors.New("it holds something that is no line of answers: name another file")
-	}
+// writes (disk.ErrInUse).
+func OpenAnswers(path string, drawn Sampling) (*AnswersFile, error) {
+	a := &AnswersFile{known: map[string]int{}}
 	begun := false
-	for l, err := range answersLines(bytes.NewReader(data[:whole]), filepath.Base(path)) {
+	var err error
+	a.file, err = AnswersFormat.Lines(path, func(line []byte) error {
+		l, err := parseAnswers(line)
 		switch {
 		case err != nil:
-			return nil, err
+			return err
+		case l.Sampling == nil && !begun:
+			return errNoSampling
 		case l.Sampling == nil:
 			a.known[l.Problem.Question] += len(l.Answers)
 		case *l.Sampling != drawn:
-			return nil, fmt.Errorf("its answers were drawn as %+v, not as %+v: name another file", *l.Sampling, drawn)
+			return fmt.Errorf("its answers were drawn as %+v, not as %+v: name another file", *l.Sampling, drawn)
 		default:
 			begun = true
 		}
-	}
-	if err := file.Truncate(whole); err != nil {
-		return nil, err
-	}
-	if _, err := file.Seek(whole, io.SeekStart); err != nil {
+		return nil
+	})
+	if err != nil {
 		return nil, err
 	}
 	if !begun {
-		return a, a.write(answersLine{Sampling: &drawn})
+		if err := a.write(answersLine{Sampling: &drawn}); err != nil {
+			return nil, errors.Join(err, a.file.Close())
+		}
 	}
 	return a, nil
 }
@@ -270,7 +263,7 @@ func (a *AnswersFile) Known(question string) int { return a.known[question] }
 // Add appends answers to a problem, and has them on disk when it returns.
 func (a *AnswersFile) Add(p step.Problem, answers []Answer) error {
 	if err := a.write(answersLine{Problem: &p, Answers: answers}); err != nil {
-		return fmt.Errorf("%s: %w", a.path, err)
+		return err
 	}
 	a.known[p.Question] += len(answers)
 	return nil
@@ -284,8 +277,5 @@ func (a *AnswersFile) write(l answersLine) error {
 	if err != nil {
 		return err
 	}
-	if _, err := a.file.Write(append(data, '\n')); err != nil {
-		return err
-	}
-	return a.file.Sync()
+	return a.file.Append(data)
 }

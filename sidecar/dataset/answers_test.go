@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"aprm/adapters/claim"
+	"aprm/prm/disk"
 	"aprm/prm/step"
 )
 
@@ -54,9 +54,9 @@ func TestAnswersRoundTrip(t *testing.T) {
 		}
 		add(t, f, cups, six)
 	})
-	golden := `{"sampling":{"model":"m","kind":"prose","temperature":0.7,"max_tokens":320,"instruction":"Think."}}
-{"problem":{"id":"p-0","question":"How many pens?","answer":"5"},"answers":[{"text":"2 + 3 = 5\n#### 5","spent":9,"lp":[["2",-0.12,-0.12,-4.57],[" +\n",-99]]},{"text":"6 and on and","cut":true,"spent":320}]}
-{"problem":{"id":"p-1","question":"How many cups?","answer":"6"},"answers":[{"text":"6 and on and","cut":true,"spent":320}]}
+	golden := `{"sampling":{"model":"m","kind":"prose","temperature":0.7,"max_tokens":320,"instruction":"Think."},"crc":"51779bc8"}
+{"problem":{"id":"p-0","question":"How many pens?","answer":"5"},"answers":[{"text":"2 + 3 = 5\n#### 5","spent":9,"lp":[["2",-0.12,-0.12,-4.57],[" +\n",-99]]},{"text":"6 and on and","cut":true,"spent":320}],"crc":"8587a4fa"}
+{"problem":{"id":"p-1","question":"How many cups?","answer":"6"},"answers":[{"text":"6 and on and","cut":true,"spent":320}],"crc":"f52edbe4"}
 `
 	data, err := os.ReadFile(path)
 	if err != nil || string(data) != golden {
@@ -173,7 +173,7 @@ func TestForeignFilesAreLeftAlone(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "answers.jsonl")
 	write(t, path, drawn, func(*AnswersFile) {
-		if _, err := OpenAnswers(path, drawn); !errors.Is(err, claim.ErrInUse) {
+		if _, err := OpenAnswers(path, drawn); !errors.Is(err, disk.ErrInUse) {
 			t.Errorf("a file that is being written: %v", err)
 		}
 	})

@@ -2,42 +2,16 @@ package dataset
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
+	"io/fs"
+
+	"aprm/prm/disk"
 )
 
 // WriteJSON writes a value to a file, whole or not at all.
-func WriteJSON(path string, value any) error {
+func WriteJSON(path string, value any, mode fs.FileMode) error {
 	data, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
 		return err
 	}
-	return WriteFile(path, append(data, '\n'))
-}
-
-// WriteFile writes a file whole or not at all, and makes its folder.
-func WriteFile(path string, data []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temp.Name()) // gone already when all went well
-	if _, err := temp.Write(data); err != nil {
-		temp.Close()
-		return err
-	}
-	if err := temp.Sync(); err != nil {
-		temp.Close()
-		return err
-	}
-	if err := temp.Close(); err != nil {
-		return err
-	}
-	if err := os.Chmod(temp.Name(), 0o644); err != nil {
-		return err
-	}
-	return os.Rename(temp.Name(), path)
+	return disk.Write(path, append(data, '\n'), mode)
 }

@@ -57,7 +57,7 @@ func prm800k(r record) ([]Solution, error) {
 	if in.Label.FinishReason != nil {
 		reason = *in.Label.FinishReason
 	}
-	if reason == broken {
+	if reason == broken || reason != "" && len(in.Label.Steps) == 0 { // or the labeller gave up at once
 		return nil, nil
 	}
 	var path []string

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 
+	"aprm/prm/step"
 	"aprm/prm/vote"
 )
 
@@ -41,19 +42,23 @@ type AutoReport struct {
 	Chance    float64 `json:"chance,omitempty"`    // weighed: that the answer is right
 	Escalated string  `json:"escalated,omitempty"` // the strategy that gave the answer in the end
 
+	Kinds step.Kinds `json:"kinds,omitempty"` // of the answers that it drew, where they aren't prose alone
+
 	Rule vote.Rule `json:"-"` // by which votes counted
 }
 
 // stops reports whether a vote by the rule is weighed, and knows when it is settled.
 func stops(r vote.Rule) bool { return r.Beta > 0 && r.Stop.At > 0 }
 
-// more is how many of n answers to draw next when drawn are there, dead ones counted; 0 to stop.
-func more(r vote.Rule, ballots []ballot, drawn, n int) int {
+// more is how many of n answers of these kinds to draw next when drawn are there, dead ones counted; 0 to stop. Of both kinds one of each comes first.
+func more(r vote.Rule, kinds step.Kinds, ballots []ballot, drawn, n int) int {
 	left := n - drawn
 	c := r.Of(numbered(ballots))
 	switch {
 	case left <= 0:
 		return 0
+	case drawn == 0 && kinds == step.Mixed:
+		return min(2, left)
 	case drawn == 0 && stops(r):
 		return 1
 	case drawn == 0:
@@ -155,24 +160,30 @@ func logGamma(n int) func(int) float64 {
 type Ballot struct {
 	Answer   string
 	Answered bool
-	Score    float64 // aggregated, in [0,1]
-	Tokens   int     // generated for it
+	Score    float64   // aggregated, in [0,1]
+	Tokens   int       // generated for it
+	Kind     step.Kind // as it was asked for
+	Program  bool      // it is a program and has given its value
 }
 
 // Replay has auto choose from recorded candidates, in their order, as it would have while drawing them, but for what is left to
 // Gate.Escalate. It returns the index of the one chosen, -1 when there is none, and how many were drawn. early false draws all.
 func Replay(recorded []Ballot, r vote.Rule, early bool) (chosen, drawn int) {
+	kinds := step.OnlyProse // as far as it matters to what comes first
+	if len(recorded) > 1 && recorded[0].Kind != recorded[1].Kind {
+		kinds = step.Mixed
+	}
 	var ballots []ballot
 	for drawn < len(recorded) {
 		n := len(recorded) - drawn
 		if early {
-			n = more(r, ballots, drawn, len(recorded))
+			n = more(r, kinds, ballots, drawn, len(recorded))
 		}
 		if n == 0 {
 			break
 		}
 		for _, b := range recorded[drawn : drawn+n] {
-			ballots = append(ballots, ballot{b.Answer, b.Answered, b.Score})
+			ballots = append(ballots, ballot{b.Answer, b.Answered, b.Score, b.Program})
 		}
 		drawn += n
 	}
@@ -182,10 +193,10 @@ func Replay(recorded []Ballot, r vote.Rule, early bool) (chosen, drawn int) {
 	return max(r.Of(numbered(ballots)).Winner, 0), drawn
 }
 
-// Rule is how auto's votes count by what was measured of a PRM, nil for nothing: plain where that wasn't worth anything, or it isn't known when to stop.
-func (g *Gate) Rule() vote.Rule {
-	if g != nil && g.Vote.Trusted() && stops(g.Vote) {
-		return g.Vote
+// Rule is how auto's votes over answers of these kinds count by what was measured of a PRM, nil for nothing: plain where that wasn't worth anything, or it isn't known when to stop.
+func (g *Gate) Rule(kinds step.Kinds) vote.Rule {
+	if r, ok := g.measuredFor(kinds); ok && r.Trusted() && stops(r) {
+		return r
 	}
 	return vote.Plain
 }
@@ -198,15 +209,21 @@ func (auto) Search(ctx context.Context, s *Search) (Result, error) {
 	case s.scorer == nil:
 		report.Vote, report.Reason = byConfidence, "there is no PRM: answers weigh what the LLM's own log-probabilities say of them"
 		r, s.confident = Confidence, true
-	case stops(g.Rule()):
-		r, report.Vote, s.Options.Aggregate, escalate = g.Rule(), byPRM, g.Aggregate, g.Escalate
+	case stops(g.Rule(s.kinds)):
+		r, report.Vote, s.Options.Aggregate = g.Rule(s.kinds), byPRM, g.Aggregate
+		if !s.kinds.HavePrograms() { // with which nothing else was compared
+			escalate = g.Escalate
+		}
+	}
+	if s.kinds.HavePrograms() {
+		report.Kinds = s.kinds
 	}
 	plainly := func(why string) { r, report.Vote, report.Reason = vote.Plain, "plain", why }
 	var solutions []solution
 	var died error
 	for {
 		drawn := s.turns
-		n := more(r, ballotsOf(solutions), drawn, s.Options.N)
+		n := more(r, s.kinds, ballotsOf(solutions), drawn, s.Options.N)
 		if n == 0 {
 			break
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aprm/prm"
+	"aprm/prm/step"
 	"aprm/prm/vote"
 )
 
@@ -42,9 +43,9 @@ func TestWhenAPlainVoteStops(t *testing.T) {
 	} {
 		var ballots []ballot
 		for _, v := range test.votes {
-			ballots = append(ballots, ballot{string(v), v != '-', 0.5})
+			ballots = append(ballots, ballot{answer: string(v), answered: v != '-', score: 0.5})
 		}
-		if got := more(vote.Plain, ballots, len(ballots), test.n); got != test.more {
+		if got := more(vote.Plain, step.OnlyProse, ballots, len(ballots), test.n); got != test.more {
 			p := 1.0
 			if sizes, first := sizesOf(ballots); len(sizes) > 0 {
 				p = overturn(sizes, first, len(ballots), test.n-len(ballots))
@@ -75,9 +76,9 @@ func TestWhenThePRMsVoteStops(t *testing.T) {
 	} {
 		var ballots []ballot
 		for i, v := range test.votes {
-			ballots = append(ballots, ballot{string(v), v != '-', test.scores[i]})
+			ballots = append(ballots, ballot{answer: string(v), answered: v != '-', score: test.scores[i]})
 		}
-		if got := more(trusting().Rule(), ballots, len(ballots), 8); got != test.more {
+		if got := more(trusting().Rule(step.OnlyProse), step.OnlyProse, ballots, len(ballots), 8); got != test.more {
 			t.Errorf("%q %v: %d more, want %d", test.votes, test.scores, got, test.more)
 		}
 	}
@@ -89,7 +90,7 @@ func TestOverturnBoundsTheChance(t *testing.T) {
 	for _, votes := range []string{"aaa", "aab", "aaab", "abb", "aabbc", "aaabbc"} {
 		var ballots []ballot
 		for _, v := range votes {
-			ballots = append(ballots, ballot{string(v), true, 0.5})
+			ballots = append(ballots, ballot{answer: string(v), answered: true, score: 0.5})
 		}
 		const n, runs = 8, 400
 		sizes, first := sizesOf(ballots)
@@ -105,7 +106,7 @@ func TestOverturnBoundsTheChance(t *testing.T) {
 				if k < len(drawn) {
 					answer = drawn[k].answer
 				}
-				drawn = append(drawn, ballot{answer, true, 0.5})
+				drawn = append(drawn, ballot{answer: answer, answered: true, score: 0.5})
 			}
 			if winner(drawn) != before {
 				changed++
@@ -293,7 +294,7 @@ func TestReplay(t *testing.T) {
 				found := text[strings.Index(text, "#### ")+5:]
 				ballots = append(ballots, Ballot{Answer: found, Answered: true, Score: scores[strings.Split(text, "\n")[0]]})
 			}
-			chosen, drawn := Replay(ballots, gate.Rule(), true)
+			chosen, drawn := Replay(ballots, gate.Rule(step.OnlyProse), true)
 			if ballots[chosen].Answer != r.Answer || drawn != r.Auto.Drawn {
 				t.Fatalf("replayed: %q after %d; searched: %q, %+v", ballots[chosen].Answer, drawn, r.Answer, r.Auto)
 			}
@@ -325,7 +326,7 @@ func TestGateFaults(t *testing.T) {
 		}
 	}
 	var none *Gate
-	if none.Of("c", "m") || none.Rule() != vote.Plain {
+	if none.Of("c", "m") || none.Rule(step.OnlyProse) != vote.Plain {
 		t.Error("no gate is of a PRM, and votes are plain by it")
 	}
 	for name, change := range map[string]func(*Gate){
@@ -334,11 +335,11 @@ func TestGateFaults(t *testing.T) {
 		"no measured stop":      func(g *Gate) { g.Vote.Stop.At = 0 },
 	} {
 		g := trusting()
-		if g.Rule() != g.Vote {
+		if g.Rule(step.OnlyProse) != g.Vote {
 			t.Error("a measured PRM has no say")
 		}
-		if change(g); g.Rule() != vote.Plain {
-			t.Errorf("%s: votes are weighed by %+v", name, g.Rule())
+		if change(g); g.Rule(step.OnlyProse) != vote.Plain {
+			t.Errorf("%s: votes are weighed by %+v", name, g.Rule(step.OnlyProse))
 		}
 	}
 }
@@ -351,7 +352,7 @@ func FuzzParseGate(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if chosen, drawn := Replay([]Ballot{{Answer: "1", Answered: true, Score: 0.5}, {Answer: "2", Answered: true, Score: 0.7}}, g.Rule(), true); chosen < 0 || drawn < 1 {
+		if chosen, drawn := Replay([]Ballot{{Answer: "1", Answered: true, Score: 0.5}, {Answer: "2", Answered: true, Score: 0.7}}, g.Rule(step.OnlyProse), true); chosen < 0 || drawn < 1 {
 			t.Errorf("%s: chose %d of %d", data, chosen, drawn)
 		}
 		_ = g.String()

@@ -18,12 +18,13 @@ type ballot struct {
 	answer   string
 	answered bool    // else it is not counted
 	score    float64 // in [0,1], whose logit counts
+	program  bool
 }
 
 func ballotsOf(solutions []solution) []ballot {
 	out := make([]ballot, len(solutions))
 	for i, c := range solutions {
-		out[i] = ballot{c.answer, c.answered, c.score}
+		out[i] = ballot{c.Answer, c.Answered, c.score, c.Program != nil}
 	}
 	return out
 }
@@ -38,7 +39,7 @@ func numbered(ballots []ballot) []vote.Ballot {
 	}
 	out := make([]vote.Ballot, len(ballots))
 	for i, group := range arith.Groups(answers) {
-		out[i] = vote.Ballot{Group: group, Logit: logit(ballots[i].score)}
+		out[i] = vote.Ballot{Group: group, Logit: logit(ballots[i].score), Program: ballots[i].program}
 	}
 	return out
 }
@@ -47,7 +48,7 @@ func numbered(ballots []ballot) []vote.Ballot {
 func Numbered(recorded []Ballot) []vote.Ballot {
 	out := make([]ballot, len(recorded))
 	for i, b := range recorded {
-		out[i] = ballot{b.Answer, b.Answered, b.Score}
+		out[i] = ballot{b.Answer, b.Answered, b.Score, b.Program}
 	}
 	return numbered(out)
 }

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"aprm/prm"
-	"aprm/prm/step"
 )
 
 // chaos is an LLM and a PRM of which anything may come: dead, empty, cut off, repeated, ended and endless candidates, whole requests
@@ -70,12 +69,12 @@ func (c chaos) Sample(ctx context.Context, req SampleRequest) ([]Sample, error) 
 	return out, nil
 }
 
-func (c chaos) Score(ctx context.Context, steps []string, _ [][]step.Token) (prm.Judgement, error) {
-	d := c.dice("score", steps)
+func (c chaos) Score(ctx context.Context, w Working) (prm.Judgement, error) {
+	d := c.dice("score", w.Steps)
 	if d.IntN(15) == 0 {
 		return prm.Judgement{}, errors.New("out of order")
 	}
-	out := make([]prm.Score, len(steps))
+	out := make([]prm.Score, len(w.Steps))
 	for i := range out {
 		out[i] = prm.Score{Step: float64(d.IntN(6)) / 5, Value: d.Float64()}
 	}

@@ -79,8 +79,8 @@ func TestAutoWithoutAPRM(t *testing.T) {
 // whole is a PRM with a head for whole answers.
 type whole map[string]float64
 
-func (w whole) Score(_ context.Context, steps []string, _ [][]step.Token) (prm.Judgement, error) {
-	j := prm.Judgement{Steps: make([]prm.Score, len(steps)), Solution: w[steps[len(steps)-1]], Whole: true}
+func (w whole) Score(_ context.Context, of Working) (prm.Judgement, error) {
+	j := prm.Judgement{Steps: make([]prm.Score, len(of.Steps)), Solution: w[of.Steps[len(of.Steps)-1]], Whole: true}
 	for i := range j.Steps {
 		j.Steps[i] = prm.Score{Step: 1 - j.Solution, Value: 1 - j.Solution}
 	}

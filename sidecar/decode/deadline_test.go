@@ -27,7 +27,7 @@ func (h halting) Sample(ctx context.Context, req SampleRequest) ([]Sample, error
 // tardy is a PRM that needs the time that there isn't.
 type tardy struct{}
 
-func (tardy) Score(ctx context.Context, _ []string, _ [][]step.Token) (prm.Judgement, error) {
+func (tardy) Score(ctx context.Context, _ Working) (prm.Judgement, error) {
 	return prm.Judgement{}, ctx.Err()
 }
 

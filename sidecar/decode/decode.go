@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"aprm/prm"
+	"aprm/prm/feature"
 	"aprm/prm/step"
 )
 
@@ -30,6 +31,8 @@ type SampleRequest struct {
 	LogProbs    bool
 	TopLogProbs int
 	TopWanted   bool // by the client, not only for the PRM
+
+	Kind step.Kind // of whole solutions
 }
 
 // Sample is one continuation.
@@ -40,6 +43,9 @@ type Sample struct {
 	PromptTokens     int
 	CompletionTokens int
 	Err              error
+
+	Kind    step.Kind
+	Reading *Reading // what Read finds, for samples that are read again and again; nil otherwise
 }
 
 // Finish says why a continuation or an answer ended.
@@ -53,9 +59,15 @@ const (
 
 // Scorer scores answers with the PRM; the problem is bound inside. It is safe for concurrent use.
 type Scorer interface {
-	// Score judges an answer, whole or as far as it has come: one Score a step, in order. tokens are the steps' log-probabilities, nil where
-	// there are none.
-	Score(ctx context.Context, steps []string, tokens [][]step.Token) (prm.Judgement, error)
+	// Score judges an answer, whole or as far as it has come: one Score a step, in order.
+	Score(ctx context.Context, w Working) (prm.Judgement, error)
+}
+
+// Working is an answer as the PRM reads it.
+type Working struct {
+	Steps   []string
+	Tokens  [][]step.Token   // the steps' log-probabilities, nil where there are none
+	Program *feature.Program // of a program, what is known of its run; nil of prose
 }
 
 // Result is the answer found, and what it took.
@@ -70,6 +82,7 @@ type Result struct {
 	Stopped    Stopped      // "" when the search ended by itself
 	Auto       AutoReport   // what auto decided; zero for other strategies
 	Instead    string       // the strategy that answered in place of Options.Strategy; "" when that one did
+	Kinds      step.Kinds   // of whole answers that were drawn
 
 	PromptTokens     int // read by the LLM over the whole search
 	CompletionTokens int // generated over the whole search, what was thrown away included
@@ -99,13 +112,15 @@ type ScoredStep struct {
 
 // Candidate is one of those the answer was chosen from: a whole answer or, in a search step by step, one of the next steps.
 type Candidate struct {
-	ID       int     // 1, 2, … in the order in which they were drawn
-	Parent   int     // ID of the candidate that it continues; 0 for none
-	Text     string  // of its own, without what it continues
-	Answer   string  // "" when Answered is false
-	Answered bool    //
-	At       int     // in a search step by step the 0-based step it was for; else 0
-	Score    float64 // aggregated, in [0,1]; 0 when Scored is false
+	ID       int       // 1, 2, … in the order in which they were drawn
+	Parent   int       // ID of the candidate that it continues; 0 for none
+	Kind     step.Kind // of a whole answer, as it was asked for
+	Program  bool      // it is a program and has given its value
+	Text     string    // of its own, without what it continues, as the LLM wrote it
+	Answer   string    // "" when Answered is false
+	Answered bool      //
+	At       int       // in a search step by step the 0-based step it was for; else 0
+	Score    float64   // aggregated, in [0,1]; 0 when Scored is false
 	Scored   bool
 	Tokens   int           // generated for it
 	Chosen   bool          // it is the answer, or a part of it

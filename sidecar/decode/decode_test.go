@@ -79,15 +79,15 @@ type table struct {
 	calls int
 }
 
-func (t *table) Score(_ context.Context, steps []string, _ [][]step.Token) (prm.Judgement, error) {
+func (t *table) Score(_ context.Context, w Working) (prm.Judgement, error) {
 	t.mu.Lock()
 	t.calls++
 	t.mu.Unlock()
 	if t.fail != nil {
 		return prm.Judgement{}, t.fail
 	}
-	out := make([]prm.Score, len(steps))
-	for i, s := range steps {
+	out := make([]prm.Score, len(w.Steps))
+	for i, s := range w.Steps {
 		p, ok := t.scores[s]
 		if !ok {
 			p = 0.5
@@ -404,17 +404,17 @@ type reads struct {
 	got map[string]string
 }
 
-func (r *reads) Score(_ context.Context, steps []string, tokens [][]step.Token) (prm.Judgement, error) {
+func (r *reads) Score(_ context.Context, w Working) (prm.Judgement, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for i, s := range steps {
+	for i, s := range w.Steps {
 		var text []string
-		for _, t := range tokens[i] {
+		for _, t := range w.Tokens[i] {
 			text = append(text, t.Text)
 		}
 		r.got[s] = strings.Join(text, "·")
 	}
-	return prm.Judgement{Steps: make([]prm.Score, len(steps))}, nil
+	return prm.Judgement{Steps: make([]prm.Score, len(w.Steps))}, nil
 }
 
 // spelled gives every sample its words as tokens, and a line break as a token of its own before and after them.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"aprm/prm"
-	"aprm/prm/step"
 )
 
 // wordy makes answers that take tokens enough to pay for a search.
@@ -63,9 +62,9 @@ func TestWhatEndsAnEscalatedSearch(t *testing.T) {
 // twoMinds scores a step's correctness one way and its value the other way round.
 type twoMinds struct{}
 
-func (twoMinds) Score(_ context.Context, steps []string, _ [][]step.Token) (prm.Judgement, error) {
-	out := make([]prm.Score, len(steps))
-	for i, s := range steps {
+func (twoMinds) Score(_ context.Context, w Working) (prm.Judgement, error) {
+	out := make([]prm.Score, len(w.Steps))
+	for i, s := range w.Steps {
 		out[i] = prm.Score{Step: 0.2, Value: 0.2}
 		switch s {
 		case "A", "#### 1":

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"aprm/prm"
-	"aprm/prm/step"
 )
 
 // TestFallback: where the PRM fails altogether, what is served is a plain vote, marked; what is measured is an error.
@@ -57,11 +56,11 @@ type fading struct {
 	good atomic.Int64 // steps that it still scores
 }
 
-func (f *fading) Score(ctx context.Context, steps []string, tokens [][]step.Token) (prm.Judgement, error) {
+func (f *fading) Score(ctx context.Context, w Working) (prm.Judgement, error) {
 	if f.good.Add(-1) < 0 {
 		return prm.Judgement{}, errors.New("out of order")
 	}
-	return f.table.Score(ctx, steps, tokens)
+	return f.table.Score(ctx, w)
 }
 
 // TestPRMFailsOnTheWay: what is served is an answer that goes on to its end, marked, not the steps that were chosen before.

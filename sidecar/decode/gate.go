@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"aprm/prm"
+	"aprm/prm/step"
 	"aprm/prm/vote"
 )
 
@@ -26,6 +27,8 @@ type Gate struct {
 	Vote     vote.Rule `json:"vote"`               // how much the PRM's word counts, and when it is settled
 	Escalate string    `json:"escalate,omitempty"` // the step-wise strategy for questions that stay open; "" for none
 	Auto     Stops     `json:"auto"`               // what stopping so came to on the hold-out
+
+	Drawing *prm.Drawing `json:"drawing,omitempty"` // what was measured of programs beside prose; nil for nothing
 }
 
 // GateFormat is the version of the file.
@@ -76,11 +79,37 @@ func ParseGate(data []byte) (*Gate, error) {
 	if err := g.Vote.Check(); err != nil {
 		bad(true, "vote: %v", err)
 	}
+	if err := g.Drawing.Check(); err != nil {
+		bad(true, "drawing: %v", err)
+	}
 	bad(g.Escalate != "" && !Stepwise(g.Escalate), "escalate: %q is no step-wise strategy", g.Escalate)
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
 	return &g, nil
+}
+
+// kinds are what auto draws.
+func (g *Gate) kinds() step.Kinds {
+	if g == nil || g.Drawing == nil {
+		return step.OnlyProse
+	}
+	return g.Drawing.Use
+}
+
+// measuredFor is how votes over answers of these kinds are weighed, ok false where that wasn't measured.
+func (g *Gate) measuredFor(kinds step.Kinds) (r vote.Rule, ok bool) {
+	switch {
+	case g == nil:
+		return vote.Rule{}, false
+	case !kinds.HavePrograms():
+		return g.Vote, true
+	case g.Drawing == nil:
+		return vote.Rule{}, false
+	case kinds == step.OnlyPrograms:
+		return g.Drawing.Programs, true
+	}
+	return g.Drawing.Mixed, true
 }
 
 // By has a search go by a gate, nil for nothing: auto, and how votes count.
@@ -111,12 +140,15 @@ func (g *Gate) String() string {
 		return "nothing was measured of this PRM with this LLM"
 	}
 	verdict := "the PRM's word has no say"
-	if stops(g.Rule()) {
+	if stops(g.Rule(step.OnlyProse)) {
 		verdict = fmt.Sprintf("votes are weighed by the PRM (beta %.2g, power %.2g)", g.Vote.Beta, g.Vote.Power)
 	}
 	verdict += fmt.Sprintf(": %+.3f nats a problem, %.3f are chance, by %d of %d problems of %s", g.Vote.Nats, g.Vote.Margin, g.Vote.Problems, g.Problems, g.Source)
 	if m, ok := g.measured(WeightedVote); ok {
 		verdict += fmt.Sprintf("; %+.1f points [%+.1f, %+.1f] against a plain vote", 100*m.Gain, 100*m.Low, 100*m.High)
+	}
+	if g.Drawing != nil {
+		verdict += "; " + g.Drawing.String()
 	}
 	return verdict
 }

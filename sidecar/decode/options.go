@@ -5,30 +5,34 @@ import (
 	"fmt"
 
 	"aprm/prm"
+	"aprm/prm/step"
 	"aprm/prm/vote"
 )
 
-// Options of a search. What is zero takes the default named in brackets.
+// Options of a search. What is zero takes its default: that of Settings, or the one named in brackets.
 type Options struct {
 	Strategy    string          // one of Strategies [majority]
-	N           int             // candidates, or next steps to choose from [8]
-	Temperature float64         // of sampling, in [0,2] [0.7]; Greedy takes none
-	TopP        float64         // in (0,1] [0.95]
-	MaxTokens   int             // of the answer, not of the search [1024]
-	MaxSteps    int             // of an answer that is built step by step [32]
+	N           int             // candidates, or next steps to choose from
+	Temperature float64         // of sampling, in [0,2]; Greedy takes none
+	TopP        float64         // in (0,1]
+	MaxTokens   int             // of the answer, not of the search
+	MaxSteps    int             // of an answer that is built step by step
 	TokenBudget int             // generated tokens of the whole search; 0 means no bound but those of N, MaxTokens and MaxSteps
 	Threshold   float64         // guided samples again when no next step scores at least this, in [0,1] [0: never]
-	Aggregate   prm.Aggregation // how the scores of a candidate's steps become one [prm.Min]
+	Aggregate   prm.Aggregation // how the scores of a candidate's steps become one
 	Seed        int64           // every draw's seed follows from it
 	Unseeded    bool            `json:",omitzero"` // the endpoint is given none: Seed is only for what the search itself draws
 	LogProbs    bool            // return the log-probabilities of the answer
 	TopLogProbs int             // with so many alternatives
 	TopWanted   bool            // by a client, so that they are had at any cost
 
-	Expansion         int     // beam, dvts: next steps drawn of each kept path; N/Expansion are kept; N where that is less [4]
-	ESSThreshold      float64 // particle: resample when the effective sample size is below this share of N, in (0,1] [0.5]
+	Expansion         int     // beam, dvts: next steps drawn of each kept path; N/Expansion are kept; N where that is less
+	ESSThreshold      float64 // particle: resample when the effective sample size is below this share of N, in (0,1]
 	Entropic          bool    // particle: resample the more evenly, the earlier
-	RebaseTemperature float64 // rebase: of the softmax of scores in [0,1]; low trusts the PRM more; in (0,100] [0.2]
+	RebaseTemperature float64 // rebase: of the softmax of scores in [0,1]; low trusts the PRM more; in (0,100]
+
+	Kinds       step.Kinds // of whole answers: prose, programs, mixed, or AsMeasured
+	ShowProgram bool       // put the program that came to the answer before it, as a block of code
 
 	// Vote is how much the PRM's word counts in votes over whole answers; see vote.Rule [Unmeasured].
 	Vote vote.Rule
@@ -42,38 +46,37 @@ type Options struct {
 	Watch func(Event) `json:"-"` // told what the search does as it does it; nil for nobody
 }
 
+// withDefaults gives what is zero the default that Settings have for it: a temperature of 0 too, at which all candidates would be alike.
 func (o Options) withDefaults() Options {
-	set := func(field *int, value int) {
-		if *field == 0 {
-			*field = value
-		}
+	for _, s := range Settings() {
+		s.complete(&o)
 	}
 	if o.Strategy == "" {
 		o.Strategy = Majority
 	}
-	set(&o.N, 8)
-	set(&o.MaxTokens, 1024)
-	set(&o.MaxSteps, 32)
-	set(&o.Expansion, 4)
-	if o.Temperature == 0 {
-		o.Temperature = 0.7 // at 0 all candidates would be alike
-	}
-	if o.TopP == 0 {
-		o.TopP = 0.95
-	}
-	if o.ESSThreshold == 0 {
-		o.ESSThreshold = 0.5
-	}
-	if o.RebaseTemperature == 0 {
-		o.RebaseTemperature = 0.2
-	}
 	if o.Vote == (vote.Rule{}) {
 		o.Vote = Unmeasured
 	}
-	if o.Aggregate == "" {
-		o.Aggregate = prm.Min
-	}
 	return o
+}
+
+// Draws is what kinds of whole answers a search draws.
+func (o Options) Draws() step.Kinds {
+	switch {
+	case o.Kinds != AsMeasured && o.Kinds != "":
+		return o.Kinds
+	case o.Strategy == Auto:
+		return o.Gate.kinds()
+	}
+	return step.OnlyProse
+}
+
+// rule is how votes over answers of these kinds are weighed by the PRM.
+func (o Options) rule(kinds step.Kinds) vote.Rule {
+	if r, ok := o.Gate.measuredFor(kinds); ok {
+		return r
+	}
+	return o.Vote
 }
 
 // Validate names every field that is out of its range.
@@ -88,6 +91,8 @@ func (o Options) Validate() error {
 		_, err := find(o.Strategy)
 		bad(err != nil, "strategy: %v", err)
 	}
+	bad(o.Kinds.HavePrograms() && o.Strategy != "" && !Votes(o.Strategy), "kinds: %s, but %s takes no vote over whole answers; take %s, %s, %s, %s or %s", o.Kinds, o.Strategy,
+		Auto, Majority, WeightedVote, Confident, BestOfN)
 	for _, s := range Settings() { // in a copy whose zeros have taken their defaults
 		bad(!s.within(o.withDefaults()), "%s: %v, must be %s", s.Name, s.Value(o), s.Range)
 	}

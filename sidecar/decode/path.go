@@ -269,10 +269,10 @@ func (s *Search) scoreLast(ctx context.Context, paths []*path) map[twin]error {
 	return failed
 }
 
-func jobs(paths []*path) []job {
-	out := make([]job, len(paths))
+func jobs(paths []*path) []Working {
+	out := make([]Working, len(paths))
 	for i, p := range paths {
-		out[i] = job{p.steps, p.tokens}
+		out[i] = Working{Steps: p.steps, Tokens: p.tokens}
 	}
 	return out
 }

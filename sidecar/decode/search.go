@@ -35,10 +35,11 @@ type Search struct {
 	cut                                                         bool                      // a first step was cut off
 	confident                                                   bool                      // answers are weighed by their own log-probabilities
 	unscored                                                    error                     // of the PRM's last failure, nil when it has none
+	kinds                                                       step.Kinds                // of whole solutions
 }
 
 func newSearch(sampler Sampler, scorer Scorer, opts Options) *Search {
-	s := &Search{Options: opts, sampler: sampler, scorer: scorer, began: time.Now(), known: map[twin]prm.Judgement{}}
+	s := &Search{Options: opts, sampler: sampler, scorer: scorer, began: time.Now(), known: map[twin]prm.Judgement{}, kinds: opts.Draws()}
 	s.rate = func(scores []prm.Score) float64 { return prm.Aggregate(s.Options.Aggregate, scores) } // auto has its gate's
 	return s
 }
@@ -51,6 +52,7 @@ func (s *Search) bill(r Result) Result {
 	r.Elapsed = time.Since(s.began)
 	r.Stopped = s.stopped
 	r.Tokens = s.wanted(r.Tokens)
+	r.Kinds = s.kinds
 	return r
 }
 
@@ -101,12 +103,6 @@ type reply struct {
 	err   error
 }
 
-// sample is sampleAll for one request.
-func (s *Search) sample(ctx context.Context, req SampleRequest) ([]draw, error) {
-	r := s.sampleAll(ctx, []request{{SampleRequest: req}})[0]
-	return r.draws, r.err
-}
-
 // sampleAll sends requests at once, charges, enters a candidate for each sample, and drops those that failed. Replies stand as
 // their requests do; candidates are entered in that order, whichever came first. A request's error is its first failure.
 func (s *Search) sampleAll(ctx context.Context, requests []request) []reply {
@@ -134,7 +130,8 @@ func (s *Search) sampleAll(ctx context.Context, requests []request) []reply {
 		for _, sample := range a.samples {
 			s.promptTokens += sample.PromptTokens
 			s.completionTokens += sample.CompletionTokens
-			id := s.enter(Candidate{Text: sample.Text, At: requests[i].at, Parent: requests[i].parent, Tokens: sample.CompletionTokens, Began: a.began, Ended: a.ended})
+			sample.Kind = requests[i].Kind
+			id := s.enter(Candidate{Kind: sample.Kind, Text: sample.Text, At: requests[i].at, Parent: requests[i].parent, Tokens: sample.CompletionTokens, Began: a.began, Ended: a.ended})
 			if sample.Err != nil {
 				if first == nil {
 					first = sample.Err
@@ -232,26 +229,20 @@ func (s *Search) settle(text string) {
 // scoredTop is how many alternatives a token the PRM's features look at.
 const scoredTop = 3
 
-// job is steps to be scored, with their tokens; verdict is what the PRM said of them.
-type (
-	job struct {
-		steps  []string
-		tokens [][]step.Token
-	}
-	verdict struct {
-		prm.Judgement
-		err error
-	}
-)
+// verdict is what the PRM said of an answer.
+type verdict struct {
+	prm.Judgement
+	err error
+}
 
-// score has the PRM score jobs, at once.
-func (s *Search) score(ctx context.Context, jobs []job) []verdict {
+// score has the PRM score answers, at once.
+func (s *Search) score(ctx context.Context, jobs []Working) []verdict {
 	s.scoringCalls += len(jobs)
 	out := make([]verdict, len(jobs))
 	concurrently(len(jobs), func(i int) {
-		found, err := s.scorer.Score(ctx, jobs[i].steps, jobs[i].tokens)
-		if err == nil && len(found.Steps) != len(jobs[i].steps) {
-			err = fmt.Errorf("the PRM gave %d scores for %d steps", len(found.Steps), len(jobs[i].steps))
+		found, err := s.scorer.Score(ctx, jobs[i])
+		if err == nil && len(found.Steps) != len(jobs[i].Steps) {
+			err = fmt.Errorf("the PRM gave %d scores for %d steps", len(found.Steps), len(jobs[i].Steps))
 		}
 		out[i] = verdict{found, err}
 	})

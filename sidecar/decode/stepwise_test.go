@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"aprm/prm"
-	"aprm/prm/step"
 )
 
 // stepwiseNames are the searches that are built out of steps.
@@ -329,10 +328,10 @@ func hash(text string) uint64 {
 // noise scores steps by their text alone: logits of the given spread, around 0.
 type noise struct{ spread float64 }
 
-func (n noise) Score(_ context.Context, steps []string, _ [][]step.Token) (prm.Judgement, error) {
+func (n noise) Score(_ context.Context, w Working) (prm.Judgement, error) {
 	time.Sleep(time.Duration(rand.IntN(100)) * time.Microsecond)
-	out := make([]prm.Score, len(steps))
-	for i, s := range steps {
+	out := make([]prm.Score, len(w.Steps))
+	for i, s := range w.Steps {
 		r := rand.New(rand.NewPCG(hash(s), 1))
 		p := 1 / (1 + math.Exp(-n.spread*r.NormFloat64()))
 		out[i] = prm.Score{Step: p, Value: p}

@@ -83,6 +83,9 @@ func Stepwise(name string) bool {
 	return false
 }
 
+// Votes reports whether the strategy of that name chooses among whole answers, which may be programs.
+func Votes(name string) bool { return name != Greedy && !Stepwise(name) }
+
 // ErrNeedsPRM is returned when a strategy that scores steps is asked for and there is no Scorer.
 var ErrNeedsPRM = errors.New("this strategy needs a PRM and there is none")
 

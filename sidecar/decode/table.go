@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"aprm/prm"
+	"aprm/prm/step"
 )
 
 // Setting is an option of a search that people may choose. This is the one place for its name, its default, its range and what it means: flags, the
@@ -28,6 +29,13 @@ func Settings() []Setting {
 	return []Setting{
 		{"n", "Candidates: answers or, in searches step by step, next steps.", "8", "a whole number above 0",
 			func(o *Options) any { return &o.N }, func(o Options) bool { return whole(o.N, 1) }},
+		{"kinds", "What whole answers are: prose, programs (short ones in Python, which are run here, with no files or network, for their value), mixed (half and half), or measured: what the PRM's gate found best for auto, else prose.",
+			"measured", "prose, programs, mixed or measured",
+			func(o *Options) any { return &o.Kinds }, func(o Options) bool {
+				return o.Kinds == step.OnlyProse || o.Kinds == step.OnlyPrograms || o.Kinds == step.Mixed || o.Kinds == AsMeasured
+			}},
+		{"show_program", "Put the program that came to the answer before it, as a block of code.", "false", "true or false",
+			func(o *Options) any { return &o.ShowProgram }, func(Options) bool { return true }},
 		{"temperature", "Temperature of sampling.", "0.7", "a number above 0, at most 2",
 			func(o *Options) any { return &o.Temperature }, func(o Options) bool { return o.Temperature > 0 && o.Temperature <= 2 }},
 		{"top_p", "Nucleus of sampling: the share of probability drawn from.", "0.95", "a number above 0, at most 1",
@@ -67,6 +75,17 @@ func (s Setting) Set(o *Options, value json.RawMessage) error {
 		return fmt.Errorf("must be %s, not %s", s.Range, value)
 	}
 	return nil
+}
+
+// complete sets it to its default where it is zero.
+func (s Setting) complete(o *Options) {
+	field := s.field(o)
+	if !reflect.ValueOf(field).Elem().IsZero() {
+		return
+	}
+	if json.Unmarshal([]byte(s.Default), field) != nil { // a word
+		reflect.ValueOf(field).Elem().SetString(s.Default)
+	}
 }
 
 // Check names, as name gives them, all settings in o that are out of their range. Where Options take a zero for the default, this doesn't: it is for what

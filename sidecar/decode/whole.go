@@ -3,6 +3,7 @@ package decode
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"aprm/prm"
 	"aprm/prm/arith"
@@ -14,16 +15,18 @@ import (
 // solution is a candidate for the whole answer.
 type solution struct {
 	draw
-	steps    []string
-	answer   string
-	answered bool
-	scores   []prm.Score // nil when not scored
-	score    float64     // aggregated
+	reading
+	scores []prm.Score // nil when not scored
+	score  float64     // aggregated
 }
+
+// reading is a Reading under a name that a draw doesn't have.
+type reading = Reading
 
 // whole draws whole solutions until it is the n-th turn's, within the budget: every one asked for is a turn, whether it lives or dies. With
 // a budget they are drawn in waves, each so small that it can't pass it; the last candidate gets what is left. A wave of which
-// nothing lives costs its turns and no more, until silent have died without one that lives. The error is for when nothing came at all.
+// nothing lives costs its turns and no more, until silent have died without one that lives. Of several kinds each turn has its own. The error is for
+// when nothing came at all.
 func (s *Search) whole(ctx context.Context, n int, temperature float64) ([]solution, error) {
 	var out []solution
 	var died error
@@ -37,10 +40,7 @@ func (s *Search) whole(ctx context.Context, n int, temperature float64) ([]solut
 			s.stopped = StoppedBudget
 			break
 		}
-		before := len(s.candidates)
-		samples, err := s.sample(ctx, SampleRequest{N: wave, MaxTokens: maxTokens, Temperature: temperature, TopP: s.Options.TopP,
-			Seed: s.seed(0, s.turns)})
-		came := min(wave, len(s.candidates)-before) // not those that died and were drawn again
+		samples, came, err := s.wave(ctx, wave, SampleRequest{MaxTokens: maxTokens, Temperature: temperature, TopP: s.Options.TopP, Seed: s.seed(0, s.turns)})
 		s.turns += came
 		if err != nil && came > 0 && ctx.Err() == nil && (len(out) > 0 || s.turns < silent) {
 			died = err
@@ -52,20 +52,59 @@ func (s *Search) whole(ctx context.Context, n int, temperature float64) ([]solut
 			}
 			return nil, err
 		}
-		for _, sample := range samples {
-			steps := step.Split(sample.Text)
-			found, ok := answer(sample.Text, steps, sample.Finish)
-			c := s.candidate(sample.id)
-			c.Answer, c.Answered = found, ok
-			s.tell(sample.id)
-			out = append(out, solution{draw: sample, steps: steps, answer: found, answered: ok})
+		fresh := make([]solution, len(samples))
+		concurrently(len(samples), func(i int) { fresh[i] = solution{draw: samples[i], reading: samples[i].Read(ctx)} })
+		for _, c := range fresh {
+			entry := s.candidate(c.id)
+			entry.Answer, entry.Answered, entry.Program = c.Answer, c.Answered, c.Program != nil
+			s.tell(c.id)
 		}
+		out = append(out, fresh...)
 	}
 	s.drawn = append(s.drawn, out...)
 	if len(out) == 0 {
 		return nil, died // nil where the budget was too small for any
 	}
 	return out, nil
+}
+
+// wave draws n whole solutions, those of a kind by one request, and returns them in the order of their turns. came is how many turns that were, those that died
+// included, those that were drawn in their place not. The error is for when nothing lives.
+func (s *Search) wave(ctx context.Context, n int, req SampleRequest) (draws []draw, came int, err error) {
+	var requests []request
+	of := map[step.Kind]int{} // request of each kind
+	turns := make([]step.Kind, n)
+	for i := range n {
+		turns[i] = s.kinds.At(s.turns + i)
+		k, known := of[turns[i]]
+		if !known {
+			k = len(requests)
+			req.Kind = turns[i]
+			of[turns[i]], requests = k, append(requests, request{SampleRequest: req})
+		}
+		requests[k].N++
+	}
+	before := len(s.candidates)
+	replies := s.sampleAll(ctx, requests)
+	entered := make([]int, len(requests))
+	for _, c := range s.candidates[before:] {
+		entered[of[c.Kind]]++
+	}
+	for i := range requests {
+		came += min(requests[i].N, entered[i])
+		if replies[i].err != nil && err == nil {
+			err = replies[i].err
+		}
+	}
+	for _, kind := range turns {
+		if r := &replies[of[kind]]; len(r.draws) > 0 {
+			draws, r.draws = append(draws, r.draws[0]), r.draws[1:]
+		}
+	}
+	if len(draws) > 0 {
+		err = nil
+	}
+	return draws, came, err
 }
 
 // fallBack answers by a plain vote after the PRM has failed: of the solutions drawn already or, when there are none, of as many
@@ -88,11 +127,10 @@ func (s *Search) fallBack(ctx context.Context, err error) (Result, error) {
 // broken remembers what came of a solution before it failed, if none got farther: as far as a final answer or, failing that, in bytes.
 func (s *Search) broken(d draw) {
 	d.Finish = FinishLength
-	half := solution{draw: d, steps: step.Split(d.Text)}
-	half.answer, half.answered = answer(d.Text, half.steps, d.Finish)
+	half := solution{draw: d, reading: d.Read(context.Background())} // time may be up, and what a program takes is bounded
 	switch old := s.half; {
-	case len(half.steps) == 0:
-	case old == nil, half.answered && !old.answered, half.answered == old.answered && len(half.Text) > len(old.Text):
+	case len(half.Steps) == 0:
+	case old == nil, half.Answered && !old.Answered, half.Answered == old.Answered && len(half.reading.Text) > len(old.reading.Text):
 		s.half = &half
 	}
 }
@@ -114,11 +152,11 @@ func scored(solutions []solution) bool {
 // scoreAll scores every solution. One that can't be scored keeps no score; the error is returned when none could be,
 // unless it is the deadline's doing.
 func (s *Search) scoreAll(ctx context.Context, solutions []solution) error {
-	var jobs []job
+	var jobs []Working
 	var of []int
 	for i, c := range solutions {
-		if len(c.steps) > 0 {
-			jobs, of = append(jobs, job{c.steps, step.SplitTokens(c.Text, c.steps, c.Tokens)}), append(of, i)
+		if len(c.Steps) > 0 {
+			jobs, of = append(jobs, c.Working), append(of, i)
 		}
 	}
 	var first error
@@ -143,16 +181,66 @@ func (s *Search) scoreAll(ctx context.Context, solutions []solution) error {
 	return nil
 }
 
-// result makes the result out of the solution of that index, which has won because of why; beaten says why another has not.
+// result makes the result out of the solution of that index, which has won because of why; beaten says why another has not. People read prose: where a
+// program has won, the best prose with its answer is the one shown.
 func (s *Search) result(solutions []solution, chosen int, why string, beaten func(solution) string) Result {
+	alike := func(c solution) bool {
+		return c.Answered && solutions[chosen].Answered && arith.Equal(c.Answer, solutions[chosen].Answer) == arith.True
+	}
+	if solutions[chosen].Program != nil {
+		told := -1
+		for i, c := range solutions {
+			if c.Program == nil && alike(c) && (told < 0 || c.score > solutions[told].score) {
+				told = i
+			}
+		}
+		if told >= 0 {
+			chosen = told
+		}
+	}
 	for i, c := range solutions {
-		if i != chosen {
+		switch {
+		case i == chosen:
+		case c.Why != "":
+			s.drop(c.id, "no value: "+c.Why)
+		default:
 			s.drop(c.id, beaten(c))
 		}
 	}
 	c := solutions[chosen]
 	s.choose(c.id, why)
-	return Result{Text: c.Text, Answer: c.answer, Answered: c.answered, Finish: c.Finish, Steps: scoredSteps(c.steps, c.scores), Tokens: c.Tokens}
+	r := Result{Text: c.reading.Text, Answer: c.Answer, Answered: c.Answered, Finish: c.Finish, Steps: scoredSteps(c.Steps, c.scores), Tokens: c.draw.Tokens}
+	switch {
+	case c.Program != nil:
+		r.Tokens, r.Finish = nil, FinishEnd // they are the program's, not those of what it is told as
+	case c.Text == "":
+		r.Text = c.draw.Text // a program without a value: there is nothing else
+	}
+	if s.Options.ShowProgram {
+		s.showProgram(&r, solutions, append([]int{chosen}, indices(solutions, alike)...))
+	}
+	return r
+}
+
+// showProgram puts the first program among those of solutions before the answer's text, as a block of code.
+func (s *Search) showProgram(r *Result, solutions []solution, among []int) {
+	for _, i := range among {
+		if c := solutions[i]; c.Source != "" {
+			r.Text = "```python\n" + strings.TrimSpace(c.Source) + "\n```\n\n" + r.Text
+			r.Tokens = nil
+			return
+		}
+	}
+}
+
+// indices are those of the solutions for which is holds.
+func indices(solutions []solution, is func(solution) bool) (out []int) {
+	for i, c := range solutions {
+		if is(c) {
+			out = append(out, i)
+		}
+	}
+	return out
 }
 
 // greedy is one answer at temperature 0.
@@ -194,7 +282,7 @@ func (best) Search(ctx context.Context, s *Search) (Result, error) {
 	}
 	return s.result(solutions, chosen, "the best score", func(c solution) string {
 		switch {
-		case !c.answered && solutions[chosen].answered:
+		case !c.Answered && solutions[chosen].Answered:
 			return "no answer"
 		case c.scores == nil:
 			return "not scored"
@@ -204,8 +292,8 @@ func (best) Search(ctx context.Context, s *Search) (Result, error) {
 }
 
 func better(a, b solution) bool {
-	if a.answered != b.answered {
-		return a.answered
+	if a.Answered != b.Answered {
+		return a.Answered
 	}
 	return a.score > b.score
 }
@@ -238,7 +326,7 @@ func (e elect) Search(ctx context.Context, s *Search) (Result, error) {
 			return Result{}, err
 		}
 		if scored(solutions) {
-			return s.elected(solutions, s.Options.Vote), nil
+			return s.elected(solutions, s.Options.rule(s.kinds)), nil
 		}
 	case byConfidence:
 		if s.weighConfidence(solutions) {
@@ -252,8 +340,11 @@ func (e elect) Search(ctx context.Context, s *Search) (Result, error) {
 func (s *Search) weighConfidence(solutions []solution) bool {
 	scores := make([]float64, len(solutions))
 	for i, c := range solutions {
-		nats, ok := feature.Confidence(step.SplitTokens(c.Text, c.steps, c.Tokens))
-		if !ok && c.answered {
+		nats, ok := feature.Confidence(c.Working.Tokens)
+		if c.Program != nil { // all that it holds, not only what is told
+			nats, ok = feature.Confidence([][]step.Token{c.draw.Tokens})
+		}
+		if !ok && c.Answered {
 			return false
 		}
 		scores[i] = vote.Logistic(nats)
@@ -274,7 +365,7 @@ func (s *Search) elected(solutions []solution, rule vote.Rule) Result {
 	if chosen < 0 {
 		chosen, why = 0, "the first, as none has an answer"
 	}
-	return s.result(solutions, chosen, why, func(c solution) string { return outvoted(c.answer, c.answered, solutions[chosen].answer) })
+	return s.result(solutions, chosen, why, func(c solution) string { return outvoted(c.Answer, c.Answered, solutions[chosen].Answer) })
 }
 
 // outvoted says why a voter isn't the answer, though its answer may be.

@@ -126,10 +126,15 @@ func (e *Engine) gateOf(ctx context.Context, m *prm.Model, llm adapters.LLM) (*d
 	case err != nil:
 		return nil, err
 	case g.Of(m.ID(), caps.Identity()):
+		if g.Drawing == nil && own != nil && own.Model == g.Model { // what was measured of votes says nothing of programs: training has
+			with := *g
+			with.Drawing = own.Drawing
+			return &with, nil
+		}
 		return g, nil
 	case own != nil && own.Model == caps.Identity():
 		return &decode.Gate{Format: decode.GateFormat, Checkpoint: m.ID(), Model: own.Model, Aggregate: prm.Min, Problems: own.Problems,
-			Source: "its own training, crosswise", Vote: own.Vote}, nil
+			Source: "its own training, crosswise", Vote: own.Vote, Drawing: own.Drawing}, nil
 	}
 	return nil, nil
 }
@@ -194,11 +199,33 @@ func (e *Engine) Solve(ctx context.Context, model string, messages []adapters.Me
 		}
 		opts.By(gate)
 	}
-	opts.Fallback = true
+	if opts.Fallback = true; opts.Draws().HavePrograms() {
+		if err := e.Writes(ctx, model); err != nil {
+			return decode.Result{}, err
+		}
+	}
 	var watch stopwatch
 	result, err := decode.Solve(ctx, watch.sampler(sampler), watch.scorer(scorer), opts)
 	result.LLMTime, result.PRMTime = watch.spent()
 	return result, err
+}
+
+// Writes refuses a model, the configured one for "", that is known to write no programs: one that was trained on a form of its own and has no room for instructions.
+func (e *Engine) Writes(ctx context.Context, model string) error {
+	llm, err := e.llm(model)
+	if err != nil {
+		return err
+	}
+	caps, err := llm.Capabilities(ctx)
+	switch {
+	case errors.Is(err, adapters.ErrUnprobed):
+		return nil // ask, and see
+	case err != nil:
+		return err
+	case caps.Compact:
+		return decode.ErrNoPrograms
+	}
+	return nil
 }
 
 // Sampler draws solutions of a problem from the configured model, as Solve does for a conversation of that one question.
@@ -214,7 +241,7 @@ func (e *Engine) sampler(model string, messages []adapters.Message) (decode.Samp
 	if err != nil {
 		return nil, err
 	}
-	return redraw{conversation{llm: llm, messages: instruct(messages, e.instruction)}}, nil
+	return redraw{conversation{llm: llm, messages: instruct(messages, e.instruction), programs: instruct(messages, decode.AsksProgram)}}, nil
 }
 
 // scorer binds the PRM in use: one search keeps it from the first step to the last, even if another is loaded meanwhile.
@@ -246,9 +273,9 @@ func (e *Engine) Judge(ctx context.Context, t step.Trace, tokens [][]step.Token)
 	}
 	var j prm.Judgement
 	if own, ok := bound.(stepScorer); ok {
-		j, sighted, err = own.judge(ctx, t.Steps, tokens)
+		j, sighted, err = own.judge(ctx, decode.Working{Steps: t.Steps, Tokens: tokens})
 	} else {
-		j, err = bound.Score(ctx, t.Steps, tokens)
+		j, err = bound.Score(ctx, decode.Working{Steps: t.Steps, Tokens: tokens})
 	}
 	return j.Steps, sighted, err
 }

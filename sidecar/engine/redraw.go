@@ -21,7 +21,7 @@ const (
 // has asked several times. The dead stay among the samples, behind those asked for, so that they are charged and seen. What was
 // spent on one that died is taken off its successor's MaxTokens: replacing costs no budget.
 // The new ones are waited for as long as there is time, for an endpoint that is slow to begin is so again. One that lets everyone die
-// in mid-sentence is asked on, so that there is an answer at all.
+// in mid-sentence is asked on, so that there is an answer at all. All of it comes out of the search's budget.
 type redraw struct{ decode.Sampler }
 
 func (r redraw) Sample(ctx context.Context, req decode.SampleRequest) ([]decode.Sample, error) {
@@ -42,6 +42,9 @@ func (r redraw) Sample(ctx context.Context, req decode.SampleRequest) ([]decode.
 			spent := samples[i].CompletionTokens
 			for try := 1; mayPass(ctx, samples[i].Err) && spent < req.MaxTokens; try++ {
 				if try > redraws && (try > insistent || alive.Load() || samples[i].Text == "") {
+					break
+				}
+				if !adapters.BudgetOf(ctx).Again() {
 					break
 				}
 				again := req

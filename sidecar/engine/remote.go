@@ -11,6 +11,7 @@ import (
 
 	"aprm/prm"
 	"aprm/prm/step"
+	"aprm/sidecar/decode"
 )
 
 // remoteScorer is decode's view of a PRM that runs elsewhere: one problem. Such a PRM knows steps only: the value of a prefix is the score
@@ -28,9 +29,9 @@ func newRemoteScorer(r Remote, p step.Problem) *remoteScorer {
 	return &remoteScorer{remote: r, problem: p, known: map[string][]prm.Score{}}
 }
 
-func (s *remoteScorer) Score(ctx context.Context, steps []string, _ [][]step.Token) (prm.Judgement, error) {
+func (s *remoteScorer) Score(ctx context.Context, w decode.Working) (prm.Judgement, error) {
 	var key strings.Builder
-	for _, text := range steps {
+	for _, text := range w.Steps {
 		fmt.Fprintf(&key, "%d:%s", len(text), text)
 	}
 	scores, err, _ := s.asking.Do(key.String(), func() (any, error) {
@@ -40,12 +41,12 @@ func (s *remoteScorer) Score(ctx context.Context, steps []string, _ [][]step.Tok
 		if ok {
 			return scores, nil
 		}
-		found, err := s.remote.Score(ctx, step.Trace{Problem: s.problem, Steps: steps})
+		found, err := s.remote.Score(ctx, step.Trace{Problem: s.problem, Steps: w.Steps})
 		if err != nil {
 			return nil, err
 		}
-		if len(found) != len(steps) {
-			return nil, fmt.Errorf("%s gave %d scores for %d steps", s.remote.ID(), len(found), len(steps))
+		if len(found) != len(w.Steps) {
+			return nil, fmt.Errorf("%s gave %d scores for %d steps", s.remote.ID(), len(found), len(w.Steps))
 		}
 		for _, p := range found {
 			scores = append(scores, prm.Score{Step: p, Value: p})

@@ -104,7 +104,7 @@ func TestRemoteIsAskedOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, ok := range []bool{false, true, true} {
-		if scores, err := s.Score(t.Context(), []string{"a", "b"}, nil); (err == nil) != ok || ok != (len(scores.Steps) == 2) {
+		if scores, err := s.Score(t.Context(), decode.Working{Steps: []string{"a", "b"}}); (err == nil) != ok || ok != (len(scores.Steps) == 2) {
 			t.Errorf("call %d: %v, %v", i, scores, err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"aprm/adapters"
+	"aprm/prm/step"
 	"aprm/sidecar/decode"
 )
 
@@ -12,10 +13,14 @@ import (
 type conversation struct {
 	llm      adapters.LLM
 	messages []adapters.Message
+	programs []adapters.Message // the same, asking for a program
 }
 
 func (c conversation) Sample(ctx context.Context, req decode.SampleRequest) ([]decode.Sample, error) {
 	messages := c.messages
+	if req.Kind == step.Program {
+		messages = c.programs
+	}
 	if len(req.Prefix) > 0 {
 		prefill := adapters.Message{Role: adapters.Assistant, Content: strings.Join(req.Prefix, "\n") + "\n"}
 		messages = append(messages[:len(messages):len(messages)], prefill)

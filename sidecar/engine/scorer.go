@@ -9,6 +9,7 @@ import (
 	"aprm/prm"
 	"aprm/prm/feature"
 	"aprm/prm/step"
+	"aprm/sidecar/decode"
 )
 
 // ErrNoCheckpoint is returned by what needs a PRM when there is none.
@@ -22,16 +23,16 @@ type stepScorer struct {
 	problem step.Problem
 }
 
-func (s stepScorer) Score(ctx context.Context, steps []string, tokens [][]step.Token) (prm.Judgement, error) {
-	j, _, err := s.judge(ctx, steps, tokens)
+func (s stepScorer) Score(ctx context.Context, w decode.Working) (prm.Judgement, error) {
+	j, _, err := s.judge(ctx, w)
 	return j, err
 }
 
-// judge is Score that also says whether hidden states of the LLM were read.
-func (s stepScorer) judge(ctx context.Context, steps []string, tokens [][]step.Token) (j prm.Judgement, sighted bool, err error) {
+// judge is Score that also says whether hidden states of the LLM were read. A program's steps are told, not written by the LLM: it has none for them.
+func (s stepScorer) judge(ctx context.Context, w decode.Working) (j prm.Judgement, sighted bool, err error) {
 	var states []adapters.State
-	if s.prm.Header().Width > 0 {
-		if states, err = s.engine.hidden(ctx, s.llm, step.Trace{Problem: s.problem, Steps: steps}, s.prm.Accepts); err != nil {
+	if s.prm.Header().Width > 0 && w.Program == nil {
+		if states, err = s.engine.hidden(ctx, s.llm, step.Trace{Problem: s.problem, Steps: w.Steps}, s.prm.Accepts); err != nil {
 			if ctx.Err() != nil {
 				return j, false, ctx.Err()
 			}
@@ -44,16 +45,16 @@ func (s stepScorer) judge(ctx context.Context, steps []string, tokens [][]step.T
 			return j, false, errors.New("the endpoint gives no hidden states that this PRM can read")
 		}
 	}
-	scores, inputs := make([]prm.Score, len(steps)), make([]feature.Input, len(steps))
+	scores, inputs := make([]prm.Score, len(w.Steps)), make([]feature.Input, len(w.Steps))
 	reader := feature.NewReader(s.problem)
-	for i, text := range steps {
+	for i, text := range w.Steps {
 		if err := ctx.Err(); err != nil { // traces may be long, and whoever asked may be gone
 			return j, false, err
 		}
-		inputs[i] = reader.Next(text, evidence(states, tokens, i))
+		inputs[i] = reader.Next(text, evidence(states, w.Tokens, i))
 		scores[i] = s.prm.Score(inputs[i])
 	}
-	return s.prm.Judge(scores, inputs, tokens), states != nil, nil
+	return s.prm.Judge(scores, inputs, w.Tokens, w.Program), states != nil, nil
 }
 
 // evidence is what the endpoint said of step i; nil states and tokens are masked.

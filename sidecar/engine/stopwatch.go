@@ -7,7 +7,6 @@ import (
 
 	"aprm/adapters"
 	"aprm/prm"
-	"aprm/prm/step"
 	"aprm/sidecar/decode"
 )
 
@@ -84,9 +83,9 @@ type timedScorer struct {
 	watch *stopwatch
 }
 
-func (t timedScorer) Score(ctx context.Context, steps []string, tokens [][]step.Token) (prm.Judgement, error) {
+func (t timedScorer) Score(ctx context.Context, w decode.Working) (prm.Judgement, error) {
 	defer t.watch.begin(&t.watch.prm)()
-	return t.Scorer.Score(ctx, steps, tokens)
+	return t.Scorer.Score(ctx, w)
 }
 
 type timedLLM struct {

@@ -9,7 +9,6 @@ import (
 
 	"aprm/adapters"
 	"aprm/prm"
-	"aprm/prm/step"
 	"aprm/sidecar/decode"
 )
 
@@ -23,7 +22,7 @@ func (s sleepy) Sample(context.Context, decode.SampleRequest) ([]decode.Sample, 
 	return nil, errors.New("an error counts too")
 }
 
-func (s sleepy) Score(context.Context, []string, [][]step.Token) (prm.Judgement, error) {
+func (s sleepy) Score(context.Context, decode.Working) (prm.Judgement, error) {
 	time.Sleep(s.took)
 	return prm.Judgement{}, nil
 }
@@ -48,12 +47,12 @@ func TestStopwatch(t *testing.T) {
 		time.Sleep(time.Hour)
 		sampler.Sample(t.Context(), decode.SampleRequest{})
 		check(5, 0)
-		scorer.Score(t.Context(), nil, nil)
+		scorer.Score(t.Context(), decode.Working{})
 		check(5, 2)
 
 		done := make(chan bool) // two calls of the LLM and one of the PRM at once: five seconds, all the LLM's
 		go func() { sampler.Sample(t.Context(), decode.SampleRequest{}); done <- true }()
-		go func() { scorer.Score(t.Context(), nil, nil); done <- true }()
+		go func() { scorer.Score(t.Context(), decode.Working{}); done <- true }()
 		llm.Hidden(t.Context(), "", nil)
 		<-done
 		<-done

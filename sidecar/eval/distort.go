@@ -40,16 +40,16 @@ type badScorer struct {
 	question string
 }
 
-func (b badScorer) Score(ctx context.Context, steps []string, tokens [][]step.Token) (prm.Judgement, error) {
-	j, err := b.Scorer.Score(ctx, steps, tokens)
+func (b badScorer) Score(ctx context.Context, w decode.Working) (prm.Judgement, error) {
+	j, err := b.Scorer.Score(ctx, w)
 	out := prm.Judgement{Steps: make([]prm.Score, len(j.Steps)), Whole: j.Whole, Solution: 1 - j.Solution}
 	for i, s := range j.Steps {
 		if out.Steps[i] = (prm.Score{Step: 1 - s.Step, Value: 1 - s.Value}); b.kind == Noise {
-			out.Steps[i] = prm.Score{Step: b.draw("step", steps[:i+1]), Value: b.draw("value", steps[:i+1])}
+			out.Steps[i] = prm.Score{Step: b.draw("step", w.Steps[:i+1]), Value: b.draw("value", w.Steps[:i+1])}
 		}
 	}
 	if b.kind == Noise {
-		out.Solution = b.draw("solution", steps)
+		out.Solution = b.draw("solution", w.Steps)
 	}
 	return out, err
 }

@@ -32,6 +32,7 @@ type Config struct {
 	Sizes      []int          // of the votes and best-of-N beside Options.N. The pool holds as many samples as the greatest needs
 	Strategies []string       // of those that Strategies names; empty for all that the bench allows
 	Rotate     bool           // what chooses among whole answers does so once from each of the pool's, in turn, and the mean counts: the order in which they were drawn is chance
+	Programs   int            // recorded programs of each problem, at least, to be measured alone and, with as much prose, mixed; 0 for none
 	Parallel   int            // problems at a time; 0 means 1
 	Draws      int            // of the bootstrap; 0 means 10,000
 	Progress   func(done, total int, problem string)
@@ -82,6 +83,8 @@ type Report struct {
 	// log-probabilities; of answers that can be voted for.
 	AUC metric.Interval `json:"auc_within_problem"`
 
+	Kinds *KindsReport `json:"kinds,omitempty"` // programs beside prose; nil of one kind
+
 	votes []Votes // of the pool's first N, problem by problem, for a gate
 }
 
@@ -107,6 +110,7 @@ type method struct {
 	strategy string
 	n        int
 	run      func(ctx context.Context, c *contest, n int) (Outcome, error)
+	kinds    step.Kinds // of the recorded answers that it chooses from; "" for those of the pool
 }
 
 // measured is what the method makes of a problem.
@@ -115,8 +119,8 @@ func (m method) measured(ctx context.Context, c *contest, cfg Config) (Outcome, 
 		return m.run(ctx, c, m.n)
 	}
 	var all []Outcome
-	for k := range c.pool {
-		o, err := m.run(ctx, c.rotated(k), m.n)
+	for k := range c.turns() {
+		o, err := m.run(ctx, c.rotated(k, m.kinds), m.n)
 		if err != nil {
 			return o, err
 		}
@@ -127,22 +131,28 @@ func (m method) measured(ctx context.Context, c *contest, cfg Config) (Outcome, 
 
 // methods are the rows for votes of some sizes and searches of n candidates.
 func methods(sizes []int, n int) []method {
-	out := []method{{"greedy", decode.Greedy, n, greedy}, {"pass@1 (mean of the pool)", "", n, single}}
+	out := []method{{name: "greedy", strategy: decode.Greedy, n: n, run: greedy}, {name: "pass@1 (mean of the pool)", n: n, run: single}}
 	for _, n := range sizes {
-		out = append(out,
-			method{fmt.Sprintf("majority-%d", n), decode.Majority, n, over(decode.Majority)},
-			method{fmt.Sprintf("confident-vote-%d", n), decode.Confident, n, over(decode.Confident)},
-			method{fmt.Sprintf("best-of-%d", n), decode.BestOfN, n, over(decode.BestOfN)},
-			method{fmt.Sprintf("weighted-vote-%d", n), decode.WeightedVote, n, over(decode.WeightedVote)})
+		out = append(out, votes(n)...)
 	}
-	out = append(out, method{fmt.Sprintf("auto-%d", n), decode.Auto, n, auto})
+	out = append(out, method{name: fmt.Sprintf("auto-%d", n), strategy: decode.Auto, n: n, run: auto})
 	for _, strategy := range []string{decode.Guided, decode.Beam, decode.DVTS, decode.Particle, decode.Rebase} {
-		out = append(out, method{fmt.Sprintf("%s-%d", strategy, n), strategy, n, search(strategy)})
+		out = append(out, method{name: fmt.Sprintf("%s-%d", strategy, n), strategy: strategy, n: n, run: search(strategy)})
 	}
 	for _, n := range sizes {
-		out = append(out, method{fmt.Sprintf("pass@%d (the ceiling)", n), "", n, ceiling})
+		out = append(out, method{name: fmt.Sprintf("pass@%d (the ceiling)", n), n: n, run: ceiling})
 	}
 	return out
+}
+
+// votes are the rows for what chooses among n whole answers.
+func votes(n int) []method {
+	return []method{
+		{name: fmt.Sprintf("majority-%d", n), strategy: decode.Majority, n: n, run: over(decode.Majority)},
+		{name: fmt.Sprintf("confident-vote-%d", n), strategy: decode.Confident, n: n, run: over(decode.Confident)},
+		{name: fmt.Sprintf("best-of-%d", n), strategy: decode.BestOfN, n: n, run: over(decode.BestOfN)},
+		{name: fmt.Sprintf("weighted-vote-%d", n), strategy: decode.WeightedVote, n: n, run: over(decode.WeightedVote)},
+	}
 }
 
 // sizes are the votes', in ascending order; one is Options.N, against which what isn't a vote is held.
@@ -222,6 +232,7 @@ func (p *Pool) Measure(ctx context.Context, bench Bench, cfg Config) (Report, er
 	return measure(ctx, p.Problems(), cfg, func(ctx context.Context, i int) (*contest, error) {
 		c := *p.contests[i]
 		c.options = cfg.Options
+		c.options.Kinds = kindsIn(c.pool)
 		if len(c.pool) < cfg.pooled() {
 			return nil, fmt.Errorf("the pool has %d samples, %d are needed", len(c.pool), cfg.pooled())
 		}
@@ -240,13 +251,15 @@ func measure(ctx context.Context, problems []step.Problem, cfg Config, open func
 	outcomes := make([][]Outcome, len(problems))
 	votes := make([]Votes, len(problems))
 	counts := make([]Untold, len(problems))
+	kinds := make([]kindsOf, len(problems))
+	all := slices.Concat(methods(cfg.sizes(), cfg.Options.N), cfg.kindsMethods())
 	var rows []Row
 	err := each(ctx, problems, cfg, func(ctx context.Context, i int) error {
 		c, err := open(ctx, i)
 		if err != nil {
 			return err
 		}
-		for _, m := range methods(cfg.sizes(), cfg.Options.N) {
+		for _, m := range all {
 			if !cfg.wanted(m, c.scorer != nil) {
 				continue
 			}
@@ -259,7 +272,7 @@ func measure(ctx context.Context, problems []step.Problem, cfg Config, open func
 				rows = append(rows, Row{Method: m.name, N: m.n})
 			}
 		}
-		votes[i] = c.votes
+		votes[i], kinds[i] = c.votes, c.ofKinds(ctx)
 		counts[i], err = c.untold(ctx)
 		return err
 	})
@@ -278,6 +291,7 @@ func measure(ctx context.Context, problems []step.Problem, cfg Config, open func
 	}
 	report.AUC = answersAUC(votes, uint64(cfg.Options.Seed), cfg.Draws)
 	summarise(rows, len(problems), uint64(cfg.Options.Seed), cfg.Draws)
+	report.Kinds = kindsReport(kinds, rows, uint64(cfg.Options.Seed), cfg.Draws)
 	return report, nil
 }
 
@@ -369,7 +383,9 @@ type contest struct {
 	scorer  decode.Scorer
 	options decode.Options
 	pool    []decode.Sample
-	votes   Votes // of the pool's first N
+	coded   []decode.Sample // recorded programs beside a pool of prose
+	prose   []decode.Sample // of a rotated contest, the prose, whatever its pool is of
+	votes   Votes           // of the pool's first N
 	prompt  int
 	seconds float64 // that drawing it took
 }
@@ -380,6 +396,9 @@ func draw(ctx context.Context, bench Bench, p step.Problem, cfg Config) (*contes
 		return nil, err
 	}
 	c := &contest{problem: p, sampler: sampler, options: cfg.Options}
+	if c.options.Kinds == decode.AsMeasured {
+		c.options.Kinds = step.OnlyProse // what is chosen from one pool is of the same kinds
+	}
 	keep := &keeper{from: sampler}
 	opts := c.options
 	opts.Strategy, opts.N, opts.TokenBudget, opts.LogProbs, opts.TopLogProbs = decode.Majority, cfg.pooled(), 0, true, 3
@@ -387,7 +406,7 @@ func draw(ctx context.Context, bench Bench, p step.Problem, cfg Config) (*contes
 	if err != nil {
 		return nil, fmt.Errorf("drawing the pool: %w", err)
 	}
-	c.pool, c.prompt, c.seconds = keep.samples, r.PromptTokens, r.Elapsed.Seconds()
+	c.pool, c.prompt, c.seconds = inTurn(keep.samples, c.options.Draws()), r.PromptTokens, r.Elapsed.Seconds()
 	return c, nil
 }
 
@@ -417,10 +436,10 @@ func (c *contest) ballots(ctx context.Context) (Votes, error) {
 	if c.scorer != nil {
 		opts.Strategy = decode.WeightedVote
 	}
-	r, err := decode.Solve(ctx, &drawn{pool}, c.scorer, opts)
+	r, err := decode.Solve(ctx, &drawn{samples: pool}, c.scorer, opts)
 	var v Votes
 	for _, b := range r.Candidates {
-		v.Ballots = append(v.Ballots, decode.Ballot{Answer: b.Answer, Answered: b.Answered, Score: b.Score, Tokens: b.Tokens})
+		v.Ballots = append(v.Ballots, decode.Ballot{Answer: b.Answer, Answered: b.Answered, Score: b.Score, Tokens: b.Tokens, Kind: b.Kind, Program: b.Program})
 		v.Right = append(v.Right, c.verdict(b.Answer, b.Answered) == arith.True)
 	}
 	return v, err
@@ -435,14 +454,15 @@ type scored struct {
 
 // solved tells solutions apart: by their text, and those of one text by where their tokens are kept.
 type solved struct {
-	text  string
-	first *step.Token
+	text    string
+	program bool
+	first   *step.Token
 }
 
-func (s *scored) Score(ctx context.Context, steps []string, tokens [][]step.Token) (prm.Judgement, error) {
-	key := solved{text: strings.Join(steps, "\n")}
-	if len(tokens) > 0 && len(tokens[0]) > 0 {
-		key.first = &tokens[0][0]
+func (s *scored) Score(ctx context.Context, w decode.Working) (prm.Judgement, error) {
+	key := solved{text: strings.Join(w.Steps, "\n"), program: w.Program != nil}
+	if len(w.Tokens) > 0 && len(w.Tokens[0]) > 0 {
+		key.first = &w.Tokens[0][0]
 	}
 	s.mu.Lock()
 	scores, ok := s.known[key]
@@ -450,7 +470,7 @@ func (s *scored) Score(ctx context.Context, steps []string, tokens [][]step.Toke
 	if ok {
 		return scores, nil
 	}
-	scores, err := s.by.Score(ctx, steps, tokens)
+	scores, err := s.by.Score(ctx, w)
 	if err == nil {
 		s.mu.Lock()
 		s.known[key] = scores
@@ -471,23 +491,74 @@ func (c *contest) tokens(n int) int {
 // keeper passes samples on and remembers those that were asked for: not those that died and in whose place others were drawn.
 type keeper struct {
 	from    decode.Sampler
+	mu      sync.Mutex // those of several kinds are asked for at once
 	samples []decode.Sample
 }
 
 func (k *keeper) Sample(ctx context.Context, req decode.SampleRequest) ([]decode.Sample, error) {
 	samples, err := k.from.Sample(ctx, req)
-	k.samples = append(k.samples, samples[:min(req.N, len(samples))]...)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, s := range samples[:min(req.N, len(samples))] {
+		s.Kind = req.Kind
+		k.samples = append(k.samples, s)
+	}
 	return samples, err
 }
 
-// drawn serves a pool in its order, so that a strategy chooses from what was drawn before.
-type drawn struct{ samples []decode.Sample }
+// kindsIn is what kinds there are among samples.
+func kindsIn(samples []decode.Sample) step.Kinds {
+	programs := 0
+	for _, s := range samples {
+		if s.Kind == step.Program {
+			programs++
+		}
+	}
+	switch programs {
+	case 0:
+		return step.OnlyProse
+	case len(samples):
+		return step.OnlyPrograms
+	}
+	return step.Mixed
+}
+
+// inTurn are samples in the order in which a search of these kinds draws them.
+func inTurn(samples []decode.Sample, kinds step.Kinds) []decode.Sample {
+	of := map[bool][]decode.Sample{}
+	for _, s := range samples {
+		of[s.Kind == step.Program] = append(of[s.Kind == step.Program], s)
+	}
+	var out []decode.Sample
+	for n := 0; len(out) < len(samples); n++ {
+		if next := of[kinds.At(n) == step.Program]; len(next) > 0 {
+			out, of[kinds.At(n) == step.Program] = append(out, next[0]), next[1:]
+		} else if n > 2*len(samples) { // what is left is of one kind
+			return append(append(out, of[false]...), of[true]...)
+		}
+	}
+	return out
+}
+
+// drawn serves a pool in its order, kind by kind, so that a strategy chooses from what was drawn before.
+type drawn struct {
+	mu      sync.Mutex
+	samples []decode.Sample
+}
 
 func (d *drawn) Sample(_ context.Context, req decode.SampleRequest) ([]decode.Sample, error) {
-	n := min(req.N, len(d.samples))
-	out := d.samples[:n]
-	d.samples = d.samples[n:]
-	if n == 0 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var out, left []decode.Sample
+	for _, s := range d.samples {
+		if len(out) < req.N && (s.Kind == step.Program) == (req.Kind == step.Program) {
+			out = append(out, s)
+		} else {
+			left = append(left, s)
+		}
+	}
+	d.samples = left
+	if len(out) == 0 {
 		return nil, decode.ErrNoCandidate
 	}
 	return out, nil
@@ -522,7 +593,7 @@ func (c *contest) outcome(r decode.Result) Outcome {
 
 func greedy(ctx context.Context, c *contest, _ int) (Outcome, error) {
 	opts := c.options
-	opts.Strategy = decode.Greedy
+	opts.Strategy, opts.Kinds = decode.Greedy, step.OnlyProse
 	r, err := decode.Solve(ctx, c.sampler, nil, opts)
 	return c.outcome(r), err
 }
@@ -533,7 +604,7 @@ func over(strategy string) func(context.Context, *contest, int) (Outcome, error)
 		opts := c.options
 		pool := c.pool[:min(n, len(c.pool))]
 		opts.Strategy, opts.N = strategy, len(pool)
-		r, err := decode.Solve(ctx, &drawn{pool}, c.scorer, opts)
+		r, err := decode.Solve(ctx, &drawn{samples: pool}, c.scorer, opts)
 		o := c.outcome(r)
 		o.Seconds += c.seconds * float64(len(pool)) / float64(len(c.pool))
 		return o, err
@@ -545,9 +616,14 @@ func auto(ctx context.Context, c *contest, n int) (Outcome, error) {
 	opts := c.options
 	pool := c.pool[:min(n, len(c.pool))]
 	opts.Strategy, opts.N = decode.Auto, len(pool)
-	r, err := decode.Solve(ctx, &pooled{drawn{pool}, c.sampler}, c.scorer, opts)
+	r, err := decode.Solve(ctx, &pooled{drawn{samples: pool}, c.sampler}, c.scorer, opts)
 	if err != nil {
 		return Outcome{}, err
+	}
+	if len(c.votes.Ballots) == 0 {
+		if c.votes, err = c.ballots(ctx); err != nil {
+			return Outcome{}, err
+		}
 	}
 	o := c.outcome(r)
 	o.Drawn, o.Escalated = r.Auto.Drawn, r.Auto.Escalated
@@ -580,7 +656,7 @@ func (p *pooled) Sample(ctx context.Context, req decode.SampleRequest) ([]decode
 func search(strategy string) func(context.Context, *contest, int) (Outcome, error) {
 	return func(ctx context.Context, c *contest, n int) (Outcome, error) {
 		opts := c.options
-		opts.Strategy, opts.N, opts.TokenBudget = strategy, n, c.tokens(n)
+		opts.Strategy, opts.N, opts.TokenBudget, opts.Kinds = strategy, n, c.tokens(n), step.OnlyProse
 		r, err := decode.Solve(ctx, c.sampler, c.scorer, opts)
 		return c.outcome(r), err
 	}
@@ -591,7 +667,7 @@ func (c *contest) candidates(ctx context.Context, n int) ([]decode.Candidate, er
 	opts := c.options
 	pool := c.pool[:min(n, len(c.pool))]
 	opts.Strategy, opts.N = decode.Majority, len(pool)
-	r, err := decode.Solve(ctx, &drawn{pool}, nil, opts)
+	r, err := decode.Solve(ctx, &drawn{samples: pool}, nil, opts)
 	return r.Candidates, err
 }
 

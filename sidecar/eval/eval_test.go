@@ -62,9 +62,9 @@ func (s sampler) Sample(_ context.Context, req decode.SampleRequest) ([]decode.S
 
 type scorer map[string]float64
 
-func (s scorer) Score(_ context.Context, steps []string, _ [][]step.Token) (prm.Judgement, error) {
-	out := make([]prm.Score, len(steps))
-	for i, text := range steps {
+func (s scorer) Score(_ context.Context, w decode.Working) (prm.Judgement, error) {
+	out := make([]prm.Score, len(w.Steps))
+	for i, text := range w.Steps {
 		out[i].Step = s[text]
 	}
 	return prm.Judgement{Steps: out}, nil
@@ -208,7 +208,7 @@ func TestSteps(t *testing.T) {
 	}
 	scores := map[string]float64{"good 1": 0.9, "good 2": 0.3, "good 3": 0.8, "bad 1": 0.2, "bad 2": 0.5, "whatever": 0}
 	score := func(_ context.Context, tr step.Trace, _ [][]step.Token) ([]prm.Score, bool, error) {
-		found, err := scorer(scores).Score(context.Background(), tr.Steps, nil)
+		found, err := scorer(scores).Score(context.Background(), decode.Working{Steps: tr.Steps})
 		return found.Steps, false, err
 	}
 	found, err := ScoreSteps(t.Context(), score, solutions, nil)

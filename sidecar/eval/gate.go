@@ -123,7 +123,7 @@ func NewGate(gate decode.Gate, votes []Votes, rows []Row, seed uint64, draws int
 		}
 	}
 
-	auto := func(i int) vote.Rule { return rules[i%folds].Rule() }
+	auto := func(i int) vote.Rule { return rules[i%folds].Rule(step.OnlyProse) }
 	correct, answers, tokens := by(auto, true)
 	_, final, _ := by(auto, false)
 	stopped, changed := gain(correct), 0.0
@@ -171,6 +171,9 @@ func MergeGates(old *decode.Gate, fresh decode.Gate) (merged decode.Gate, kept [
 		merged = *old
 	}
 	merged.Measured = nil
+	if merged.Drawing == nil {
+		merged.Drawing = old.Drawing
+	}
 	row := func(g decode.Gate, strategy string) (decode.Measured, bool) {
 		for _, m := range g.Measured {
 			if m.Strategy == strategy {

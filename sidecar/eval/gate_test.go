@@ -75,7 +75,7 @@ func TestGateTrustsAGoodPRMAndNoOther(t *testing.T) {
 		if g.Vote.Trusted() != (name == "good") {
 			t.Errorf("%s: trusted %v; %s", name, g.Vote.Trusted(), g.String())
 		}
-		change, drawn := gain(world(rng, 1000, score), g.Rule())
+		change, drawn := gain(world(rng, 1000, score), g.Rule(step.OnlyProse))
 		switch {
 		case name == "good" && (change < 0.05 || drawn > 5):
 			t.Errorf("a good PRM gains %+.3f with %.1f draws", change, drawn)
@@ -296,7 +296,7 @@ func TestDistort(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := s.Score(t.Context(), steps, nil)
+		out, err := s.Score(t.Context(), decode.Working{Steps: steps})
 		if err != nil || len(out.Steps) != len(steps) {
 			t.Fatalf("%d scores of %d steps, %v", len(out.Steps), len(steps), err)
 		}

@@ -23,6 +23,9 @@ func (r Report) Markdown() string {
 	fmt.Fprintf(&b, "\nAUC of whole answers within a problem: %.3f [%.3f, %.3f].\n", r.AUC.Mean, r.AUC.Low, r.AUC.High)
 	b.WriteString("\n" + r.Untold.String() + "\n")
 	b.WriteString(r.stopping())
+	if r.Kinds != nil {
+		b.WriteString(r.Kinds.String())
+	}
 	return b.String()
 }
 

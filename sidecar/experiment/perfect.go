@@ -36,13 +36,13 @@ type verifier struct{ problem tasks.Problem }
 // unsound is the score from the first wrong step on: above 0, so that where no candidate is sound all still vote.
 const unsound = 0.01
 
-func (v verifier) Score(_ context.Context, steps []string, _ [][]step.Token) (prm.Judgement, error) {
+func (v verifier) Score(_ context.Context, w decode.Working) (prm.Judgement, error) {
 	var normal []string
-	for _, s := range steps {
+	for _, s := range w.Steps {
 		normal = append(normal, step.Normalize(s))
 	}
 	first := v.problem.FirstError(normal)
-	out := make([]prm.Score, len(steps))
+	out := make([]prm.Score, len(w.Steps))
 	for i := range out {
 		score := 1.0
 		if first >= 0 && i >= first {

@@ -15,7 +15,7 @@ import (
 	"gonum.org/v1/plot/plotutil"
 	"gonum.org/v1/plot/vg"
 
-	"aprm/sidecar/dataset"
+	"aprm/prm/disk"
 )
 
 // plots draws what looking at beats reading, and returns the names of the files.
@@ -34,7 +34,7 @@ func (r Report) plots(folder string) ([]string, error) {
 			return err
 		}
 		names = append(names, name)
-		return dataset.WriteFile(filepath.Join(folder, name), b.Bytes())
+		return disk.Write(filepath.Join(folder, name), b.Bytes(), disk.Public)
 	}
 	for _, s := range r.Sets {
 		if len(s.Rows) == 0 {

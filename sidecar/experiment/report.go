@@ -11,6 +11,7 @@ import (
 
 	"aprm/generator"
 	"aprm/prm"
+	"aprm/prm/disk"
 	"aprm/prm/metric"
 	"aprm/prm/step"
 	"aprm/sidecar/dataset"
@@ -378,7 +379,7 @@ func (s *study) caught(ctx context.Context, u unit, rounds int) ([][]float64, er
 
 // write writes results.json, results.csv, report.md and the plots.
 func (r Report) write(folder string) error {
-	if err := dataset.WriteJSON(filepath.Join(folder, "results.json"), r); err != nil {
+	if err := dataset.WriteJSON(filepath.Join(folder, "results.json"), r, disk.Public); err != nil {
 		return err
 	}
 	var b strings.Builder
@@ -394,14 +395,14 @@ func (r Report) write(folder string) error {
 	if err := w.WriteAll(lines); err != nil {
 		return err
 	}
-	if err := dataset.WriteFile(filepath.Join(folder, "results.csv"), []byte(b.String())); err != nil {
+	if err := disk.Write(filepath.Join(folder, "results.csv"), []byte(b.String()), disk.Public); err != nil {
 		return err
 	}
 	plots, err := r.plots(folder)
 	if err != nil {
 		return err
 	}
-	return dataset.WriteFile(filepath.Join(folder, "report.md"), []byte(r.markdown(plots)))
+	return disk.Write(filepath.Join(folder, "report.md"), []byte(r.markdown(plots)), disk.Public)
 }
 
 func cells(i *metric.Interval) []string {

@@ -17,6 +17,7 @@ import (
 	"aprm/generator"
 	"aprm/generator/tasks"
 	"aprm/prm"
+	"aprm/prm/disk"
 	"aprm/prm/step"
 	"aprm/prm/train"
 	"aprm/sidecar/dataset"
@@ -66,6 +67,14 @@ func (l Lab) Run(ctx context.Context, plan Plan) (Report, error) {
 	s.engine, err = engine.New(engine.Config{Open: func(string) (adapters.LLM, error) { return s.desk, nil },
 		Instruction: generator.Instruction, NeedHidden: s.caps.Hidden.Kind == adapters.HiddenTokens || s.caps.Hidden.Kind == adapters.HiddenLast, CachedStates: 1 << 19})
 	if err != nil {
+		return Report{}, err
+	}
+	if plan.Sampling.Kinds.HavePrograms() {
+		if err := s.engine.Writes(ctx, ""); err != nil {
+			return Report{}, fmt.Errorf("sampling: kinds: %w", err)
+		}
+	}
+	if err := s.bind(); err != nil {
 		return Report{}, err
 	}
 	var toys []tasks.Problem
@@ -229,6 +238,30 @@ func (s *study) tune(ctx context.Context, report *Report) ([]choice, error) {
 	return chosen, nil
 }
 
+const planFile = "plan.json"
+
+// bind has the folder belong to this plan and this LLM: another's would write its report over what was measured here.
+func (s *study) bind() error {
+	path := filepath.Join(s.Folder, planFile)
+	now := struct {
+		Title  string `json:"title"`
+		Model  string `json:"model"`
+		Digest string `json:"digest"` // of the plan
+	}{s.plan.Title, s.caps.Identity(), digest(s.plan, s.plan.PRMs)}
+	before := now
+	switch found, err := kept(path, &before); {
+	case err != nil:
+		return err
+	case !found:
+		return dataset.WriteJSON(path, now, disk.Public)
+	case before.Model != now.Model:
+		return fmt.Errorf("%s: this folder is of an experiment with %s, not with %s: take another folder", path, before.Model, now.Model)
+	case before != now:
+		return fmt.Errorf("%s: this folder is of another experiment (%q, or one of its settings differs): take another folder, or delete that file to have this one's report written over the other's", path, before.Title)
+	}
+	return nil
+}
+
 // folder is where a unit's game is kept: another when its settings are others.
 func (s *study) folder(u unit) string {
 	t := u.prm.Trials[u.trial]
@@ -248,6 +281,7 @@ type costs struct {
 	LLM     time.Duration      `json:"llm_ns"`            // the LLM at work
 	Own     time.Duration      `json:"own_ns"`            // all else
 	Resumed bool               `json:"resumed,omitempty"` // cut off and gone on with: what both are is not known
+	Model   string             `json:"model,omitempty"`   // id of the PRM that came of it; "" of an older build
 	Game    []generator.Report `json:"game"`
 	PRM     []train.Report     `json:"prm"`
 }
@@ -268,6 +302,8 @@ func (s *study) model(ctx context.Context, u unit) (*prm.Model, costs, error) {
 		m, err := prm.Load(filepath.Join(folder, modelFile))
 		if err != nil { // of an older build, it may be
 			err = fmt.Errorf("%w (delete %s to have it trained again)", err, folder)
+		} else if c.Model != "" && m.ID() != c.Model {
+			err = fmt.Errorf("%s is PRM %s, and %s was trained there: put it back, or delete %s to have it trained again", filepath.Join(folder, modelFile), m.ID(), c.Model, folder)
 		}
 		return m, c, err
 	}
@@ -291,16 +327,16 @@ func (s *study) model(ctx context.Context, u unit) (*prm.Model, costs, error) {
 		return nil, c, fmt.Errorf("%s, seed %d: %w", u.prm.Name, u.seed, err)
 	}
 	nowSpent, nowSaved := s.desk.worked()
-	c = costs{LLM: nowSpent - spent + nowSaved - saved, Own: time.Since(began) - (nowSpent - spent), Resumed: resumed, Game: trained.Game, PRM: trained.Reports}
+	c = costs{LLM: nowSpent - spent + nowSaved - saved, Own: time.Since(began) - (nowSpent - spent), Resumed: resumed, Game: trained.Game, PRM: trained.Reports, Model: trained.Model.ID()}
 	if err := prm.Save(filepath.Join(folder, modelFile), trained.Model); err != nil {
 		return nil, c, err
 	}
-	return trained.Model, c, dataset.WriteJSON(filepath.Join(folder, doneFile), c)
+	return trained.Model, c, dataset.WriteJSON(filepath.Join(folder, doneFile), c, disk.Public)
 }
 
 // kept reads what an earlier run wrote, if it did.
 func kept(path string, into any) (bool, error) {
-	data, err := os.ReadFile(path)
+	data, err := disk.Read(path, 1<<30)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -362,7 +398,7 @@ func (s *study) once(id, set string, pool *eval.Pool, cfg eval.Config, do func()
 	if err != nil {
 		return r, err
 	}
-	return r, dataset.WriteJSON(path, r)
+	return r, dataset.WriteJSON(path, r, disk.Public)
 }
 
 // measureSet measures every chosen PRM, of every seed, on a set of test problems.

@@ -218,3 +218,24 @@ func TestCutOffRunGoesOn(t *testing.T) {
 		t.Errorf("a figure that isn't known is written NaN:\n%s", text)
 	}
 }
+
+// TestAFolderIsOfOneExperiment: another would write its report over what was measured there.
+func TestAFolderIsOfOneExperiment(t *testing.T) {
+	plan, err := experiment.Read(strings.NewReader(small))
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	l, _ := lab(t, folder, 1) // it gets nowhere, which is enough
+	if _, err := l.Run(t.Context(), plan); err == nil {
+		t.Fatal("the power was on")
+	}
+	if _, err := l.Run(t.Context(), plan); err == nil || !strings.Contains(err.Error(), "the power is out") {
+		t.Errorf("the same plan: %v", err)
+	}
+	other := plan
+	other.Sizes = append([]int{1}, plan.Sizes...)
+	if _, err := l.Run(t.Context(), other); err == nil || !strings.Contains(err.Error(), "another folder") {
+		t.Errorf("other sizes: %v", err)
+	}
+}

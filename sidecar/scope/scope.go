@@ -53,6 +53,8 @@ func Out(messages []adapters.Message) string {
 		return "long text"
 	case strings.Contains(text, "```") || strings.Contains(text, "~~~"):
 		return "code"
+	case quotes(text):
+		return "a quotation"
 	}
 	r := readWords(text)
 	if answered && r.followsUp() {
@@ -77,11 +79,16 @@ func systemForbids(prompt string) string {
 	if r.foreign() {
 		return "another language"
 	}
+	if why := r.duty(); why != "" {
+		return why
+	}
 	for i, w := range r.words {
 		if why := systemWords[w.text]; why != "" {
 			return why
 		}
 		switch w.text {
+		case "deutsch", "français", "español", "italiano":
+			return "another language"
 		case "in": // "answer in German"
 			if languages[r.at(i+1).text] {
 				return "another language"
@@ -120,6 +127,9 @@ func (r reading) outOfScope() string {
 		}
 	}
 	if why := r.craft(); why != "" {
+		return why
+	}
+	if why := r.otherTask(); why != "" {
 		return why
 	}
 	if r.worksOut() {
@@ -197,11 +207,11 @@ func (r reading) worksOut() bool {
 			if r.numbers > 0 {
 				return true
 			}
-		case "multiply", "divide", "subtract", "add", "round", "convert":
-			if next.kind == number || verb == "convert" && r.at(i+2).kind == number {
+		case "multiply", "divide", "subtract", "add", "round":
+			if next.kind == number {
 				return true
 			}
-		case "write", "express":
+		case "write", "express", "convert": // of units people look up
 			if r.numbers > 0 && r.within(i, sentence.end, numberForms) {
 				return true
 			}
@@ -209,6 +219,9 @@ func (r reading) worksOut() bool {
 			return false
 		}
 		if at := r.find(sentence, whatIs); at >= 0 {
+			if at > i+2 && yesNo[r.words[sentence.start].text] { // "Do you get tired of being asked what 2+2 is?"
+				continue
+			}
 			// "What is the square root of 144", "… of sin(x)", "what's 348 divided by 12", "what is 15% of 240"
 			for j := at + 1; j < sentence.end; j++ {
 				w := r.words[j].text
@@ -227,7 +240,7 @@ func (r reading) worksOut() bool {
 			return true
 		}
 	}
-	return (formula || latex) && r.proseWords <= 4 && !r.within(0, len(r.words), meaning)
+	return (formula || latex) && r.proseWords <= 4 && !r.within(0, len(r.words), meaning) && !r.within(0, len(r.words), personal)
 }
 
 // noWordProblem tells what a text with numbers lacks to be a word problem, "" if nothing.
@@ -262,12 +275,12 @@ func (r reading) asksQuantity(s span) int {
 		switch {
 		case w.text == "how" && measures[r.at(i+1).text]:
 			return i
-		case whatWords[w.text] && (w.text != "find" && w.text != "determine" || i == r.order(s)):
+		case whatWords[w.text] && (w.text != "find" && w.text != "determine" || i == r.order(s) || r.at(i-1).text == ","):
 			for j := i + 1; j < min(i+12, s.end); j++ {
 				if quantityNouns[r.words[j].text] || spending[r.words[j].text] && j > i+2 {
 					return i
 				}
-				if r.words[j].text == "difference" && (r.at(j+1).text == "in" || r.at(j+1).text == "between" && r.at(j+2).kind == number) {
+				if r.words[j].text == "difference" && (r.at(j+1).text == "in" || r.at(j+1).text == "between" && (r.at(j+2).kind == number || r.numbers-s.numbers >= 2)) {
 					return i
 				}
 			}
@@ -285,9 +298,13 @@ func (r reading) advice(s span) bool {
 	for i := s.start; i < s.end; i++ {
 		w, next, after := r.words[i].text, r.at(i+1).text, r.at(i+2).text
 		switch {
+		case (w == "should" && (next == "he" || next == "she" || next == "they") || w == "do" && (next == "i" || next == "we") && after == "need") && r.numbersIn(i, s.end) > 0:
+			return true // what a number there calls for is known from elsewhere
 		case w == "should" && advised[next] && after != "pay" && after != "owe" && after != "get":
 			return true
-		case adviceWords[w]:
+		case adviceWords[w], w == "fair" && (next == "price" || next == "rent" || next == "way"), w == "worth" && (next == "it" || strings.HasSuffix(next, "ing")):
+			return true
+		case w == "would" && next == "you" && whatWords[r.at(i-1).text]:
 			return true
 		case w == "do" && (next == "i" || next == "we" || next == "you") && (after == "need" || after == "recommend" || after == "think" || after == "know" || after == "suggest") &&
 			(r.numbers < 3 || next == "you"):
@@ -307,13 +324,7 @@ func (r reading) follows(s, at int) bool {
 	for i, other := range r.sentences {
 		given = given || i != s && !other.question && other.numbers > 0
 	}
-	before := 0 // numbers before the question in its own sentence: "If 5 machines make 5 widgets, how long …"
-	for i := sentence.start; i < at; i++ {
-		if r.words[i].kind == number {
-			before++
-		}
-	}
-	if given || before > 0 {
+	if given || r.numbersIn(sentence.start, at) > 0 { // also before the question in its own sentence: "If 5 machines make 5 widgets, how long …"
 		return r.about(sentence, at)
 	}
 	inside := 0
@@ -328,6 +339,8 @@ func (r reading) follows(s, at int) bool {
 			}
 		case closed[w.text]:
 			cue = true
+		case subjects[w.text] && asking[r.at(i-1).text]: // "How long do I roast 2 kg at 180 degrees?" asks for experience
+			return false
 		}
 	}
 	return inside >= 2 && cue
@@ -336,7 +349,7 @@ func (r reading) follows(s, at int) bool {
 // about reports whether the question at a word speaks of what the rest of the text does.
 func (r reading) about(s span, at int) bool {
 	for i := at; i < s.end; i++ {
-		if w := r.words[i]; refers[w.text] || w.kind == number {
+		if w := r.words[i]; refers[w.text] && !(w.text == "it" && r.at(i+1).text == "take") || w.kind == number || r.at(i-1).text == "the" && (w.text == "first" || w.text == "second") {
 			return true
 		}
 	}

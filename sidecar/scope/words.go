@@ -40,6 +40,7 @@ type item struct {
 type span struct {
 	start, end, numbers int
 	question            bool
+	label               bool // ends with a colon
 }
 
 // at returns the i-th word, an empty one outside the text.
@@ -53,6 +54,16 @@ func (r reading) at(i int) item {
 // within reports whether a word of the set is in words[from:to].
 func (r reading) within(from, to int, set map[string]bool) bool {
 	return r.find(span{start: from, end: min(to, len(r.words))}, set) >= 0
+}
+
+// numbersIn counts the amounts in words[from:to].
+func (r reading) numbersIn(from, to int) (n int) {
+	for _, w := range r.words[from:to] {
+		if w.kind == number {
+			n++
+		}
+	}
+	return n
 }
 
 // find returns where a word of the set is first in a sentence, -1 if it has none.
@@ -140,9 +151,9 @@ func readWords(text string) reading {
 	lower := strings.ToLower(text)
 	r := reading{words: make([]item, 0, len(lower)/4+4)}
 	start := 0
-	end := func(question bool) { // of a sentence
+	end := func(by byte) { // of a sentence
 		if start < len(r.words) {
-			s := span{start: start, end: len(r.words), question: question}
+			s := span{start: start, end: len(r.words), question: by == '?', label: by == ':'}
 			for _, w := range r.words[start:] {
 				if w.kind == number {
 					s.numbers++
@@ -166,14 +177,16 @@ func readWords(text string) reading {
 			}
 			space = true
 			if c == '\n' {
-				end(false)
+				end(c)
 			}
 			i++
 		case c >= '0' && c <= '9':
 			i = r.readNumber(lower, i, put)
+		case c == '.' && len(r.words) > 0 && !space && abbreviations[r.words[len(r.words)-1].text]:
+			i++
 		case c == '.' || c == '!' || c == '?' || c == ':' || c == ';':
 			i++
-			end(c == '?')
+			end(c)
 			space = false
 		case c == '\\' && i+1 < len(lower) && isLetter(lower[i+1]):
 			n := i + 1
@@ -188,8 +201,10 @@ func readWords(text string) reading {
 				ch, width := utf8.DecodeRuneInString(lower[i:])
 				switch ch {
 				case '’', '‘', '“', '”', '„':
-				case '。', '!', '?':
-					end(ch == '?')
+				case '。', '!':
+					end('.')
+				case '?':
+					end('?')
 				default:
 					put(lower[i:i+width], symbol)
 				}
@@ -202,7 +217,7 @@ func readWords(text string) reading {
 			i++
 		}
 	}
-	end(false)
+	end('.')
 	return r
 }
 
@@ -351,6 +366,8 @@ var (
 	// glued are units that may follow a figure without space.
 	glued = set("km m cm mm kg g mg l ml h hr hrs min mins s sec kmh mph lb lbs oz ft in am pm c f th k cents gb mb")
 
+	abbreviations = set("mr mrs ms dr st vs approx")
+
 	datePrepositions = set("in since of from to and until by the around before after between during year")
 
 	// fillers are what may stand before an order, or before a follow-up.
@@ -401,6 +418,41 @@ var (
 	made        = set("poem poems haiku story stories song joke jokes names ideas idea tips recipe recipes title titles slogans slogan playlist itinerary facts synonyms books movies films examples reasons code function " +
 		"table quiz email mail text message formal friendlier shorter longer sadder readable points notes metaphors list summary script adjectives riddle toast letter sign")
 
+	// orders are verbs that no sentence of a problem begins with; mayOrder are also names and nouns, and order where an object follows.
+	orders = set("assess examine inspect flag validate infer interpret comment generate write create translate summarize summarise classify categorize categorise rewrite rephrase paraphrase extract assign describe identify analyze analyse compose criticize critique reflect verify evaluate " +
+		"provide produce suggest detect decide ignore imagine invent annotate transcribe reformulate decompose compress highlight proofread respond reply act pretend pick choose select cite quote spell define compare discuss brainstorm " +
+		"recommend complete continue output print return read tag label rank grade judge critique parse convert implement refactor debug optimize design draft propose enumerate list repeat recite continue correct improve edit shorten expand " +
+		"condense simplify rephrase replace insert highlight remove restate reword score visualize visualise illustrate sketch draw plot justify argue defend refute debate explain summarise introduce teach quiz ask interview roleplay reveal " +
+		"forget disregard search retrieve fetch browse call invoke execute run format reformat reverse encode decode encrypt translate localize make change turn transform modify adapt")
+	mayOrder = set("spot name title match rate mark check count cut fix guess look map move point report review save set sort split start study support talk test type use view vote watch break place order plan group bring take keep add " +
+		"follow build form include say tell show read state mention send call try let open close play help")
+	// directions are orders to solve, or how.
+	directions = set("solve find calculate compute determine work figure think reason assume suppose consider note remember round express multiply divide subtract simplify evaluate answer end finish convert integrate differentiate factor " +
+		"factorise factorize expand explain show")
+	// jobs are what a prompt calls what the model is to do, ofTexts what can be asked of any text.
+	jobs    = set("job task goal role mission assignment objective")
+	ofTexts = set("intent sentiment topic topics language category tone subject keywords entities difficulty emotion title mistake mistakes theme genre")
+	// manners are orders of a system prompt that say how to answer; outputs are those of them that may say with what.
+	manners = set("respond reply act pretend return output print continue format introduce ask illustrate list repeat read cite compare define enumerate highlight provide present spell make change turn correct")
+	outputs = set("respond reply return output print")
+	// roles are verbs behind you in a system prompt that makes something else of the model than one who answers.
+	roles = set("receive name title rate mark check count guess map report review sort split tag place plan group route moderate monitor watch see get")
+	// objects are what follows an order.
+	objects      = set("the a an this that these those my your our their his her its me us it them each every all any some both only exactly whether which what how who where when why if into in on for with as from to up out about no")
+	problemNouns = set("problem problems question exercise puzzle riddle homework task q math maths solve help calculate find next else")
+	solvings     = set("solve solution answer answers help work calculate compute find result steps step number value total figure explain how working")
+	notSolved    = set("hint hints wrong without don't not similar list names title score opinion feedback")
+	stating      = set("the a an my this here is i it's i'm let's")
+	below        = set("below above here here's following")
+	being        = set("is are here's was were")
+	choosing     = set("which where why")
+	advising     = set("can could should would")
+	asking       = set("is are was were do does did has have had can could should would will may might who whose whom where why which what's what")
+
+	personal = set("i you my your who where when come")
+	subjects = set("i we you")
+	you      = set("you")
+
 	proofs      = set("prove show")
 	numberForms = set("fraction decimal percent percentage equation expression simplest numeral")
 	whatIs      = set("what what's whats find determine much compute calculate evaluate")
@@ -412,19 +464,19 @@ var (
 	meaning     = set("mean means meaning why work works explain")
 	mathMacros  = set("frac dfrac tfrac sqrt times int sum cdot div pi leq geq log sin cos tan begin binom pm infty lim prod")
 
-	measures = set("many much long far old fast tall high heavy big large deep wide")
+	measures = set("many much long far old fast tall high heavy big large deep wide thick late likely")
 
 	quantityNouns = set("sum product quotient remainder total average mean median area perimeter volume circumference radius diameter length width height weight hypotenuse value ratio cost price profit loss " +
-		"interest discount speed distance probability percentage percent number age ages amount salary balance fraction proportion revenue temperature rate change time size score income earnings capacity money")
+		"interest discount speed distance probability percentage percent number age ages amount salary balance fraction proportion revenue temperature rate change time size score income earnings capacity money mass year allowance worth lifespan mileage footage odds chance discount population depth savings expenses bill premium thickness")
 	whatWords    = set("what what's whats find determine calculate compute")
 	spending     = set("cost pay earn weigh make owe spend save score")
 	auxiliaries  = set("does do will did would are is")
 	yesNo        = set("is are should can which who why do does did was has have would could")
 	advised      = set("i we you my our one a")
-	adviceWords  = set("recommend worth fair safe legal typically usually advisable reasonable ideal advance healthy roughly approximately")
+	adviceWords  = set("recommend safe legal typically usually advisable reasonable ideal advance healthy roughly approximately")
 	totals       = set("total altogether left")
-	closed       = set("sum probability each every at apiece total altogether % times divided equally if after left remaining with")
-	refers       = set("he she they it him her his their them its each both left total altogether remaining remain more all together fewer less another rest change combined that first second pay owe spend earn revenue hypotenuse area perimeter profit")
+	closed       = set("sum probability each every apiece total altogether % times divided equally if after left remaining with")
+	refers       = set("he she they it him her his their them its each both left total altogether remaining remain more all together fewer less another rest change combined that pay owe spend earn revenue hypotenuse area perimeter profit everything everyone everybody really still original final new bill expenses")
 	insteadWords = set("instead previous earlier again")
 
 	bare   = set("number answer word letter result code label value yes digit figure")

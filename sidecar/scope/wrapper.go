@@ -61,6 +61,15 @@ func wrapped(text string) string {
 	return ""
 }
 
+// quotation is a text in quotation marks; those behind figures are inches.
+var quotation = regexp.MustCompile(`(?:^|[\s(:])["“]([^"“”]{60,})["”](?:$|[\s).,;:?!])`)
+
+// quotes reports whether the best part of a text is quoted.
+func quotes(text string) bool {
+	found := quotation.FindStringSubmatch(text)
+	return found != nil && 5*len(found[1]) > 2*len(text)
+}
+
 // speakers reports whether a text quotes who said what: two turns, or one of a speaker that no problem has.
 func speakers(text string) bool {
 	turns := speaker.FindAllStringSubmatch(text, 2)
@@ -90,4 +99,4 @@ func ordered(system string) string {
 var duty = regexp.MustCompile(`(?i)\b(you (only )?(route|classify|categori[sz]e|label|summari[sz]e|grade|judge|moderate|rewrite|rephrase|translate|extract|generate|write|create|name|tag|score|evaluate|rate|correct|convert|detect|decide|plan|select|choose|check)\b|` +
 	`(router|classifier|moderator|grader|judge|evaluator|reviewer|summari[sz]er|translator|editor|planner|dispatcher|orchestrator|voice assistant|smart home|home assistant|copywriter|title generator)\b|` +
 	`(reply|respond|answer|output|return)( only| just)*( with| in| as)?( only| just| exactly)* (one (of|word)|a single|json|yes or no|safe or unsafe)|do not (answer|solve)|don't (answer|solve)|never (answer|solve)|` +
-	`(short|concise|brief) title|title (for|of)|the (user's|conversation|chat|query)|user('s)? (message|query|question|request) (as|into|is|belongs|should)|tools?:|you have access to|thought:|observation:|commit messages?|use the (provided|following) context|context:)`)
+	`(short|concise|brief) title|title (for|of)|the (user's|conversation|chat|query)|user('s)? (message|query|question|request) (as|into|is|belongs|should)|tools?:|you have access to|thought:|observation:|commit messages?|(retrieved|provided|following|given) ((pieces|chunks|parts) of )?(\w+ )?(context|documents?|passages?|sources?|information|data)|context:|given (the|a) (request|message|quer(y|ies)|question|input|user|chat|conversation)|(supervisor|coordinator|manager) of|you are an? (\w+ ){0,3}\w*(detector|classifier|generator|extractor|tagger|parser|scorer|rater|checker|assessor|analy[sz]er|optimi[sz]er|rewriter|formatter|filter|engineer|namer)\b)`)

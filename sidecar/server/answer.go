@@ -41,8 +41,18 @@ func answerOf(h dialect.Head, a dialect.Ask, r decode.Result, notes string, rep 
 	if r.Finish == decode.FinishLength && !v.cut {
 		out.Finish = "length"
 	}
+	if v.cut {
+		for _, stop := range a.Stop {
+			if strings.HasPrefix(r.Text[v.from+len(v.content):], stop) {
+				out.Stop = stop
+			}
+		}
+	}
 	if v.content == "" && v.thinking != "" {
 		rep.Note = onlyThoughts
+	}
+	if a.Logprobs && len(r.Tokens) == 0 && r.Kinds.HavePrograms() && rep.Note == "" {
+		rep.Note = toldWithout
 	}
 	if a.Logprobs {
 		out.Tokens = r.Tokens
@@ -55,6 +65,9 @@ func answerOf(h dialect.Head, a dialect.Ask, r decode.Result, notes string, rep 
 	}
 	return out
 }
+
+// toldWithout is what a client is told that asked for log-probabilities of an answer that has none.
+const toldWithout = "the answer is told from a program, or shows one: its text has no log-probabilities of its own"
 
 // onlyThoughts is what a client is told of an answer that never came out.
 const onlyThoughts = "the model only thought and came to no answer: give it more max_tokens, or have it think less (think, reasoning_effort)"

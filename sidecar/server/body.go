@@ -6,28 +6,137 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"time"
+
+	"github.com/gin-gonic/gin"
 
 	"aprm/sidecar/server/dialect"
 )
 
+// slowest is what a client must send its body at, in bytes a second, beyond Config.BodyTimeout.
+const slowest = 1 << 10
+
+// piece is what bodies grow by at least, in bytes: what a client announces costs nothing.
+const piece = 32 << 10
+
+// intake is a request's body as it comes in: its sender may not stall, and what is kept of it is counted until the request is answered.
+type intake struct {
+	io.ReadCloser
+	server   *Server
+	control  *http.ResponseController
+	waited   time.Duration // for the sender
+	received int64
+	kept     int64 // bytes of Config.MaxBodies
+	ended    bool
+}
+
+// take puts an intake in place of a request's body. It also bounds how long a client may let what is written to it lie.
+func (s *Server) take(g *gin.Context) {
+	control := http.NewResponseController(g.Writer)
+	_ = control.SetWriteDeadline(time.Time{}) // of the request before, on this connection
+	g.Writer = &outlet{ResponseWriter: g.Writer, control: control, patience: s.cfg.WriteTimeout}
+	if g.Request.Body == nil || g.Request.Body == http.NoBody {
+		return
+	}
+	in := &intake{ReadCloser: g.Request.Body, server: s, control: control}
+	g.Request.Body = in
+	defer func() {
+		s.bodies.Release(in.kept)
+		if !in.ended { // net/http reads some of what is left, for which nobody is to wait
+			_ = control.SetReadDeadline(time.Now().Add(time.Second)) // in a test there is no connection
+		}
+	}()
+	g.Next()
+}
+
+// Read gives the sender as long as Config.BodyTimeout, all in all, and a second for each KiB that has come.
+func (in *intake) Read(into []byte) (int, error) {
+	patience := in.server.cfg.BodyTimeout
+	left := patience + time.Duration(in.received)*time.Second/slowest - in.waited
+	began := time.Now()
+	_ = in.control.SetReadDeadline(began.Add(min(max(left, 0), patience)))
+	n, err := in.ReadCloser.Read(into)
+	in.waited += time.Since(began)
+	in.received += int64(n)
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return n, &dialect.Problem{Status: http.StatusRequestTimeout, Kind: dialect.Invalid, Code: "body_timeout",
+			Message: fmt.Sprintf("the body came too slowly: %d bytes in %v", in.received, in.waited.Round(time.Second)), Cause: err}
+	case err != nil:
+		in.ended = true
+		_ = in.control.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}
+
+// keep counts what is kept of the body, and is the error of there being too much of all bodies.
+func (in *intake) keep(n int64) error {
+	if !in.server.bodies.TryAcquire(n) {
+		return &dialect.Problem{Status: http.StatusServiceUnavailable, Kind: dialect.Rate, Code: "too_many_bodies", RetryAfter: time.Second,
+			Message: fmt.Sprintf("the bodies of all requests under way have more than %d bytes: try again soon", in.server.cfg.MaxBodies)}
+	}
+	in.kept += n
+	return nil
+}
+
+// outlet writes an answer to a client that must take it in.
+type outlet struct {
+	gin.ResponseWriter
+	control  *http.ResponseController
+	patience time.Duration
+	first    time.Time // when the first byte was written
+}
+
+// Unwrap is for http.ResponseController.
+func (o *outlet) Unwrap() http.ResponseWriter { return o.ResponseWriter }
+
+func (o *outlet) Write(data []byte) (int, error) {
+	if o.first.IsZero() {
+		o.first = time.Now()
+	}
+	_ = o.control.SetWriteDeadline(time.Now().Add(o.patience)) // in a test there is no connection
+	return o.ResponseWriter.Write(data)
+}
+
+func (o *outlet) WriteString(text string) (int, error) { return o.Write([]byte(text)) }
+
+// gather reads up to limit bytes of a body, and one more where there are more.
+func gather(r *http.Request, limit int64) (body *bytes.Buffer, err error) {
+	body = new(bytes.Buffer)
+	in, counted := r.Body.(*intake)
+	for {
+		if counted {
+			if err := in.keep(piece); err != nil {
+				return body, err
+			}
+		}
+		n, err := io.CopyN(body, r.Body, min(piece, limit+1-int64(body.Len())))
+		switch {
+		case errors.Is(err, io.EOF), err == nil && int64(body.Len()) > limit:
+			return body, nil
+		case err != nil:
+			var known *dialect.Problem
+			if errors.As(err, &known) {
+				return body, known
+			}
+			return body, dialect.BadRequest("", "the body could not be read: %v", err)
+		case n == 0:
+			return body, nil
+		}
+	}
+}
+
 // readBody takes in the whole body of a request, up to limit bytes.
-func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+func readBody(r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, tooLarge(limit)
 	}
-	var buf bytes.Buffer
-	if r.ContentLength > 0 {
-		buf.Grow(int(r.ContentLength) + bytes.MinRead)
+	body, err := gather(r, limit)
+	if err == nil && int64(body.Len()) > limit {
+		err = tooLarge(limit)
 	}
-	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
-	var over *http.MaxBytesError
-	switch {
-	case errors.As(err, &over):
-		return nil, tooLarge(limit)
-	case err != nil:
-		return nil, dialect.BadRequest("", "the body could not be read: %v", err)
-	}
-	return buf.Bytes(), nil
+	return body.Bytes(), err
 }
 
 // peekBody is readBody for a request that may go to the upstream whatever its size: of one that is too large nothing is lost, it can be forwarded.
@@ -35,22 +144,15 @@ func (s *Server) peekBody(r *http.Request) (body []byte, large bool, err error) 
 	if r.ContentLength > s.cfg.MaxBody {
 		return nil, true, nil
 	}
-	var buf bytes.Buffer
-	if r.ContentLength > 0 {
-		buf.Grow(int(r.ContentLength) + bytes.MinRead)
-	}
-	n, err := buf.ReadFrom(io.LimitReader(r.Body, s.cfg.MaxBody+1))
-	switch {
-	case err != nil:
-		return nil, false, dialect.BadRequest("", "the body could not be read: %v", err)
-	case n > s.cfg.MaxBody:
+	begun, err := gather(r, s.cfg.MaxBody)
+	if err == nil && int64(begun.Len()) > s.cfg.MaxBody {
 		r.Body = struct {
 			io.Reader
 			io.Closer
-		}{io.MultiReader(&buf, r.Body), r.Body}
+		}{io.MultiReader(begun, r.Body), r.Body}
 		return nil, true, nil
 	}
-	return buf.Bytes(), false, nil
+	return begun.Bytes(), false, err
 }
 
 func tooLarge(limit int64) error {

@@ -25,8 +25,9 @@ const (
 	envSidecar  = "SIDECAR_TEST_URL"      // http://127.0.0.1:8484
 	envUpstream = "SIDECAR_TEST_UPSTREAM" // what stands behind it, to compare with; may be empty
 	envModel    = "SIDECAR_TEST_MODEL"    // "" takes the first one listed
-	envPython   = "SIDECAR_TEST_PYTHON"   // an interpreter that has the packages openai, ollama and anthropic
-	envNode     = "SIDECAR_TEST_NODE"     // a folder node_modules that has the packages openai and ollama
+	envPython   = "SIDECAR_TEST_PYTHON"   // an interpreter that has the clients' packages
+	envNode     = "SIDECAR_TEST_NODE"     // a folder node_modules that has them
+	envGo       = "SIDECAR_TEST_GO"       // a go command that can fetch modules
 )
 
 // TestRealClients runs the scripts of the official clients, those that an installation is named for.
@@ -35,7 +36,7 @@ func TestRealClients(t *testing.T) {
 	if sidecar == "" {
 		t.Skip(envSidecar + " is not set")
 	}
-	python, node, model := os.Getenv(envPython), os.Getenv(envNode), os.Getenv(envModel)
+	python, node, golang, model := os.Getenv(envPython), os.Getenv(envNode), os.Getenv(envGo), os.Getenv(envModel)
 	for _, tt := range []struct {
 		script, needs, where, command string
 		args                          []string
@@ -44,15 +45,23 @@ func TestRealClients(t *testing.T) {
 		{"ollama_client.py", envPython, python, python, []string{sidecar, model}},
 		{"responses_client.py", envPython, python, python, []string{sidecar, os.Getenv(envUpstream), model}},
 		{"anthropic_client.py", envPython, python, python, []string{sidecar, os.Getenv(envUpstream), model}},
+		{"frameworks_client.py", envPython, python, python, []string{sidecar, model}},
 		{"openai_client.mjs", envNode, node, "node", []string{sidecar, node, model}},
 		{"ollama_client.mjs", envNode, node, "node", []string{sidecar, node, model}},
+		{"frameworks_client.mjs", envNode, node, "node", []string{sidecar, node, model}},
+		{"openai-go", envGo, golang, golang, []string{sidecar, model}},
 	} {
 		t.Run(tt.script, func(t *testing.T) {
 			if tt.where == "" {
 				t.Skip(tt.needs + " is not set")
 			}
-			args := append([]string{filepath.Join("testdata", "clients", tt.script)}, tt.args...)
-			out, err := exec.CommandContext(t.Context(), tt.command, args...).CombinedOutput()
+			script := filepath.Join("testdata", "clients", tt.script)
+			cmd := exec.CommandContext(t.Context(), tt.command, append([]string{script}, tt.args...)...)
+			if tt.needs == envGo { // a module of its own
+				cmd = exec.CommandContext(t.Context(), golang, append([]string{"run", "."}, tt.args...)...)
+				cmd.Dir = script
+			}
+			out, err := cmd.CombinedOutput()
 			if err != nil {
 				t.Errorf("%v\n%s", err, out)
 			} else {

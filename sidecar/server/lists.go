@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -143,7 +144,7 @@ func named(o dialect.Object) (name string, err error) {
 
 // readOllama reads a request of one of Ollama's routes that is about a model.
 func (s *Server) readOllama(g *gin.Context) (o dialect.Object, name string, err error) {
-	body, err := readBody(g.Writer, g.Request, s.cfg.MaxBody)
+	body, err := readBody(g.Request, s.cfg.MaxBody)
 	if err != nil {
 		return o, "", err
 	}
@@ -214,6 +215,7 @@ func (s *Server) embed(format dialect.EmbedFormat) gin.HandlerFunc {
 			s.fail(g, dialect.Ollama, babble(errors.New("no embeddings")))
 			return
 		}
+		charge(g, int(list.Usage.Prompt))
 		var vectors []json.RawMessage
 		for _, d := range list.Data {
 			vectors = append(vectors, d.Embedding)
@@ -240,18 +242,29 @@ func (s *Server) models(r *http.Request) ([]dialect.Model, error) {
 	return list.Data, nil
 }
 
-// get asks the upstream on a client's behalf.
+// get asks the upstream on a client's behalf; what it answered a moment ago to the same client's key counts still.
 func (s *Server) get(r *http.Request, path string) (status int, body []byte, err error) {
-	ctx, cancel := context.WithTimeout(r.Context(), 30*time.Second)
+	client := s.upstream.client(r)
+	who := sha256.New()
+	for _, name := range adapters.KeyHeaders {
+		fmt.Fprintf(who, "%q", client.Header.Values(name))
+	}
+	a := s.asked.about(fmt.Sprintf("%s?%s %x", path, client.Query, who.Sum(nil)), freshList, func() answered { return s.fetch(r, path, 30*time.Second) })
+	return a.status, a.body, a.err
+}
+
+// fetch asks the upstream, also where the client is gone: others wait for the same.
+func (s *Server) fetch(r *http.Request, path string, within time.Duration) (a answered) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), within)
 	defer cancel()
 	resp, err := s.upstream.do(r.WithContext(ctx), http.MethodGet, path, nil)
 	if err != nil {
-		return 0, nil, err
+		return answered{err: err}
 	}
 	defer resp.Body.Close()
-	body, err = io.ReadAll(io.LimitReader(resp.Body, largestList))
-	if err != nil {
-		return 0, nil, unreachable(err)
+	a.status = resp.StatusCode
+	if a.body, a.err = io.ReadAll(io.LimitReader(resp.Body, largestList)); a.err != nil {
+		a.err = unreachable(a.err)
 	}
-	return resp.StatusCode, body, nil
+	return a
 }

@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"aprm/prm/step"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/server/dialect"
 )
@@ -20,10 +22,23 @@ const strategyRaw = "raw"
 // maxN bounds the candidates a client may ask for.
 const maxN = 64
 
-// choice is a way of answering that a client picked. N is 0 where it leaves the number of candidates to the defaults.
+// choice is a way of answering that a client picked. N is 0 where it leaves the number of candidates to the defaults, kinds "" where it leaves what they are, and
+// strategy "" where it only says what they are: then it is a vote.
 type choice struct {
 	strategy string
 	n        int
+	kinds    step.Kinds
+}
+
+// voted is the choice with a strategy: where there is none a vote, weighed where there is a PRM.
+func (c choice) voted(trained bool) choice {
+	if c.strategy == "" {
+		c.strategy = decode.Majority
+		if trained {
+			c.strategy = decode.WeightedVote
+		}
+	}
+	return c
 }
 
 // Suffix is the name of a strategy within a virtual model name: MODEL@vote. All but greedy may carry a number of candidates: MODEL@vote-8.
@@ -54,25 +69,38 @@ func DefaultNames() []string {
 	return []string{"raw", "auto", "guided", "majority-8"}
 }
 
-// parseChoice reads the suffix of a virtual model name: one of Suffixes, alone or, but for raw and greedy, with a number of candidates.
-func parseChoice(suffix string) (choice, bool) {
-	if suffix == strategyRaw {
-		return choice{strategy: strategyRaw}, true
-	}
-	for _, d := range decode.Strategies() {
-		name := Suffix(d.Name)
-		if suffix == name {
-			return choice{strategy: d.Name}, true
-		}
-		number, ok := strings.CutPrefix(suffix, name+"-")
-		if !ok || d.Name == decode.Greedy || !plainNumber(number) {
-			continue
-		}
-		n, err := strconv.Atoi(number)
+// parseChoice reads the suffix of a virtual model name: one of Suffixes, alone or, but for raw and greedy, with a number of candidates; before that number a vote may say that
+// they are programs or mixed, which also stand alone: vote-8, mixed-8, auto-mixed-8.
+func parseChoice(suffix string) (c choice, ok bool) {
+	name := suffix
+	if at := strings.LastIndexByte(name, '-'); at > 0 && plainNumber(name[at+1:]) {
+		n, err := strconv.Atoi(name[at+1:])
 		if err != nil {
 			return choice{}, false
 		}
-		return choice{strategy: d.Name, n: n}, true
+		name, c.n = name[:at], n
+	}
+	for _, kinds := range []step.Kinds{step.OnlyPrograms, step.Mixed} {
+		if name == string(kinds) {
+			c.kinds = kinds
+			return c, true
+		}
+		if vote, ok := strings.CutSuffix(name, "-"+string(kinds)); ok {
+			name, c.kinds = vote, kinds
+			break
+		}
+	}
+	if name == strategyRaw && c == (choice{}) {
+		return choice{strategy: strategyRaw}, true
+	}
+	for _, d := range decode.Strategies() {
+		if name != Suffix(d.Name) {
+			continue
+		}
+		if c.strategy = d.Name; d.Name == decode.Greedy && c.n > 0 || c.kinds != "" && !decode.Votes(d.Name) {
+			break
+		}
+		return c, true
 	}
 	return choice{}, false
 }
@@ -109,6 +137,20 @@ func bareName(value json.RawMessage) json.RawMessage {
 func bareText(name string) string {
 	model, _, _ := splitName(name)
 	return model
+}
+
+// bareQuery is a query string, or a form in that shape, whose model is no virtual name; every other byte is as it came.
+func bareQuery(query string) string {
+	parts := strings.Split(query, "&")
+	for i, part := range parts {
+		if key, value, _ := strings.Cut(part, "="); key == "model" {
+			name, err := url.QueryUnescape(value)
+			if model, _, virtual := splitName(name); err == nil && virtual {
+				parts[i] = key + "=" + url.QueryEscape(model)
+			}
+		}
+	}
+	return strings.Join(parts, "&")
 }
 
 // knownModels are the names in the upstream's list, for a while.
@@ -152,7 +194,7 @@ func (s *Server) checkName(r *http.Request, name string) error {
 	}
 	_, trained := s.reasoner.Checkpoint()
 	return &dialect.Problem{Status: http.StatusNotFound, Kind: dialect.Invalid, Param: "model", Code: "model_not_found",
-		Message: fmt.Sprintf("model %q: there is no way of answering called %q; %s has @%s, all but raw and greedy also with a number of candidates (@majority-4)",
+		Message: fmt.Sprintf("model %q: there is no way of answering called %q; %s has @%s, all but raw and greedy also with a number of candidates (@majority-4), and @mixed-8 or @programs-8 for a vote over programs too",
 			name, name[at+1:], name[:at], strings.Join(Suffixes(trained), ", @"))}
 }
 

@@ -33,7 +33,7 @@ func (s *Server) pooling(scorer StepScorer) gin.HandlerFunc {
 			s.pass(g, "content-encoding", nil)
 			return
 		}
-		body, err := readBody(g.Writer, g.Request, s.cfg.MaxBody)
+		body, err := readBody(g.Request, s.cfg.MaxBody)
 		if err != nil {
 			s.fail(g, dialect.OpenAI, err)
 			return

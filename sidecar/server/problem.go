@@ -42,6 +42,10 @@ func problemOf(err error) *dialect.Problem {
 		return &dialect.Problem{Status: http.StatusGatewayTimeout, Kind: dialect.Failed, Code: "deadline", Message: "no answer within the time allowed for a search", Cause: err}
 	case errors.Is(err, decode.ErrNeedsPRM):
 		return noCheckpoint("prm.strategy", "this prm.strategy needs a PRM")
+	case errors.Is(err, decode.ErrNoPrograms):
+		p := dialect.BadRequest("prm.kinds", "prm.kinds: %v, and the model's name without programs or mixed", decode.ErrNoPrograms)
+		p.Code = "no_programs"
+		return p
 	case errors.Is(err, decode.ErrNoCandidate):
 		return &dialect.Problem{Status: http.StatusBadGateway, Kind: dialect.Upstream, Code: "no_candidate", Message: "every candidate failed or was empty", Cause: err}
 	case errors.Is(err, adapters.ErrUnsupported):
@@ -71,7 +75,8 @@ func upstreamProblem(up *adapters.UpstreamError) *dialect.Problem {
 	case up.Status == http.StatusNotImplemented:
 		p.Status, p.Code = up.Status, "unsupported"
 	case up.Status >= 400 && up.Status < 500:
-		p.Status, p.Kind = up.Status, dialect.Invalid
+		p.Status, p.Kind, p.Code = up.Status, dialect.Invalid, ""
+		p.Message = cmp.Or(up.Message, p.Message) // as the client would have it from the endpoint, some read it
 	case up.Status == http.StatusServiceUnavailable:
 		p.Status, p.Code, p.RetryAfter = up.Status, "upstream_unavailable", cmp.Or(up.RetryAfter, 5*time.Second)
 	case up.Status >= 500:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -27,6 +28,7 @@ type upstream struct {
 	api       string  // path of the OpenAI API, "/v1" unless the configured URL says otherwise
 	key       string
 	dropAuth  bool // the client's Authorization is for the sidecar
+	idle      time.Duration
 	transport http.RoundTripper
 	proxy     *httputil.ReverseProxy
 }
@@ -34,28 +36,30 @@ type upstream struct {
 func newUpstream(cfg Config, log *slog.Logger) *upstream {
 	path := strings.TrimRight(cfg.Upstream.Path, "/")
 	u := &upstream{
-		base:      url.URL{Scheme: cfg.Upstream.Scheme, Host: cfg.Upstream.Host},
-		root:      strings.TrimSuffix(path, "/v1"),
-		api:       path,
-		key:       cfg.UpstreamKey,
-		dropAuth:  cfg.APIKey != "",
-		transport: cfg.Transport,
+		base:     url.URL{Scheme: cfg.Upstream.Scheme, Host: cfg.Upstream.Host},
+		root:     strings.TrimSuffix(path, "/v1"),
+		api:      path,
+		key:      cfg.UpstreamKey,
+		dropAuth: cfg.Keys != nil,
+		idle:     cfg.IdleTimeout,
 	}
 	if cfg.Dialect == dialect.Ollama || path == "" {
 		u.api = u.root + "/v1"
 	} else if u.root == path {
 		u.root = "" // an API base of another name, such as /api/paas/v4: what lies beside it is at the host's root
 	}
-	if u.transport == nil {
-		u.transport = &http.Transport{
-			Proxy:               http.ProxyFromEnvironment,
-			DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-			MaxIdleConnsPerHost: 64,
-			IdleConnTimeout:     4 * time.Second, // llama-server and uvicorn (vLLM) hang up after 5: a request must not meet that
-			TLSHandshakeTimeout: 10 * time.Second,
-			ForceAttemptHTTP2:   true,
-			DisableCompression:  true, // what the client didn't ask for is not unpacked for it
-		}
+	u.transport = &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		MaxIdleConnsPerHost:   64,
+		IdleConnTimeout:       4 * time.Second, // llama-server and uvicorn (vLLM) hang up after 5: a request must not meet that
+		TLSHandshakeTimeout:   10 * time.Second,
+		ForceAttemptHTTP2:     true,
+		DisableCompression:    true, // what the client didn't ask for is not unpacked for it
+		ResponseHeaderTimeout: cfg.HeaderTimeout,
+	}
+	if cfg.Route != nil {
+		u.transport = cfg.Route(u.transport)
 	}
 	u.proxy = &httputil.ReverseProxy{
 		Rewrite:        u.rewrite,
@@ -69,6 +73,10 @@ func newUpstream(cfg Config, log *slog.Logger) *upstream {
 				return // forward's caller goes another way
 			}
 			p := unreachable(err)
+			if own := (*dialect.Problem)(nil); errors.As(err, &own) { // the client's body
+				p = own
+				w.Header().Set("Connection", "close") // what is left of it is not read
+			}
 			log.Warn("upstream", "path", r.URL.Path, "status", p.Status, "error", err)
 			write(w, p, dialectOf(strings.TrimPrefix(r.URL.Path, u.root)))
 		},
@@ -167,12 +175,82 @@ func (u *upstream) receive(resp *http.Response) error {
 			return errLacking
 		}
 	}
+	if f, ok := resp.Request.Context().Value(forwardedKey{}).(forwarded); ok && resp.Header.Get(headerRequest) != "" {
+		f.header.Del(headerRequest) // the upstream has its own name for it
+	}
 	for name := range resp.Header {
 		if strings.HasPrefix(name, "Access-Control-") {
 			resp.Header.Del(name)
 		}
 	}
+	if f, ok := resp.Request.Context().Value(forwardedKey{}).(forwarded); ok && resp.StatusCode != http.StatusSwitchingProtocols {
+		resp.Body = &watched{ReadCloser: resp.Body, idle: u.idle, timer: time.AfterFunc(u.idle, func() { f.cancel(errIdle) }), spent: f.spent,
+			ctx: resp.Request.Context(), last: farewell(resp, f.dialect)}
+	}
 	return nil
+}
+
+// forwarded is what a forwarded request has in its context.
+type forwarded struct {
+	cancel  context.CancelCauseFunc
+	dialect dialect.Dialect
+	header  http.Header      // of the answer
+	spent   func(said usage) // told what its answer says that it cost; nil for nobody
+}
+
+type forwardedKey struct{}
+
+var errIdle = errors.New("the upstream sent nothing for too long")
+
+// watched is an answer that may not fall silent, and is looked through for what it cost. How long the client takes to read it doesn't count.
+type watched struct {
+	io.ReadCloser
+	idle  time.Duration
+	timer *time.Timer
+	spent func(usage)
+	said  usage
+	ctx   context.Context
+	last  []byte // see farewell
+}
+
+func (w *watched) Read(into []byte) (int, error) {
+	w.timer.Reset(w.idle)
+	defer w.timer.Stop()
+	n, err := w.ReadCloser.Read(into)
+	if w.spent != nil {
+		w.said.read(into[:n])
+	}
+	if err != nil && len(w.last) > 0 && errors.Is(context.Cause(w.ctx), errStopping) {
+		n, err = copy(into, w.last), io.EOF // which the proxy's buffers have room for
+		w.last = nil
+	}
+	return n, err
+}
+
+// farewell is what a stream ends with that there is no more time for, nil where the answer is none.
+func farewell(resp *http.Response, d dialect.Dialect) []byte {
+	said := dialect.Compact(errStopping.Shape(d))
+	kind, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
+	switch {
+	case resp.ContentLength >= 0 || resp.Header.Get("Content-Encoding") != "":
+		return nil
+	case kind == "text/event-stream" && d == dialect.Anthropic:
+		return fmt.Appendf(nil, "\n\nevent: error\ndata: %s\n\n", said)
+	case kind == "text/event-stream":
+		return fmt.Appendf(nil, "\n\ndata: %s\n\n", said)
+	case kind == "application/x-ndjson":
+		return fmt.Appendf(nil, "\n%s\n", said)
+	}
+	return nil
+}
+
+func (w *watched) Close() error {
+	w.timer.Stop()
+	if w.spent != nil {
+		w.spent(w.said)
+		w.spent = nil
+	}
+	return w.ReadCloser.Close()
 }
 
 // do sends a request of the sidecar's own on behalf of a client's, r; path is a client's ("/v1/models"). A body is JSON.
@@ -215,6 +293,14 @@ func (s *Server) forward(g *gin.Context, body []byte) {
 	// Without this, net/http empties the request's body when the answer begins, while the transport may still be reading
 	// it, and the answer breaks off. What can't do it (HTTP/2) doesn't need it.
 	_ = http.NewResponseController(g.Writer).EnableFullDuplex()
+	ctx, cancel := context.WithCancelCause(g.Request.Context())
+	defer cancel(nil)
+	defer func(r *http.Request) { g.Request = r }(g.Request) // it may be answered another way
+	f := forwarded{cancel: cancel, header: g.Writer.Header(), dialect: dialectOf(g.Request.URL.Path)}
+	if key := keyOf(g); key != nil {
+		f.spent = func(said usage) { key.Spend(time.Now(), said.tokens(len(body))) }
+	}
+	g.Request = g.Request.WithContext(context.WithValue(ctx, forwardedKey{}, f))
 	s.upstream.proxy.ServeHTTP(g.Writer, g.Request)
 	// What the upstream left unread has to go before the handler ends: net/http would read it afterwards, and then reads the
 	// connection twice at once, which it answers with a panic that drops the connection.
@@ -243,5 +329,6 @@ func (s *Server) onBehalf(r *http.Request) context.Context {
 // pass forwards a request that is not for a search, and says why.
 func (s *Server) pass(g *gin.Context, why string, body []byte) {
 	s.decided(g, strategyRaw, why)
+	g.Request.URL.RawQuery = bareQuery(g.Request.URL.RawQuery)
 	s.forward(g, body)
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"aprm/prm/step"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/server/dialect"
 	"aprm/sidecar/trace"
@@ -12,12 +13,14 @@ type report struct {
 	Asked        string            `json:"asked,omitempty"` // the strategy to be used, where another one had to answer: the PRM failed
 	Applied      string            `json:"applied"`         // what was decided and why, as in the header X-Sidecar-Applied
 	Checkpoint   string            `json:"checkpoint,omitempty"`
-	Instruction  string            `json:"instruction,omitempty"` // what was added to the system message
-	Seed         *int64            `json:"seed,omitempty"`        // the candidates' seeds derive from it; none where the client gave none
-	Answer       string            `json:"answer,omitempty"`      // the final answer found in the text
-	Stopped      decode.Stopped    `json:"stopped,omitempty"`     // what ended the search before its time
-	Note         string            `json:"note,omitempty"`        // what the client should know of an answer that isn't as it should be
-	Auto         decode.AutoReport `json:"auto,omitzero"`         // what auto decided, and why it trusts the PRM or doesn't
+	Instruction  string            `json:"instruction,omitempty"`         // what was added to the system message
+	Kinds        step.Kinds        `json:"kinds,omitempty"`               // programs or mixed; absent where all candidates are prose
+	Asking       string            `json:"program_instruction,omitempty"` // what was added to the system message in place of instruction, to ask for programs
+	Seed         *int64            `json:"seed,omitempty"`                // the candidates' seeds derive from it; none where the client gave none
+	Answer       string            `json:"answer,omitempty"`              // the final answer found in the text
+	Stopped      decode.Stopped    `json:"stopped,omitempty"`             // what ended the search before its time
+	Note         string            `json:"note,omitempty"`                // what the client should know of an answer that isn't as it should be
+	Auto         decode.AutoReport `json:"auto,omitzero"`                 // what auto decided, and why it trusts the PRM or doesn't
 	Steps        []reportStep      `json:"steps,omitempty"`
 	Candidates   []reportCandidate `json:"candidates,omitempty"`
 	Tokens       reportTokens      `json:"tokens"` // really spent, over all candidates
@@ -42,13 +45,14 @@ type reportStep struct {
 
 // reportCandidate is one of those the answer was chosen from: a whole answer or, in a search step by step, a next step.
 type reportCandidate struct {
-	Text    string   `json:"text"`
-	At      *int     `json:"at,omitempty"` // where it is a step: the 0-based one it was for
-	Answer  string   `json:"answer,omitempty"`
-	Score   *float64 `json:"score,omitempty"` // aggregated over its steps
-	Tokens  int      `json:"tokens"`
-	Chosen  bool     `json:"chosen,omitempty"`
-	Dropped string   `json:"dropped,omitempty"` // why it was
+	Kind    step.Kind `json:"kind,omitempty"` // where there are programs: what it is
+	Text    string    `json:"text"`           // as the model wrote it
+	At      *int      `json:"at,omitempty"`   // where it is a step: the 0-based one it was for
+	Answer  string    `json:"answer,omitempty"`
+	Score   *float64  `json:"score,omitempty"` // aggregated over its steps
+	Tokens  int       `json:"tokens"`
+	Chosen  bool      `json:"chosen,omitempty"`
+	Dropped string    `json:"dropped,omitempty"` // why it was
 }
 
 // report says how an answer came about.
@@ -71,6 +75,9 @@ func (s *Server) report(c *call, r decode.Result, t trace.Trace) *report {
 	if c.Dialect == dialect.Ollama && s.cfg.Traces > 0 {
 		rep.TraceID = t.ID
 	}
+	if r.Kinds.HavePrograms() {
+		rep.Kinds, rep.Asking = r.Kinds, decode.AsksProgram
+	}
 	if !c.opts.Unseeded {
 		rep.Seed = &c.opts.Seed
 	}
@@ -80,15 +87,18 @@ func (s *Server) report(c *call, r decode.Result, t trace.Trace) *report {
 	if c.ov.Steps != nil && !*c.ov.Steps {
 		return rep
 	}
-	for _, step := range r.Steps {
-		out := reportStep{Text: step.Text}
-		if step.Scored {
-			out.Step, out.Value = &step.Step, &step.Value
+	for _, s := range r.Steps {
+		out := reportStep{Text: s.Text}
+		if s.Scored {
+			out.Step, out.Value = &s.Step, &s.Value
 		}
 		rep.Steps = append(rep.Steps, out)
 	}
 	for _, candidate := range r.Candidates {
 		out := reportCandidate{Text: candidate.Text, Answer: candidate.Answer, Tokens: candidate.Tokens, Chosen: candidate.Chosen, Dropped: candidate.Dropped}
+		if r.Kinds.HavePrograms() {
+			out.Kind = candidate.Kind
+		}
 		if decode.Stepwise(c.opts.Strategy) {
 			out.At = &candidate.At
 		}

@@ -1,32 +1,59 @@
 package server
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
 
+	"aprm/prm/step"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/server/dialect"
 )
 
-// overrides is the prm object of a request: settings of the search (decode.Settings), and what only a request has.
+// overrides is the prm object of a request: settings of the search (decode.Settings), and what only a request has (Fields).
 type overrides struct {
 	settings []override
-	n        *int // of them, as a virtual name has one too
+	n        *int       // of them, as a virtual name has one too
+	kinds    step.Kinds // likewise; "" where they aren't given
 
-	Strategy   *string `json:"strategy"`
-	Steps      *bool   `json:"steps"`       // false leaves steps and candidates out of the answer's prm object
-	DeadlineMS *int64  `json:"deadline_ms"` // of the search, its wait included; it shortens Config.SearchTimeout
-	ShowSearch *bool   `json:"show_search"` // tell of the search as thoughts before the answer
-	Trace      *bool   `json:"trace"`       // true puts the search's trace into it
+	Strategy   *string
+	Steps      *bool
+	DeadlineMS *int64
+	ShowSearch *bool
+	Trace      *bool
 }
 
 // override is a setting with the value that a request gives it, which is in its range.
 type override struct {
 	decode.Setting
 	value json.RawMessage
+}
+
+// Field is a member of a request's prm object that is no setting of the search (decode.Settings).
+type Field struct {
+	Name string
+	Want string // in words that follow "must be"
+	Help string
+	into func(*overrides) any // a pointer to it
+}
+
+// Fields are what a request's prm object may hold beside the settings of the search.
+func Fields() []Field {
+	return []Field{
+		{"strategy", "one of " + strings.Join(strategies(true), ", "), "how it is answered; any but raw forces a search, whatever was asked",
+			func(ov *overrides) any { return &ov.Strategy }},
+		{"deadline_ms", "a whole number of milliseconds above 0", "by when the best so far is the answer, its wait for a turn included; a day at most, and no more than --search-timeout",
+			func(ov *overrides) any { return &ov.DeadlineMS }},
+		{"steps", "true or false", "false leaves steps and candidates out of the answer's prm object",
+			func(ov *overrides) any { return &ov.Steps }},
+		{"show_search", "true or false", "tell of the search as thoughts before the answer",
+			func(ov *overrides) any { return &ov.ShowSearch }},
+		{"trace", "true or false", "true puts the search's trace into the answer's prm object",
+			func(ov *overrides) any { return &ov.Trace }},
+	}
 }
 
 // readOverrides reads and checks the prm object of a request.
@@ -39,15 +66,9 @@ func readOverrides(o dialect.Object) (ov overrides, err error) {
 	if err != nil {
 		return ov, dialect.BadRequest("prm", "prm must be an object such as {\"strategy\":\"guided\",\"n\":4}")
 	}
-	fields := map[string]struct {
-		into any
-		want string
-	}{
-		"strategy":    {&ov.Strategy, "one of " + strings.Join(strategies(true), ", ")},
-		"steps":       {&ov.Steps, "true or false"},
-		"trace":       {&ov.Trace, "true or false"},
-		"deadline_ms": {&ov.DeadlineMS, "a whole number of milliseconds above 0"},
-		"show_search": {&ov.ShowSearch, "true or false"},
+	fields := map[string]Field{}
+	for _, f := range Fields() {
+		fields[f.Name] = f
 	}
 	settings := map[string]decode.Setting{}
 	for _, s := range decode.Settings() {
@@ -66,6 +87,7 @@ func readOverrides(o dialect.Object) (ov overrides, err error) {
 			if key == "n" {
 				ov.n = &scratch.N
 			}
+			ov.kinds = cmp.Or(scratch.Kinds, ov.kinds)
 			ov.settings = append(ov.settings, override{setting, value})
 			continue
 		}
@@ -74,8 +96,8 @@ func readOverrides(o dialect.Object) (ov overrides, err error) {
 			names := append(slices.Sorted(maps.Keys(fields)), slices.Sorted(maps.Keys(settings))...)
 			return ov, dialect.BadRequest(at, "%s is no setting: there are %s", at, strings.Join(names, ", "))
 		}
-		if json.Unmarshal(value, field.into) != nil {
-			return ov, dialect.BadRequest(at, "%s must be %s", at, field.want)
+		if json.Unmarshal(value, field.into(&ov)) != nil {
+			return ov, dialect.BadRequest(at, "%s must be %s", at, field.Want)
 		}
 	}
 	return ov, ov.check()
@@ -107,6 +129,10 @@ func options(defaults decode.Options, c choice, ov overrides, a dialect.Ask) dec
 	if c.n > 0 {
 		opts.N = c.n
 	}
+	if opts.Kinds.HavePrograms() && !decode.Votes(opts.Strategy) { // what a vote's answers are to be isn't meant for it
+		opts.Kinds = step.OnlyProse
+	}
+	opts.Kinds = cmp.Or(c.kinds, opts.Kinds)
 	if a.Temperature > 0 { // at 0 all candidates would be alike
 		opts.Temperature = a.Temperature
 	}

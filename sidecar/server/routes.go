@@ -1,10 +1,8 @@
 package server
 
 import (
-	"context"
+	"bytes"
 	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"mime"
@@ -16,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"aprm/adapters"
+	"aprm/sidecar/access"
 	"aprm/sidecar/server/dialect"
 )
 
@@ -23,6 +22,8 @@ import (
 const (
 	keyStrategy = "strategy"
 	keyStatus   = "status" // of an error that came after the first byte
+	keyKey      = "key"    // *access.Key
+	keyOrigin   = "origin" // true where Config.Origins has the page's that asks
 )
 
 // readyWithin bounds the look at the upstream that /readyz takes.
@@ -32,24 +33,28 @@ func (s *Server) routes() *gin.Engine {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
 	r.RedirectTrailingSlash = false // a path we don't know is the upstream's
-	r.Use(s.measure, s.survive, s.cross(), func(g *gin.Context) { g.Header(headerApplied, "none; reason=the sidecar's own answer") })
+	r.Use(s.measure, s.survive, s.take, s.cross(), func(g *gin.Context) { g.Header(headerApplied, "none; reason=the sidecar's own answer") })
 	look := []string{http.MethodGet, http.MethodHead} // as wget --spider and Ollama's clients do; net/http leaves out the body
-	r.Match(look, "/healthz", func(g *gin.Context) { g.JSON(http.StatusOK, gin.H{"status": "ok"}) })
-	r.Match(look, "/readyz", s.ready)
-	r.GET("/metrics", gin.WrapH(s.metrics.handler()))
+	r.Match(look, "/healthz", s.healthy)
+	r.Match(look, "/readyz", s.ours, s.ready)
+	figures := s.ours
+	if s.cfg.Keys != nil && s.cfg.Keys.Gives(access.Metrics) {
+		figures = s.admit(access.Metrics)
+	}
+	r.GET("/metrics", figures, gin.WrapH(s.metrics.handler()))
 
-	open := r.Group("/", s.admit)
+	open := r.Group("/", s.admit(access.Chat))
 	for _, one := range routes {
 		open.POST(one.path, s.generating(one))
 	}
 	open.GET("/v1/models", s.listOpenAI)
 	open.GET("/v1/models/*id", s.showOpenAI)
 	open.Match(look, "/api/tags", s.listOllama)
-	open.GET("/v1/prm/traces", s.listTraces)
-	open.GET("/v1/prm/traces/:id", s.showTrace)
+	r.GET("/v1/prm/traces", s.admit(access.Traces), s.listTraces)
+	r.GET("/v1/prm/traces/:id", s.admit(access.Traces), s.showTrace)
 	if scorer, ok := s.reasoner.(StepScorer); ok {
-		open.POST("/v1/prm/score", s.scoring(scorer))
-		open.POST("/pooling", s.pooling(scorer))
+		r.POST("/v1/prm/score", s.admit(access.Score), s.scoring(scorer))
+		r.POST("/pooling", s.admit(access.Score), s.pooling(scorer))
 	}
 	if s.cfg.Dialect != dialect.Ollama {
 		open.POST("/api/show", s.showOllama)
@@ -59,7 +64,7 @@ func (s *Server) routes() *gin.Engine {
 		open.Match(look, "/", s.root)
 		open.Match(look, "/api/version", func(g *gin.Context) { g.JSON(http.StatusOK, gin.H{"version": ollamaVersion}) })
 	}
-	r.NoRoute(s.admit, s.rest)
+	r.NoRoute(s.admit(access.Chat), s.rest)
 	return r
 }
 
@@ -101,6 +106,9 @@ func (s *Server) rest(g *gin.Context) {
 	case form:
 		s.pass(g, why, dialect.EditForm(body, params["boundary"], "model", bareText, "prm"))
 		return
+	case kind == "application/x-www-form-urlencoded" && !bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")): // curl -d sends JSON so, too
+		s.pass(g, why, []byte(bareQuery(string(body))))
+		return
 	}
 	if o, err := dialect.Parse(body); err == nil { // else let the upstream say what is wrong
 		var name string
@@ -124,51 +132,90 @@ func (s *Server) root(g *gin.Context) {
 	g.String(http.StatusOK, "Ollama is running")
 }
 
-// ready says whether the upstream answers at all; a refusal of the key is an answer.
+// healthy says that the sidecar runs, and by which PRM requests are answered from now on.
+func (s *Server) healthy(g *gin.Context) {
+	g.JSON(http.StatusOK, s.state("ok"))
+}
+
+func (s *Server) state(status string) gin.H {
+	body := gin.H{"status": status, "checkpoint": nil}
+	if id, ok := s.reasoner.Checkpoint(); ok {
+		body["checkpoint"] = id
+	}
+	return body
+}
+
+// ready says whether the upstream answers at all; a refusal of the key is an answer. It is asked once a second at most, however many want to know.
 func (s *Server) ready(g *gin.Context) {
-	ctx, cancel := context.WithTimeout(g.Request.Context(), readyWithin)
-	defer cancel()
+	if s.front.stopping.Load() {
+		g.JSON(http.StatusServiceUnavailable, gin.H{"status": "stopping"})
+		return
+	}
 	path := "/v1/models"
 	if s.cfg.Dialect == dialect.Ollama {
 		path = "/api/version"
 	}
-	resp, err := s.upstream.do(g.Request.WithContext(ctx), http.MethodGet, path, nil)
-	if err != nil {
-		g.JSON(http.StatusServiceUnavailable, gin.H{"status": "not ready", "upstream": err.Error()})
+	bare := g.Request.Clone(g.Request.Context())
+	bare.Header, bare.URL.RawQuery = http.Header{}, "" // the same for all
+	a := s.asked.about("ready", freshReady, func() answered { return s.fetch(bare, path, readyWithin) })
+	switch {
+	case a.err != nil:
+		g.JSON(http.StatusServiceUnavailable, gin.H{"status": "not ready", "upstream": a.err.Error()})
+		return
+	case a.status >= 500:
+		g.JSON(http.StatusServiceUnavailable, gin.H{"status": "not ready", "upstream": fmt.Sprintf("%d %s", a.status, http.StatusText(a.status))})
 		return
 	}
-	resp.Body.Close()
-	if resp.StatusCode >= 500 {
-		g.JSON(http.StatusServiceUnavailable, gin.H{"status": "not ready", "upstream": resp.Status})
-		return
-	}
-	id, ok := s.reasoner.Checkpoint()
-	body := gin.H{"status": "ready", "checkpoint": nil}
-	if ok {
-		body["checkpoint"] = id
-	}
-	g.JSON(http.StatusOK, body)
+	g.JSON(http.StatusOK, s.state("ready"))
 }
 
-// admit lets those in who know the sidecar's key, everyone where there is none.
-func (s *Server) admit(g *gin.Context) {
-	if s.cfg.APIKey == "" {
-		return
-	}
-	want := sha256.Sum256([]byte(s.cfg.APIKey))
-	for _, name := range adapters.KeyHeaders {
-		token := strings.TrimSpace(g.GetHeader(name))
-		if scheme, key, ok := strings.Cut(token, " "); ok && strings.EqualFold(scheme, "Bearer") {
-			token = strings.TrimSpace(key)
-		}
-		got := sha256.Sum256([]byte(token))
-		if subtle.ConstantTimeCompare(got[:], want[:]) == 1 {
+// admit lets those in whose key opens that, everyone where there are no keys.
+func (s *Server) admit(scope access.Scope) gin.HandlerFunc {
+	return func(g *gin.Context) {
+		if s.cfg.Keys == nil {
+			s.ours(g)
 			return
 		}
+		var key *access.Key
+		for _, name := range adapters.KeyHeaders {
+			token := strings.TrimSpace(g.GetHeader(name))
+			if scheme, bearer, ok := strings.Cut(token, " "); ok && strings.EqualFold(scheme, "Bearer") {
+				token = strings.TrimSpace(bearer)
+			}
+			if found := s.cfg.Keys.Find(token); found != nil {
+				key = found
+			}
+		}
+		refuse := func(status int, kind, code, message string, again time.Duration) {
+			s.fail(g, dialectOf(g.Request.URL.Path), &dialect.Problem{Status: status, Kind: kind, Code: code, Message: message, RetryAfter: again})
+			g.Abort()
+		}
+		var limit *access.Limit
+		switch {
+		case key == nil:
+			refuse(http.StatusUnauthorized, dialect.Auth, "invalid_api_key", "the sidecar wants its API key: Authorization: Bearer KEY (or x-api-key: KEY)", 0)
+		case !key.May(scope):
+			refuse(http.StatusForbidden, dialect.Auth, "scope_missing", fmt.Sprintf("this key doesn't open that: it wants the scope %q", scope), 0)
+		case errors.As(key.Begin(time.Now()), &limit):
+			refuse(http.StatusTooManyRequests, dialect.Rate, "key_limit", limit.What, limit.Again)
+		default:
+			g.Set(keyKey, key)
+		}
 	}
-	s.fail(g, dialectOf(g.Request.URL.Path), &dialect.Problem{Status: http.StatusUnauthorized, Kind: dialect.Auth, Code: "invalid_api_key",
-		Message: "the sidecar wants its API key: Authorization: Bearer KEY (or x-api-key: KEY)"})
-	g.Abort()
+}
+
+// keyOf is the key that a request came with, nil where there are none.
+func keyOf(g *gin.Context) *access.Key {
+	key, _ := g.Get(keyKey)
+	k, _ := key.(*access.Key)
+	return k
+}
+
+// charge counts what a request has cost, if it came with a key.
+func charge(g *gin.Context, tokens int) {
+	if key := keyOf(g); key != nil {
+		key.Spend(time.Now(), tokens)
+	}
 }
 
 // survive keeps a panic within its request. Nothing of the request itself is logged.

@@ -46,7 +46,7 @@ func (s *Server) scoring(scorer StepScorer) gin.HandlerFunc {
 		return out
 	}
 	return func(g *gin.Context) {
-		body, err := readBody(g.Writer, g.Request, s.cfg.MaxBody)
+		body, err := readBody(g.Request, s.cfg.MaxBody)
 		if err != nil {
 			s.fail(g, dialect.OpenAI, err)
 			return

@@ -398,6 +398,7 @@ func TestHead(t *testing.T) {
 		}
 	}
 	up.Close()
+	time.Sleep(freshReady)
 	if resp := do(t, "HEAD", addr+"/readyz", "", nil); resp.StatusCode != 503 {
 		t.Errorf("/readyz without an upstream: %d", resp.StatusCode)
 	}

@@ -18,13 +18,16 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
 
 	"aprm/adapters"
 	"aprm/prm"
 	"aprm/prm/step"
+	"aprm/sidecar/access"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/server/dialect"
 	"aprm/sidecar/trace"
@@ -58,7 +61,8 @@ type Config struct {
 	Dialect  dialect.Dialect // OpenAI or Ollama
 	// UpstreamKey is sent upstream as a bearer token in place of the client's Authorization; "" passes the client's on.
 	UpstreamKey string
-	// APIKey is what clients must present as a bearer token; "" lets everyone in. It never goes upstream.
+	// Keys are what clients must present as bearer tokens; nil lets everyone in. They never go upstream. APIKey is one that opens everything, in place of Keys.
+	Keys   *access.Keys
 	APIKey string
 	// Model is searched with when a client names no model.
 	Model string
@@ -79,7 +83,15 @@ type Config struct {
 	StepToken string
 	GoodFirst bool
 
+	// Hosts are names that clients may call the sidecar by, beside those that no page of another site can make a browser resolve to it; "*" for any.
+	Hosts []string
+
 	MaxBody       int64         // bytes of a request that is looked into, a larger one is the upstream's; 0 means 32 MiB
+	MaxBodies     int64         // bytes of all requests' bodies that are kept at a time, beyond that it is a 503; 0 means 128 MiB
+	BodyTimeout   time.Duration // for a client to send a body in, beside a second for each KiB; 0 means 30 s
+	WriteTimeout  time.Duration // for a client to take in what is written to it; 0 means 2 minutes
+	HeaderTimeout time.Duration // for the upstream to begin the answer to a request that is passed on; 0 means 15 minutes
+	IdleTimeout   time.Duration // longest silence in such an answer; 0 means 5 minutes
 	MaxSearches   int           // searches at a time; 0 means 4
 	MaxQueued     int           // searches that wait for their turn, beyond that it is a 429; 0 means 64
 	SearchTimeout time.Duration // of one search, its wait included; 0 means none
@@ -87,12 +99,15 @@ type Config struct {
 	KeepAlive     time.Duration // between signs of life on a stream while the search runs; 0 means 10 s
 	Grace         time.Duration // for requests under way when Run is told to stop; 0 means 10 s
 
+	Figures []prometheus.Collector // that /metrics has beside the server's own
+
 	Traces        int           // last searches whose traces are kept; 0 keeps none
 	NoTraceTexts  bool          // leaves questions, answers and candidates' texts out of what is kept and exported
 	TraceExporter TraceExporter // nil exports none
 
-	Transport http.RoundTripper // to the upstream; nil means one of its own
-	Log       *slog.Logger      // nil means slog.Default()
+	// Route is the way to the upstream, over the transport that it is given; nil takes that as it is.
+	Route func(http.RoundTripper) http.RoundTripper
+	Log   *slog.Logger // nil means slog.Default()
 }
 
 // Server is the HTTP side of the sidecar. It is made by New and starts nothing by itself.
@@ -104,8 +119,11 @@ type Server struct {
 	slots    *semaphore.Weighted // of searches
 	judging  *semaphore.Weighted // of solutions that are scored
 	traces   *trace.Ring
-	queue    chan struct{} // a token for each search that runs or waits
+	bodies   *semaphore.Weighted // bytes of bodies that are kept
+	asked    asked               // what the upstream answered lately
+	queue    chan struct{}       // a token for each search that runs or waits
 	handler  http.Handler
+	front    *front
 	known    knownModels
 	lacks    sync.Map // paths of routes that the upstream was found to lack
 	log      *slog.Logger
@@ -128,11 +146,15 @@ func New(cfg Config, reasoner Reasoner) (*Server, error) {
 		slots:    semaphore.NewWeighted(int64(cfg.MaxSearches)),
 		judging:  semaphore.NewWeighted(scoredAtOnce),
 		traces:   trace.NewRing(cfg.Traces, trace.RingBytes),
+		bodies:   semaphore.NewWeighted(cfg.MaxBodies),
 		queue:    make(chan struct{}, cfg.MaxSearches+cfg.MaxQueued),
 		log:      cfg.Log,
 		now:      time.Now,
 		newID:    randomID,
 	}
+	s.metrics.beside(cfg.Figures)
+	s.front = &front{metrics: s.metrics}
+	s.front.now.Store(s)
 	s.upstream = newUpstream(cfg, s.log)
 	s.handler = canonical(s.routes())
 	return s, nil
@@ -157,6 +179,9 @@ func (c *Config) complete() error {
 			errs = append(errs, fmt.Errorf("server: default options: %w", err))
 		}
 	}
+	if c.Keys == nil && c.APIKey != "" {
+		c.Keys = access.One(c.APIKey)
+	}
 	if c.StepToken == "" {
 		c.StepToken = "<extra_0>"
 	}
@@ -168,13 +193,18 @@ func (c *Config) complete() error {
 			errs = append(errs, fmt.Errorf("server: virtual name %q is none of %s, nor one of those with -N", name, strings.Join(Suffixes(true), ", ")))
 		}
 	}
-	for _, n := range []int64{c.MaxBody, int64(c.MaxSearches), int64(c.MaxQueued), int64(c.Traces), int64(c.SearchTimeout), int64(c.KeepAlive), int64(c.Grace)} {
+	for _, n := range []int64{c.MaxBody, c.MaxBodies, int64(c.BodyTimeout), int64(c.WriteTimeout), int64(c.HeaderTimeout), int64(c.IdleTimeout), int64(c.MaxSearches), int64(c.MaxQueued), int64(c.Traces), int64(c.SearchTimeout), int64(c.KeepAlive), int64(c.Grace)} {
 		if n < 0 {
 			errs = append(errs, errors.New("server: limits must not be negative"))
 			break
 		}
 	}
 	orElse(&c.MaxBody, 32<<20)
+	orElse(&c.MaxBodies, 128<<20)
+	orElse(&c.BodyTimeout, 30*time.Second)
+	orElse(&c.WriteTimeout, 2*time.Minute)
+	orElse(&c.HeaderTimeout, 15*time.Minute)
+	orElse(&c.IdleTimeout, 5*time.Minute)
 	orElse(&c.MaxSearches, 4)
 	orElse(&c.MaxQueued, 64)
 	orElse(&c.KeepAlive, 10*time.Second)
@@ -191,33 +221,68 @@ func orElse[T int | int64 | time.Duration](v *T, fallback T) {
 	}
 }
 
-// Handler serves every route.
-func (s *Server) Handler() http.Handler { return s.handler }
+// Handler serves every route, as the Server is or has become.
+func (s *Server) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.front.now.Load().handler.ServeHTTP(w, r) })
+}
 
-// Run serves ln until ctx is done, then lets requests under way finish for Config.Grace, cancels the rest and returns nil.
-// It closes ln.
+// front is what all that a Server becomes have in common.
+type front struct {
+	now      atomic.Pointer[Server]
+	metrics  *metrics
+	stopping atomic.Bool
+}
+
+// Become has requests from now on answered by another configuration and Reasoner; those under way end as they began. What is wrong with it is the error, and
+// then nothing changes. Figures are counted on, and traces are kept where as many are to be.
+func (s *Server) Become(cfg Config, reasoner Reasoner) error {
+	next, err := New(cfg, reasoner)
+	if err != nil {
+		return err
+	}
+	was := s.front.now.Load()
+	next.front, next.metrics = s.front, s.front.metrics
+	if next.cfg.Traces == was.cfg.Traces {
+		next.traces = was.traces
+	}
+	next.metrics.beside(next.cfg.Figures)
+	next.handler = canonical(next.routes())
+	s.front.now.Store(next)
+	was.upstream.close()
+	return nil
+}
+
+// errStopping is why requests end that a Server has no more time for.
+var errStopping = &dialect.Problem{Status: http.StatusServiceUnavailable, Kind: dialect.Failed, Code: "stopping", RetryAfter: 5 * time.Second,
+	Message: "the sidecar is being stopped: ask again"}
+
+// Run serves ln until ctx is done, then lets requests under way finish for Config.Grace, has those that are left end with an error in their dialect and
+// returns nil. It closes ln.
 func (s *Server) Run(ctx context.Context, ln net.Listener) error {
-	requests, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
+	requests, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
 	srv := &http.Server{
-		Handler:           s.handler,
+		Handler:           s.Handler(),
 		BaseContext:       func(net.Listener) context.Context { return requests },
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    256 << 10,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(ln) }()
-	defer s.upstream.close()
+	defer func() { s.front.now.Load().upstream.close() }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("server: %w", err)
 	case <-ctx.Done():
 	}
-	err := shutdown(srv, s.cfg.Grace)
+	s.front.stopping.Store(true)
+	grace := s.front.now.Load().cfg.Grace
+	err := shutdown(srv, grace)
 	if errors.Is(err, context.DeadlineExceeded) {
-		s.log.Warn("stopping with requests under way", "grace", s.cfg.Grace)
-		cancel()
+		s.log.Warn("stopping with requests under way", "grace", grace)
+		cancel(errStopping)
 		if err = shutdown(srv, time.Second); err != nil {
 			err = srv.Close()
 		}

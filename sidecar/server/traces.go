@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"aprm/adapters"
+	"aprm/sidecar/access"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/server/dialect"
 	"aprm/sidecar/trace"
@@ -37,7 +38,7 @@ func (s *Server) trace(g *gin.Context, c *call, h dialect.Head, o outcome, rec *
 	t := rec.Trace(trace.Request{
 		ID: h.ID, Route: g.FullPath(), TraceParent: trace.TraceParent(g.GetHeader("traceparent")), Model: c.name, Applied: c.applied(),
 		Checkpoint: checkpoint, Question: adapters.LastQuestion(c.ask.Messages), Options: c.opts,
-		Began: h.Created, Read: read, Total: total, Queued: o.queued, Err: o.err,
+		Owner: ownerOf(g), Began: h.Created, Read: read, Total: total, Queued: o.queued, Err: o.err,
 	}, o.result)
 	s.traces.Add(s.kept(t)) // before the answer is written: whoever has it finds its trace
 	return t
@@ -73,17 +74,32 @@ func (s *Server) listTraces(g *gin.Context) {
 	g.Data(http.StatusOK, "application/json; charset=utf-8", dialect.Compact(struct {
 		Object string          `json:"object"`
 		Data   []trace.Summary `json:"data"`
-	}{"list", s.traces.List(limit)}))
+	}{"list", s.traces.List(limit, mine(g))}))
 }
 
 // showTrace serves GET /v1/prm/traces/{id}.
 func (s *Server) showTrace(g *gin.Context) {
 	id := g.Param("id")
 	t, ok := s.traces.Get(id)
-	if !ok {
+	if !ok || !mine(g)(t.Owner) {
 		s.fail(g, dialect.OpenAI, &dialect.Problem{Status: http.StatusNotFound, Kind: dialect.NotFound, Param: "id", Code: "trace_not_found",
 			Message: fmt.Sprintf("there is no trace %q: only searches leave one, and the last %d are kept", id, s.cfg.Traces)})
 		return
 	}
 	g.Data(http.StatusOK, "application/json; charset=utf-8", dialect.Compact(t))
+}
+
+// ownerOf is whose search a request asks for, "" where there are no keys.
+func ownerOf(g *gin.Context) string {
+	if key := keyOf(g); key != nil {
+		return key.Name
+	}
+	return ""
+}
+
+// mine reports whose traces a request may see: its own, and everybody's with the scope for it. Without keys whoever asks is on this machine, or let in by
+// --insecure.
+func mine(g *gin.Context) func(owner string) bool {
+	key := keyOf(g)
+	return func(owner string) bool { return key == nil || owner == key.Name || key.May(access.Admin) }
 }

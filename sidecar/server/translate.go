@@ -51,6 +51,7 @@ func (s *Server) translate(g *gin.Context, c *call) (taken bool) {
 			s.fail(g, c.Dialect, err)
 			return true
 		}
+		charge(g, a.Prompt+a.Completion)
 		a.Head = h
 		a.Sent = s.now()
 		a.Total = a.Sent.Sub(h.Created)
@@ -77,6 +78,7 @@ func (s *Server) translate(g *gin.Context, c *call) (taken bool) {
 	case err != nil:
 		s.failed(g, c.Dialect, &out, problemOf(err))
 	default:
+		charge(g, a.Prompt+a.Completion)
 		if out.open() != nil {
 			return true
 		}

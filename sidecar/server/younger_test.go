@@ -174,3 +174,14 @@ func FuzzTranslate(f *testing.F) {
 		}
 	})
 }
+
+// TestAnthropicsStopSequence: what ended an answer is named.
+func TestAnthropicsStopSequence(t *testing.T) {
+	s := build(t, Config{Defaults: defaults(majority)}, answers(solved()))
+	for _, streamed := range []string{"true", "false"} {
+		rec := post(s, "/v1/messages", `{"model":"m","max_tokens":99,"stream":`+streamed+`,"stop_sequences":["ZZ","####"],"messages":[{"role":"user","content":"`+question+`"}]}`)
+		if body := rec.Body.String(); !strings.Contains(body, `"stop_reason":"stop_sequence","stop_sequence":"####"`) || strings.Contains(body, "#### 12\"}") {
+			t.Errorf("streamed %s: %s", streamed, body)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"unicode/utf8"
 
+	"aprm/prm/step"
 	"aprm/sidecar/decode"
 )
 
@@ -93,7 +94,27 @@ func (p *Progress) note(c decode.Candidate) {
 	entire := !c.Scored && c.Kept == "" && c.Dropped == ""
 	p.open = append(p.open, &told{c, entire})
 	if entire {
-		fmt.Fprintf(&p.lines, "candidate %d: %s\n", c.ID, ending(c))
+		fmt.Fprintf(&p.lines, "candidate %d%s: %s\n%s", c.ID, kind(c), ending(c), code(c))
+	}
+}
+
+// kind is what a candidate is, where it isn't prose.
+func kind(c decode.Candidate) string {
+	if c.Kind == step.Program {
+		return ", a program"
+	}
+	return ""
+}
+
+// code is a program as a block of code, "" for prose.
+func code(c decode.Candidate) string {
+	switch text := strings.TrimSpace(c.Text); {
+	case c.Kind != step.Program:
+		return ""
+	case strings.Contains(text, "```"): // the model has fenced it, or has written something else
+		return strings.TrimSuffix(text, "\n") + strings.Repeat("\n```", strings.Count(text, "```")%2) + "\n"
+	default:
+		return "```python\n" + text + "\n```\n"
 	}
 }
 

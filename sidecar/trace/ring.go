@@ -69,13 +69,15 @@ func (r *Ring) Get(id string) (Trace, bool) {
 	return r.traces[at-r.gone], true
 }
 
-// List returns summaries of at most limit traces, the newest first.
-func (r *Ring) List(limit int) []Summary {
+// List returns summaries of at most limit traces, the newest first, of the owners whose may be seen.
+func (r *Ring) List(limit int, may func(owner string) bool) []Summary {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := []Summary{} // an empty list in JSON, not null
 	for i := len(r.traces) - 1; i >= 0 && len(out) < limit; i-- {
-		out = append(out, r.traces[i].Summary())
+		if may(r.traces[i].Owner) {
+			out = append(out, r.traces[i].Summary())
+		}
 	}
 	return out
 }

@@ -10,7 +10,7 @@ import (
 
 func ids(r *Ring, limit int) string {
 	var out []string
-	for _, s := range r.List(limit) {
+	for _, s := range r.List(limit, anyone) {
 		out = append(out, s.ID)
 	}
 	return strings.Join(out, " ")
@@ -18,7 +18,7 @@ func ids(r *Ring, limit int) string {
 
 func TestRingHoldsTheLast(t *testing.T) {
 	r := NewRing(3, RingBytes)
-	if r.List(10) == nil {
+	if r.List(10, anyone) == nil {
 		t.Error("an empty list is null in JSON")
 	}
 	for i := range 5 {
@@ -86,7 +86,7 @@ func TestRingConcurrent(t *testing.T) {
 				if got, ok := r.Get(id); ok && got.ID != id {
 					t.Errorf("asked for %s, got %s", id, got.ID)
 				}
-				if n := len(r.List(100)); n > 8 {
+				if n := len(r.List(100, anyone)); n > 8 {
 					t.Errorf("%d traces", n)
 				}
 			}
@@ -111,5 +111,17 @@ func TestRingWritten(t *testing.T) {
 	}
 	if c, _ := r.Get("c"); c.Seconds != (Times{Total: 1.5, Own: 0.75, Write: 0.5}) {
 		t.Errorf("c: %+v", c.Seconds)
+	}
+}
+
+func anyone(string) bool { return true }
+
+func TestAListIsOfThoseThatMayBeSeen(t *testing.T) {
+	r := NewRing(8, RingBytes)
+	for i, owner := range []string{"a", "b", "a"} {
+		r.Add(Trace{ID: string(rune('x' + i)), Owner: owner})
+	}
+	if got := r.List(1, func(owner string) bool { return owner == "b" }); len(got) != 1 || got[0].ID != "y" {
+		t.Errorf("%+v", got)
 	}
 }

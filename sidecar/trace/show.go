@@ -11,6 +11,7 @@ import (
 
 	"github.com/rivo/uniseg"
 
+	"aprm/prm/step"
 	"aprm/sidecar/decode"
 )
 
@@ -199,6 +200,9 @@ func (l Look) candidate(b *strings.Builder, branch string, idWidth int, c Candid
 	}
 	if why != "" {
 		rest += "  (" + inline(why) + ")"
+	}
+	if c.Kind == step.Program {
+		rest += "  program"
 	}
 	text := strings.Join(strings.FieldsFunc(plain(c.Text), func(r rune) bool { return r == '\n' }), " ⏎ ")
 	if l.Width > 0 {

@@ -6,8 +6,10 @@ import (
 	"math"
 	"reflect"
 	"strings"
+	"sync"
 	"time"
 
+	"aprm/prm/step"
 	"aprm/sidecar/decode"
 )
 
@@ -16,11 +18,13 @@ type Trace struct {
 	ID          string            `json:"id"`                    // the answer's own, where the dialect has one
 	Began       time.Time         `json:"began"`                 // when the request came
 	Route       string            `json:"route"`                 // that it came by
+	Owner       string            `json:"owner,omitempty"`       // the name of the key that it came with; "" where there are no keys
 	TraceParent string            `json:"traceparent,omitempty"` // the W3C header of that name that came with it
 	Model       string            `json:"model"`                 // as the client named it
 	Strategy    string            `json:"strategy"`              // that answered
 	Asked       string            `json:"asked,omitempty"`       // the strategy to be used, where another one had to answer: the PRM failed
 	Applied     string            `json:"applied"`               // what was decided and why, as in the header X-Sidecar-Applied
+	Kinds       step.Kinds        `json:"kinds,omitempty"`       // programs or mixed; absent where all candidates are prose
 	Options     map[string]any    `json:"options"`               // of the search, in snake_case; those that are zero are left out
 	Checkpoint  string            `json:"checkpoint,omitempty"`
 	Question    string            `json:"question,omitempty"`   // the user's last message
@@ -41,18 +45,19 @@ type Trace struct {
 
 // Candidate is a whole answer or, where the answer is built step by step, a next step.
 type Candidate struct {
-	ID      int      `json:"id"`
-	Parent  int      `json:"parent,omitempty"` // ID of the candidate that it continues; 0 for none
-	At      int      `json:"at"`               // the 0-based step it was for; 0 for a whole answer
-	Text    string   `json:"text,omitempty"`   // of its own, without what it continues
-	Answer  string   `json:"answer,omitempty"`
-	Score   *float64 `json:"score,omitempty"` // aggregated over its steps, in [0,1]; absent when it has none
-	Tokens  int      `json:"tokens"`          // generated for it
-	Chosen  bool     `json:"chosen,omitempty"`
-	Kept    string   `json:"kept,omitempty"`    // why it was gone on with or is the answer
-	Dropped string   `json:"dropped,omitempty"` // why it was not
-	Began   float64  `json:"began"`             // seconds since the search began: when it was asked for
-	Ended   float64  `json:"ended"`             // when it was there
+	ID      int       `json:"id"`
+	Parent  int       `json:"parent,omitempty"` // ID of the candidate that it continues; 0 for none
+	At      int       `json:"at"`               // the 0-based step it was for; 0 for a whole answer
+	Kind    step.Kind `json:"kind,omitempty"`   // where there are programs: what it is
+	Text    string    `json:"text,omitempty"`   // of its own, without what it continues, as the model wrote it
+	Answer  string    `json:"answer,omitempty"`
+	Score   *float64  `json:"score,omitempty"` // aggregated over its steps, in [0,1]; absent when it has none
+	Tokens  int       `json:"tokens"`          // generated for it
+	Chosen  bool      `json:"chosen,omitempty"`
+	Kept    string    `json:"kept,omitempty"`    // why it was gone on with or is the answer
+	Dropped string    `json:"dropped,omitempty"` // why it was not
+	Began   float64   `json:"began"`             // seconds since the search began: when it was asked for
+	Ended   float64   `json:"ended"`             // when it was there
 }
 
 // Step is a step of the answer, with the PRM's scores where there are any.
@@ -91,7 +96,7 @@ func (t Times) OwnShare() float64 {
 
 // Request is what a server knows of a search besides its result.
 type Request struct {
-	ID, Route, TraceParent, Model, Applied, Checkpoint, Question string
+	ID, Owner, Route, TraceParent, Model, Applied, Checkpoint, Question string
 
 	Options decode.Options
 	Began   time.Time     // when it came
@@ -103,6 +108,7 @@ type Request struct {
 
 // Recorder collects what a running search tells, so that one that fails leaves a trace too. The zero value is ready.
 type Recorder struct {
+	mu   sync.Mutex         // a search that its client no longer waits for may tell on
 	seen []decode.Candidate // in the order in which they were first told of
 	at   map[int]int        // index of an ID
 }
@@ -113,6 +119,8 @@ func (r *Recorder) Watch(e decode.Event) {
 	if c == nil {
 		return
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if i, known := r.at[c.ID]; known {
 		r.seen[i] = *c
 		return
@@ -126,13 +134,18 @@ func (r *Recorder) Watch(e decode.Event) {
 
 // Trace is the trace of a search that has ended: of its result where it has candidates, else of what was told while it ran.
 func (r *Recorder) Trace(q Request, result decode.Result) Trace {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	t := Trace{
-		ID: q.ID, Began: q.Began, Route: q.Route, TraceParent: q.TraceParent, Model: q.Model, Strategy: q.Options.Strategy, Applied: q.Applied,
+		ID: q.ID, Owner: q.Owner, Began: q.Began, Route: q.Route, TraceParent: q.TraceParent, Model: q.Model, Strategy: q.Options.Strategy, Applied: q.Applied,
 		Options: settings(q.Options), Checkpoint: q.Checkpoint, Question: q.Question,
 		Text: result.Text, Answer: result.Answer, Finish: string(result.Finish), Stopped: string(result.Stopped), Auto: result.Auto,
 		Tokens: Tokens{Prompt: result.PromptTokens, Completion: result.CompletionTokens}, ScoringCalls: result.ScoringCalls,
 		Seconds: Times{Total: seconds(q.Total), Queued: seconds(q.Queued), LLM: seconds(result.LLMTime), PRM: seconds(result.PRMTime),
 			Own: seconds(max(0, q.Total-q.Queued-result.LLMTime-result.PRMTime)), Read: seconds(q.Read)},
+	}
+	if result.Kinds.HavePrograms() {
+		t.Kinds = result.Kinds
 	}
 	if result.Instead != "" {
 		t.Strategy, t.Asked = result.Instead, q.Options.Strategy
@@ -154,6 +167,9 @@ func (r *Recorder) Trace(q Request, result decode.Result) Trace {
 	for _, c := range candidates {
 		out := Candidate{ID: c.ID, Parent: c.Parent, At: c.At, Text: c.Text, Answer: c.Answer, Tokens: c.Tokens, Chosen: c.Chosen, Kept: c.Kept,
 			Dropped: c.Dropped, Began: seconds(c.Began), Ended: seconds(c.Ended)}
+		if t.Kinds != "" {
+			out.Kind = c.Kind
+		}
 		if c.Scored {
 			out.Score = &c.Score
 		}
@@ -174,7 +190,9 @@ func settings(o decode.Options) map[string]any {
 		}
 	}
 	for _, s := range decode.Settings() {
-		put(s.Name, s.Value(o))
+		if v := s.Value(o); v != decode.AsMeasured { // what that came to is Trace.Kinds
+			put(s.Name, v)
+		}
 	}
 	put("seed", o.Seed)
 	put("unseeded", o.Unseeded)

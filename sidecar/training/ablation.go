@@ -36,7 +36,7 @@ type Ablation struct {
 // Ablate weighs the inputs of recorded answers crosswise: symbols, log-probabilities of the steps, the profile of the whole answer's, and, where the answers were examined, P(True)
 // and hidden states. progress is called after each fit, nil for none.
 func Ablate(ctx context.Context, answered []dataset.Answered, progress func(done, total int)) (Ablation, error) {
-	_, solutions, err := recordedSolutions(answered)
+	_, solutions, err := recordedSolutions(ctx, answered)
 	if err != nil {
 		return Ablation{}, err
 	}

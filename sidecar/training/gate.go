@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"aprm/prm"
+	"aprm/prm/step"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/engine"
 	"aprm/sidecar/eval"
@@ -16,10 +17,13 @@ func (t Trained) Gate(seed int64) *decode.Gate {
 		return nil
 	}
 	n := 0
-	for _, v := range t.votes {
-		n = max(n, len(v.Ballots))
+	votes := make([]eval.Votes, len(t.votes))
+	for i, v := range t.votes {
+		votes[i] = v.Of(step.OnlyProse)
+		n = max(n, len(votes[i].Ballots))
 	}
-	made := eval.NewGate(decode.Gate{Checkpoint: t.Model.ID(), Model: t.llm, Aggregate: prm.Min, N: n, Source: "its own training, crosswise"}, t.votes, nil, uint64(seed), 0)
+	made := eval.NewGate(decode.Gate{Checkpoint: t.Model.ID(), Model: t.llm, Aggregate: prm.Min, N: n, Source: "its own training, crosswise"}, votes, nil, uint64(seed), 0)
+	made.Drawing = t.Solutions.Drawing
 	return &made
 }
 

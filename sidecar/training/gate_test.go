@@ -17,7 +17,7 @@ func TestAnswersOfARunAreWhatWasAnswered(t *testing.T) {
 	e := over(t, seeing())
 	for text, want := range map[string]string{
 		"She has 2 + 3 = 5 pens.\n#### 5":                                           "5",
-		"She has 2 + 3 = 5 pens.\n#### 5 or so":                                     "5",
+		"She has 2 + 3 = 5 pens.\n#### 5 or so":                                     "5 or so", // which equals 5
 		"She has 2 + 3 = 5 pens.\n#### 5\nThat took 3 steps.":                       "5",
 		"<think>\nIs the answer 9?\nThe answer is 9.\n</think>\nShe has 2 + 3 = 5.": "5",
 	} {

@@ -25,6 +25,8 @@ import (
 // solution is a whole answer that an LLM gave, read.
 type solution struct {
 	problem step.Problem
+	kind    step.Kind
+	program *feature.Program // what is known of its run; nil of prose
 	steps   []string
 	tokens  [][]step.Token
 	answer  string       // "" where it has none that counts
@@ -100,8 +102,17 @@ func blind(t step.Trace) feature.Solution {
 // problemKey names a problem by its question: ids may be those of several files.
 func problemKey(p step.Problem) string { return dataset.ProblemID(p.Question) }
 
-// recordedSolutions reads what `sidecar sample` wrote, and which LLM wrote it: one only.
-func recordedSolutions(answered []dataset.Answered) (model string, out []solution, err error) {
+// Sample is a recorded answer of that kind, as it was drawn.
+func Sample(a dataset.Answer, kind step.Kind) decode.Sample {
+	s := decode.Sample{Kind: kind, Text: a.Text, Tokens: a.Tokens, Finish: decode.FinishEnd, CompletionTokens: a.Spent}
+	if a.Cut {
+		s.Finish = decode.FinishLength
+	}
+	return s
+}
+
+// recordedSolutions reads what `sidecar sample` wrote, and which LLM wrote it: one only. Programs are run.
+func recordedSolutions(ctx context.Context, answered []dataset.Answered) (model string, out []solution, err error) {
 	for _, of := range answered {
 		switch {
 		case model == "":
@@ -110,13 +121,17 @@ func recordedSolutions(answered []dataset.Answered) (model string, out []solutio
 			return "", nil, fmt.Errorf("answers of %s and of %s: a PRM is of one LLM", model, of.Sampling.Model)
 		}
 		for _, a := range of.Answers {
-			s := solution{problem: of.Problem, steps: step.Split(a.Text), spent: a.Spent, chance: a.PTrue, states: a.States}
-			s.tokens = step.SplitTokens(a.Text, s.steps, a.Tokens)
-			if found, ok := arith.Extract(a.Text); ok && !a.Cut {
-				s.answer = found
+			if err := ctx.Err(); err != nil {
+				return "", nil, err
+			}
+			read := Sample(a, of.Sampling.Kind).Read(ctx)
+			s := solution{problem: of.Problem, kind: of.Sampling.Kind, program: read.Program, steps: read.Steps, tokens: read.Tokens, spent: a.Spent, chance: a.PTrue, states: a.States}
+			cut := a.Cut && s.program == nil && s.kind != step.Program
+			if read.Answered && !cut {
+				s.answer = read.Answer
 			}
 			switch {
-			case a.Cut || of.Problem.Answer == "":
+			case cut || of.Problem.Answer == "":
 			case s.answer == "":
 				s.right = step.Wrong
 			default:
@@ -153,7 +168,7 @@ func grouped(solutions []solution) (answers []train.Answer, order []string, byPr
 	answers = make([]train.Answer, len(solutions))
 	concurrently(len(solutions), func(i int) {
 		s := solutions[i]
-		answers[i] = train.Answer{Solution: feature.Pool(read(s.problem, s.steps, s.tokens), s.tokens), Right: s.right == step.Right, Problem: problemKey(s.problem), Group: -1}
+		answers[i] = train.Answer{Solution: feature.Pool(read(s.problem, s.steps, s.tokens), s.tokens).Of(s.program), Right: s.right == step.Right, Problem: problemKey(s.problem), Group: -1}
 	})
 	byProblem = map[string][]int{}
 	for i, s := range solutions {
@@ -207,21 +222,22 @@ func judging(ctx context.Context, model *prm.Model, llm string, solutions []solu
 			head, report = found, SolutionReport{SolutionReport: of, ContrastWeight: w, Answers: len(solutions), Untold: untold}
 		}
 	}
-	model, err := model.Judging(head, prm.SolutionHeader{Model: llm, Problems: report.Problems, AUC: report.AUC(), Vote: report.Vote})
-	if err != nil {
-		return nil, report, nil, err
-	}
 	var votes []eval.Votes
 	for _, key := range order {
 		var v eval.Votes
 		for _, i := range byProblem[key] {
 			s := solutions[i]
-			v.Ballots = append(v.Ballots, decode.Ballot{Answer: s.answer, Answered: s.answer != "", Score: vote.Logistic(report.Logits[i]), Tokens: max(s.spent, 1)})
+			v.Ballots = append(v.Ballots, decode.Ballot{Answer: s.answer, Answered: s.answer != "", Score: vote.Logistic(report.Logits[i]), Tokens: max(s.spent, 1), Kind: s.kind, Program: s.program != nil})
 			v.Right = append(v.Right, s.right == step.Right)
 		}
 		if len(v.Ballots) > 0 {
 			votes = append(votes, v)
 		}
+	}
+	report.Drawing = eval.NewDrawing(votes, uint64(opt.Seed), 0)
+	model, err := model.Judging(head, prm.SolutionHeader{Model: llm, Problems: report.Problems, AUC: report.AUC(), Vote: report.Vote, Drawing: report.Drawing})
+	if err != nil {
+		return nil, report, nil, err
 	}
 	return model, report, votes, nil
 }
@@ -229,16 +245,24 @@ func judging(ctx context.Context, model *prm.Model, llm string, solutions []solu
 // SolutionReport says how the solution head was learned.
 type SolutionReport struct {
 	train.SolutionReport
-	ContrastWeight float64 `json:"contrast_weight"`
-	Why            string  `json:"why,omitempty"` // there is none
-	few            bool    // too few answers are why
-	Answers        int     `json:"answers"` // that were read
-	Untold         int     `json:"untold"`  // of these, cut off or not to be compared with their problem's final answer: neither right nor wrong
+	ContrastWeight float64      `json:"contrast_weight"`
+	Why            string       `json:"why,omitempty"` // there is none
+	few            bool         // too few answers are why
+	Answers        int          `json:"answers"`           // that were read
+	Drawing        *prm.Drawing `json:"drawing,omitempty"` // of programs beside prose; nil of one kind
+	Untold         int          `json:"untold"`            // of these, cut off or not to be compared with their problem's final answer: neither right nor wrong
 }
 
 // String says it to people.
 func (r SolutionReport) String() string {
-	return fmt.Sprintf("%s. Of %d answers %d can't be told to be right or wrong: cut off, or not to be compared with the problem's", r.found(), r.Answers, r.Untold)
+	if r.Drawing != nil {
+		return fmt.Sprintf("%s. %s. %s", r.found(), r.Drawing, r.unread())
+	}
+	return fmt.Sprintf("%s. %s", r.found(), r.unread())
+}
+
+func (r SolutionReport) unread() string {
+	return fmt.Sprintf("Of %d answers %d can't be told to be right or wrong: cut off, or not to be compared with the problem's", r.Answers, r.Untold)
 }
 
 func (r SolutionReport) found() string {
@@ -272,7 +296,7 @@ type Solutions struct {
 // Learn trains a PRM from recorded answers, with no endpoint: its steps by what is sure of them (right in an answer that ends right and holds no false equation, wrong
 // where an equation is the first false one), the worth of a beginning and of a whole answer by outcome.
 func (t Solutions) Learn(ctx context.Context) (Trained, error) {
-	llm, solutions, err := recordedSolutions(t.Answered)
+	llm, solutions, err := recordedSolutions(ctx, t.Answered)
 	if err != nil {
 		return Trained{}, err
 	}

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,6 +19,7 @@ import (
 	"aprm/generator"
 	"aprm/generator/oracle"
 	"aprm/prm"
+	"aprm/prm/disk"
 	"aprm/prm/step"
 	"aprm/prm/train"
 	"aprm/sidecar/dataset"
@@ -78,9 +78,6 @@ func (r Run) Play(ctx context.Context, llm adapters.LLM, problems []step.Problem
 		}
 	}
 	learner := NewLearner(r.Engine, r.Folder, r.PRM)
-	if err := os.MkdirAll(r.Folder, 0o755); err != nil {
-		return Trained{}, err
-	}
 	journal, err := generator.OpenJournal(filepath.Join(r.Folder, StepsFile))
 	if err != nil {
 		return Trained{}, FolderError{err}
@@ -96,22 +93,32 @@ func (r Run) Play(ctx context.Context, llm adapters.LLM, problems []step.Problem
 	if err != nil {
 		return Trained{}, err
 	}
-	state, err := resume(game, filepath.Join(r.Folder, stateFile))
+	kept, err := resume(game, filepath.Join(r.Folder, stateFile))
 	if err != nil {
 		return Trained{}, err
 	}
-	begun := state.Round > 0 || len(journal.Rounds(0)) > 0
-	if err := r.hold(filepath.Join(r.Folder, settingsFile), begun, caps.Identity(), problems); err != nil {
+	begun := kept.Round > 0 || len(journal.Rounds(0)) > 0
+	if err := r.hold(filepath.Join(r.Folder, settingsFile), begun, kept.Holds.Settings != "", caps.Identity(), problems); err != nil {
 		return Trained{}, err
 	}
-	if err := learner.Resume(state.Round); err != nil {
+	if err := kept.Holds.fit(r.Folder, journal); err != nil {
+		return Trained{}, err
+	}
+	if kept.Round > cfg.Rounds {
+		return Trained{}, FolderError{fmt.Errorf("%s: %d rounds of this run are played, which is more than %d: ask for as many, or take another folder", r.Folder, kept.Round, cfg.Rounds)}
+	}
+	if err := learner.Resume(kept.Round); err != nil {
 		return Trained{}, FolderError{fmt.Errorf("this run can't be gone on with: %w; take another folder to begin anew", err)}
 	}
-	state, err = game.Run(ctx, state, func(s generator.State) error {
+	state, err := game.Run(ctx, kept.State, func(s generator.State) error {
 		if r.Show != nil {
 			r.Show(s.Reports[len(s.Reports)-1])
 		}
-		return dataset.WriteJSON(filepath.Join(r.Folder, stateFile), s)
+		holds, err := held(r.Folder, journal, s.Round)
+		if err != nil {
+			return err
+		}
+		return dataset.WriteJSON(filepath.Join(r.Folder, stateFile), state{s, holds}, disk.Private)
 	})
 	if err != nil {
 		return Trained{}, err
@@ -121,7 +128,7 @@ func (r Run) Play(ctx context.Context, llm adapters.LLM, problems []step.Problem
 	if err != nil {
 		return Trained{}, FolderError{err}
 	}
-	other, recorded, err := recordedSolutions(r.Answered)
+	other, recorded, err := recordedSolutions(ctx, r.Answered)
 	if err == nil && other != "" && other != trained.llm {
 		err = fmt.Errorf("the recorded answers are of %s, the endpoint's model is %s: a PRM is of one LLM", other, trained.llm)
 	}
@@ -132,21 +139,24 @@ func (r Run) Play(ctx context.Context, llm adapters.LLM, problems []step.Problem
 	if err != nil {
 		return Trained{}, err
 	}
-	return trained, dataset.WriteJSON(filepath.Join(r.Folder, reportFile), trained)
+	return trained, dataset.WriteJSON(filepath.Join(r.Folder, reportFile), trained, disk.Private)
 }
 
 // resume returns where a file says that the game stands, its start where there is no file.
-func resume(game *generator.Game, path string) (generator.State, error) {
-	data, err := os.ReadFile(path)
+func resume(game *generator.Game, path string) (state, error) {
+	data, err := disk.Read(path, largestFile)
 	if errors.Is(err, fs.ErrNotExist) {
-		return game.Start(), nil
+		return state{State: game.Start()}, nil
 	}
 	if err != nil {
-		return generator.State{}, err
+		return state{}, FolderError{err}
 	}
-	var s generator.State
+	var s state
 	if err := json.Unmarshal(data, &s); err != nil {
 		return s, FolderError{fmt.Errorf("%s: %w", path, err)}
+	}
+	if s.Round < 0 || s.Memory == nil || len(s.Reports) != s.Round {
+		return s, FolderError{fmt.Errorf("%s: it is of no run: take another folder", path)}
 	}
 	start := game.Start()
 	if s.Policy == nil || !slices.Equal(s.Policy.Names, start.Policy.Names) {
@@ -166,20 +176,22 @@ type settings struct {
 }
 
 // hold writes the settings down where the run begins, and else holds them against those that it was begun with. A run begun before they were
-// written down is taken for the same.
-func (r Run) hold(path string, begun bool, model string, problems []step.Problem) error {
+// written down is taken for the same; of one whose state says that they were written, it is an error when they are gone.
+func (r Run) hold(path string, begun, written bool, model string, problems []step.Problem) error {
 	text, err := json.Marshal(problems)
 	if err != nil {
 		return err
 	}
 	now := settings{model, fmt.Sprintf("%d (%.8x)", len(problems), sha256.Sum256(text)), r.NoHidden, r.Game, r.PRM}
 	now.Game.Rounds, now.Game.Concurrency = 0, 0
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && !begun {
-		return dataset.WriteJSON(path, now)
-	}
-	if err != nil {
-		return err
+	data, err := disk.Read(path, largestFile)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && written:
+		return FolderError{fmt.Errorf("%s is gone: with what settings this run was begun is not known any more; take another folder to begin anew", path)}
+	case errors.Is(err, fs.ErrNotExist), err == nil && !begun:
+		return dataset.WriteJSON(path, now, disk.Private)
+	case err != nil:
+		return FolderError{err}
 	}
 	var before settings
 	if err := json.Unmarshal(data, &before); err != nil {

@@ -1,11 +1,14 @@
 package training
 
 import (
+	"bytes"
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"aprm/adapters"
 	"aprm/generator"
@@ -107,4 +110,80 @@ func TestARunWhoseCheckpointIsBrokenSaysWhatToDo(t *testing.T) {
 	if _, err := run.Play(t.Context(), llm, problems); !errors.As(err, &FolderError{}) || !strings.Contains(err.Error(), "another folder") {
 		t.Errorf("%v", err)
 	}
+}
+
+// TestARunIsBoundToItsFiles: what was swapped, cut or deleted since is not gone on with, and nobody gets another PRM than was asked for.
+func TestARunIsBoundToItsFiles(t *testing.T) {
+	for name, spoil := range map[string]func(t *testing.T, folder string, r *Run) error{
+		"another checkpoint": func(t *testing.T, folder string, _ *Run) error {
+			other, err := os.ReadFile(RoundPath(folder, 0))
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(RoundPath(folder, 1), other, 0o644)
+		},
+		"no first checkpoint": func(t *testing.T, folder string, _ *Run) error { return os.Remove(RoundPath(folder, 0)) },
+		"no labelled steps":   func(t *testing.T, folder string, _ *Run) error { return os.Remove(filepath.Join(folder, StepsFile)) },
+		"labelled steps cut": func(t *testing.T, folder string, _ *Run) error {
+			path := filepath.Join(folder, StepsFile)
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(path, data[:bytes.LastIndexByte(data[:len(data)-1], '\n')+1], 0o600)
+		},
+		"no settings":      func(t *testing.T, folder string, _ *Run) error { return os.Remove(filepath.Join(folder, settingsFile)) },
+		"changed settings": func(t *testing.T, folder string, _ *Run) error { return touch(filepath.Join(folder, settingsFile)) },
+		"fewer rounds":     func(t *testing.T, _ string, r *Run) error { r.Game.Rounds = 1; return nil },
+		"a state of none": func(t *testing.T, folder string, _ *Run) error {
+			return os.WriteFile(filepath.Join(folder, stateFile), []byte(`{"round":1}`), 0o600)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			llm, run, problems := answering(t)
+			run.Game.Rounds = 2
+			if _, err := run.Play(t.Context(), llm, problems); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := run.Play(t.Context(), llm, problems); err != nil {
+				t.Fatalf("untouched: %v", err)
+			}
+			if err := spoil(t, run.Folder, &run); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := run.Play(t.Context(), llm, problems); !errors.As(err, &FolderError{}) || !strings.Contains(err.Error(), "another folder") {
+				t.Errorf("it went on: %v", err)
+			}
+		})
+	}
+}
+
+// touch changes a file of JSON so that it says the same.
+func touch(path string) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(data, ' '), 0o600)
+}
+
+func FuzzState(f *testing.F) {
+	f.Add([]byte(`{"round":1,"policy":{"names":["operator"]},"memory":{},"reports":[{}],"holds":{"settings":"x","steps":-1,"checkpoints":["a"]}}`))
+	f.Add([]byte(`{"round":-1}`))
+	f.Add([]byte(`null`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		llm, run, problems := answering(t)
+		if err := os.WriteFile(filepath.Join(run.Folder, stateFile), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		run.Game.Rounds = 1
+		_, err := run.Play(t.Context(), llm, problems)
+		if took := time.Since(began); took > 20*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		if err != nil && !errors.As(err, &FolderError{}) {
+			t.Errorf("not the folder's fault: %v", err)
+		}
+	})
 }

@@ -10,15 +10,19 @@ import (
 // Authorize is the RoundTripper that sends what the client's own request had along (adapters.WithClient), and the adapter's own key, if it has one, in
 // place of the client's.
 type Authorize struct {
-	Next http.RoundTripper
-	Key  string
+	Next  http.RoundTripper
+	Key   string
+	Alone bool // nothing of the client's goes along
 }
 
 // RoundTrip implements http.RoundTripper.
 func (a Authorize) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Header.Del("Authorization")
-	client := adapters.ClientOf(r.Context())
+	var client adapters.Client
+	if !a.Alone {
+		client = adapters.ClientOf(r.Context())
+	}
 	for name, values := range client.Header {
 		if r.Header.Get(name) == "" {
 			r.Header[name] = slices.Clone(values)

@@ -12,6 +12,7 @@ import (
 // Collector gathers the stream of one completion.
 type Collector struct {
 	oneStep bool
+	most    int    // tokens, 0 for as many as longestText has
 	echo    string // the prefill, until it is clear whether the endpoint repeats it
 
 	text     strings.Builder
@@ -21,12 +22,19 @@ type Collector struct {
 	step     string // the whole first step, once it is complete
 	thinking bool   // thoughts are open
 	cut      bool
+	over     bool // more came than was asked for
 }
+
+// What an answer may have, in bytes: whatever the endpoint does, and for each of the tokens that were asked for.
+const (
+	longestText = 512 << 10
+	longToken   = 64
+)
 
 // NewCollector returns a collector for one completion of req. When the endpoint repeats the prefill before what is new,
 // or may do so because it was asked in words to go on, echoed says so and the repetition is left out.
 func NewCollector(req adapters.Request, echoed bool) *Collector {
-	c := &Collector{oneStep: req.OneStep}
+	c := &Collector{oneStep: req.OneStep, most: req.MaxTokens}
 	for _, m := range req.Messages {
 		c.prompt += len(m.Content)/bytesPerToken + 4 // and the template's own tokens around a message
 	}
@@ -57,8 +65,8 @@ const (
 // that thoughts are the same to whoever reads on. Thoughts behind the first word of the text are dropped.
 func (c *Collector) Think(thoughts string) (enough bool) {
 	switch {
-	case thoughts == "" || c.cut:
-		return c.cut
+	case thoughts == "" || c.cut || c.over:
+		return c.cut || c.over
 	case c.thinking:
 		return c.add(thoughts, nil)
 	case c.text.Len() > 0:
@@ -77,7 +85,10 @@ func (c *Collector) Add(text string, tokens []step.Token) (enough bool) {
 }
 
 func (c *Collector) add(text string, tokens []step.Token) (enough bool) {
-	if c.cut {
+	if c.cut || c.over {
+		return true
+	}
+	if c.over = c.full(text); c.over {
 		return true
 	}
 	c.text.WriteString(text)
@@ -92,6 +103,27 @@ func (c *Collector) add(text string, tokens []step.Token) (enough bool) {
 		c.step, c.cut = first, true
 	}
 	return c.cut
+}
+
+// full reports whether text would be more than was asked for: endpoints that don't keep to max_tokens go on for ever. Without log-probabilities each piece of
+// the stream is taken for a token, as Spent does; those of an echo are none that were asked for.
+func (c *Collector) full(text string) bool {
+	spent, longest := c.chunks, longestText
+	if c.echo == "" {
+		spent = c.Spent()
+	}
+	if c.most > 0 {
+		longest = min(longest, c.most*longToken+len(c.echo)+len(thinkOpen)+len(thinkClose))
+	}
+	return c.text.Len()+len(text) > longest || c.most > 0 && spent >= c.most && text != ""
+}
+
+// Ended is why enough has come.
+func (c *Collector) Ended() adapters.FinishReason {
+	if c.over {
+		return adapters.FinishLength
+	}
+	return adapters.FinishCut
 }
 
 // fresh is the text so far without an echoed prefill; "" while what has come could still be the beginning of one.
@@ -128,8 +160,8 @@ func (c *Collector) Completion(finish adapters.FinishReason, usage adapters.Usag
 			text, _, _ = step.Next(c.fresh())
 		}
 	}
-	if c.cut {
-		finish = adapters.FinishCut
+	if c.cut || c.over {
+		finish = c.Ended()
 		if usage.PromptTokens <= 0 {
 			usage.PromptTokens = c.prompt
 		}

@@ -15,8 +15,13 @@ const longest = time.Minute
 
 // Retry calls open until it works, at most tries times, waiting longer each time or as long as the endpoint asked for. Only
 // what may pass is tried again (adapters.UpstreamError.MayPass). A model that is being loaded is waited for as long as ctx lasts. open must fail before the
-// first byte of an answer was used. Where ctx ends the wait, the error is why it was waited, not the silence of an endpoint that had answered.
-func Retry(ctx context.Context, tries int, open func() error) error {
+// first byte of an answer was used. What is asked again comes out of the endpoint's budget and out of the search's that ctx belongs to; there is none left, and
+// the error is what went wrong. Where ctx ends the wait, the error is why it was waited, not the silence of an endpoint that had answered.
+func Retry(ctx context.Context, tries int, budget *adapters.Budget, open func() error) error {
+	if !adapters.Patience(ctx) { // else it is itself asked again
+		budget.First()
+		adapters.BudgetOf(ctx).First()
+	}
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = 250*time.Millisecond, 5*time.Second
 	var last error
@@ -34,7 +39,11 @@ func Retry(ctx context.Context, tries int, open func() error) error {
 			return struct{}{}, nil
 		case done >= tries:
 			return struct{}{}, backoff.Permanent(err)
-		case ctx.Err() != nil, !errors.As(err, &upstream) || !upstream.MayPass() || upstream.RetryAfter > longest:
+		case ctx.Err() != nil, !errors.As(err, &upstream) || !upstream.MayPass() || upstream.RetryAfter > longest && !loading:
+			return struct{}{}, backoff.Permanent(err)
+		case !loading && !(adapters.BudgetOf(ctx).Again() && budget.Again()):
+			return struct{}{}, backoff.Permanent(err)
+		case tooLong(ctx, upstream.RetryAfter): // the client may wait, this call can't
 			return struct{}{}, backoff.Permanent(err)
 		case upstream.RetryAfter > 0:
 			return struct{}{}, errors.Join(err, &backoff.RetryAfterError{Duration: upstream.RetryAfter})
@@ -54,4 +63,10 @@ func Retry(ctx context.Context, tries int, open func() error) error {
 		return upstream
 	}
 	return err
+}
+
+// tooLong reports whether a wait would last beyond the deadline.
+func tooLong(ctx context.Context, wait time.Duration) bool {
+	until, timed := ctx.Deadline()
+	return timed && wait > 0 && time.Until(until) <= wait
 }

@@ -17,10 +17,16 @@ import (
 
 // Server is a llama-server started with --embeddings --pooling none.
 type Server struct {
-	Root  string       // without a path
-	HTTP  *http.Client // adds what authorization is needed
-	Slots *draw.Slots
-	Tries int // of a request
+	Root   string       // without a path
+	HTTP   *http.Client // adds what authorization is needed
+	Slots  *draw.Slots
+	Tries  int // of a request
+	Budget *adapters.Budget
+}
+
+// At is the server at an endpoint's HiddenURL. It is another one than the endpoint: neither its key nor anything of a client's goes there.
+func At(cfg adapters.Endpoint, slots *draw.Slots) Server {
+	return Server{Root: cfg.HiddenURL, HTTP: draw.Client(cfg.Transport, cfg.HiddenKey, true), Slots: slots, Tries: cfg.Tries, Budget: cfg.Budget}
 }
 
 // Hidden returns the states over each span: POST /embedding gives one for every token of a text, and POST /tokenize says
@@ -90,7 +96,7 @@ func (s Server) embedding(ctx context.Context, text string) ([][]float32, error)
 	var answer []struct {
 		Embedding json.RawMessage `json:"embedding"`
 	}
-	if err := s.post(ctx, "/embedding", map[string]any{"content": text}, &answer); err != nil {
+	if err := s.post(ctx, "/embedding", int64(len(text)+spareTokens)*widest*perFloat, map[string]any{"content": text}, &answer); err != nil {
 		return nil, err
 	}
 	malformed := &adapters.UpstreamError{Op: "hidden", Status: http.StatusBadGateway, Message: "/embedding answered something else than states"}
@@ -125,7 +131,7 @@ func (s Server) tokenEnds(ctx context.Context, text string) ([]int, error) {
 		} `json:"tokens"`
 	}
 	ask := map[string]any{"content": text, "with_pieces": true, "add_special": true}
-	if err := s.post(ctx, "/tokenize", ask, &answer); err != nil {
+	if err := s.post(ctx, "/tokenize", int64(len(text)+spareTokens)*perToken, ask, &answer); err != nil {
 		return nil, err
 	}
 	ends, at := make([]int, len(answer.Tokens)), 0
@@ -153,8 +159,16 @@ func (s Server) tokenEnds(ctx context.Context, text string) ([]int, error) {
 	return ends, nil
 }
 
-// post asks the server of hidden states.
-func (s Server) post(ctx context.Context, path string, body, answer any) error {
+// What an answer about a text can have at most: a text has no more tokens than bytes, but for a few that the server puts around it.
+const (
+	spareTokens = 16
+	widest      = 16 << 10 // floats of a state
+	perFloat    = 24       // bytes of JSON
+	perToken    = 256
+)
+
+// post asks the server of hidden states. No more than largest bytes of its answer are read.
+func (s Server) post(ctx context.Context, path string, largest int64, body, answer any) error {
 	data, err := json.Marshal(body)
 	if err != nil {
 		return err
@@ -163,7 +177,7 @@ func (s Server) post(ctx context.Context, path string, body, answer any) error {
 		return err
 	}
 	defer s.Slots.Release(ctx, 1)
-	return draw.Retry(ctx, s.Tries, func() error {
+	return draw.Retry(ctx, s.Tries, s.Budget, func() error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.Root+path, bytes.NewReader(data))
 		if err != nil {
 			return err
@@ -186,7 +200,7 @@ func (s Server) post(ctx context.Context, path string, body, answer any) error {
 			return &adapters.UpstreamError{Op: "hidden", Status: resp.StatusCode, Message: said.Error.Message,
 				RetryAfter: adapters.RetryAfter(resp.Header, time.Now())}
 		}
-		if err := json.NewDecoder(resp.Body).Decode(answer); err != nil {
+		if err := json.NewDecoder(io.LimitReader(resp.Body, largest)).Decode(answer); err != nil {
 			return broken(ctx, err)
 		}
 		return nil
@@ -195,6 +209,9 @@ func (s Server) post(ctx context.Context, path string, body, answer any) error {
 
 // broken turns a fault of the transport, or an answer that is no JSON, into an UpstreamError.
 func broken(ctx context.Context, err error) error {
+	if told := draw.Told(err); told != nil {
+		return told
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -32,15 +32,20 @@ type Options struct {
 // and ± have no order, tuples have; intervals, inequalities in one variable and unions are compared as sets of numbers. Equations
 // are equal up to a constant factor. Single words that begin unlike are different; other words are equal or unknown.
 func Compare(gold, pred *Node, o Options) Verdict {
-	if o.GoldRelationOnly && inequality(pred) && !inequality(gold) && gold.Op != Relation {
+	if o.GoldRelationOnly && inequality(pred) && !inequality(gold) && gold.Op != Relation || o.GoldRelationOnly && ordering(pred) && belonging(gold) {
 		return Different
 	}
 	c := &comparer{}
 	v := c.compare(gold, pred, 0)
-	if c.work > budget {
+	if c.work > budget || v == Different && (gold.unsaid() || pred.unsaid()) {
 		return Unknown
 	}
 	return v
+}
+
+// unsaid reports whether n holds what is read as it stands without knowing its value: dots, a derivative.
+func (n *Node) unsaid() bool {
+	return (n.Op == Symbol || n.Op == Function) && strings.HasPrefix(n.Name, ellipsis) || slices.ContainsFunc(n.Args, (*Node).unsaid)
 }
 
 // comparer counts the work that a comparison takes and ends it when it is too much.
@@ -68,6 +73,12 @@ func (c *comparer) compare(a, b *Node, depth int) Verdict {
 	if a.Op == Words || b.Op == Words {
 		return c.compareWords(a, b)
 	}
+	if exact, shown := approximated(a); shown != nil {
+		return c.compareApproximated(exact, shown, b, depth)
+	}
+	if exact, shown := approximated(b); shown != nil {
+		return c.compareApproximated(exact, shown, a, depth)
+	}
 	if b.Op != Relation || a.Op != Relation {
 		a, b = c.assigned(a, b), c.assigned(b, a)
 	}
@@ -87,6 +98,47 @@ func (c *comparer) compare(a, b *Node, depth int) Verdict {
 		return c.compareRelations(a, b, depth)
 	}
 	return c.compareQuantities(a, b)
+}
+
+// approximated splits "x = 1/3 ≈ 0.33" into what is meant and the number that shows it, nil where n is nothing of the kind.
+func approximated(n *Node) (exact, shown *Node) {
+	if n.Op != Relation {
+		return n, nil
+	}
+	at := slices.Index(n.Relations, "≈")
+	if at < 0 {
+		return n, nil
+	}
+	exact = n.Args[0]
+	if at > 0 {
+		exact = &Node{Op: Relation, Args: n.Args[:at+1], Relations: n.Relations[:at]}
+	}
+	return exact, n.Args[len(n.Args)-1]
+}
+
+// compareApproximated compares an answer that shows its value rounded too with another. Where the exact value differs from the other,
+// the rounded one is as good, provided that it is that value rounded.
+func (c *comparer) compareApproximated(exact, shown, other *Node, depth int) Verdict {
+	v := c.compare(exact, other, depth+1)
+	if v != Different {
+		return v
+	}
+	w := c.compare(shown, other, depth+1)
+	if w != Equal {
+		return w
+	}
+	value, _ := quantity(c.assigned(exact, shown))
+	rounded, _ := quantity(shown)
+	x, err := c.at(0).value(value)
+	y, ok := c.rational(rounded)
+	if err != nil || !ok || !c.fixed(value) {
+		return Unknown
+	}
+	diff := flt().Sub(flt().SetRat(y), x.re)
+	if diff.Abs(diff).Cmp(flt().SetRat(halfUnit(max(decimals(rounded), 0)))) > 0 {
+		return Unknown
+	}
+	return Equal
 }
 
 // compareLabelled compares two answers of which one has words around it.
@@ -164,6 +216,9 @@ func (c *comparer) compareRatios(a, b *Node, depth int) Verdict {
 		}
 		return c.inOrder([]*Node{node(Quotient, a.Args...)}, []*Node{node(Quotient, b.Args...)}, depth).doubtful()
 	}
+	if zeroed(a) != zeroed(b) { // 4:05 and 4:5
+		return Unknown
+	}
 	if a.Op == Ratio && b.Op == Ratio {
 		if len(a.Args) != len(b.Args) {
 			return Different
@@ -191,6 +246,9 @@ func (c *comparer) compareRatios(a, b *Node, depth int) Verdict {
 	return Unknown
 }
 
+// zeroed reports whether n is a ratio that only a time of day is written like: 4:05.
+func zeroed(n *Node) bool { return n.Op == Ratio && len(n.Args) == 2 && len(n.Args[1].Name) == 2 }
+
 // plain brings into one form what is written in several: ± becomes two values, a scaled matrix a matrix, one element itself.
 func plain(n *Node) *Node {
 	if up, down := split(n); up != nil {
@@ -202,7 +260,12 @@ func plain(n *Node) *Node {
 	switch n.Op {
 	case Product:
 		return distribute(n)
+	case Relation:
+		return unapplied(n)
 	case Negative:
+		if m := n.Args[0]; m.Op == Interval {
+			return &Node{Op: Interval, Args: []*Node{node(Negative, m.Args[1]), node(Negative, m.Args[0])}, LeftOpen: m.RightOpen, RightOpen: m.LeftOpen}
+		}
 		if m := n.Args[0]; m.Op == Matrix || m.Op == Tuple {
 			return distribute(node(Product, num(-1), m))
 		}
@@ -234,6 +297,9 @@ func plain(n *Node) *Node {
 			}
 			out.Args = append(out.Args, p)
 		}
+		if points := solved(&out); points != nil {
+			return points
+		}
 		return &out
 	case Matrix:
 		if len(n.Args) == 1 {
@@ -249,6 +315,55 @@ func plain(n *Node) *Node {
 		return column
 	}
 	return n
+}
+
+// unapplied is an inequality with a name in place of a function's value: 0 < f(x) < 1 is said of f(x).
+func unapplied(n *Node) *Node {
+	if !ordering(n) || !slices.ContainsFunc(n.Args, func(a *Node) bool { return a.Op == Product && name(a) }) {
+		return n
+	}
+	out := *n
+	out.Args = slices.Clone(n.Args)
+	for i, a := range out.Args {
+		if a.Op == Product && name(a) {
+			out.Args[i] = &Node{Op: Symbol, Name: a.String()}
+		}
+	}
+	return &out
+}
+
+// solved returns the points that a list gives by turns, "p = 5, q = 2; p = 7, q = 2", nil for any other list.
+func solved(n *Node) *Node {
+	if n.Op != List || len(n.Args) < 4 {
+		return nil
+	}
+	each := 0
+	for i, a := range n.Args {
+		if a.Op != Relation || len(a.Args) != 2 || a.Relations[0] != "=" || !name(a.Args[0]) {
+			return nil
+		}
+		if each == 0 && i > 0 && a.Args[0].String() == n.Args[0].Args[0].String() {
+			each = i
+		}
+	}
+	if each < 2 || len(n.Args)%each != 0 {
+		return nil
+	}
+	points := node(List)
+	for at := 0; at < len(n.Args); at += each {
+		given := n.Args[at : at+each]
+		for i := range given {
+			if given[i].Args[0].String() != n.Args[i].Args[0].String() {
+				return nil
+			}
+		}
+		point := node(Tuple)
+		for _, a := range assignments(&Node{Op: List, Args: given}) {
+			point.Args = append(point.Args, a.Args[1])
+		}
+		points.Args = append(points.Args, point)
+	}
+	return points
 }
 
 // split returns n with its first ± read as + and as −, nil where there is none.
@@ -341,8 +456,13 @@ func (c *comparer) assigned(n, other *Node) *Node {
 		if len(n.Args) > 2 && c.fixed(last) { // x + y = 1 + 2 = 3
 			return plain(last)
 		}
-		if left, _ := quantity(n.Args[0]); c.fixed(left) { // "1/2 = 0.5", or the steps to a result
+		left, _ := quantity(n.Args[0])
+		right, _ := quantity(last)
+		if (c.known(plain(left)) || left.unsaid() && n.Args[0].Op != Symbol) && c.known(right) { // "1/2 = 0.5", or the steps to a result
 			return plain(last)
+		}
+		if !slices.ContainsFunc(n.Args, func(a *Node) bool { return a.Op != Interval }) {
+			return last
 		}
 	case n.Op == Relation && n.Relations[0] == "in" && len(n.Args) == 2 && n.Args[0].Op == Symbol:
 		return plain(n.Args[1])
@@ -410,18 +530,52 @@ func name(n *Node) bool {
 		if f := n.Args[0]; f.Op == Power && f.Args[1].String() == "-1" { // f^{-1}(x)
 			return name(node(Product, append([]*Node{f.Args[0]}, n.Args[1:]...)...))
 		}
-		return len(n.Args) == 2 && n.Args[0].Op == Symbol && strings.Contains("f g h F G H P Q T", strings.TrimRight(n.Args[0].Name, "'")) && (n.Args[1].Op == Symbol || n.Args[1].Op == Number)
+		if len(n.Args) != 2 || n.Args[0].Op != Symbol {
+			return false
+		}
+		switch f := strings.TrimRight(n.Args[0].Name, "'"); {
+		case strings.Contains("f g h F G H P Q T W S R V L", f):
+			return n.Args[1].Op == Symbol || n.Args[1].Op == Number
+		case strings.Contains("p q s u v y", f): // v(t)
+			return n.Args[1].Op == Symbol && strings.Contains("x t n", n.Args[1].Name)
+		}
+		return false
+	case Power: // A^{-1}, A^T
+		return object(n.Args[0]) && (n.Args[1].Op == Symbol && n.Args[1].Name == "T" || n.Args[1].String() == "-1")
+	case Quotient, Ratio: // NO/BO, V_1:V_2
+		return !slices.ContainsFunc(n.Args, func(a *Node) bool { return !object(a) })
+	case Function: // |AB|, cos θ
+		return len(n.Args) == 1 && (n.Name == "abs" && n.Args[0].Op == Product && object(n.Args[0]) || circular[n.Name] && (object(n.Args[0]) || n.Args[0].Op == Symbol && len(n.Args[0].Name) > 2 && !constant(n.Args[0].Name)))
 	case Tuple: // (x, y)
 		return !slices.ContainsFunc(n.Args, func(a *Node) bool { return !name(a) })
 	}
 	return n.Op == Symbol && !constant(n.Name) && n.Name != "inf" && n.Name != "empty" && n.Name != "Reals" || n.Op == Words
 }
 
+// circular are the functions of an angle.
+var circular = map[string]bool{"sin": true, "cos": true, "tan": true, "cot": true, "sec": true, "csc": true}
+
+// object reports whether n names a thing that is measured: a point or shape, AB, V_1.
+func object(n *Node) bool {
+	if n.Op == Product {
+		return !slices.ContainsFunc(n.Args, func(a *Node) bool { return !object(a) })
+	}
+	return n.Op == Symbol && n.Name != "" && (n.Name[0] >= 'A' && n.Name[0] <= 'Z' && (len(n.Name) == 1 || n.Name[1] == '_') || len(n.Name) > 2 && n.Name[1] == '_')
+}
+
+// belonging reports whether n says of what set something is one.
+func belonging(n *Node) bool { return n.Op == Relation && n.Relations[0] == "in" }
+
+// ordering reports whether n is one chain of inequalities.
+func ordering(n *Node) bool {
+	return n.Op == Relation && !slices.ContainsFunc(n.Relations, func(s string) bool { return s == "=" || s == "≈" || s == "in" })
+}
+
 func inequality(n *Node) bool {
 	if n.Op == List {
 		return slices.ContainsFunc(n.Args, inequality)
 	}
-	return n.Op == Relation && slices.ContainsFunc(n.Relations, func(s string) bool { return s != "=" })
+	return n.Op == Relation && slices.ContainsFunc(n.Relations, func(s string) bool { return s != "=" && s != "≈" })
 }
 
 // collection reports whether n is compared by its elements or as a set.
@@ -502,6 +656,9 @@ func (c *comparer) compareCollections(a, b *Node, depth int) Verdict {
 		fallthrough
 	case unordered(a): // several, all equal, and one
 		if d := decimalComma(a); d != nil && c.compareScalars(d, b) == Equal { // 3,5
+			if a.Name == withinNumber && d.Decimals > 1 { // 2,74
+				return Equal
+			}
 			return Unknown
 		}
 		return c.inAnyOrder(a.Args, []*Node{b}, depth)
@@ -511,10 +668,13 @@ func (c *comparer) compareCollections(a, b *Node, depth int) Verdict {
 
 // decimalComma reads a list of two whole numbers as one with a comma before its decimals, nil where it can't be.
 func decimalComma(n *Node) *Node {
-	if n.Op != List || n.Name != "" || len(n.Args) != 2 || n.Args[0].Op != Number || n.Args[1].Op != Number || !n.Args[0].Value.IsInt() || !n.Args[1].Value.IsInt() || n.Args[1].Decimals >= 0 {
+	if n.Op != List || n.Name != "" && n.Name != withinNumber || len(n.Args) != 2 || n.Args[0].Op != Number || n.Args[1].Op != Number || !n.Args[0].Value.IsInt() || !n.Args[1].Value.IsInt() || n.Args[1].Decimals >= 0 {
 		return nil
 	}
-	digits := n.Args[1].Value.Num().String()
+	digits := n.Args[1].Name
+	if digits == "" {
+		digits = n.Args[1].Value.Num().String()
+	}
 	value, ok := new(big.Rat).SetString(n.Args[0].Value.Num().String() + "." + digits)
 	if !ok {
 		return nil
@@ -652,6 +812,10 @@ func (c *comparer) compareWords(a, b *Node) Verdict {
 		return Different
 	case b.Op == Symbol && strings.EqualFold(a.Name, b.Name):
 		return Equal
+	case ordinals[a.Name] > 0 && b.Op == Labelled && b.Name == ordinal: // fifth and 5th
+		return c.compare(num(ordinals[a.Name]), b.Args[0], 0)
+	case strings.ContainsAny(a.Name, "0123456789") && b.Op != Words && scalar(b) && c.fixed(b): // AZ2B and 2
+		return Different
 	case nobody[a.Name] && b.Op == Symbol && b.Name == "empty":
 		return Equal
 	case nobody[a.Name] && b.Op != Words && scalar(b) && c.fixed(b):
@@ -668,7 +832,7 @@ func said(name string) string {
 	var out []string
 	for _, w := range strings.Fields(name) {
 		switch w = strings.Trim(w, ",.!"); w {
-		case "the", "a", "an", "it", "is", "it's", "they", "are", "answer", "this", "that", "so", "":
+		case "the", "a", "an", "it", "is", "it's", "they", "are", "was", "will", "would", "be", "on", "answer", "this", "that", "so", "":
 		default:
 			out = append(out, w)
 		}
@@ -722,6 +886,15 @@ func (c *comparer) compareQuantities(a, b *Node) Verdict {
 	dimX, sizeX, _ := measure(unitX)
 	dimY, sizeY, _ := measure(unitY)
 	if dimX != dimY {
+		if degrees := "angle1"; dimX == degrees && (dimY == "celsius1" || dimY == "fahrenheit1") || dimY == degrees && (dimX == "celsius1" || dimX == "fahrenheit1") {
+			return c.compareScalars(x, y) // 20 degrees and 20 °C
+		}
+		if dimX == "fahrenheit1" && dimY == "celsius1" {
+			x, y, dimX, dimY = y, x, dimY, dimX
+		}
+		if dimX == "celsius1" && dimY == "fahrenheit1" {
+			return c.compareScalars(node(Sum, node(Product, x, &Node{Op: Number, Value: big.NewRat(9, 5), Decimals: -1}), num(32)), y)
+		}
 		if rate(unitX, unitY) || rate(unitY, unitX) { // 18 dollars and 18 dollars per day
 			return c.compareScalars(x, y)
 		}
@@ -751,6 +924,9 @@ func isBase(n *Node) bool { return n.Op == Function && n.Name == "base" }
 func (c *comparer) compareNumerals(a, b *Node) Verdict {
 	if !isBase(a) {
 		a, b = b, a
+	}
+	if base, ok := c.rational(a.Args[1]); !ok || !base.IsInt() || base.Cmp(big.NewRat(2, 1)) < 0 {
+		return Unknown
 	}
 	if !isBase(b) {
 		digits, _ := quantity(b)
@@ -836,7 +1012,9 @@ func (c *comparer) withLetters(n, other *Node) (value *Node, unit string) {
 		return n, ""
 	}
 	if _, named := quantity(other); named == "" && !c.fixed(other) {
-		return n, ""
+		if m := (unitLetters{value: num(1)}); !m.factor(other, 1) || !m.number { // 1 m^3 and 1000 L
+			return n, ""
+		}
 	}
 	return l.value, strings.Join(l.units, " ")
 }
@@ -855,7 +1033,10 @@ func (c *comparer) compareScalars(a, b *Node) Verdict {
 		}
 		return Unknown
 	}
-	if v := c.compareValues(a, b); v != Different {
+	switch v := c.compareValues(a, b); {
+	case v == Unknown && c.rearranged(a, b):
+		return Equal
+	case v != Different:
 		return v
 	}
 	// A percentage may stand for its bare number.
@@ -1054,6 +1235,9 @@ func (c *comparer) compareRelations(a, b *Node, depth int) Verdict {
 		return Unknown
 	}
 	if len(a.Args) != 2 || len(b.Args) != 2 {
+		if x, y := arrived(a), arrived(b); x != nil && y != nil {
+			return c.compareRelations(x, y, depth+1)
+		}
 		if !slices.Equal(a.Relations, b.Relations) {
 			b = turned(b)
 		}
@@ -1067,6 +1251,8 @@ func (c *comparer) compareRelations(a, b *Node, depth int) Verdict {
 		switch {
 		case a.Args[0].String() == b.Args[0].String():
 			return c.compare(a.Args[1], b.Args[1], depth+1)
+		case sameFunction(a.Args[0], b.Args[0]) && !b.Args[1].holds(a.Args[0].Args[1].Name): // f(x) = x + 1 and f(t) = t + 1
+			return c.compare(a.Args[1], b.Args[1].with(b.Args[0].Args[1].Name, a.Args[0].Args[1]), depth+1)
 		case a.Args[0].Op != Symbol || b.Args[0].Op != Symbol: // f(2) = 0 and f(7) = 0
 			return Unknown
 		}
@@ -1087,6 +1273,53 @@ func (c *comparer) compareRelations(a, b *Node, depth int) Verdict {
 		return Equal
 	}
 	return Different
+}
+
+// sameFunction reports whether two names are values of one function at variables of two names.
+func sameFunction(a, b *Node) bool {
+	return a.Op == Product && b.Op == Product && len(a.Args) == 2 && len(b.Args) == 2 && a.Args[0].Op == Symbol && a.Args[0].String() == b.Args[0].String() &&
+		variable(a.Args[1]) && variable(b.Args[1])
+}
+
+// variable reports whether n is what a function's argument is called: x, t, n; A is an event.
+func variable(n *Node) bool {
+	return n.Op == Symbol && len(n.Name) == 1 && n.Name >= "a" && n.Name <= "z" && !constant(n.Name)
+}
+
+// holds reports whether a variable of this name is free in n.
+func (n *Node) holds(name string) bool {
+	vars := map[string]bool{}
+	n.variables(vars)
+	return vars[name]
+}
+
+// arrived is a chain of equations from a name to a value without what stands between: x = 5 + 6 = 11. It is nil for any other.
+func arrived(n *Node) *Node {
+	if slices.ContainsFunc(n.Relations, func(s string) bool { return s != "=" }) || !name(n.Args[0]) {
+		return nil
+	}
+	return &Node{Op: Relation, Args: []*Node{n.Args[0], n.Args[len(n.Args)-1]}, Relations: []string{"="}}
+}
+
+// rearranged reports whether two trees are the same but for the order of terms and factors.
+func (c *comparer) rearranged(a, b *Node) bool {
+	return c.spend(20) && a.ordered().String() == b.ordered().String()
+}
+
+// ordered is n with the terms of sums and the factors of products in one order.
+func (n *Node) ordered() *Node {
+	if len(n.Args) == 0 {
+		return n
+	}
+	out := *n
+	out.Args = make([]*Node, len(n.Args))
+	for i, a := range n.Args {
+		out.Args[i] = a.ordered()
+	}
+	if n.Op == Sum || n.Op == Product {
+		slices.SortFunc(out.Args, func(a, b *Node) int { return strings.Compare(a.String(), b.String()) })
+	}
+	return &out
 }
 
 // turned is a chain of relations read from its end.

@@ -171,8 +171,6 @@ func (c *comparer) rationalFunction(n *Node) (*big.Rat, bool) {
 		if k, ok := small(args[1]); ok && k > 0 && k <= 64 {
 			return exactRoot(args[0], k)
 		}
-	case n.Name == "base" && len(args) == 2: // the digits are what counts
-		return args[0], true
 	case n.Name == "abs" && len(args) == 1:
 		return new(big.Rat).Abs(args[0]), true
 	case (n.Name == "floor" || n.Name == "ceil") && len(args) == 1:

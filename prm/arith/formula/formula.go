@@ -34,7 +34,7 @@ const (
 	Percent                // Args[0] percent
 	Quantity               // Args[0] of the unit Name
 	Relation               // Args related by Relations: a = b, a < b <= c
-	List                   // Args beside each other, in no order: "1, 2 and 3"; Name is "and" or "or" where that was written
+	List                   // Args beside each other, in no order: "1, 2 and 3"; Name is "and" or "or" where that was written, "," where it may be one number: "2,74"
 	Tuple                  // Args in order
 	Set                    // Args in no order
 	Interval               // from Args[0] to Args[1], LeftOpen, RightOpen
@@ -56,7 +56,7 @@ type Node struct {
 	Value               *big.Rat
 	Decimals            int
 	Name                string
-	Relations           []string // "=", "<", "<=", ">", ">=", "!=", "in"
+	Relations           []string // "=", "≈", "<", "<=", ">", ">=", "!=", "in"
 	LeftOpen, RightOpen bool
 	When                *moment
 }
@@ -127,6 +127,8 @@ func (n *Node) write(b *strings.Builder, within int) {
 	switch n.Op {
 	case Number:
 		switch {
+		case n.Name != "":
+			b.WriteString(n.Name)
 		case n.Decimals > 0:
 			b.WriteString(n.Value.FloatString(n.Decimals))
 		case n.Value.IsInt():

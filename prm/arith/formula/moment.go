@@ -51,6 +51,9 @@ func readMoment(text string) *moment {
 	if len(text) > 80 || strings.ContainsAny(text, "=^_<>+*()[]") {
 		return nil
 	}
+	if m := readSpoken(text); m != nil {
+		return m
+	}
 	letters, figures, signs := 0, 0, 0
 	for i := range len(text) {
 		switch c := text[i] | 0x20; {
@@ -101,6 +104,41 @@ func untypeset(text string) string {
 		}
 		return " "
 	})
+}
+
+var spokenTime = regexp.MustCompile(`^(?i)(?:it is |it's |at )?(?:a )?(half|quarter|[a-z]+|\d{1,2})(?: minutes?)? (past|to|after) ([a-z]+|\d{1,2})(?: o'?clock)?\.?$`)
+
+// readSpoken reads a time of day as it is said: "half past three", "quarter to 5".
+func readSpoken(text string) *moment {
+	if !strings.Contains(text, "alf past") && !strings.Contains(text, "uarter ") && !strings.Contains(text, "minutes ") {
+		return nil
+	}
+	c := spokenTime.FindStringSubmatch(text)
+	if c == nil {
+		return nil
+	}
+	count := func(s string) int {
+		if n, err := strconv.Atoi(s); err == nil {
+			return n
+		}
+		return int(cardinals[strings.ToLower(s)])
+	}
+	minutes, hour := count(c[1]), count(c[3])
+	switch strings.ToLower(c[1]) {
+	case "half":
+		minutes = 30
+	case "quarter":
+		minutes = 15
+	}
+	if minutes < 1 || minutes > 30 || hour < 1 || hour > 12 {
+		return nil
+	}
+	if strings.EqualFold(c[2], "to") {
+		minutes, hour = 60-minutes, (hour+10)%12+1
+	}
+	m := nowhere
+	m.hour, m.minute, m.second = hour, minutes, 0
+	return &m
 }
 
 func readClock(text string) *moment {
@@ -216,7 +254,7 @@ func clock(n *Node) *moment {
 		return nil
 	}
 	h, m := n.Args[0].Value, n.Args[1].Value
-	if !h.IsInt() || !m.IsInt() || h.Sign() < 0 || m.Sign() < 0 || h.Cmp(big.NewRat(24, 1)) > 0 || m.Cmp(big.NewRat(60, 1)) >= 0 || m.Cmp(ten) < 0 && n.Args[1].Name == "" {
+	if !h.IsInt() || !m.IsInt() || h.Sign() < 0 || m.Sign() < 0 || h.Cmp(big.NewRat(24, 1)) > 0 || m.Cmp(big.NewRat(60, 1)) >= 0 || m.Cmp(ten) < 0 && len(n.Args[1].Name) != 2 {
 		return nil
 	}
 	out := nowhere

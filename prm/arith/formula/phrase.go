@@ -14,7 +14,7 @@ func set(words string) map[string]bool {
 }
 
 // fillers are words around an answer that say nothing of it.
-var fillers = set(`the a an is are was were be been being it its it's he she they there there's here we you i so therefore thus hence then and also total totals altogether overall
+var fillers = set(`the a an is are was were be been being it its it's that's there's he she they there there's here we you i so therefore thus hence then and also total totals altogether overall
 all sum value values answer answers result results solution solutions final correct number numbers amount of to in at on by for with that this these those his her their him them
 our my your us has have had having get gets got need needs needed will would must can could should equal equals equalling equaling exactly just only about approximately approx around
 roughly nearly almost circa some same now would've i'd root roots x would cost costs take takes took make makes made earn earns earned pay pays paid spend spends spent`)
@@ -25,8 +25,8 @@ var oppositeWords = func() map[string][2]string { // word → the pair, and its 
 	for _, pair := range []string{
 		"north|south", "east|west", "northeast northeastern|southwest southwestern", "northwest|southeast", "left|right", "am|pm", "more greater larger bigger higher|less fewer smaller lower",
 		"gain gains gained profit profits surplus increase increased increases rise rose won win wins|loss losses lost lose loses decrease decreased decreases deficit debt fall fell drop dropped owe owes",
-		"up upward upwards|down downward downwards", "above over|below under beneath", "before earlier ago early|after later late", "ahead|behind", "taller|shorter", "older|younger", "faster|slower",
-		"hotter warmer|colder cooler", "heavier|lighter", "longer|shorter", "clockwise|counterclockwise anticlockwise", "even|odd", "first|last", "buy bought buys|sell sold sells", "maximum max most|minimum min least",
+		"up upward upwards|down downward downwards", "above over|below under beneath", "before earlier ago early|after later late", "ahead|behind", "older|younger", "faster|slower",
+		"hotter warmer|colder cooler", "heavier|lighter", "taller longer|shorter", "clockwise|counterclockwise anticlockwise", "even|odd", "first|last", "buy bought buys|sell sold sells", "maximum max most|minimum min least",
 		"credit|debit", "deposit deposited|withdraw withdrawal withdrew", "deeper|shallower", "inside|outside", "bc bce|ad ce", "true|false", "yes|no", "positive|negative",
 	} {
 		one, other, _ := strings.Cut(pair, "|")
@@ -130,7 +130,7 @@ func contradict(a, b []string) Verdict {
 		out := map[string]bool{}
 		for _, w := range words {
 			if !generic[w] {
-				out[singular(w)] = true
+				out[Singular(w)] = true
 			}
 		}
 		return out
@@ -158,8 +158,8 @@ func contradict(a, b []string) Verdict {
 // generic are words for what is counted that leave open what it is.
 var generic = set("unit units square cubic per each every")
 
-// singular takes the ending of a plural off.
-func singular(w string) string {
+// Singular takes the ending of a plural off a word in lower case, so that "cookies" meets "cookie".
+func Singular(w string) string {
 	switch {
 	case len(w) > 4 && strings.HasSuffix(w, "ies"):
 		return w[:len(w)-3] + "y"

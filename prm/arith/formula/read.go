@@ -3,6 +3,7 @@ package formula
 import (
 	"fmt"
 	"math/big"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -24,6 +25,7 @@ func Parse(text string) (*Node, error) {
 	if n := european(text); n != nil {
 		return n, nil
 	}
+	text = strings.ReplaceAll(text, "{:}", ":")
 	if m := readMoment(text); m != nil {
 		return &Node{Op: Moment, When: m}, nil
 	}
@@ -53,8 +55,14 @@ func (n *Node) count(op Op) int {
 	return total
 }
 
+// lettersAndDigits is a name that no number is: AZ2B.
+var lettersAndDigits = regexp.MustCompile(`^[A-Za-z]{2,20}\d{1,20}[A-Za-z\d]{0,20}$`)
+
 // words is the answer for text that is no formula.
 func words(text string, err error) (*Node, error) {
+	if lettersAndDigits.MatchString(text) {
+		return &Node{Op: Words, Name: strings.ToLower(text)}, nil
+	}
 	if strings.ContainsAny(text, "0123456789\\=^") {
 		return nil, err
 	}
@@ -195,7 +203,7 @@ func (p *parser) element() (*Node, error) {
 		sign := p.peek().text
 		p.at++
 		n, err := p.element()
-		if err != nil || sign == "=" {
+		if err != nil || sign == "=" || sign == "≈" {
 			return labelled(n, label), err
 		}
 		return labelled(&Node{Op: Relation, Args: []*Node{{Op: Symbol}, n}, Relations: []string{sign}}, label), nil
@@ -238,7 +246,7 @@ func (p *parser) lead() []string {
 		}
 		n++
 	}
-	if t := p.ahead(n); n == 0 || t.kind == tEnd || t.kind == tSign && !strings.Contains("-+±([{⟨√|⌊⌈<=>=!=≈", t.text) && t.text != "{{" {
+	if t := p.ahead(n); n == 0 || t.kind == tEnd || t.kind == tSign && !strings.Contains("-+±([{⟨√|⌊⌈<=>=!=≈]", t.text) && t.text != "{{" {
 		return nil // the words are all there is
 	}
 	p.at += n
@@ -285,6 +293,10 @@ func (p *parser) compound(n *Node) (*Node, error) {
 			return n, nil
 		}
 		factor := &Node{Op: Number, Value: new(big.Rat).Quo(size, sizeNext), Decimals: -1}
+		if dim == "money1" { // without a unit dollars are meant
+			n = &Node{Op: Quantity, Name: n.Name, Args: []*Node{node(Sum, n.Args[0], node(Quotient, next.Args[0], factor))}}
+			continue
+		}
 		n = &Node{Op: Quantity, Name: next.Name, Args: []*Node{node(Sum, node(Product, n.Args[0], factor), next.Args[0])}}
 	}
 	return n, nil
@@ -314,12 +326,15 @@ func (p *parser) list(closing string) (*Node, error) {
 		}
 		return false
 	}
+	begun := p.at
 	for {
 		n, err := p.element()
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, n)
+		if len(all) == 0 || n.Op != Words || slices.ContainsFunc(strings.Fields(n.Name), func(w string) bool { return !fillers[w] }) { // "8, and that's it"
+			all = append(all, n)
+		}
 		if !separates() {
 			break
 		}
@@ -333,10 +348,22 @@ func (p *parser) list(closing string) (*Node, error) {
 	if len(all) == 1 {
 		return all[0], nil
 	}
+	if p.at-begun == 3 && commaWithin(p.tokens[begun:p.at]) {
+		joined = withinNumber
+	}
 	return &Node{Op: List, Args: all, Name: joined}, nil
 }
 
-var relations = map[string]bool{"=": true, "<": true, "<=": true, ">": true, ">=": true, "!=": true, "in": true}
+// withinNumber is the name of a list of two numbers that may be one with a comma before its decimals.
+const withinNumber = ","
+
+// commaWithin reports whether tokens are two whole numbers with nothing but a comma between them: 2,74.
+func commaWithin(tokens []token) bool {
+	a, comma, b := tokens[0], tokens[1], tokens[2]
+	return a.kind == tNumber && b.kind == tNumber && comma.text == "," && comma.glued && b.glued && !a.spelled && !b.spelled && a.decimals < 0 && b.decimals < 0
+}
+
+var relations = map[string]bool{"=": true, "≈": true, "<": true, "<=": true, ">": true, ">=": true, "!=": true, "in": true}
 
 func (p *parser) relation() (*Node, error) {
 	first, err := p.sets()
@@ -365,6 +392,9 @@ func (p *parser) relation() (*Node, error) {
 		n, err := p.sets()
 		if err != nil {
 			return nil, err
+		}
+		if sign == "≈" && name(out.Args[len(out.Args)-1]) {
+			sign = "="
 		}
 		out.Args, out.Relations = append(out.Args, n), append(out.Relations, sign)
 	}
@@ -493,6 +523,13 @@ func (p *parser) product() (*Node, error) {
 				if err != nil {
 					return nil, err
 				}
+				for p.peek().kind == tName && (right.Op == Symbol || right.Op == Product) { // AB:CD
+					factor, err := p.power()
+					if err != nil {
+						return nil, err
+					}
+					right = times(right, factor)
+				}
 				left.Args = append(left.Args, right)
 			}
 		case p.peek().kind == tMoney:
@@ -500,7 +537,12 @@ func (p *parser) product() (*Node, error) {
 			p.at++
 			return &Node{Op: Quantity, Name: unit, Args: []*Node{left}}, nil
 		case p.peek().kind == tText:
-			return p.unit(left), nil
+			if left = p.unit(left); !(p.sees("*") && p.ahead(1).kind == tNumber) { // 4 ft × 12 ft
+				return left, nil
+			}
+		case p.sees("(") && p.ahead(1).text == "%" && p.ahead(2).text == ")": // 40 (%)
+			p.at += 3
+			left = node(Percent, left)
 		case p.sees("(") && p.wordsInBrackets() > 0: // 9 (apples)
 			n := p.wordsInBrackets()
 			p.at++
@@ -579,13 +621,21 @@ func (p *parser) begins() bool {
 		return before.kind != tText
 	case tSign:
 		switch t.text {
-		case "(", "[", "{", "⟨", "√", "⌊", "⌈":
+		case "[":
+			return !p.ends(1)
+		case "(", "{", "⟨", "√", "⌊", "⌈":
 			return true
 		case "|":
 			return p.bars == 0 && p.within == 0
 		}
 	}
 	return false
+}
+
+// ends reports whether an interval may end before the token n ahead: ]1, 2[.
+func (p *parser) ends(n int) bool {
+	t := p.ahead(n)
+	return t.kind == tEnd || t.kind == tSign && strings.Contains("∪∩∖", t.text)
 }
 
 // unit reads the words behind a quantity as its unit: "cm", "km/h", "square feet", "cm^2", "m s^{-1}". Where no unit of measure
@@ -700,7 +750,7 @@ func (p *parser) power() (*Node, error) {
 				if p.sees("{") {
 					p.at += 3
 				}
-				n = &Node{Op: Quantity, Name: "°", Args: []*Node{n}}
+				n = p.degrees(n)
 				continue
 			}
 			exponent, err := p.exponent()
@@ -709,7 +759,7 @@ func (p *parser) power() (*Node, error) {
 			}
 			n = node(Power, n, exponent)
 		case p.takes("°"):
-			n = &Node{Op: Quantity, Name: "°", Args: []*Node{n}}
+			n = p.degrees(n)
 		case p.takes("!"):
 			n = call("factorial", n)
 		case p.takes("%"):
@@ -731,6 +781,36 @@ func (p *parser) power() (*Node, error) {
 			return n, nil
 		}
 	}
+}
+
+// degrees is n with the unit of an angle or, where a letter says so, of a temperature.
+func (p *parser) degrees(n *Node) *Node {
+	unit := "°"
+	n = p.sixtieths(n)
+	if t := p.peek(); (t.kind == tName || t.kind == tText) && (t.text == "C" || t.text == "F") {
+		p.at++
+		unit += strings.ToLower(t.text)
+	}
+	return &Node{Op: Quantity, Name: unit, Args: []*Node{n}}
+}
+
+// sixtieths reads the minutes and seconds of an angle behind its degrees: 63° 45' 36”.
+func (p *parser) sixtieths(n *Node) *Node {
+	for of, marks := int64(60), 1; marks <= 2 && p.peek().kind == tNumber; of, marks = of*60, marks+1 {
+		end := 1
+		for end <= marks && p.ahead(end).kind == tSign && p.ahead(end).text == "'" {
+			end++
+		}
+		if end <= marks {
+			if t := p.ahead(1); t.kind != tText || t.text != [...]string{"foot", "inch"}[marks-1] {
+				return n
+			}
+			end = 2
+		}
+		n = node(Sum, n, &Node{Op: Number, Value: new(big.Rat).Quo(p.peek().value, big.NewRat(of, 1)), Decimals: -1})
+		p.at += end
+	}
+	return n
 }
 
 // subscript reads the name behind a _: what its braces hold as it stands, or one sign.
@@ -809,8 +889,8 @@ func (p *parser) primary() (*Node, error) {
 	case tNumber:
 		p.at++
 		n := &Node{Op: Number, Value: t.value, Decimals: t.decimals}
-		if len(t.text) == 2 && t.text[0] == '0' {
-			n.Name = t.text // as the minutes of a time are written
+		if len(t.text) > 1 && t.text[0] == '0' && t.decimals < 0 {
+			n.Name = t.text // as the minutes of a time are written, or decimals behind a comma
 		}
 		return n, nil
 	case tName:
@@ -832,7 +912,7 @@ func (p *parser) primary() (*Node, error) {
 		return &Node{Op: Words, Name: strings.ToLower(t.text)}, nil
 	case tSign:
 		switch t.text {
-		case "(", "[", "{", "{{", "⟨":
+		case "(", "[", "{", "{{", "⟨", "]":
 			p.at++
 			return p.bracketed(t.text)
 		case "|":
@@ -844,6 +924,9 @@ func (p *parser) primary() (*Node, error) {
 				return nil, err
 			}
 			p.takes("|")
+			if n.Op == Matrix {
+				return call("det", n), nil
+			}
 			return call("abs", n), nil
 		case "⌊", "⌈":
 			p.at++
@@ -866,7 +949,7 @@ func (p *parser) primary() (*Node, error) {
 }
 
 // closings are the signs that close a bracket.
-var closings = map[string][]string{"(": {")", "]"}, "[": {"]", ")"}, "{": {"}"}, "{{": {"}}", "}"}, "⟨": {"⟩", ">"}}
+var closings = map[string][]string{"(": {")", "]"}, "[": {"]", ")", "["}, "]": {"[", "]"}, "{": {"}"}, "{{": {"}}", "}"}, "⟨": {"⟩", ">"}}
 
 // bracketed reads what an opening bracket holds. A bracket that was forgotten at the end counts as there.
 func (p *parser) bracketed(open string) (*Node, error) {
@@ -925,8 +1008,10 @@ func (p *parser) bracketed(open string) (*Node, error) {
 		return inside, nil
 	case open == "⟨":
 		return node(Tuple, elements...), nil
-	case pair && (open == "[" || shut == "]"):
-		return &Node{Op: Interval, Args: elements, LeftOpen: open == "(", RightOpen: shut == ")"}, nil
+	case pair && (open == "[" || open == "]" || shut == "]"):
+		return &Node{Op: Interval, Args: elements, LeftOpen: open == "(" || open == "]", RightOpen: shut == ")" || shut == "["}, nil
+	case open == "]" || shut == "[":
+		return nil, p.fail("an interval has two ends")
 	case inside.Op == List:
 		return node(Tuple, elements...), nil
 	default:
@@ -1045,8 +1130,8 @@ func (p *parser) command(name string) (*Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		if leads(a, "d") && leads(b, "d") && b.Op == Product {
-			return nil, fmt.Errorf("%w: a derivative", ErrSyntax)
+		if leads(a, "d") && leads(b, "d") && b.Op == Product { // a derivative
+			return &Node{Op: Symbol, Name: left + a.String() + "/" + b.String()}, nil
 		}
 		return node(Quotient, a, b), nil
 	case "binom", "dbinom", "tbinom":
@@ -1081,11 +1166,16 @@ func (p *parser) command(name string) (*Node, error) {
 		return &Node{Op: Symbol, Name: name + " " + n.String()}, nil
 	case "sum", "prod":
 		return p.series(map[string]string{"sum": "sum", "prod": "product"}[name])
+	case "bigcup", "bigcap":
+		return p.family(name)
 	case "begin":
 		return p.environment()
 	}
 	return nil, fmt.Errorf(`%w: \%s isn't known`, ErrSyntax, name)
 }
+
+// left begins the names of what is read as it stands, without knowing its value.
+const left = ellipsis + " "
 
 // leads reports whether n is a product that begins with a symbol, or that symbol.
 func leads(n *Node, symbol string) bool {
@@ -1127,6 +1217,25 @@ func (p *parser) parameter() (*Node, error) {
 	default:
 		return p.primary()
 	}
+}
+
+// family reads \bigcup_{k=a}^{b} sets, of which nothing more is known than how it is written.
+func (p *parser) family(name string) (*Node, error) {
+	out := call(left + name)
+	for p.sees("_") || p.sees("^") {
+		p.at++
+		bound, err := p.exponent()
+		if err != nil {
+			return nil, err
+		}
+		out.Args = append(out.Args, bound)
+	}
+	body, err := p.meets()
+	if err != nil {
+		return nil, err
+	}
+	out.Args = append(out.Args, body)
+	return out, nil
 }
 
 // series reads \sum_{k=a}^{b} body.

@@ -34,17 +34,17 @@ type token struct {
 var signs = []struct{ written, means string }{
 	{"<=", "<="}, {">=", ">="}, {"!=", "!="}, {"==", "="}, {"=>", ";"}, {"->", ";"}, {"+-", "±"}, {"**", "^"},
 	{"+", "+"}, {"-", "-"}, {"−", "-"}, {"–", "-"}, {"*", "*"}, {"×", "*"}, {"·", "*"}, {"⋅", "*"}, {"∙", "*"}, {"/", "/"}, {"÷", "/"}, {"⁄", "/"},
-	{"^", "^"}, {"_", "_"}, {"=", "="}, {"≈", "="}, {"≡", "="}, {"<", "<"}, {">", ">"}, {"≤", "<="}, {"≥", ">="}, {"≠", "!="}, {"∈", "in"}, {"±", "±"}, {"∓", "±"},
+	{"^", "^"}, {"_", "_"}, {"=", "="}, {"≈", "≈"}, {"≡", "="}, {"<", "<"}, {">", ">"}, {"≤", "<="}, {"≥", ">="}, {"≠", "!="}, {"∈", "in"}, {"±", "±"}, {"∓", "±"},
 	{"(", "("}, {")", ")"}, {"[", "["}, {"]", "]"}, {"{", "{"}, {"}", "}"}, {"|", "|"}, {",", ","}, {";", ";"}, {"&", "&"}, {"!", "!"}, {"%", "%"}, {"°", "°"},
-	{"∪", "∪"}, {"∩", "∩"}, {"∖", "∖"}, {"⟨", "⟨"}, {"⟩", "⟩"}, {"√", "√"}, {":", ":"}, {"'", "'"},
+	{"∪", "∪"}, {"∩", "∩"}, {"∖", "∖"}, {"⟨", "⟨"}, {"⟩", "⟩"}, {"√", "√"}, {":", ":"}, {"'", "'"}, {"@", ","},
 }
 
 // commands of LaTeX that are signs or names.
 var commands = map[string]string{
-	"cdot": "*", "times": "*", "ast": "*", "div": "/", "le": "<=", "leq": "<=", "leqslant": "<=", "ge": ">=", "geq": ">=", "geqslant": ">=", "ne": "!=", "neq": "!=",
-	"lt": "<", "gt": ">", "approx": "=", "simeq": "=", "equiv": "=", "pm": "±", "mp": "±", "cup": "∪", "cap": "∩", "setminus": "∖", "backslash": "∖", "in": "in",
+	"cdot": "*", "times": "*", "ast": "*", "bullet": "*", "div": "/", "le": "<=", "leq": "<=", "leqslant": "<=", "ge": ">=", "geq": ">=", "geqslant": ">=", "ne": "!=", "neq": "!=",
+	"lt": "<", "gt": ">", "approx": "≈", "simeq": "≈", "equiv": "=", "pm": "±", "mp": "±", "cup": "∪", "cap": "∩", "setminus": "∖", "backslash": "∖", "in": "in",
 	"lbrace": "{{", "rbrace": "}}", "langle": "⟨", "rangle": "⟩", "lvert": "|", "rvert": "|", "vert": "|", "mid": "|", "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉",
-	"degree": "°", "lor": "or", "vee": "or", "land": "and", "wedge": "and", "colon": ":", "bigcup": "∪", "to": ";", "Rightarrow": ";", "implies": ";", "iff": ";",
+	"degree": "°", "lor": "or", "vee": "or", "land": "and", "wedge": "and", "colon": ":", "to": ";", "Rightarrow": ";", "implies": ";", "iff": ";",
 	"lbrack": "[", "rbrack": "]", "lparen": "(", "rparen": ")",
 }
 
@@ -56,12 +56,19 @@ var passed = map[string]bool{
 	"hfill": true, "smallskip": true, "medskip": true, "bigskip": true, "bf": true, "rm": true, "it": true, "bigskips": true, "negthinspace": true, "thinspace": true, "space": true, "angle": true, "triangle": true, "measuredangle": true,
 }
 
+// worded are commands that hold words.
+var worded = map[string]bool{"text": true, "textbf": true, "textrm": true, "textit": true, "textnormal": true, "textsf": true, "texttt": true, "textsc": true, "textup": true, "emph": true,
+	"mbox": true, "hbox": true, "mathrm": true, "operatorname": true}
+
 // constants and other names that LaTeX or Unicode writes in another way.
 var renamed = map[string]string{
-	"infty": "inf", "infinity": "inf", "∞": "inf", "oo": "inf", "π": "pi", "varnothing": "empty", "emptyset": "empty", "∅": "empty", "varepsilon": "epsilon", "vartheta": "theta", "varphi": "phi",
+	"infty": "inf", "infinity": "inf", "∞": "inf", "oo": "inf", "π": "pi", "varnothing": "empty", "emptyset": "empty", "oslash": "empty", "∅": "empty", "varepsilon": "epsilon", "vartheta": "theta", "varphi": "phi",
 	"ℝ": "Reals", "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "epsilon", "θ": "theta", "λ": "lambda", "μ": "mu", "ρ": "rho", "σ": "sigma", "τ": "tau", "φ": "phi", "ω": "omega",
 	"arcsin": "asin", "arccos": "acos", "arctan": "atan", "lg": "log10", "tg": "tan", "ctg": "cot",
 }
+
+// ellipsis is the name of what a writer leaves out.
+const ellipsis = "…"
 
 // functions that a name may be, applied to what follows.
 var functions = map[string]bool{
@@ -140,8 +147,20 @@ var (
 	vulgar       = map[rune][2]int64{'½': {1, 2}, '⅓': {1, 3}, '⅔': {2, 3}, '¼': {1, 4}, '¾': {3, 4}, '⅕': {1, 5}, '⅖': {2, 5}, '⅗': {3, 5}, '⅘': {4, 5}, '⅙': {1, 6}, '⅚': {5, 6}, '⅛': {1, 8}, '⅜': {3, 8}, '⅝': {5, 8}, '⅞': {7, 8}}
 )
 
+// Raised returns the digit or sign that a superscript stands for, "" for any other rune.
+func Raised(r rune) string { return superscripts[r] }
+
+// Fraction returns the fraction that one character stands for, nil for any other.
+func Fraction(r rune) *big.Rat {
+	f, ok := vulgar[r]
+	if !ok {
+		return nil
+	}
+	return big.NewRat(f[0], f[1])
+}
+
 // primes is a derivative's mark.
-var primes = regexp.MustCompile(`^\^ ?(?:\\prime|\{ ?\\prime ?\})`)
+var primes = regexp.MustCompile(`^\^ ?(?:\\prime|\{ ?(?:\\prime ?)+\})`)
 
 // raised reads superscripts: ⁻³.
 func (s *scanner) raised(rest string) bool {
@@ -190,8 +209,14 @@ func (s *scanner) next() bool {
 	case r == '\\':
 		return s.command(rest)
 	case r == '^' && strings.Contains(rest[:min(len(rest), 5)], `\p`) && primes.MatchString(rest):
-		s.emit(token{kind: tSign, text: "'"}, len(primes.FindString(rest)))
-		s.tokens[len(s.tokens)-1].glued = true
+		mark := primes.FindString(rest)
+		for n := strings.Count(mark, "prime"); n > 0; n-- {
+			s.emit(token{kind: tSign, text: "'"}, 0)
+			s.tokens[len(s.tokens)-1].glued = true
+		}
+		s.at += len(mark)
+		return true
+	case (digit(rest[0]) || r >= 'A' && r <= 'F') && s.numeral(rest):
 		return true
 	case digit(rest[0]) || r == '.' && len(rest) > 1 && digit(rest[1]):
 		return s.number(rest)
@@ -214,8 +239,8 @@ func (s *scanner) next() bool {
 	if _, ok := superscripts[r]; ok {
 		return s.raised(rest)
 	}
-	if f, ok := vulgar[r]; ok {
-		return s.emit(token{kind: tNumber, text: "½", value: big.NewRat(f[0], f[1]), decimals: -1}, width)
+	if f := Fraction(r); f != nil {
+		return s.emit(token{kind: tNumber, text: "½", value: f, decimals: -1}, width)
 	}
 	for _, sg := range signs {
 		if strings.HasPrefix(rest, sg.written) {
@@ -242,10 +267,26 @@ func (s *scanner) word(rest string) bool {
 	if to, ok := renamed[w]; ok {
 		return s.emit(token{kind: tName, text: to}, n)
 	}
+	if after := rest[n:]; n > 1 && (strings.HasPrefix(after, "'") || strings.HasPrefix(after, "’")) { // it's
+		_, width := utf8.DecodeRuneInString(after)
+		if tail := letters(after[width:]); len(tail) > 0 && len(tail) < 3 && !s.latex {
+			return s.emit(token{kind: tText, text: w + "'" + tail}, n+width+len(tail))
+		}
+	}
+	if n <= 2 && !s.latex && strings.HasPrefix(rest[n:], "-") && s.counted() { // 3 t-shirts
+		if tail := letters(rest[n+1:]); len(tail) > 2 && !names[tail] && strings.IndexByte("^_(=", (rest[n+1+len(tail):] + " ")[0]) < 0 {
+			return s.emit(token{kind: tText, text: w + "-" + tail}, n+1+len(tail))
+		}
+	}
 	if after := strings.TrimLeft(rest[n:], " "); wordlike[w] && (after == "" || !strings.ContainsRune("(_{", rune(after[0]))) {
 		return s.emit(token{kind: tText, text: w}, n)
 	}
 	lower := strings.ToLower(w)
+	for _, joined := range []string{"and", "or"} { // x=1orx=2
+		if left := strings.TrimPrefix(w, joined); len(left) == 1 && len(w) > 1 && !s.spaced && len(s.tokens) > 0 && s.tokens[len(s.tokens)-1].kind == tNumber {
+			return s.sign(joined, len(joined))
+		}
+	}
 	switch {
 	case lower == "and" || lower == "or":
 		return s.sign(lower, n)
@@ -254,12 +295,20 @@ func (s *scanner) word(rest string) bool {
 			return s.sign("/", n)
 		}
 		return s.emit(token{kind: tText, text: "inch"}, n)
+	case lower == "in" && !s.latex: // born in 2014
+		return s.emit(token{kind: tText, text: lower}, n)
 	case cardinals[lower] > 0 || lower == "zero":
 		return s.emit(token{kind: tNumber, text: lower, value: big.NewRat(cardinals[lower], 1), decimals: -1, spelled: true}, n)
-	case shortWords[lower]:
+	case shortWords[lower] && !(s.latex && s.enclosed > 0 && len(w) == 2 && strings.ToUpper(w) == w): // not \frac{NO}{OB}
 		return s.emit(token{kind: tText, text: w}, n)
 	case utf8.RuneCountInString(w) == 1 || names[w]:
-		return s.emit(token{kind: tName, text: w}, n)
+		s.emit(token{kind: tName, text: w}, n)
+		if after := rest[n:]; len(after) > 3 && after[0] == '^' && strings.Contains(after[:min(len(after), 20)], "th") && n == 1 {
+			if width := len(ordinalEnding.FindString(after)); width > 0 { // n^{th}
+				return s.emit(token{kind: tText, text: ordinal}, width)
+			}
+		}
+		return true
 	case lower == "infinity" || lower == "sqrt" || lower == "pi":
 		if lower == "infinity" {
 			lower = "inf"
@@ -275,6 +324,9 @@ func (s *scanner) word(rest string) bool {
 			return s.emit(token{kind: tName, text: w[len(f):]}, len(w)-len(f))
 		}
 	}
+	if len(w) == 2 && !s.latex && len(letters(strings.TrimPrefix(rest[n:], " "))) > 3 { // DS games
+		return s.emit(token{kind: tText, text: w}, n)
+	}
 	if len(w) == 2 || s.latex && len(w) <= 3 {
 		for _, r := range w {
 			s.emit(token{kind: tName, text: string(r)}, utf8.RuneLen(r))
@@ -286,6 +338,16 @@ func (s *scanner) word(rest string) bool {
 
 // rowSpace is the extra space below a row of a matrix.
 var rowSpace = regexp.MustCompile(`^\[-?[\d.]+ ?(?:pt|em|ex|mm|cm)\]`)
+
+// arguing are commands that the parser reads with what follows them.
+var arguing = map[string]bool{"frac": true, "dfrac": true, "tfrac": true, "cfrac": true, "binom": true, "dbinom": true, "tbinom": true, "sqrt": true, "sum": true, "prod": true, "begin": true, "end": true,
+	"choose": true, "over": true, "pmod": true, "bmod": true, "mod": true, "bar": true, "dot": true, "ddot": true, "tilde": true, "overrightarrow": true, "widehat": true, "check": true, "breve": true}
+
+// glued reports whether a name that isn't known is a command with the letter behind it.
+func glued(name string) bool {
+	short := name[:len(name)-1]
+	return commands[short] != "" && short != "in" || passed[short] || len(short) > 1 && names[short] && short != "sqrt"
+}
 
 // command reads a LaTeX command.
 func (s *scanner) command(rest string) bool {
@@ -328,7 +390,7 @@ func (s *scanner) command(rest string) bool {
 			n++
 		}
 		return s.skip(n)
-	case name == "text" || name == "textbf" || name == "mbox" || name == "textrm" || name == "textit" || name == "mathrm" || name == "operatorname":
+	case worded[name]:
 		inside, width, ok := braced(rest[n:])
 		if !ok {
 			return s.skip(n)
@@ -347,10 +409,14 @@ func (s *scanner) command(rest string) bool {
 		return s.repeating(rest, n)
 	case name == "circ":
 		return s.sign("°", n)
-	case name == "dots" || name == "ldots" || name == "cdots" || name == "int" || name == "lim" || name == "partial" || name == "nabla":
+	case name == "dots" || name == "ldots" || name == "cdots" || name == "dotsb" || name == "dotsc":
+		return s.emit(token{kind: tName, text: ellipsis}, n)
+	case name == "int" || name == "lim" || name == "partial" || name == "nabla":
 		return false
 	case names[name] && name != "sqrt" || name == "inf" || name == "empty" || name == "log10":
 		return s.emit(token{kind: tName, text: name}, n)
+	case !arguing[name] && glued(name): // \quadx, \sinx
+		return s.command(rest[:n-1]) && s.next()
 	default:
 		return s.emit(token{kind: tCommand, text: name}, n)
 	}
@@ -369,8 +435,10 @@ func (s *scanner) textual(name, inside string, width int) bool {
 		return s.sign(",", width)
 	case lower == "and" || lower == "or":
 		return s.sign(lower, width)
-	case word == "min" && len(s.tokens) > 0 && (s.tokens[len(s.tokens)-1].text == "/" || s.tokens[len(s.tokens)-1].kind == tNumber): // minutes
+	case (word == "min" || word == "sec") && s.measured(): // minutes
 		return s.emit(token{kind: tText, text: word}, width)
+	case word == "in" && s.measured():
+		return s.emit(token{kind: tText, text: "inch"}, width)
 	case functions[word]:
 		return s.emit(token{kind: tName, text: word}, width)
 	case utf8.RuneCountInString(word) == 1 && len(s.tokens) > 0 && units[lower].size != nil && (s.tokens[len(s.tokens)-1].kind != tSign || strings.Contains(")]}", s.tokens[len(s.tokens)-1].text)):
@@ -390,6 +458,18 @@ func (s *scanner) textual(name, inside string, width int) bool {
 		s.tokens = append(s.tokens, t)
 	}
 	return s.skip(width)
+}
+
+// counted reports whether what was counted may follow: a number and a space, a bracket or another word went before.
+func (s *scanner) counted() bool {
+	last := len(s.tokens) - 1
+	return last >= 0 && (s.spaced && (s.tokens[last].kind == tNumber || s.tokens[last].kind == tText) || s.tokens[last].text == "(" && last > 0)
+}
+
+// measured reports whether a unit may follow: a number, a bracket or what another unit is for each of went before.
+func (s *scanner) measured() bool {
+	last := len(s.tokens) - 1
+	return last >= 0 && (s.tokens[last].kind == tNumber || s.tokens[last].kind == tSign && strings.Contains("/})", s.tokens[last].text))
 }
 
 // plain is next, but that a run of letters is a word even where it could be a product of variables.
@@ -453,6 +533,33 @@ func braced(s string) (inside string, width int, ok bool) {
 	return s[start+1:], len(s), true // a brace that was forgotten
 }
 
+// lettered is a number with letters among its digits, and its base.
+var lettered = regexp.MustCompile(`^(\d*[A-Z][\dA-Z]*) ?_ ?(?:\{ ?)?(1[1-9]|2\d|3[0-6])\b`)
+
+// numeral reads a number whose digits go beyond 9: 2A_{16}.
+func (s *scanner) numeral(rest string) bool {
+	if strings.IndexByte(rest[:min(len(rest), maxNumeral)], '_') < 0 {
+		return false
+	}
+	m := lettered.FindStringSubmatch(rest)
+	if m == nil || len(m[1]) > maxNumeral {
+		return false
+	}
+	base, _ := strconv.Atoi(m[2])
+	value, ok := new(big.Int).SetString(m[1], base)
+	if !ok {
+		return false
+	}
+	width := len(m[0])
+	if strings.Contains(m[0], "{") && strings.HasPrefix(rest[width:], "}") {
+		width++
+	}
+	return s.emit(token{kind: tNumber, text: m[1], value: new(big.Rat).SetInt(value), decimals: -1}, width)
+}
+
+// maxNumeral is how many digits a number with letters may have.
+const maxNumeral = 32
+
 // number reads digits with thousands separators, decimals and an exponent: 1,234.5 1{,}234 1 234 567 1.5e3 .5
 func (s *scanner) number(rest string) bool {
 	var digits strings.Builder
@@ -506,6 +613,9 @@ func (s *scanner) number(rest string) bool {
 		value.SetInt64(n)
 	} else if _, ok := value.SetString(written); !ok || len(written) > maxBits/8 {
 		return false
+	}
+	if last := len(s.tokens) - 1; last >= 0 && !s.spaced && s.tokens[last].kind == tText && len(s.tokens[last].text) > 1 && units[strings.ToLower(s.tokens[last].text)].size == nil && s.at > 0 && unicode.IsLetter(rune(s.text[s.at-1])) {
+		return false // a name: abc3
 	}
 	s.emit(token{kind: tNumber, text: text, value: value, decimals: decimals}, i)
 	if decimals >= 0 || i == len(rest) || strings.IndexByte(`^{\snrt`, rest[i]) < 0 {
@@ -586,7 +696,7 @@ func (s *scanner) separator(rest string, i int) int {
 		return len(sep)
 	}
 	switch {
-	case rest[i] == ',' && thousands(1) && (s.enclosed <= 0 || s.spacedList()):
+	case rest[i] == ',' && thousands(1) && (s.enclosed <= 0 || rest[i+1] == '0' || s.spacedList()): // no number begins with a zero
 		return 1
 	case rest[i] == ' ' && lead == 0 && thousands(1) && len(s.tokens) == 0 && strings.Trim(rest, "0123456789 .") == "":
 		return 1

@@ -1,6 +1,9 @@
 package formula
 
-import "slices"
+import (
+	"math/big"
+	"slices"
+)
 
 // region is a set of real numbers: points in rising order, which of them belong to it, and which of the gaps before, between
 // and behind them. Points that change nothing are left out, so equal sets are equal regions.
@@ -47,6 +50,19 @@ func (c *comparer) fixed(n *Node) bool {
 	}
 	z, err := c.at(0).value(n)
 	return err == nil && z.real()
+}
+
+// known reports whether n is a constant, real or complex.
+func (c *comparer) known(n *Node) bool {
+	if c.fixed(n) {
+		return true
+	}
+	vars := map[string]bool{}
+	if n.variables(vars); len(vars) > 0 {
+		return false
+	}
+	_, err := c.at(0).value(n)
+	return err == nil
 }
 
 // infinite says on which side of everything n lies: −1, 1, or 0 when it is no infinity.
@@ -270,6 +286,12 @@ func (c *comparer) link(left *Node, sign string, right *Node, name string) (regi
 	if right.Op == Symbol && right.Name == name {
 		left, sign, right = right, flipped[sign], left
 	}
+	if modulus(right) {
+		left, sign, right = right, flipped[sign], left
+	}
+	if modulus(left) && c.fixed(right) {
+		return c.within(left.Args[0], sign, right, name)
+	}
 	if left.Op != Symbol || left.Name != name || !c.fixed(right) && infinite(right) == 0 {
 		var ok bool
 		if sign, right, ok = c.linear(left, sign, right, name); !ok {
@@ -294,20 +316,46 @@ func (c *comparer) link(left *Node, sign string, right *Node, name string) (regi
 	return region{}, false
 }
 
+// modulus reports whether n is the absolute value of something.
+func modulus(n *Node) bool { return n.Op == Function && n.Name == "abs" && len(n.Args) == 1 }
+
+// within solves |of| (sign) bound.
+func (c *comparer) within(of *Node, sign string, bound *Node, name string) (region, bool) {
+	above, ok := c.link(of, sign, bound, name)
+	if !ok {
+		return region{}, false
+	}
+	below, ok := c.link(of, flipped[sign], node(Negative, bound), name)
+	if !ok {
+		return region{}, false
+	}
+	keep := either // |x| > 1, |x| = 1
+	if sign == "<" || sign == "<=" || sign == "!=" {
+		keep = both
+	}
+	return c.combine(above, below, keep)
+}
+
 // linear solves a·x + b (sign) 0 for rational a and b.
 func (c *comparer) linear(left *Node, sign string, right *Node, name string) (string, *Node, bool) {
 	f := node(Sum, left, node(Negative, right))
-	var at [3]*Node
-	for i := range at {
-		x, ok := c.rational(f.with(name, num(int64(i))))
+	places := [4]*Node{num(0), num(1), num(-2), {Op: Number, Value: big.NewRat(5, 2), Decimals: -1}} // |x| and ⌊x⌋ are no lines
+	var at [4]*Node
+	for i, place := range places {
+		x, ok := c.rational(f.with(name, place))
 		if !ok {
 			return "", nil, false
 		}
 		at[i] = &Node{Op: Number, Value: x, Decimals: -1}
 	}
-	slope, _ := c.rational(node(Sum, at[1], node(Negative, at[0])))
-	again, _ := c.rational(node(Sum, at[2], node(Negative, at[1])))
-	if slope == nil || again == nil || slope.Cmp(again) != 0 || slope.Sign() == 0 {
+	slope := new(big.Rat).Sub(at[1].Value, at[0].Value)
+	for i, place := range places {
+		on := new(big.Rat).Mul(slope, place.Value)
+		if on.Add(on, at[0].Value).Cmp(at[i].Value) != 0 {
+			return "", nil, false
+		}
+	}
+	if slope.Sign() == 0 {
 		return "", nil, false
 	}
 	root, ok := c.rational(node(Negative, node(Quotient, at[0], &Node{Op: Number, Value: slope, Decimals: -1})))

@@ -125,8 +125,14 @@ func (s *speller) next() {
 	case s.article(0) && (scales[s.peek(1).text] > 0 || parts[s.peek(1).text] > 0): // a dozen, a third
 		s.at++
 		s.number()
-	case t.kind == tName && word == "x" && s.last().kind == tNumber && s.peek(1).kind == tNumber && (!t.glued || s.peek(2).text == "^"):
+	case t.kind == tName && word == "x" && s.last().kind == tNumber && s.peek(1).kind == tNumber && (!t.glued || s.peek(2).text == "^"),
+		(t.kind == tName && word == "x" || t.kind == tText && word == "by") && s.last().kind == tText && Unit(strings.ToLower(s.last().text)) && s.peek(1).kind == tNumber: // 4 ft x 6 ft
 		s.sign(1, "*")
+	case t.kind == tText && word == "by" && s.last().kind == tNumber && s.peek(1).kind == tNumber: // 4 by 6
+		s.sign(1, "*")
+	case t.kind == tText && (word == "below" || word == "above") && len(s.out) > 1 && s.peek(1).text == "zero": // 8 degrees below zero
+		s.out = append(s.out, t, token{kind: tText, text: "zero"})
+		s.at += 2
 	case t.kind == tText && s.comparison():
 	case t.kind == tText && (word == "half" && !s.says(1, "of") || word == "half" && len(s.out) == 0):
 		s.number()
@@ -239,6 +245,16 @@ func (s *speller) value() (value *big.Rat, written bool) {
 			s.at++
 		}
 		return value, true
+	}
+	if n := s.peek(1); s.says(0, "and") && n.spelled && n.value.Sign() > 0 && written && value.IsInt() { // two and three-quarters
+		if f := s.fraction(2); f != nil && f.Mul(f, n.value).Cmp(one) < 0 {
+			value.Add(value, f)
+			s.at += 3
+			if s.peek(-1).kind == tSign {
+				s.at++
+			}
+			return value, true
+		}
 	}
 	if s.says(0, "and") && (s.says(1, "a") || s.says(1, "one")) { // two and a half
 		if f := s.fraction(2); f != nil {

@@ -214,13 +214,16 @@ func useOf(c wire.ToolCall, i int) useBlock {
 	return useBlock{"tool_use", callID(c, i), c.Function.Name, json.RawMessage(c.Function.Arguments)}
 }
 
-// stopReason is Anthropic's word for how an answer ended.
-func stopReason(finish string) *string {
-	reason := map[string]string{"length": "max_tokens", "tool_calls": "tool_use"}[finish]
-	if reason == "" {
-		reason = "end_turn"
+// stopped is Anthropic's word for how an answer ended, and the stop string that ended it.
+func stopped(a Answer) (reason, sequence *string) {
+	word := map[string]string{"length": "max_tokens", "tool_calls": "tool_use"}[a.Finish]
+	switch {
+	case a.Stop != "":
+		word = "stop_sequence"
+	case word == "":
+		word = "end_turn"
 	}
-	return &reason
+	return &word, orNull(a.Stop)
 }
 
 // anthropicWire is the wire of /v1/messages. In a stream a block of content is open until one of another kind begins.
@@ -236,7 +239,8 @@ func (*anthropicWire) Alive(Head) [][]byte {
 }
 
 func (*anthropicWire) Whole(a Answer) []byte {
-	m := anthropicMessage{ID: a.ID, Type: "message", Role: "assistant", Model: a.Model, Content: []any{}, StopReason: stopReason(a.Finish), Usage: anthropicUsage{a.Prompt, a.Completion}, PRM: a.Report}
+	m := anthropicMessage{ID: a.ID, Type: "message", Role: "assistant", Model: a.Model, Content: []any{}, Usage: anthropicUsage{a.Prompt, a.Completion}, PRM: a.Report}
+	m.StopReason, m.StopSequence = stopped(a)
 	if a.Thinking != "" {
 		m.Content = append(m.Content, thinkingBlock{Type: "thinking", Thinking: a.Thinking})
 	}
@@ -298,7 +302,8 @@ func (w *anthropicWire) close() [][]byte {
 }
 
 func (w *anthropicWire) End(a Answer) [][]byte {
-	end := map[string]any{"type": "message_delta", "delta": map[string]*string{"stop_reason": stopReason(a.Finish), "stop_sequence": nil}, "usage": anthropicUsage{a.Prompt, a.Completion}}
+	reason, sequence := stopped(a)
+	end := map[string]any{"type": "message_delta", "delta": map[string]*string{"stop_reason": reason, "stop_sequence": sequence}, "usage": anthropicUsage{a.Prompt, a.Completion}}
 	if a.Report != nil {
 		end["prm"] = a.Report
 	}

@@ -53,6 +53,7 @@ type Answer struct {
 	Thinking   string // what a reasoning model thought, and lines about the search
 	Text       string
 	Finish     string // "stop", "length", "tool_calls"; Ollama's "load" and "unload"
+	Stop       string // the client's stop string that ended it, "" for none
 	Tokens     []step.Token
 	Calls      []wire.ToolCall
 	Prompt     int // tokens really spent, over all candidates

@@ -180,31 +180,27 @@ func (o Object) Read(key string, v any, want string) error {
 // Edit returns the bytes with some values replaced and some members dropped. replace returns the new value of a member, or
 // nil to leave it. Nothing to change gives the very bytes that came in.
 func (o Object) Edit(replace func(key string, value json.RawMessage) json.RawMessage, drop string) []byte {
-	changed := false
-	out := make([]byte, 0, len(o.raw))
-	out = append(out, o.raw[:o.open]...)
-	first, tail := true, o.open
+	var out []byte
+	copied := 0      // up to where o.raw stands in out
+	leading := false // what came first was dropped: so must be the comma before the next
 	for i, m := range o.members {
-		tail = m.end
 		if m.key == drop {
-			changed = true
+			out = append(out, o.raw[copied:m.from]...)
+			copied = m.end
+			leading = leading || i == 0
 			continue
 		}
-		between := o.raw[m.from:m.start]
-		if first && i > 0 { // what preceded it is gone: so must be the comma
-			between = between[bytes.IndexByte(between, ',')+1:]
+		if leading {
+			copied = m.from + bytes.IndexByte(o.raw[m.from:m.start], ',') + 1
+			leading = false
 		}
-		first = false
-		out = append(out, between...)
 		if value := replace(m.key, o.raw[m.start:m.end]); value != nil {
-			changed = true
-			out = append(out, value...)
-			continue
+			out = append(append(out, o.raw[copied:m.start]...), value...)
+			copied = m.end
 		}
-		out = append(out, o.raw[m.start:m.end]...)
 	}
-	if !changed {
+	if copied == 0 {
 		return o.raw
 	}
-	return append(out, o.raw[tail:]...)
+	return append(out, o.raw[copied:]...)
 }

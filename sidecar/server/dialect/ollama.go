@@ -36,7 +36,8 @@ var (
 		"num_keep": ruleHarmless,
 		"top_k":    ruleIgnored, "min_p": ruleIgnored, "typical_p": ruleIgnored,
 		"repeat_last_n": ruleIgnored, "repeat_penalty": ruleIgnored, "presence_penalty": ruleIgnored,
-		"frequency_penalty": ruleIgnored,
+		"frequency_penalty": ruleIgnored, "mirostat": ruleIgnored, "mirostat_tau": ruleIgnored, "mirostat_eta": ruleIgnored, "tfs_z": ruleIgnored,
+		"penalize_newline": ruleIgnored,
 	}
 )
 

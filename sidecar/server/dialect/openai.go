@@ -19,12 +19,20 @@ var chatFields = map[string]rule{
 	"tools": ruleUsed, "tool_choice": ruleUsed, "function_call": ruleUsed, "modalities": ruleUsed,
 	"user": ruleHarmless, "metadata": ruleHarmless, "store": ruleHarmless, "service_tier": ruleHarmless,
 	"safety_identifier": ruleHarmless, "prompt_cache_key": ruleHarmless, "prompt_cache_retention": ruleHarmless, "parallel_tool_calls": ruleHarmless,
-	"cache_prompt": ruleHarmless,
-	"keep_alive":   ruleCarried, "reasoning_effort": ruleCarried, "chat_template_kwargs": ruleCarried, "reasoning": ruleCarried, "think": ruleCarried,
+	"cache_prompt": ruleHarmless, "id_slot": ruleHarmless, "timings_per_token": ruleHarmless, "return_progress": ruleHarmless, "return_tokens": ruleHarmless,
+	"skip_special_tokens": ruleHarmless, "spaces_between_special_tokens": ruleHarmless, "add_special_tokens": ruleHarmless, "add_generation_prompt": ruleHarmless,
+	"priority": ruleHarmless, "request_id": ruleHarmless, "usage": ruleHarmless, "chat_id": ruleHarmless, "session_id": ruleHarmless,
+	"echo": ruleFlag, "ignore_eos": ruleFlag, "use_beam_search": ruleFlag, "continue_final_message": ruleFlag, "include_stop_str_in_output": ruleFlag,
+	"provider": ruleCarried, "safe_prompt": ruleCarried, "prompt_mode": ruleCarried,
+	"keep_alive": ruleCarried, "reasoning_effort": ruleCarried, "chat_template_kwargs": ruleCarried, "reasoning": ruleCarried, "think": ruleCarried,
 	"thinking": ruleCarried, "enable_thinking": ruleCarried, "include_reasoning": ruleCarried, "reasoning_format": ruleCarried,
 	"reasoning_budget": ruleCarried, "thinking_budget": ruleCarried, "verbosity": ruleCarried,
 	"frequency_penalty": ruleIgnored, "presence_penalty": ruleIgnored, "top_k": ruleIgnored, "min_p": ruleIgnored,
-	"repeat_penalty": ruleIgnored, "repetition_penalty": ruleIgnored,
+	"repeat_penalty": ruleIgnored, "repetition_penalty": ruleIgnored, "length_penalty": ruleIgnored, "min_tokens": ruleIgnored,
+	"repeat_last_n": ruleIgnored, "typ_p": ruleIgnored, "typical_p": ruleIgnored, "top_a": ruleIgnored, "tfs_z": ruleIgnored, "top_n_sigma": ruleIgnored, "samplers": ruleIgnored,
+	"dynatemp_range": ruleIgnored, "dynatemp_exponent": ruleIgnored, "xtc_probability": ruleIgnored, "xtc_threshold": ruleIgnored,
+	"dry_multiplier": ruleIgnored, "dry_base": ruleIgnored, "dry_allowed_length": ruleIgnored, "dry_penalty_last_n": ruleIgnored,
+	"mirostat": ruleIgnored, "mirostat_tau": ruleIgnored, "mirostat_eta": ruleIgnored,
 }
 
 func chatRaw(o Object) string {

@@ -1,6 +1,6 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
-package claim
+package disk
 
 import (
 	"errors"
@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// File claims an open file until it is closed or the process ends, however it ends. The error is ErrInUse where another has it; a file
+// claim claims an open file until it is closed or the process ends, however it ends. The error is ErrInUse where another has it; a file
 // system without locks lets everybody have it.
-func File(f *os.File) error {
+func claim(f *os.File) error {
 	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	switch {
 	case errors.Is(err, syscall.EWOULDBLOCK):

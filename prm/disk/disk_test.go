@@ -1,0 +1,50 @@
+//go:build unix
+
+package disk
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// TestAPipeIsNoFile: opened, it would be waited for.
+func TestAPipeIsNoFile(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Skip(err)
+	}
+	for what, do := range map[string]func() error{
+		"open":   func() error { _, err := Open(pipe); return err },
+		"read":   func() error { _, err := Read(pipe, 9); return err },
+		"write":  func() error { return Write(pipe, nil, Public) },
+		"append": func() error { _, err := numbered.Lines(pipe, nil); return err },
+		"repair": func() error { _, err := Repair(pipe, numbered); return err },
+	} {
+		if err := do(); !errors.Is(err, ErrNotFile) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+func TestWrite(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a", "b", "file")
+	for _, text := range []string{"one", "two"} {
+		if err := Write(path, []byte(text), Private); err != nil {
+			t.Fatal(err)
+		}
+		data, err := Read(path, 3)
+		info, _ := os.Stat(path)
+		if err != nil || string(data) != text || info.Mode().Perm() != Private {
+			t.Errorf("%q, %v, %v", data, err, info.Mode())
+		}
+	}
+	if _, err := Read(path, 2); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("three bytes of two: %v", err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}

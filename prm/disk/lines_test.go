@@ -1,0 +1,172 @@
+package disk
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+// numbered is a format of lines {"n":…}.
+var numbered = Format{Kind: "a file of numbers", Begin: `{"n":`, Check: func(line []byte) error {
+	var l struct{ N *int }
+	if err := json.Unmarshal(line, &l); err != nil {
+		return err
+	}
+	if l.N == nil {
+		return errors.New("no n")
+	}
+	return nil
+}}
+
+func open2(t *testing.T, f Format, path string) (l *Lines, read []string) {
+	t.Helper()
+	l, err := f.Lines(path, func(line []byte) error { read = append(read, string(line)); return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l, read
+}
+
+func TestLinesAreAppendedAndReadBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a", "b", "n.jsonl")
+	l, _ := open2(t, numbered, path)
+	for n := range 3 {
+		if err := l.Append(fmt.Appendf(nil, `{"n":%d}`, n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.Close()
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != Private {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	_, read := open2(t, numbered, path)
+	if len(read) != 3 || !strings.HasPrefix(read[2], `{"n":2,"crc":"`) {
+		t.Errorf("read %q", read)
+	}
+}
+
+// TestEveryChangeOfALineShows: of one byte, by its checksum or because the line is none any more; but for one of the checksum itself the number is another.
+func TestEveryChangeOfALineShows(t *testing.T) {
+	line := Summed([]byte(`{"n":12345678}`))
+	if err := numbered.check(line); err != nil {
+		t.Fatal(err)
+	}
+	for at := range line {
+		for bit := range 8 {
+			other := bytes.Clone(line)
+			other[at] ^= 1 << bit
+			if at < bytes.Index(line, []byte(sumHead)) && numbered.check(other) == nil {
+				t.Errorf("%q passes for %q", other, line)
+			}
+		}
+	}
+}
+
+func TestATornLineGoesWithTheNext(t *testing.T) {
+	for torn, whole := range map[string]int{"": 2, `{"n":`: 2, "{": 2} {
+		path := filepath.Join(t.TempDir(), "n.jsonl")
+		text := "{\"n\":1}\n{\"n\":2}\n" + torn
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		l, read := open2(t, numbered, path)
+		if now, _ := os.ReadFile(path); len(read) != whole || string(now) != text {
+			t.Errorf("%q: %q read, and the file is %q", torn, read, now)
+		}
+		if err := l.Append([]byte(`{"n":3}`)); err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
+		if _, read := open2(t, numbered, path); len(read) != 3 {
+			t.Errorf("%q: then %q", torn, read)
+		}
+	}
+	// So does a first one, which begins as a first one does.
+	path := filepath.Join(t.TempDir(), "n.jsonl")
+	if err := os.WriteFile(path, []byte(`{"n`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l, _ := open2(t, numbered, path)
+	if err := l.Append([]byte(`{"n":1}`)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRepair(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "n.jsonl")
+	good := string(Summed([]byte(`{"n":1}`))) + "\n"
+	bad := strings.Replace(good, `"n":1`, `"n":7`, 1)
+	text := bad + good + "nonsense\n" + good + `{"n":`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, found, err := Examine(path, Format{Kind: "nothing", Check: func([]byte) error { return errors.New("no") }}, numbered)
+	if err != nil || f.Kind != numbered.Kind || found.Lines != 2 || fmt.Sprint(found.Broken) != "[1 3]" || found.Torn != 5 {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	dropped, err := Repair(path, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, _ := os.ReadFile(path)
+	out, _ := os.ReadFile(dropped)
+	if string(now) != good+good || string(out) != bad+"nonsense\n"+`{"n":` {
+		t.Errorf("left %q, dropped %q", now, out)
+	}
+	foreign := filepath.Join(t.TempDir(), "notes.txt")
+	if err := os.WriteFile(foreign, []byte("a\nb\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Examine(foreign, numbered); err == nil {
+		t.Error("notes are a file of numbers")
+	}
+	if _, err := Repair(foreign, numbered); err == nil {
+		t.Error("notes were repaired")
+	}
+}
+
+func FuzzLines(f *testing.F) {
+	f.Add([]byte("{\"n\":1}\n{\"n\":"), true)
+	f.Add(append(Summed([]byte(`{"n":1}`)), '\n'), false)
+	f.Add([]byte("\xef\xbb\xbf{\"n\":1}\r\n\n"), true)
+	f.Fuzz(func(t *testing.T, text []byte, skip bool) {
+		format := numbered
+		format.Skip = skip
+		path := filepath.Join(t.TempDir(), "n.jsonl")
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		began := time.Now()
+		var read int
+		l, err := format.Lines(path, func([]byte) error { read++; return nil })
+		runtime.ReadMemStats(&after)
+		if took, made := time.Since(began), after.TotalAlloc-before.TotalAlloc; took > 5*time.Second || made > 4<<20+64*uint64(len(text)) {
+			t.Errorf("%d bytes took %v and %d bytes", len(text), took, made)
+		}
+		if err != nil {
+			if now, _ := os.ReadFile(path); !bytes.Equal(now, text) {
+				t.Errorf("refused, %q became %q", text, now)
+			}
+			return
+		}
+		defer l.Close()
+		if err := l.Append([]byte(`{"n":9}`)); err != nil {
+			t.Fatal(err)
+		}
+		now, _ := os.ReadFile(path)
+		whole := text[:bytes.LastIndexByte(text, '\n')+1]
+		if !bytes.HasPrefix(now, whole) || !bytes.HasSuffix(now, append(Summed([]byte(`{"n":9}`)), '\n')) {
+			t.Errorf("%q became %q", text, now)
+		}
+	})
+}

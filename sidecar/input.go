@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"aprm/prm/disk"
+)
+
+// settingsFlag is kong's flag of a file of settings, which must be a file: a pipe would be waited for before there is anyone to say so.
+type settingsFlag kong.ConfigFlag
+
+// BeforeResolve implements kong's hook.
+func (settingsFlag) BeforeResolve(app *kong.Kong, ctx *kong.Context, trace *kong.Path) error {
+	path := kong.ExpandPath(string(ctx.FlagValue(trace.Flag).(settingsFlag)))
+	if err := regular(path); err != nil {
+		return err
+	}
+	settings, err := app.LoadConfig(path)
+	if err != nil {
+		return err
+	}
+	ctx.AddResolver(settings)
+	return nil
+}
+
+// existing says which of the files that a command is to read is none: opening a named pipe waits for a writer that may never come, and nothing can end that wait.
+func existing(parsed *kong.Context) error {
+	values := parsed.Selected().Positional
+	for _, f := range parsed.Flags() {
+		values = append(values, f.Value)
+	}
+	for _, v := range values {
+		if v.Tag == nil || v.Tag.Type != "existingfile" {
+			continue
+		}
+		paths, many := v.Target.Interface().([]string)
+		if !many {
+			paths = []string{v.Target.String()}
+		}
+		for _, path := range paths {
+			if err := regular(path); err != nil {
+				return fmt.Errorf("%s: %w", v.ShortSummary(), err)
+			}
+		}
+	}
+	return nil
+}
+
+// regular is the error of what is neither a regular file nor a pipe that the shell has opened already (/dev/stdin, <(…)), nor nothing at all.
+func regular(path string) error {
+	if path == "" || path == "-" || strings.HasPrefix(path, "/dev/") {
+		return nil
+	}
+	return disk.Regular(path)
+}

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"aprm/adapters/adaptertest"
+	"aprm/prm"
+	"aprm/sidecar/access"
+)
+
+// askedAs asks for a search with a key, and returns the status and what the answer says of itself.
+func askedAs(t *testing.T, addr, key, strategy string) (code int, checkpoint, said string) {
+	t.Helper()
+	body := fmt.Sprintf(`{"model":"fake","prm":{"strategy":%q,"n":2,"steps":false},"messages":[{"role":"user","content":"Go on."}]}`, strategy)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+addr+"/v1/chat/completions", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+key)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answer struct{ PRM struct{ Checkpoint string } }
+	_ = json.Unmarshal(text, &answer)
+	return resp.StatusCode, answer.PRM.Checkpoint, string(text)
+}
+
+func soon(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for began := time.Now(); !is(); time.Sleep(50 * time.Millisecond) {
+		if time.Since(began) > 30*time.Second {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// TestReload: keys, settings and the checkpoint are read again when they change; what is bad changes nothing, and a stream under way ends as it began.
+func TestReload(t *testing.T) {
+	var slow atomic.Bool
+	upstream := &adaptertest.Upstream{OwnedBy: "llamacpp", NoHidden: true, NoN: true, Fault: func(int) adaptertest.Fault {
+		if slow.Load() {
+			time.Sleep(3 * time.Second)
+		}
+		return adaptertest.Fault{}
+	}}
+	upstream.Start(t)
+	leaks := goleak.IgnoreCurrent()
+	dir := t.TempDir()
+	keys, settings, checkpoint := filepath.Join(dir, "keys", "keys.yaml"), filepath.Join(dir, "sidecar.yaml"), filepath.Join(dir, "my.prm")
+	write := func(path, text string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil { // as editors and Kubernetes do
+			t.Fatal(err)
+		}
+		if err := os.Rename(path+".new", path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := func(name string) (key, text string) {
+		key, e := access.New(name, nil)
+		return key, fmt.Sprintf("keys:\n  - name: %s\n    hash: %s\n", name, e.Hash)
+	}
+	first, text := file("first")
+	write(keys, text)
+	write(settings, "max-searches: 4\nkeys: "+keys+"\ncheckpoint: "+checkpoint+"\n")
+	old, err := prm.Load("builtin.prm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := prm.Save(checkpoint, old); err != nil {
+		t.Fatal(err)
+	}
+	addr, stop := startServe(t, "--upstream", upstream.URL, "--upstream-model", "fake", "--config", settings, "--log-level", "error")
+	if code, id, said := askedAs(t, addr, first, "best_of_n"); code != 200 || id != old.ID() {
+		t.Fatalf("%d by %s: %s", code, id, said)
+	}
+
+	// Another key: the old one opens nothing any more, and what began with it ends well.
+	slow.Store(true)
+	began := make(chan string, 1)
+	go func() {
+		_, _, said := askedAs(t, addr, first, "majority")
+		began <- said
+	}()
+	soon(t, "the request has begun", func() bool { return len(upstream.Requests()) > 8 })
+	second, text := file("second")
+	write(keys, text)
+	soon(t, "the new key opens", func() bool {
+		slow.Store(false)
+		code, _, _ := askedAs(t, addr, second, "majority")
+		return code == 200
+	})
+	if code, _, _ := askedAs(t, addr, first, "majority"); code != http.StatusUnauthorized {
+		t.Errorf("the old key: %d", code)
+	}
+	if said := <-began; !strings.Contains(said, "#### 5") {
+		t.Errorf("the one under way: %s", said)
+	}
+
+	// What is bad changes nothing.
+	for path, bad := range map[string]string{keys: "keys: 7\n", settings: "no-such-setting: 1\n", checkpoint: "no checkpoint"} {
+		was, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(path, bad)
+		time.Sleep(3 * settled)
+		if code, id, said := askedAs(t, addr, second, "best_of_n"); code != 200 || id != old.ID() {
+			t.Errorf("with bad %s: %d by %s: %s", path, code, id, said)
+		}
+		write(path, string(was))
+		time.Sleep(3 * settled)
+	}
+
+	// Another checkpoint, which the answer and /healthz name.
+	h := old.Header()
+	h.Seed, h.Solution = h.Seed+1, nil
+	other, err := prm.New(h, old.Weights(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := prm.Save(checkpoint, other); err != nil {
+		t.Fatal(err)
+	}
+	soon(t, "the new checkpoint answers", func() bool {
+		code, id, _ := askedAs(t, addr, second, "best_of_n")
+		return code == 200 && id == other.ID()
+	})
+	resp, err := http.Get("http://" + addr + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	health, _ := io.ReadAll(resp.Body)
+	resp.Body.Close()
+	if !strings.Contains(string(health), other.ID()) {
+		t.Errorf("/healthz: %s", health)
+	}
+	stop()
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	goleak.VerifyNone(t, leaks)
+}
+
+// TestDrain: told to stop, the sidecar takes nothing new, finishes what ends within the grace, and ends what doesn't with an error in its dialect.
+func TestDrain(t *testing.T) {
+	for name, tt := range map[string]struct{ upstream, path, body, want string }{
+		"a search":        {"", "/v1/chat/completions", `{"model":"fake","stream":true,"prm":{"strategy":"majority","n":2},"messages":[{"role":"user","content":"Go on."}]}`, `data: {"error":`},
+		"a raw stream":    {"", "/v1/chat/completions", `{"model":"fake@raw","stream":true,"messages":[{"role":"user","content":"Go on."}]}`, `data: {"error":`},
+		"Ollama's":        {"ollama+", "/api/chat", `{"model":"fake@raw","messages":[{"role":"user","content":"Go on."}]}`, `{"error":`},
+		"Ollama's search": {"ollama+", "/api/chat", `{"model":"fake","prm":{"strategy":"majority","n":2},"messages":[{"role":"user","content":"Go on."}]}`, `{"error":`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var stalls atomic.Bool
+			upstream := &adaptertest.Upstream{OwnedBy: "llamacpp", NoHidden: true, NoN: true, Fault: func(int) adaptertest.Fault {
+				return adaptertest.Fault{Stall: stalls.Load()}
+			}}
+			upstream.Start(t)
+			leaks := goleak.IgnoreCurrent()
+			addr, stop := startServe(t, "--upstream", tt.upstream+upstream.URL, "--upstream-model", "fake", "--grace", "500ms")
+			upstream.Forget()
+			stalls.Store(true)
+			said, failed := make(chan string, 1), make(chan error, 1)
+			go func() {
+				resp, err := http.Post("http://"+addr+tt.path, "application/json", strings.NewReader(tt.body))
+				if err != nil {
+					failed <- err
+					return
+				}
+				defer resp.Body.Close()
+				text, err := io.ReadAll(resp.Body)
+				if err != nil {
+					err = fmt.Errorf("%w after %s", err, text)
+				}
+				failed <- err
+				said <- string(text)
+			}()
+			soon(t, "the endpoint is asked", func() bool { return len(upstream.Requests()) > 0 })
+			time.Sleep(100 * time.Millisecond) // and its first token is on the way
+			began := time.Now()
+			stop()
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("stopping took %v", took)
+			}
+			if err := <-failed; err != nil {
+				t.Fatal(err)
+			}
+			if text := <-said; !strings.Contains(text, tt.want) || !strings.Contains(text, "being stopped") {
+				t.Errorf("it ends with %s", text)
+			}
+			http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+			goleak.VerifyNone(t, leaks)
+		})
+	}
+}

@@ -1,0 +1,300 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"aprm/adapters"
+	"aprm/sidecar/decode"
+)
+
+// dial opens a connection of its own to a server.
+func dial(t *testing.T, addr string) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(addr, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// TestAnnouncedBodiesCostNothing: memory is for what has come, not for what a client says will come.
+func TestAnnouncedBodiesCostNothing(t *testing.T) {
+	addr := serve(t, Config{Defaults: defaults(guided)}, &reasoner{checkpoint: "x"}, newFakeUpstream(t, replies("{}")))
+	for _, path := range []string{"/v1/chat/completions", "/v1/prm/score", "/pooling", "/v1/embeddings", "/api/show"} {
+		before := heap()
+		for range 64 {
+			fmt.Fprintf(dial(t, addr), "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n{", path, 32<<20)
+		}
+		time.Sleep(200 * time.Millisecond)
+		if grown := int64(heap()) - int64(before); grown > 32<<20 {
+			t.Errorf("%s: 64 clients who announced much and sent nothing have %d MiB", path, grown>>20)
+		}
+	}
+}
+
+// TestBodiesAreBounded: all together, however each is sent.
+func TestBodiesAreBounded(t *testing.T) {
+	for _, head := range []string{fmt.Sprintf("Content-Length: %d\r\n\r\n", 1<<20), "Transfer-Encoding: chunked\r\n\r\nf0000\r\n"} {
+		s := build(t, Config{MaxBody: 1 << 20, MaxBodies: 2 << 20, Defaults: defaults(guided)}, &reasoner{checkpoint: "x"})
+		srv := httptest.NewServer(s.Handler())
+		t.Cleanup(srv.Close)
+		addr := srv.URL
+		var held []net.Conn
+		for range 2 { // each leaves out its last bytes
+			conn := dial(t, addr)
+			fmt.Fprintf(conn, "POST /v1/prm/score HTTP/1.1\r\nHost: localhost\r\n%s%s", head, strings.Repeat(" ", 980_000))
+			held = append(held, conn)
+		}
+		eventually(t, "what has come is counted", func() bool {
+			room := s.bodies.TryAcquire(5 * piece)
+			if room {
+				s.bodies.Release(5 * piece)
+			}
+			return !room
+		})
+		body := `{"problem":"p","steps":["` + strings.Repeat("x", 200_000) + `"]}`
+		refused := func() bool {
+			resp := do(t, "POST", addr+"/v1/prm/score", body, nil)
+			if resp.StatusCode == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") == "" {
+				t.Error("no Retry-After")
+			}
+			return resp.StatusCode == http.StatusServiceUnavailable
+		}
+		if !refused() {
+			t.Error("it has room for more")
+		}
+		for _, conn := range held {
+			conn.Close()
+		}
+		eventually(t, "what is gone is forgotten", func() bool { return !refused() })
+	}
+}
+
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for began := time.Now(); !is(); time.Sleep(20 * time.Millisecond) {
+		if time.Since(began) > 10*time.Second {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// TestASlowBodyIsGivenUp: a client that stalls, and one that sends a byte now and then, also where the body goes to the upstream as it comes, or where nobody
+// reads it.
+func TestASlowBodyIsGivenUp(t *testing.T) {
+	addr := serve(t, Config{BodyTimeout: 300 * time.Millisecond, APIKey: "k"}, &reasoner{checkpoint: "x"}, newFakeUpstream(t, replies("{}")))
+	for name, tt := range map[string]struct {
+		path, kind, key string
+		trickle         bool
+	}{
+		"stalls":                   {"/v1/chat/completions", "application/json", "k", false},
+		"trickles":                 {"/v1/prm/score", "application/json", "k", true},
+		"a file for the upstream":  {"/v1/files", "application/octet-stream", "k", true},
+		"without a key, unread":    {"/v1/chat/completions", "application/json", "", true},
+		"to a path that reads not": {"/healthz", "application/json", "k", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := dial(t, addr)
+			fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Type: %s\r\nContent-Length: 100000\r\n\r\n{", tt.path, tt.key, tt.kind)
+			gone := make(chan error, 1)
+			go func() {
+				_, err := io.Copy(io.Discard, conn)
+				gone <- err
+			}()
+			late := time.After(10 * time.Second)
+			for {
+				select {
+				case <-gone:
+					return
+				case <-late:
+					t.Fatal("it is waited for still")
+				case <-time.After(50 * time.Millisecond):
+					if tt.trickle {
+						conn.Write([]byte(" ")) // which fails once it is given up
+					}
+				}
+			}
+		})
+	}
+	// A steady one isn't, however long it takes.
+	body, w := io.Pipe()
+	go func() {
+		for range 20 {
+			w.Write([]byte(strings.Repeat(" ", 1000)))
+			time.Sleep(50 * time.Millisecond)
+		}
+		w.Write([]byte(`{"problem":"p"}`))
+		w.Close()
+	}()
+	req, _ := http.NewRequestWithContext(t.Context(), "POST", addr+"/v1/prm/score", body)
+	req.Header.Set("Authorization", "Bearer k")
+	resp, err := plainClient(t).Do(req)
+	if err != nil || resp.StatusCode != http.StatusBadRequest {
+		t.Fatalf("a steady body: %v, %v", resp, err)
+	}
+	resp.Body.Close()
+}
+
+// TestAClientThatReadsNothingIsGivenUp, whatever is written to it.
+func TestAClientThatReadsNothingIsGivenUp(t *testing.T) {
+	left := make(chan struct{}, 8)
+	up := newFakeUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+		defer func() { left <- struct{}{} }()
+		chunk := []byte(strings.Repeat("x", 1<<20))
+		for r.Context().Err() == nil {
+			if _, err := w.Write(chunk); err != nil {
+				return
+			}
+		}
+	})
+	addr := serve(t, Config{WriteTimeout: 300 * time.Millisecond}, &reasoner{}, up)
+	conn := dial(t, addr)
+	fmt.Fprint(conn, "GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	select {
+	case <-left:
+	case <-time.After(10 * time.Second):
+		t.Fatal("it is written to still")
+	}
+}
+
+// TestPagesOfOtherSites may neither ask nor read, by their own name or by one that they have resolved to this machine.
+func TestPagesOfOtherSites(t *testing.T) {
+	up := newFakeUpstream(t, replies(`{"data":[]}`))
+	open := build(t, Config{Upstream: mustURL(t, up.URL), Traces: 8, Origins: []string{"https://chat.example.org"}, Hosts: []string{"sidecar.example.org"}}, &reasoner{checkpoint: "x"})
+	keyed := build(t, Config{Upstream: mustURL(t, up.URL), Traces: 8, APIKey: "k"}, &reasoner{checkpoint: "x"})
+	paths := []struct{ method, path string }{
+		{"GET", "/v1/prm/traces"}, {"GET", "/v1/prm/traces/x"}, {"GET", "/metrics"}, {"GET", "/readyz"}, {"GET", "/v1/models"}, {"GET", "/api/tags"}, {"GET", "/other"},
+		{"POST", "/v1/prm/score"}, {"POST", "/pooling"}, {"POST", "/v1/chat/completions"}, {"POST", "/api/chat"}, {"POST", "/api/show"}, {"DELETE", "/v1/files/x"}, {"POST", "/v1/embeddings"},
+	}
+	for _, p := range paths {
+		for _, tt := range []struct {
+			host   string
+			header map[string]string
+			may    bool
+		}{
+			{"127.0.0.1:8484", nil, true}, {"localhost:8484", nil, true}, {"[::1]:8484", nil, true}, {"192.168.1.9", nil, true}, {"sidecar:8484", nil, true},
+			{"host.docker.internal:8484", nil, true}, {"sidecar.default.svc.cluster.local", nil, true}, {"sidecar.example.org", nil, true},
+			{"evil.example.com", nil, false}, {"localhost.evil.example.com", nil, false}, {"127.0.0.1.nip.io:8484", nil, false}, {"evil.example.com.", nil, false},
+			{"localhost:8484", map[string]string{"Origin": "http://localhost:8484"}, true},
+			{"localhost:8484", map[string]string{"Origin": "https://chat.example.org", "Sec-Fetch-Site": "cross-site"}, true},
+			{"localhost:8484", map[string]string{"Origin": "https://evil.example.com"}, false},
+			{"localhost:8484", map[string]string{"Origin": "null"}, false},
+			{"localhost:8484", map[string]string{"Origin": "http://localhost:9999"}, false},
+			{"localhost:8484", map[string]string{"Origin": "https://evil.example.com", "Content-Type": "text/plain"}, false},
+			{"localhost:8484", map[string]string{"Sec-Fetch-Site": "cross-site"}, p.method == "GET"},
+			{"localhost:8484", map[string]string{"Sec-Fetch-Site": "same-origin"}, true},
+		} {
+			r := httptest.NewRequest(p.method, "http://"+tt.host+p.path, strings.NewReader(`{}`))
+			for k, v := range tt.header {
+				r.Header.Set(k, v)
+			}
+			if code := send(open, r).Code; (code != http.StatusForbidden) != tt.may {
+				t.Errorf("%s %s as %s with %v: %d", p.method, p.path, tt.host, tt.header, code)
+			}
+			if p.path == "/metrics" || p.path == "/readyz" {
+				continue
+			}
+			r = r.Clone(t.Context())
+			r.Body = io.NopCloser(strings.NewReader(`{}`))
+			r.Header.Set("Authorization", "Bearer k")
+			if code := send(keyed, r).Code; code == http.StatusForbidden || code == http.StatusUnauthorized {
+				t.Errorf("%s %s as %s with %v and the key: %d", p.method, p.path, tt.host, tt.header, code)
+			}
+		}
+	}
+}
+
+// TestTheUpstreamIsAskedSeldomAboutItself: whoever watches the sidecar doesn't watch the endpoint, whose answer is one for all who ask at once.
+func TestTheUpstreamIsAskedSeldomAboutItself(t *testing.T) {
+	up := newFakeUpstream(t, replies(`{"data":[{"id":"m"}]}`))
+	addr := serve(t, Config{}, &reasoner{}, up)
+	for _, path := range []string{"/readyz", "/v1/models", "/api/tags", "/api/ps"} {
+		before := up.requests()
+		var group sync.WaitGroup
+		for range 20 {
+			group.Go(func() {
+				if resp := do(t, "GET", addr+path, "", nil); resp.StatusCode != 200 {
+					t.Errorf("%s: %d", path, resp.StatusCode)
+				}
+			})
+		}
+		group.Wait()
+		if asked := up.requests() - before; asked > 2 { // a slow machine may take longer than the answer counts
+			t.Errorf("%s: %d requests to the upstream for 20", path, asked)
+		}
+	}
+	// Another's key may see other models.
+	before := up.requests()
+	for _, key := range []string{"a", "b"} {
+		do(t, "GET", addr+"/v1/models", "", http.Header{"Authorization": {"Bearer " + key}})
+	}
+	if asked := up.requests() - before; asked != 2 {
+		t.Errorf("%d requests for two keys", asked)
+	}
+}
+
+// TestRawAnswersDontStall: neither before the first byte nor behind it.
+func TestRawAnswersDontStall(t *testing.T) {
+	up := newFakeUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/begins" {
+			io.WriteString(w, "beginning")
+			http.NewResponseController(w).Flush()
+		}
+		<-r.Context().Done()
+	})
+	addr := serve(t, Config{HeaderTimeout: 200 * time.Millisecond, IdleTimeout: 200 * time.Millisecond}, &reasoner{}, up)
+	began := time.Now()
+	if resp := do(t, "GET", addr+"/never", "", nil); resp.StatusCode != http.StatusGatewayTimeout {
+		t.Errorf("no answer: %d", resp.StatusCode)
+	}
+	resp := do(t, "GET", addr+"/begins", "", nil)
+	said, err := io.ReadAll(resp.Body)
+	if string(said) != "beginning" || err == nil {
+		t.Errorf("%q, %v: want a broken answer", said, err)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("both took %v", took)
+	}
+}
+
+// TestADeadlineIsKept whatever the search does.
+func TestADeadlineIsKept(t *testing.T) {
+	end := make(chan struct{})
+	t.Cleanup(func() { close(end) })
+	r := &reasoner{checkpoint: "x", solve: func(context.Context, string, []adapters.Message, decode.Options) (decode.Result, error) {
+		<-end
+		return decode.Result{}, errors.New("at last")
+	}}
+	addr := serve(t, Config{Defaults: defaults(guided)}, r, newFakeUpstream(t, replies("{}")))
+	for _, stream := range []bool{false, true} {
+		began := time.Now()
+		resp := do(t, "POST", addr+"/v1/chat/completions", fmt.Sprintf(`{"model":"m","stream":%t,"prm":{"strategy":"guided","deadline_ms":500},"messages":[{"role":"user","content":"hi"}]}`, stream), nil)
+		said, err := io.ReadAll(bufio.NewReader(resp.Body))
+		if took := time.Since(began); err != nil || took > 750*time.Millisecond+starved || !strings.Contains(string(said), `"deadline"`) {
+			t.Errorf("after %v: %s, %v", took, said, err)
+		}
+	}
+}
+
+// starved is what a busy machine is forgiven.
+const starved = time.Second
