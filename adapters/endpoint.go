@@ -21,6 +21,7 @@ type Endpoint struct {
 	Key         string            // bearer token; "" sends none but what WithClient put into the context
 	HiddenKey   string            // bearer token for HiddenURL, which never gets Key nor what clients send
 	Budget      *Budget           // of what is asked again, for all that asks this endpoint; nil for one of its own
+	Spread      bool              // several endpoints stand behind URL: completions are asked for each by itself, so that they are spread over all
 	Concurrency int               // completions at a time; 0 means 8
 	Tries       int               // of a request, before its first byte; 0 means 4
 	Idle        time.Duration     // longest silence in an answer, the loading of the model included; 0 means 5 minutes

@@ -26,8 +26,9 @@ func main() {
 
 // commands is the whole command line. A setting is defined once, as a flag; the config file has the same names.
 type commands struct {
-	Settings settingsFlag `name:"config" help:"YAML file with the same settings as the flags (upstream-model: … is --upstream-model). Flags win." placeholder:"FILE"`
-	LogLevel slog.Level   `help:"How much is logged to standard error: debug, info, warn or error." default:"info"`
+	Settings  settingsFlag `name:"config" help:"YAML file with the same settings as the flags (upstream-model: … is --upstream-model). Flags win." placeholder:"FILE"`
+	LogFormat string       `help:"How it is logged: text, or json for machines." enum:"text,json" default:"text"`
+	LogLevel  slog.Level   `help:"How much is logged to standard error: debug, info, warn or error." default:"info"`
 
 	Train trainCommand `cmd:"" help:"Train a PRM of the LLM: from its recorded answers, or by the game, in which it corrupts correct steps and an oracle says what is wrong."`
 	Eval  evalCommand  `cmd:"" help:"Measure whether it helps: greedy, votes, best-of-N and searches step by step side by side, at equal tokens."`
@@ -54,6 +55,7 @@ type commands struct {
 	Oracle    oracleCommand    `cmd:"" help:"Ask the oracle whether steps are truly wrong, or audit it on steps whose truth is known."`
 	Probe     probeCommand     `cmd:"" help:"Ask the endpoint what it can do, and print it."`
 	Config    configCommand    `cmd:"" help:"Check a file of settings."`
+	Shown     showVersion      `name:"version" help:"Print the version."`
 	Version   versionCommand   `cmd:"" help:"Print the version of this build and of what its checkpoints hold."`
 	Key       keyCommand       `cmd:"" help:"Make keys up that clients are let in with."`
 	Recording recordingCommand `cmd:"" help:"Check a file that the LLM's answers are kept in, and mend it."`
@@ -109,7 +111,12 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 		fmt.Fprintln(errs, "sidecar:", err)
 		return 2
 	}
-	slog.SetDefault(slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: cmd.LogLevel})))
+	options := &slog.HandlerOptions{Level: cmd.LogLevel}
+	var log slog.Handler = slog.NewTextHandler(errs, options)
+	if cmd.LogFormat == "json" {
+		log = slog.NewJSONHandler(errs, options)
+	}
+	slog.SetDefault(slog.New(log))
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	parsed.Bind(&commandLine{args: args, settings: string(cmd.Settings)})
 	if err := existing(parsed); err != nil {

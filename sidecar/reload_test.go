@@ -134,10 +134,10 @@ func TestReload(t *testing.T) {
 
 	// Another checkpoint, which the answer and /healthz name.
 	h := old.Header()
-	h.Seed++
+	h.Seed, h.Solution = h.Seed+1, nil
 	other, err := prm.New(h, old.Weights(), nil)
 	if err != nil {
-		t.Skip(err) // a header with a head needs one
+		t.Fatal(err)
 	}
 	if err := prm.Save(checkpoint, other); err != nil {
 		t.Fatal(err)

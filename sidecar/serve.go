@@ -23,7 +23,7 @@ type serveCommand struct {
 	PRM      modelFlags    `embed:"" group:"PRM:"`
 	Decode   decodeFlags   `embed:"" group:"Search:"`
 
-	Listen        string        `help:"Address to serve at." default:"127.0.0.1:8484"`
+	Listen        string        `help:"Address to serve at." env:"SIDECAR_LISTEN" default:"127.0.0.1:8484"`
 	APIKey        string        `help:"Bearer token that clients must present, which opens everything; without one, and without --keys, everyone on this machine is let in." env:"SIDECAR_API_KEY" placeholder:"KEY" xor:"keys"`
 	Keys          string        `help:"File of keys (YAML) with scopes, rates and budgets; 'sidecar key new' makes them." type:"existingfile" placeholder:"FILE" xor:"keys"`
 	Insecure      bool          `help:"Let everyone in who reaches an address beyond this machine, without any key."`

@@ -66,7 +66,7 @@ func (s service) run(ctx context.Context, std streams) error {
 	complete := func(s service, target *url.URL) (server.Config, error) {
 		cfg := s.config
 		cfg.Upstream, cfg.Dialect, cfg.UpstreamKey, cfg.Model = target, s.upstream.Dialect, s.upstream.Key, s.upstream.Model
-		cfg.Route = s.upstream.route()
+		cfg.Route, cfg.Figures = s.upstream.route(), s.figures()
 		cfg.Tools, cfg.Defaults.Strategy, cfg.TraceExporter = tools.Load, s.bare(), exporter
 		if cfg.Keys == nil && !s.insecure && !local(s.listen) {
 			return cfg, badInput{fmt.Errorf("--listen %s lets in whoever reaches it: have clients send a key (--api-key, --keys), listen at 127.0.0.1, or say --insecure", s.listen)}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +25,7 @@ import (
 
 // upstreamFlags say which LLM stands behind the sidecar.
 type upstreamFlags struct {
-	URL         string        `name:"upstream" help:"The endpoint: ollama://HOST:PORT, openai+http://HOST:PORT/v1, http://HOST:PORT to ask it what it speaks, or builtin for the embedded toy model. Without one: what answers on this machine." placeholder:"URL" env:"SIDECAR_UPSTREAM"`
+	URLs        []string      `name:"upstream" help:"The endpoint, or, given several times, endpoints of the same model at the same path, among which the work is spread and which stand in for each other: ollama://HOST:PORT, openai+http://HOST:PORT/v1, http://HOST:PORT to ask it what it speaks, or builtin for the embedded toy model. Without one: what answers on this machine." placeholder:"URL" env:"SIDECAR_UPSTREAM"`
 	Model       string        `name:"upstream-model" help:"Its model; needed where it serves several." placeholder:"NAME"`
 	HiddenURL   string        `name:"upstream-hidden-url" help:"A second server of the same model that gives hidden states (llama-server --embeddings --pooling none)." placeholder:"URL"`
 	HiddenKey   string        `name:"upstream-hidden-key" help:"Bearer token for --upstream-hidden-url; it never gets --upstream-key, nor what clients send." env:"SIDECAR_UPSTREAM_HIDDEN_KEY" placeholder:"KEY"`
@@ -32,11 +33,21 @@ type upstreamFlags struct {
 	Concurrency int           `name:"upstream-concurrency" help:"Completions that the endpoint works on at a time." default:"8"`
 	Timeout     time.Duration `name:"upstream-timeout" help:"Longest time for one call of it." default:"15m"`
 
+	URL     string          `kong:"-"` // the first of URLs
 	Dialect dialect.Dialect `kong:"-"` // what resolve found
 	Pool    *pool.Pool      `kong:"-"` // the way to the endpoint, which all that asks it shares; nil for builtin
 
 	budget *adapters.Budget // of what is asked again there
+	faults *faultsOf        // what went wrong there, for the figures
 	own    adapters.LLM     // the configured model, once it was opened: by any name the same slots, and one probe
+}
+
+// AfterApply is kong's hook.
+func (u *upstreamFlags) AfterApply() error {
+	if len(u.URLs) > 0 {
+		u.URL = u.URLs[0]
+	}
+	return nil
 }
 
 // builtinURL names the embedded model.
@@ -53,6 +64,12 @@ func (u *upstreamFlags) resolve(ctx context.Context, wait time.Duration) error {
 		}
 		u.URL = found[0].url
 	}
+	if u.faults == nil {
+		u.faults = newFaultsOf()
+	}
+	if len(u.URLs) > 1 && slices.Contains(u.URLs, builtinURL) {
+		return badInput{fmt.Errorf("--upstream: %s stands by itself", builtin.Title)}
+	}
 	if u.URL == builtinURL {
 		llm, err := builtin.Embedded()
 		if err != nil {
@@ -68,22 +85,23 @@ func (u *upstreamFlags) resolve(ctx context.Context, wait time.Duration) error {
 		u.Model, u.Dialect = caps.Model, dialect.OpenAI
 		return err
 	}
-	base, err := url.Parse(u.URL)
-	if err != nil || base.Host == "" {
-		return badInput{fmt.Errorf("--upstream: %q is no URL (want http://HOST:PORT, ollama://HOST:PORT, openai+http://HOST:PORT/v1 or builtin)", u.URL)}
+	base, spoken, err := located(u.URL)
+	if err != nil {
+		return err
 	}
-	spoken, transport, both := strings.Cut(base.Scheme, "+")
-	switch {
-	case !both && (spoken == "http" || spoken == "https"):
-		spoken, transport = "", spoken
-	case !both && spoken == string(dialect.Ollama):
-		transport = "http"
-	case !both || transport != "http" && transport != "https" || spoken != string(dialect.Ollama) && spoken != string(dialect.OpenAI):
-		return badInput{fmt.Errorf("--upstream: %q begins with no known scheme (want http, https, ollama, ollama+https, openai+http or openai+https)", u.URL)}
+	all := []*url.URL{base}
+	for _, text := range u.URLs[min(1, len(u.URLs)):] {
+		other, speaks, err := located(text)
+		if err == nil && speaks != spoken {
+			err = badInput{fmt.Errorf("--upstream: %q speaks another dialect than the first: they must be of one kind", text)}
+		}
+		if err != nil {
+			return err
+		}
+		all = append(all, other)
 	}
-	base.Scheme, u.Dialect = transport, dialect.Dialect(spoken)
-	u.URL = base.String()
-	if u.Pool, err = pool.New([]*url.URL{base}, nil); err != nil {
+	u.URL, u.Dialect = base.String(), spoken
+	if u.Pool, err = pool.New(all, u.faults.tell); err != nil {
 		return badInput{fmt.Errorf("--upstream: %w", err)}
 	}
 	u.budget = adapters.NewBudget(64, 256)
@@ -114,6 +132,25 @@ func (u *upstreamFlags) resolve(ctx context.Context, wait time.Duration) error {
 		case <-ctx.Done():
 		}
 	}
+}
+
+// located reads an URL as --upstream takes it: where it is, and which dialect it names, "" for none.
+func located(text string) (*url.URL, dialect.Dialect, error) {
+	base, err := url.Parse(text)
+	if err != nil || base.Host == "" {
+		return nil, "", badInput{fmt.Errorf("--upstream: %q is no URL (want http://HOST:PORT, ollama://HOST:PORT, openai+http://HOST:PORT/v1 or builtin)", text)}
+	}
+	spoken, transport, both := strings.Cut(base.Scheme, "+")
+	switch {
+	case !both && (spoken == "http" || spoken == "https"):
+		spoken, transport = "", spoken
+	case !both && spoken == string(dialect.Ollama):
+		transport = "http"
+	case !both || transport != "http" && transport != "https" || spoken != string(dialect.Ollama) && spoken != string(dialect.OpenAI):
+		return nil, "", badInput{fmt.Errorf("--upstream: %q begins with no known scheme (want http, https, ollama, ollama+https, openai+http or openai+https)", text)}
+	}
+	base.Scheme = transport
+	return base, dialect.Dialect(spoken), nil
 }
 
 // discover asks the endpoint once.
@@ -247,7 +284,7 @@ func (u *upstreamFlags) open(model string) (adapters.LLM, error) {
 		}
 		return builtin.Embedded()
 	}
-	at := adapters.Endpoint{URL: u.URL, Model: model, HiddenURL: hidden, Key: u.Key, HiddenKey: u.HiddenKey, Concurrency: u.Concurrency, Timeout: u.Timeout,
+	at := adapters.Endpoint{URL: u.URL, Model: model, HiddenURL: hidden, Key: u.Key, HiddenKey: u.HiddenKey, Concurrency: u.Concurrency * u.Pool.Size(), Spread: u.Pool.Size() > 1, Timeout: u.Timeout,
 		Transport: u.Pool.Waiting(http.DefaultTransport), Budget: u.budget}
 	if u.Dialect == dialect.Ollama {
 		return ollama.New(at)

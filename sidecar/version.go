@@ -3,7 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"runtime/debug"
+
+	"github.com/alecthomas/kong"
 
 	"aprm/prm/feature"
 	"aprm/prm/step"
@@ -11,7 +14,19 @@ import (
 
 type versionCommand struct{}
 
-func (c *versionCommand) Run(std streams) error {
+func (c *versionCommand) Run(std streams) error { return printVersion(std.out) }
+
+// showVersion is the flag that does the same.
+type showVersion bool
+
+// BeforeReset is kong's hook.
+func (showVersion) BeforeReset(app *kong.Kong) error {
+	err := printVersion(app.Stdout)
+	app.Exit(0)
+	return err
+}
+
+func printVersion(out io.Writer) error {
 	build, ok := debug.ReadBuildInfo()
 	if !ok {
 		return errors.New("this binary was built without build information")
@@ -25,7 +40,7 @@ func (c *versionCommand) Run(std streams) error {
 			changed = ", changed since"
 		}
 	}
-	_, err := fmt.Fprintf(std.out, "sidecar %s (revision %s%s; %s)\ncheckpoints: step splitter %d, inputs %d\n",
+	_, err := fmt.Fprintf(out, "sidecar %s (revision %s%s; %s)\ncheckpoints: step splitter %d, inputs %d\n",
 		build.Main.Version, revision, changed, build.GoVersion, step.Version, feature.Version)
 	return err
 }

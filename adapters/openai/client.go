@@ -62,7 +62,7 @@ func (c *Client) Generate(ctx context.Context, req adapters.Request) ([]adapters
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	req.N = max(req.N, 1)
-	if req.N == 1 || caps.N && !req.OneStep {
+	if req.N == 1 || caps.N && !req.OneStep && !c.cfg.Spread {
 		done := c.draw(ctx, req, caps)
 		return done, draw.AllFailed(done)
 	}

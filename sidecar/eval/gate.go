@@ -178,6 +178,9 @@ func MergeGates(old *decode.Gate, fresh decode.Gate) (merged decode.Gate, kept [
 		merged = *old
 	}
 	merged.Measured = nil
+	if merged.Drawing == nil {
+		merged.Drawing = old.Drawing
+	}
 	row := func(g decode.Gate, strategy string) (decode.Measured, bool) {
 		for _, m := range g.Measured {
 			if m.Strategy == strategy {

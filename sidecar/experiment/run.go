@@ -69,6 +69,11 @@ func (l Lab) Run(ctx context.Context, plan Plan) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
+	if plan.Sampling.Kinds.HavePrograms() {
+		if err := s.engine.Writes(ctx, ""); err != nil {
+			return Report{}, fmt.Errorf("sampling: kinds: %w", err)
+		}
+	}
 	if err := s.bind(); err != nil {
 		return Report{}, err
 	}

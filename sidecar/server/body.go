@@ -85,12 +85,16 @@ type outlet struct {
 	gin.ResponseWriter
 	control  *http.ResponseController
 	patience time.Duration
+	first    time.Time // when the first byte was written
 }
 
 // Unwrap is for http.ResponseController.
 func (o *outlet) Unwrap() http.ResponseWriter { return o.ResponseWriter }
 
 func (o *outlet) Write(data []byte) (int, error) {
+	if o.first.IsZero() {
+		o.first = time.Now()
+	}
 	_ = o.control.SetWriteDeadline(time.Now().Add(o.patience)) // in a test there is no connection
 	return o.ResponseWriter.Write(data)
 }

@@ -372,6 +372,10 @@ func (s *Server) solve(ctx context.Context, c *call) (o outcome) {
 	defer s.slots.Release(1)
 	o.result, o.err = s.reasoner.Solve(ctx, c.model, c.ask.Messages, c.opts)
 	s.metrics.searched(c.opts.Strategy, o.result, o.err)
+	s.metrics.queued.Observe(o.queued.Seconds())
+	if o.err == nil {
+		s.metrics.votes(c.opts.N, o.result)
+	}
 	var up *adapters.UpstreamError
 	if o.err != nil && ctx.Err() != nil && !(errors.As(o.err, &up) && up.Loading()) { // the model was still loading when time was up: so the client is told
 		o.err = ctx.Err() // whatever it ran into, that is why

@@ -3,6 +3,8 @@ package server
 import (
 	"net/http"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,6 +23,11 @@ type metrics struct {
 	tokens   *prometheus.CounterVec
 	dropped  prometheus.Counter
 	scoring  prometheus.Counter
+	queued   prometheus.Histogram
+	first    *prometheus.HistogramVec
+	changed  prometheus.Counter
+	saved    prometheus.Counter
+	others   []prometheus.Collector // Config.Figures
 }
 
 func newMetrics() *metrics {
@@ -45,13 +52,66 @@ func newMetrics() *metrics {
 			Name: "sidecar_search_scoring_calls_total", Help: "Calls of the PRM by searches.",
 		}),
 	}
-	m.registry.MustRegister(m.requests, m.inFlight, m.seconds, m.tokens, m.dropped, m.scoring,
+	m.queued = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "sidecar_search_queue_seconds", Help: "Time that searches waited for their turn.", Buckets: prometheus.ExponentialBuckets(.001, 4, 10),
+	})
+	m.first = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "sidecar_first_byte_seconds", Help: "Time until the first byte of an answer, by strategy (raw: by the upstream).", Buckets: prometheus.ExponentialBuckets(.005, 3, 10),
+	}, []string{"strategy"})
+	m.saved = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "sidecar_search_tokens_saved_total", Help: "Completion tokens that auto left out by stopping early: what the answers that it didn't draw would have cost, at the mean of those that it drew.",
+	})
+	m.changed = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "sidecar_search_votes_changed_total", Help: "Votes that came to another answer than a plain majority of the same candidates, by the PRM's or the LLM's own word.",
+	})
+	m.registry.MustRegister(m.queued, m.first, m.saved, m.changed, m.requests, m.inFlight, m.seconds, m.tokens, m.dropped, m.scoring,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
 func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// beside has these figures in place of others' before.
+func (m *metrics) beside(others []prometheus.Collector) {
+	for _, c := range m.others {
+		m.registry.Unregister(c)
+	}
+	m.others = others
+	for _, c := range others {
+		m.registry.MustRegister(c)
+	}
+}
+
+// votes counts what the weights of a vote made of it.
+func (m *metrics) votes(asked int, r decode.Result) {
+	count, first := map[string]int{}, []string{}
+	tokens, drawn := 0, 0
+	for _, c := range r.Candidates {
+		if c.At > 0 {
+			return // of a search step by step
+		}
+		drawn, tokens = drawn+1, tokens+c.Tokens
+		if c.Answered {
+			if count[c.Answer] == 0 {
+				first = append(first, c.Answer)
+			}
+			count[c.Answer]++
+		}
+	}
+	most := ""
+	for _, answer := range first {
+		if count[answer] > count[most] {
+			most = answer
+		}
+	}
+	if r.Answer != "" && count[r.Answer] < count[most] {
+		m.changed.Inc()
+	}
+	if drawn > 0 && drawn < asked && r.Stopped == "" {
+		m.saved.Add(float64(asked-drawn) * float64(tokens) / float64(drawn))
+	}
 }
 
 // searched counts what a search has spent, one that failed or whose client left included, and how long it took if it came to an answer.
@@ -72,6 +132,12 @@ func (m *metrics) searched(strategy string, r decode.Result, err error) {
 // measure counts requests. Routes are the patterns, not the paths, so that clients can't make new series.
 func (s *Server) measure(g *gin.Context) {
 	s.metrics.inFlight.Inc()
+	began := time.Now()
+	id := g.GetHeader(headerRequest)
+	if !plainID(id) {
+		id = randomID()
+	}
+	g.Header(headerRequest, id)
 	defer func() {
 		s.metrics.inFlight.Dec()
 		route, strategy := g.FullPath(), g.GetString(keyStrategy)
@@ -89,6 +155,22 @@ func (s *Server) measure(g *gin.Context) {
 			status = statusClientGone
 		}
 		s.metrics.requests.WithLabelValues(route, strategy, strconv.Itoa(status)).Inc()
+		first := time.Duration(0)
+		if o, ok := g.Writer.(*outlet); ok && !o.first.IsZero() {
+			if first = o.first.Sub(began); strategy != "none" {
+				s.metrics.first.WithLabelValues(strategy).Observe(first.Seconds())
+			}
+		}
+		s.log.Info("request", "id", id, "method", g.Request.Method, "route", route, "strategy", strategy, "status", status, "bytes", max(0, g.Writer.Size()),
+			"ms", time.Since(began).Milliseconds(), "first_ms", first.Milliseconds(), "key", ownerOf(g))
 	}()
 	g.Next()
+}
+
+// headerRequest names a request in the logs of all that it passes.
+const headerRequest = "X-Request-Id"
+
+// plainID reports whether a client's own name of a request may stand in a log.
+func plainID(id string) bool {
+	return id != "" && len(id) <= 128 && strings.Trim(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:") == ""
 }

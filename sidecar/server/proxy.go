@@ -175,6 +175,9 @@ func (u *upstream) receive(resp *http.Response) error {
 			return errLacking
 		}
 	}
+	if f, ok := resp.Request.Context().Value(forwardedKey{}).(forwarded); ok && resp.Header.Get(headerRequest) != "" {
+		f.header.Del(headerRequest) // the upstream has its own name for it
+	}
 	for name := range resp.Header {
 		if strings.HasPrefix(name, "Access-Control-") {
 			resp.Header.Del(name)
@@ -191,6 +194,7 @@ func (u *upstream) receive(resp *http.Response) error {
 type forwarded struct {
 	cancel  context.CancelCauseFunc
 	dialect dialect.Dialect
+	header  http.Header      // of the answer
 	spent   func(said usage) // told what its answer says that it cost; nil for nobody
 }
 
@@ -292,7 +296,7 @@ func (s *Server) forward(g *gin.Context, body []byte) {
 	ctx, cancel := context.WithCancelCause(g.Request.Context())
 	defer cancel(nil)
 	defer func(r *http.Request) { g.Request = r }(g.Request) // it may be answered another way
-	f := forwarded{cancel: cancel, dialect: dialectOf(g.Request.URL.Path)}
+	f := forwarded{cancel: cancel, header: g.Writer.Header(), dialect: dialectOf(g.Request.URL.Path)}
 	if key := keyOf(g); key != nil {
 		f.spent = func(said usage) { key.Spend(time.Now(), said.tokens(len(body))) }
 	}

@@ -21,6 +21,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
 
 	"aprm/adapters"
@@ -98,6 +99,8 @@ type Config struct {
 	KeepAlive     time.Duration // between signs of life on a stream while the search runs; 0 means 10 s
 	Grace         time.Duration // for requests under way when Run is told to stop; 0 means 10 s
 
+	Figures []prometheus.Collector // that /metrics has beside the server's own
+
 	Traces        int           // last searches whose traces are kept; 0 keeps none
 	NoTraceTexts  bool          // leaves questions, answers and candidates' texts out of what is kept and exported
 	TraceExporter TraceExporter // nil exports none
@@ -149,6 +152,7 @@ func New(cfg Config, reasoner Reasoner) (*Server, error) {
 		now:      time.Now,
 		newID:    randomID,
 	}
+	s.metrics.beside(cfg.Figures)
 	s.front = &front{metrics: s.metrics}
 	s.front.now.Store(s)
 	s.upstream = newUpstream(cfg, s.log)
@@ -241,6 +245,7 @@ func (s *Server) Become(cfg Config, reasoner Reasoner) error {
 	if next.cfg.Traces == was.cfg.Traces {
 		next.traces = was.traces
 	}
+	next.metrics.beside(next.cfg.Figures)
 	next.handler = canonical(next.routes())
 	s.front.now.Store(next)
 	was.upstream.close()
