@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"aprm/prm/feature"
+	"aprm/prm/step"
 	"aprm/prm/vote"
 )
 
@@ -157,6 +159,54 @@ func TestSaveThenLoadWithASolutionHead(t *testing.T) {
 	}
 	if _, err := plain.Judging(NewSolutionHead(1), SolutionHeader{Vote: vote.Rule{Beta: -1}}); err == nil || !strings.Contains(err.Error(), "vote: ") {
 		t.Errorf("a vote that can't be: %v", err)
+	}
+}
+
+// A head's weights for programs are kept; one without any reads programs as prose without log-probabilities.
+func TestSolutionHeadForPrograms(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 4))
+	inputs := []feature.Input{testInput(4), testInput(4)}
+	tokens := [][]step.Token{{{Text: "3", LogProb: -0.5}}, {{Text: "4", LogProb: -2}}}
+	for i := range inputs {
+		inputs[i].LogProbs = new([feature.NumLogProbs]float32)
+	}
+	program := &feature.Program{Lines: 3, Printed: true, Number: true, Whole: true}
+	judge := func(m *Model, p *feature.Program, tokens [][]step.Token) float64 {
+		return m.Judge(nil, inputs, tokens, p).Solution
+	}
+	head := NewSolutionHead(0)
+	for i := range head.Linear.Data {
+		head.Linear.Data[i] = float32(rng.NormFloat64()) / 10
+	}
+	old, err := testModel(t, 4, smallShape, nil).Judging(head, SolutionHeader{Model: "llm"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if judge(old, program, tokens) != judge(old, nil, nil) || judge(old, nil, tokens) == judge(old, nil, nil) {
+		t.Error("a head that knows no programs reads their log-probabilities")
+	}
+	with := *head
+	with.ReadPrograms()
+	for i := range with.Program.Data {
+		with.Program.Data[i] = float32(rng.NormFloat64()) / 10
+	}
+	m, err := old.Judging(&with, SolutionHeader{Model: "llm"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "m.prm")
+	if err := Save(path, m); err != nil {
+		t.Fatal(err)
+	}
+	back, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !back.Header().Solution.Programs || back.ID() != m.ID() || judge(back, program, tokens) != judge(m, program, tokens) || judge(back, nil, tokens) != judge(old, nil, tokens) {
+		t.Errorf("%+v", back.Header().Solution)
+	}
+	if judge(m, program, tokens) == judge(m, nil, tokens) || judge(m, program, tokens) == judge(m, &feature.Program{Lines: 3}, tokens) {
+		t.Error("programs are read as prose, or the run isn't read")
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/url"
 	"os"
 	"path"
@@ -277,6 +278,7 @@ var generated = map[string]func(*kong.Application) string{
 	"routes":     func(*kong.Application) string { return routesTable() },
 	"strategies": func(*kong.Application) string { return strategiesTable() },
 	"prm":        func(*kong.Application) string { return prmTables() },
+	"arrows":     func(*kong.Application) string { return arrowsTable() },
 }
 
 var mark = regexp.MustCompile(`(?s)(<!-- generated: ([a-z]+)[^>]*-->\n).*?(<!-- end -->)`)
@@ -324,18 +326,25 @@ func plain(text string) string {
 	return strings.NewReplacer("|", `\|`, "*", `\*`, "<", `\<`, "\n", " ").Replace(text)
 }
 
+// arrowsTable is what the test of imports goes by.
+func arrowsTable() string {
+	var b strings.Builder
+	b.WriteString("| room | may import |\n|---|---|\n")
+	for _, room := range slices.Sorted(maps.Keys(arrows)) {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", room, cmp.Or(strings.Join(strings.Fields(arrows[room]), ", "), "nothing of ours"))
+	}
+	return b.String()
+}
+
 func routesTable() string {
 	var b strings.Builder
-	b.WriteString("| route | what it is | key | where |\n|---|---|---|---|\n")
+	b.WriteString("| route | what it is | scope of a key | where |\n|---|---|---|---|\n")
 	for _, r := range server.Routes() {
-		key, where := "yes", "always"
-		if r.Open {
-			key = "no"
-		}
+		where := "always"
 		if r.Translated {
 			where = "before an OpenAI-compatible endpoint"
 		}
-		fmt.Fprintf(&b, "| `%s %s` | %s | %s | %s |\n", strings.Join(r.Methods, ", "), r.Path, plain(r.Help), key, where)
+		fmt.Fprintf(&b, "| `%s %s` | %s | %s | %s |\n", strings.Join(r.Methods, ", "), r.Path, plain(r.Help), cmp.Or(string(r.Scope), "none"), where)
 	}
 	return b.String()
 }

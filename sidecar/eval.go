@@ -163,6 +163,11 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 	}
 	options := c.Decode.options()
 	options.Seed = c.Seed
+	if options.Kinds.HavePrograms() {
+		if err := e.Writes(ctx, ""); err != nil {
+			return badInput{fmt.Errorf("--kinds: %w", err)}
+		}
+	}
 	measurement := eval.Config{Options: options, Strategies: c.Strategies, Parallel: c.Parallel}
 	gate, made, err := c.gate(ctx, std, e, measurement, problems)
 	if err != nil {

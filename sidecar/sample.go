@@ -76,6 +76,11 @@ func (c *sampleCommand) Run(ctx context.Context, std streams) (err error) {
 	if err != nil {
 		return err
 	}
+	if c.Kind == step.Program {
+		if err := e.Writes(ctx, ""); err != nil {
+			return badInput{fmt.Errorf("--kind: %w", err)}
+		}
+	}
 	return c.draw(ctx, std, e, problems, file)
 }
 

@@ -201,6 +201,40 @@ func TestCutStreamsCountTheirPrompt(t *testing.T) {
 	}
 }
 
+// TestBilled: a prompt counts once a call, however many completions that has, and a seed is sent only where one is wanted.
+func TestBilled(t *testing.T) {
+	for name, test := range map[string]struct {
+		u     *adaptertest.Upstream
+		calls int
+	}{"n in one call": {&adaptertest.Upstream{NoHidden: true}, 1}, "a call each": {&adaptertest.Upstream{NoN: true, NoHidden: true}, 3}} {
+		c := open(t, test.u, nil)
+		prompt := func(n int) (total int) {
+			test.u.Forget()
+			done, err := c.Generate(t.Context(), adapters.Request{Messages: ask, N: n, MaxTokens: 8})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, d := range done {
+				total += d.Usage.PromptTokens
+			}
+			return total
+		}
+		one := prompt(1)
+		if all := prompt(3); one == 0 || all != one*test.calls {
+			t.Errorf("%s: three completions read %d tokens, one %d", name, all, one)
+		}
+		asked := test.u.Requests()
+		for _, r := range asked {
+			if r.Body["seed"] != nil {
+				t.Errorf("%s: a seed that nobody gave: %s", name, r.Body["seed"])
+			}
+		}
+		if len(asked) != test.calls {
+			t.Errorf("%s: %d calls", name, len(asked))
+		}
+	}
+}
+
 func TestAuthorization(t *testing.T) {
 	u := &adaptertest.Upstream{NoHidden: true}
 	c := open(t, u, nil)

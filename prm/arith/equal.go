@@ -126,6 +126,8 @@ func read(text string) answer {
 		return parse(text)
 	case f.loose != "" && formula.Alters(f.span) && !strings.Contains(f.span, "=") && !inMaths.MatchString(f.span):
 		return parse(text)
+	case f.loose != "" && several(text):
+		return parse(text)
 	case f.loose != "":
 		a := parse(f.loose)
 		a.whole, a.cut = text, true
@@ -140,6 +142,13 @@ func read(text string) answer {
 		}
 	}
 	return a
+}
+
+// several reports whether a text is a few words with several numbers, none of which is the answer for itself: "2 red balls out of 7". A sentence
+// arrives at its last one.
+func several(text string) bool {
+	const most = 10
+	return !strings.ContainsAny(text, "\n=≈$\\") && !strings.HasSuffix(text, ".") && !strings.HasSuffix(text, "!") && len(strings.Fields(text)) <= most && len(signed(text)) > 1
 }
 
 // mayAnnounce reports whether a text may hold one of the announcements of an answer, which are costly to look for.

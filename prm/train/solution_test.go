@@ -120,6 +120,51 @@ func TestFitSolutionFindsARuleWithinProblems(t *testing.T) {
 	}
 }
 
+// What a number says may differ between prose and programs, and the kinds in how often they are right: the head learns both, and how the kinds stand to each other.
+func TestFitSolutionLearnsKinds(t *testing.T) {
+	kinds := func(s feature.Solution) float64 {
+		if s.Program == nil {
+			return 1.5 * float64(s.LogProbs[1])
+		}
+		return 1.2 - 1.5*float64(s.LogProbs[1]) + 1.5*float64(s.Program.Numbers()[4])
+	}
+	draw := func(seed uint64, problems int) []Answer {
+		rng := rand.New(rand.NewPCG(seed, 9))
+		answers := planted(rng, problems, 8, func(feature.Solution) float64 { return 0 })
+		for i := range answers {
+			a := &answers[i]
+			if i%2 == 1 {
+				a.Solution.Program = &feature.Program{Lines: 4, Printed: true, Number: true, Whole: rng.IntN(2) == 0}
+			}
+			a.Group = 0
+			if a.Right = rng.Float64() < 1/(1+math.Exp(-float64(a.Solution.Symbols[5])-kinds(a.Solution))); !a.Right {
+				a.Group = 1 + rng.IntN(4)
+			}
+		}
+		return answers
+	}
+	head, report := fitSolution(t, draw(1, 300), nil, SolutionOptions{Seed: 1})
+	if !head.ReadsPrograms() || report.Dense {
+		t.Fatalf("programs %t, dense %t", head.ReadsPrograms(), report.Dense)
+	}
+	fresh := draw(2, 300)
+	var truth []float64
+	var right []bool
+	var group []string
+	for _, a := range fresh {
+		truth, right, group = append(truth, kinds(a.Solution)), append(right, a.Right), append(group, a.Problem)
+	}
+	got, best := within(head, fresh), metric.GroupAUC(truth, right, group)
+	t.Logf("AUC %.3f, of the truth %.3f; crosswise %.3f", got, best, float64(report.AUC()))
+	if got < best-0.03 {
+		t.Errorf("AUC %.3f, of the truth %.3f", got, best)
+	}
+	prose := slices.DeleteFunc(draw(1, 300), func(a Answer) bool { return a.Solution.Program != nil })
+	if alone, _ := fitSolution(t, prose, nil, SolutionOptions{Seed: 1, Units: -1}); alone.ReadsPrograms() {
+		t.Error("of prose alone it has weights for programs")
+	}
+}
+
 func TestFitSolutionTakesEnoughProblems(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 1))
 	for name, answers := range map[string][]Answer{"nothing": nil, "few": planted(rng, 2*folds-1, 8, straight), "all right": {{Right: true, Problem: "a"}, {Right: true, Problem: "a"}}} {
@@ -195,7 +240,7 @@ func TestContrastGradient(t *testing.T) {
 	}
 	var rows []pair
 	for range size - 1 { // one row is padding
-		r := pair{make([]float32, prm.SolutionWidth), make([]float32, prm.SolutionWidth), "p", 0.2 + rng.Float64()}
+		r := pair{make([]float32, prm.SolutionWidth), make([]float32, prm.SolutionWidth), "p", 0.2 + rng.Float64(), 0}
 		for k := range r.better {
 			r.better[k], r.worse[k] = float32(rng.NormFloat64()), float32(rng.NormFloat64())
 		}

@@ -126,6 +126,11 @@ func (e *Engine) gateOf(ctx context.Context, m *prm.Model, llm adapters.LLM) (*d
 	case err != nil:
 		return nil, err
 	case g.Of(m.ID(), caps.Identity()):
+		if g.Drawing == nil && own != nil && own.Model == g.Model { // what was measured of votes says nothing of programs: training has
+			with := *g
+			with.Drawing = own.Drawing
+			return &with, nil
+		}
 		return g, nil
 	case own != nil && own.Model == caps.Identity():
 		return &decode.Gate{Format: decode.GateFormat, Checkpoint: m.ID(), Model: own.Model, Aggregate: prm.Min, Problems: own.Problems,
@@ -188,15 +193,14 @@ func (e *Engine) Solve(ctx context.Context, model string, messages []adapters.Me
 		return decode.Result{}, err
 	}
 	if bound, ok := scorer.(stepScorer); ok {
-		if opts.Gate, err = e.gateOf(ctx, bound.prm, bound.llm); err != nil {
+		gate, err := e.gateOf(ctx, bound.prm, bound.llm)
+		if err != nil {
 			return decode.Result{}, err
 		}
-		if opts.Gate != nil {
-			opts.Vote = opts.Gate.Vote
-		}
+		opts.By(gate)
 	}
 	if opts.Fallback = true; opts.Draws().HavePrograms() {
-		if err := e.writes(ctx, model); err != nil {
+		if err := e.Writes(ctx, model); err != nil {
 			return decode.Result{}, err
 		}
 	}
@@ -206,8 +210,8 @@ func (e *Engine) Solve(ctx context.Context, model string, messages []adapters.Me
 	return result, err
 }
 
-// writes refuses a model that is known to write no programs: one that was trained on a form of its own and has no room for instructions.
-func (e *Engine) writes(ctx context.Context, model string) error {
+// Writes refuses a model, the configured one for "", that is known to write no programs: one that was trained on a form of its own and has no room for instructions.
+func (e *Engine) Writes(ctx context.Context, model string) error {
 	llm, err := e.llm(model)
 	if err != nil {
 		return err

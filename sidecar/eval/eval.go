@@ -232,9 +232,7 @@ func (p *Pool) Measure(ctx context.Context, bench Bench, cfg Config) (Report, er
 	return measure(ctx, p.Problems(), cfg, func(ctx context.Context, i int) (*contest, error) {
 		c := *p.contests[i]
 		c.options = cfg.Options
-		if c.options.Kinds = step.OnlyProse; len(c.coded) == 0 && len(c.pool) > 0 && c.pool[0].Kind == step.Program {
-			c.options.Kinds = step.OnlyPrograms
-		}
+		c.options.Kinds = kindsIn(c.pool)
 		if len(c.pool) < cfg.pooled() {
 			return nil, fmt.Errorf("the pool has %d samples, %d are needed", len(c.pool), cfg.pooled())
 		}
@@ -386,6 +384,7 @@ type contest struct {
 	options decode.Options
 	pool    []decode.Sample
 	coded   []decode.Sample // recorded programs beside a pool of prose
+	prose   []decode.Sample // of a rotated contest, the prose, whatever its pool is of
 	votes   Votes           // of the pool's first N
 	prompt  int
 	seconds float64 // that drawing it took
@@ -407,7 +406,7 @@ func draw(ctx context.Context, bench Bench, p step.Problem, cfg Config) (*contes
 	if err != nil {
 		return nil, fmt.Errorf("drawing the pool: %w", err)
 	}
-	c.pool, c.prompt, c.seconds = keep.samples, r.PromptTokens, r.Elapsed.Seconds()
+	c.pool, c.prompt, c.seconds = inTurn(keep.samples, c.options.Draws()), r.PromptTokens, r.Elapsed.Seconds()
 	return c, nil
 }
 
@@ -492,13 +491,53 @@ func (c *contest) tokens(n int) int {
 // keeper passes samples on and remembers those that were asked for: not those that died and in whose place others were drawn.
 type keeper struct {
 	from    decode.Sampler
+	mu      sync.Mutex // those of several kinds are asked for at once
 	samples []decode.Sample
 }
 
 func (k *keeper) Sample(ctx context.Context, req decode.SampleRequest) ([]decode.Sample, error) {
 	samples, err := k.from.Sample(ctx, req)
-	k.samples = append(k.samples, samples[:min(req.N, len(samples))]...)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, s := range samples[:min(req.N, len(samples))] {
+		s.Kind = req.Kind
+		k.samples = append(k.samples, s)
+	}
 	return samples, err
+}
+
+// kindsIn is what kinds there are among samples.
+func kindsIn(samples []decode.Sample) step.Kinds {
+	programs := 0
+	for _, s := range samples {
+		if s.Kind == step.Program {
+			programs++
+		}
+	}
+	switch programs {
+	case 0:
+		return step.OnlyProse
+	case len(samples):
+		return step.OnlyPrograms
+	}
+	return step.Mixed
+}
+
+// inTurn are samples in the order in which a search of these kinds draws them.
+func inTurn(samples []decode.Sample, kinds step.Kinds) []decode.Sample {
+	of := map[bool][]decode.Sample{}
+	for _, s := range samples {
+		of[s.Kind == step.Program] = append(of[s.Kind == step.Program], s)
+	}
+	var out []decode.Sample
+	for n := 0; len(out) < len(samples); n++ {
+		if next := of[kinds.At(n) == step.Program]; len(next) > 0 {
+			out, of[kinds.At(n) == step.Program] = append(out, next[0]), next[1:]
+		} else if n > 2*len(samples) { // what is left is of one kind
+			return append(append(out, of[false]...), of[true]...)
+		}
+	}
+	return out
 }
 
 // drawn serves a pool in its order, kind by kind, so that a strategy chooses from what was drawn before.

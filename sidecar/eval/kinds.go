@@ -66,24 +66,32 @@ func (c Config) kindsMethods() []method {
 	}
 	of(step.OnlyPrograms, c.Programs)
 	of(step.Mixed, c.mix())
-	for _, m := range votes(c.mix()) {
-		m.name, m.run = fmt.Sprintf("prose of mixed-%d's tokens: %s", m.n, strings.TrimSuffix(m.name, fmt.Sprintf("-%d", m.n))), equally(m.run)
-		out = append(out, m)
+	for _, kinds := range []step.Kinds{step.OnlyProse, step.Mixed} {
+		for _, m := range votes(c.mix()) {
+			m.name, m.run, m.kinds = equalTokens(kinds, strings.TrimSuffix(m.name, fmt.Sprintf("-%d", m.n))), equally(m.run), kinds
+			out = append(out, m)
+		}
 	}
 	return out
+}
+
+// equalTokens names the row of a vote at equal tokens.
+func equalTokens(kinds step.Kinds, vote string) string {
+	return fmt.Sprintf("at equal tokens, %s: %s", kinds, vote)
 }
 
 // mix is how many answers are mixed at most.
 func (c Config) mix() int { return min(2*c.Programs, c.Options.N/2*2) }
 
-// equally has prose choose from as many answers as come nearest to the tokens of n mixed ones, the answers being in the same order.
+// equally chooses from as many answers as come nearest to the tokens of n of prose or of n mixed ones, whichever took less.
 func equally(run func(context.Context, *contest, int) (Outcome, error)) func(context.Context, *contest, int) (Outcome, error) {
 	return func(ctx context.Context, c *contest, n int) (Outcome, error) {
-		budget := 0
-		for i := range n {
-			budget += []decode.Sample{c.pool[i/2], c.coded[i/2]}[i%2].CompletionTokens
+		prose, mixed := 0, 0
+		for i := range min(n, len(c.prose)) {
+			prose += c.prose[i].CompletionTokens
+			mixed += []decode.Sample{c.prose[i/2], c.coded[i/2]}[i%2].CompletionTokens
 		}
-		fits := 1
+		budget, fits := min(prose, mixed), 1
 		for fits < len(c.pool) && abs(c.tokens(fits+1)-budget) <= abs(c.tokens(fits)-budget) {
 			fits++
 		}
@@ -230,12 +238,12 @@ func comparisons(rows []Row, seed uint64, draws int) (out []Comparison) {
 		if vote != plain {
 			hold(r.Method, plain)
 		}
-		equal := fmt.Sprintf("prose of mixed-%d's tokens: ", r.N)
-		if step.Kinds(kinds) == step.Mixed && row(equal+"majority") != nil {
-			hold(r.Method, equal+strings.TrimSuffix(vote, fmt.Sprintf("-%d", r.N)))
-			if vote != plain {
-				hold(r.Method, equal+"majority")
-			}
+	}
+	for _, m := range votes(0) {
+		vote := strings.TrimSuffix(m.name, "-0")
+		hold(equalTokens(step.Mixed, vote), equalTokens(step.OnlyProse, vote))
+		if vote != "majority" {
+			hold(equalTokens(step.Mixed, vote), equalTokens(step.OnlyProse, "majority"))
 		}
 	}
 	return out

@@ -65,16 +65,16 @@ func from(samples []decode.Sample, k int) []decode.Sample {
 func (c *contest) rotated(k int, kinds step.Kinds) *contest {
 	out := *c
 	turn := func(n int) int { return (k + n) % len(c.pool) }
-	out.pool = from(c.pool, k)
+	out.pool, out.coded = from(c.pool, k), from(c.coded, k)
+	out.prose = out.pool
 	switch kinds {
 	case step.OnlyPrograms:
-		out.pool, out.votes, out.options.Kinds = from(c.coded, k), Votes{}, kinds
+		out.pool, out.votes, out.options.Kinds = out.coded, Votes{}, kinds
 		return &out
 	case step.Mixed:
-		prose, coded := out.pool, from(c.coded, k)
 		out.pool, out.votes, out.options.Kinds = nil, Votes{}, kinds
-		for i := range min(len(prose), len(coded)) {
-			out.pool = append(out.pool, prose[i], coded[i])
+		for i := range min(len(out.prose), len(out.coded)) {
+			out.pool = append(out.pool, out.prose[i], out.coded[i])
 		}
 		return &out
 	}

@@ -5,6 +5,7 @@ package experiment
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"aprm/generator"
 	"aprm/generator/tasks"
 	"aprm/prm/feature"
+	"aprm/prm/step"
 	"aprm/sidecar/dataset"
 	"aprm/sidecar/decode"
 )
@@ -55,6 +57,8 @@ type Sampling struct {
 	MaxSteps    int     `yaml:"max_steps"`
 	Seed        int64   `yaml:"seed"`
 	Parallel    int     `yaml:"parallel"` // problems at a time
+
+	Kinds step.Kinds `yaml:"kinds"` // of the pool's whole answers: prose, programs or mixed [prose]
 }
 
 // Guided says which PRMs guide decoding step by step, within the tokens of a vote of N.
@@ -176,6 +180,7 @@ func (p Plan) check() error {
 	wrong(len(p.Sizes) == 0 || slices.Contains(p.Sizes, 0) || slices.Min(append(p.Sizes, 1)) < 1, "sizes: want numbers of candidates")
 	wrong(p.Sampling.MaxTokens < 1 || p.Sampling.MaxSteps < 1 || p.Sampling.Parallel < 1, "sampling: max_tokens, max_steps and parallel must be at least 1")
 	wrong(!(p.Sampling.Temperature > 0), "sampling: temperature must be above 0, or all samples are alike")
+	wrong(p.Sampling.Kinds != "" && p.Sampling.Kinds != step.OnlyProse && !p.Sampling.Kinds.HavePrograms(), "sampling: kinds must be prose, programs or mixed")
 	names := map[string]bool{}
 	for _, s := range append([]Source{p.Train, p.Dev}, p.Test...) {
 		toy := s.Split != ""
@@ -298,5 +303,5 @@ func (s Source) title() string {
 
 // options are those of a search of n candidates.
 func (s Sampling) options(n int) decode.Options {
-	return decode.Options{N: n, Temperature: s.Temperature, TopP: s.TopP, MaxTokens: s.MaxTokens, MaxSteps: s.MaxSteps, Seed: s.Seed, Aggregate: "min"}
+	return decode.Options{N: n, Temperature: s.Temperature, TopP: s.TopP, MaxTokens: s.MaxTokens, MaxSteps: s.MaxSteps, Seed: s.Seed, Aggregate: "min", Kinds: cmp.Or(s.Kinds, step.OnlyProse)}
 }

@@ -298,6 +298,8 @@ func (r reading) advice(s span) bool {
 	for i := s.start; i < s.end; i++ {
 		w, next, after := r.words[i].text, r.at(i+1).text, r.at(i+2).text
 		switch {
+		case (w == "should" && (next == "he" || next == "she" || next == "they") || w == "do" && (next == "i" || next == "we") && after == "need") && r.numbersIn(i, s.end) > 0:
+			return true // what a number there calls for is known from elsewhere
 		case w == "should" && advised[next] && after != "pay" && after != "owe" && after != "get":
 			return true
 		case adviceWords[w], w == "fair" && (next == "price" || next == "rent" || next == "way"), w == "worth" && (next == "it" || strings.HasSuffix(next, "ing")):
@@ -322,13 +324,7 @@ func (r reading) follows(s, at int) bool {
 	for i, other := range r.sentences {
 		given = given || i != s && !other.question && other.numbers > 0
 	}
-	before := 0 // numbers before the question in its own sentence: "If 5 machines make 5 widgets, how long …"
-	for i := sentence.start; i < at; i++ {
-		if r.words[i].kind == number {
-			before++
-		}
-	}
-	if given || before > 0 {
+	if given || r.numbersIn(sentence.start, at) > 0 { // also before the question in its own sentence: "If 5 machines make 5 widgets, how long …"
 		return r.about(sentence, at)
 	}
 	inside := 0
@@ -353,7 +349,7 @@ func (r reading) follows(s, at int) bool {
 // about reports whether the question at a word speaks of what the rest of the text does.
 func (r reading) about(s span, at int) bool {
 	for i := at; i < s.end; i++ {
-		if w := r.words[i]; refers[w.text] || w.kind == number || r.at(i-1).text == "the" && (w.text == "first" || w.text == "second") {
+		if w := r.words[i]; refers[w.text] && !(w.text == "it" && r.at(i+1).text == "take") || w.kind == number || r.at(i-1).text == "the" && (w.text == "first" || w.text == "second") {
 			return true
 		}
 	}

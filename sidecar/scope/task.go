@@ -4,14 +4,14 @@ package scope
 // state something and ends in a question for a quantity; beside these people say please, and how the solution is to look. Every other order or question, and every
 // section with a title of its own, is about the problem, not for its answer. No question of GSM8K has one.
 func (r reading) otherTask() string {
-	for _, s := range r.sentences {
+	for n, s := range r.sentences {
 		i := r.order(s)
 		switch {
-		case s.label && s.end-s.start <= 4 && s.numbers == 0 && !r.within(s.start, s.end, problemNouns) && !directions[r.at(i).text]:
+		case s.label && (s.end-s.start <= 4 || n == 0) && s.numbers == 0 && !r.within(s.start, s.end, problemNouns) && !directions[r.at(i).text]:
 			return "sections"
 		case (below[r.at(s.start).text] || below[r.at(s.start+1).text]) && r.within(s.start, min(s.start+3, s.end), being) && !r.within(s.start, s.end, problemNouns):
 			return "a task about a text"
-		case r.ordered(s, i):
+		case r.ordered(s, i), r.toldOtherwise(s):
 			return "another task"
 		case s.question && (choosing[r.at(s.start).text] || r.at(s.start).text == "what" && advising[r.at(s.start+1).text] && subjects[r.at(s.start+2).text] || r.asksQuantity(s) < 0 && r.otherQuestion(s)):
 			return "another question"
@@ -34,6 +34,21 @@ func (r reading) ordered(s span, i int) bool {
 		return i+1 >= s.end || next.kind&number != 0 || objects[next.text] || next.text == "\""
 	case (verb == "give" || verb == "tell") && (next.text == "me" || next.text == "the" || next.text == "your" || next.text == "a"):
 		return r.within(i, s.end, notSolved) || !r.within(i, s.end, solvings)
+	}
+	return false
+}
+
+// toldOtherwise reports whether a sentence speaks to the model of what it is to do, or asks for what is said of a text and is no quantity.
+func (r reading) toldOtherwise(s span) bool {
+	quantity := r.asksQuantity(s) >= 0
+	for i := s.start; i < s.end; i++ {
+		w, next := r.words[i].text, r.at(i+1).text
+		switch {
+		case w == "your" && jobs[next], w == "you" && orders[next] && asking[r.at(i-1).text] && !quantity, w == "one" && r.at(i-1).text == "in" && (next == "word" || next == "sentence"):
+			return true
+		case s.numbers == 0 && ofTexts[w] && (directions[r.at(r.order(s)).text] || s.question && !quantity):
+			return true
+		}
 	}
 	return false
 }

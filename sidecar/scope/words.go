@@ -56,6 +56,16 @@ func (r reading) within(from, to int, set map[string]bool) bool {
 	return r.find(span{start: from, end: min(to, len(r.words))}, set) >= 0
 }
 
+// numbersIn counts the amounts in words[from:to].
+func (r reading) numbersIn(from, to int) (n int) {
+	for _, w := range r.words[from:to] {
+		if w.kind == number {
+			n++
+		}
+	}
+	return n
+}
+
 // find returns where a word of the set is first in a sentence, -1 if it has none.
 func (r reading) find(s span, set map[string]bool) int {
 	for i := s.start; i < s.end; i++ {
@@ -409,7 +419,7 @@ var (
 		"table quiz email mail text message formal friendlier shorter longer sadder readable points notes metaphors list summary script adjectives riddle toast letter sign")
 
 	// orders are verbs that no sentence of a problem begins with; mayOrder are also names and nouns, and order where an object follows.
-	orders = set("generate write create translate summarize summarise classify categorize categorise rewrite rephrase paraphrase extract assign describe identify analyze analyse compose criticize critique reflect verify evaluate " +
+	orders = set("assess examine inspect flag validate infer interpret comment generate write create translate summarize summarise classify categorize categorise rewrite rephrase paraphrase extract assign describe identify analyze analyse compose criticize critique reflect verify evaluate " +
 		"provide produce suggest detect decide ignore imagine invent annotate transcribe reformulate decompose compress highlight proofread respond reply act pretend pick choose select cite quote spell define compare discuss brainstorm " +
 		"recommend complete continue output print return read tag label rank grade judge critique parse convert implement refactor debug optimize design draft propose enumerate list repeat recite continue correct improve edit shorten expand " +
 		"condense simplify rephrase replace insert highlight remove restate reword score visualize visualise illustrate sketch draw plot justify argue defend refute debate explain summarise introduce teach quiz ask interview roleplay reveal " +
@@ -419,6 +429,9 @@ var (
 	// directions are orders to solve, or how.
 	directions = set("solve find calculate compute determine work figure think reason assume suppose consider note remember round express multiply divide subtract simplify evaluate answer end finish convert integrate differentiate factor " +
 		"factorise factorize expand explain show")
+	// jobs are what a prompt calls what the model is to do, ofTexts what can be asked of any text.
+	jobs    = set("job task goal role mission assignment objective")
+	ofTexts = set("intent sentiment topic topics language category tone subject keywords entities difficulty emotion title mistake mistakes theme genre")
 	// manners are orders of a system prompt that say how to answer; outputs are those of them that may say with what.
 	manners = set("respond reply act pretend return output print continue format introduce ask illustrate list repeat read cite compare define enumerate highlight provide present spell make change turn correct")
 	outputs = set("respond reply return output print")

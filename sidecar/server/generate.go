@@ -192,7 +192,7 @@ func (s *Server) decided(g *gin.Context, strategy, why string) {
 }
 
 // firstSign is how long a stream waits for its search to fail: until then an error has its proper status. Then the client hears that it is served.
-const firstSign = 20 * time.Millisecond
+const firstSign = 10 * time.Millisecond
 
 // How long a search may take to come to its answer once its time is up: where the client said when, and where it didn't.
 const (

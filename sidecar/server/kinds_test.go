@@ -223,6 +223,7 @@ func TestPaths(t *testing.T) {
 		"/v1/chat/completions/": "/v1/chat/completions", "/chat/completions": "/v1/chat/completions", "//chat/completions/": "/v1/chat/completions", "/v1/v1/v1/models": "/v1/models", "/models": "/v1/models", "/models/": "/v1/models",
 		"/v1/v1/models/org/Name%20x": "/v1/models/org/Name%20x", "/models/a//b": "/v1/models/a//b", "/embeddings": "/v1/embeddings", "/messages": "/v1/messages", "/responses": "/v1/responses",
 		"/api/chat/": "/api/chat", "//api/chat": "/api/chat", "/v1/api/chat": "/api/chat", "/api/api/tags": "/api/tags", "/api/v1/chat/completions": "/v1/chat/completions",
+		"/v1/v1/rerank": "/v1/rerank", "//v1/rerank": "/v1/rerank", "//tokenize": "/tokenize", "//": "/", "/v1/v1": "/v1/v1",
 		"/": "/", "/v1": "/v1", "/v1//x/../y": "/v1//x/../y", "/props": "/props", "/completion": "/completion", "/other//path/": "/other//path/", "/api/pull": "/api/pull",
 	} {
 		if got := meant(path); got != want {
@@ -292,6 +293,7 @@ func TestOrigins(t *testing.T) {
 		{[]string{"https://chat.example"}, "https://chat.example", "https://chat.example", 204},
 		{[]string{"https://chat.example"}, "https://evil.example", "", 403},
 		{[]string{"*"}, "null", "*", 204},
+		{[]string{"https://Chat.example/"}, "https://chat.example", "https://chat.example", 204},
 	} {
 		addr := serve(t, Config{Origins: tt.origins, APIKey: "s", Defaults: defaults(majority)}, answers(solved()), up)
 		for _, req := range []struct{ method, path, body string }{
@@ -305,7 +307,11 @@ func TestOrigins(t *testing.T) {
 				t.Errorf("%s: the upstream's own policy shows: %s", req.path, got)
 			}
 		}
-		resp := do(t, "OPTIONS", addr+"/v1/chat/completions", "", http.Header{"Origin": {tt.origin}, "Access-Control-Request-Method": {"POST"}, "Access-Control-Request-Headers": {"authorization,x-stainless-os"}})
+		resp := do(t, "OPTIONS", addr+"/v1/chat/completions", "", http.Header{"Origin": {tt.origin}, "Access-Control-Request-Method": {"POST"}, "Access-Control-Request-Headers": {"authorization,x-stainless-os"},
+			"Access-Control-Request-Private-Network": {"true"}})
+		if got := resp.Header.Get("Access-Control-Allow-Private-Network"); got == "true" != (tt.preflight == 204) { // pages of the internet ask so for a machine at home
+			t.Errorf("%v, preflight from %s: a private network is allowed: %q", tt.origins, tt.origin, got)
+		}
 		if resp.StatusCode != tt.preflight || resp.Header.Get("Access-Control-Allow-Origin") != tt.want || tt.preflight == 204 && resp.Header.Get("Access-Control-Allow-Headers") != "authorization,x-stainless-os" {
 			t.Errorf("%v, preflight from %s: %d %v", tt.origins, tt.origin, resp.StatusCode, resp.Header)
 		}
@@ -339,16 +345,16 @@ func TestClientsHeadersGoAlong(t *testing.T) {
 // TestFirstByte: a streamed search shows that it is served within 50 ms, then at least every 10 s, in single lines: some clients take the blank line behind
 // a comment for an event.
 func TestFirstByte(t *testing.T) {
-	for _, path := range []string{"/v1/chat/completions", "/api/chat", "/api/generate"} {
+	for path, body := range map[string]string{
+		"/v1/chat/completions": askStream, "/api/chat": askStream, "/api/generate": fmt.Sprintf(`{"model":"m","prompt":%q}`, question),
+		"/v1/messages": strings.Replace(askStream, "{", `{"max_tokens":99,`, 1), "/v1/responses": fmt.Sprintf(`{"model":"m","stream":true,"input":%q}`, question),
+		"/v1/completions": fmt.Sprintf(`{"model":"m@guided","stream":true,"prompt":%q}`, question),
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := build(t, Config{Defaults: defaults(guided)}, slow(35*time.Second, nil))
 			began := time.Now()
 			var at []time.Duration
 			w := &clocked{header: http.Header{}, write: func(string) { at = append(at, time.Since(began)) }}
-			body := askStream
-			if path == "/api/generate" {
-				body = fmt.Sprintf(`{"model":"m","prompt":%q}`, question)
-			}
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
 			s.Handler().ServeHTTP(w, httptest.NewRequest("POST", path, strings.NewReader(body)).WithContext(ctx))

@@ -21,15 +21,20 @@ import (
 // before anyone asks for a key, which browsers don't send with them.
 func (s *Server) cross() gin.HandlerFunc {
 	all := slices.Contains(s.cfg.Origins, "*")
+	let := func(origin string) bool {
+		return slices.ContainsFunc(s.cfg.Origins, func(o string) bool { return strings.EqualFold(strings.TrimSuffix(o, "/"), origin) })
+	}
 	rules := cors.Config{
 		AllowMethods:  []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
 		ExposeHeaders: []string{headerApplied, "X-Request-Id", "Retry-After"},
 		MaxAge:        12 * time.Hour,
+
+		AllowPrivateNetwork: true,
 	}
 	if all {
 		rules.AllowAllOrigins = true
 	} else {
-		rules.AllowOriginFunc = func(origin string) bool { return slices.Contains(s.cfg.Origins, origin) }
+		rules.AllowOriginFunc = let
 	}
 	allow := cors.New(rules)
 	return func(g *gin.Context) {
@@ -40,7 +45,7 @@ func (s *Server) cross() gin.HandlerFunc {
 			return
 		}
 		switch {
-		case all || slices.Contains(s.cfg.Origins, origin):
+		case all || let(origin):
 			if headers := g.GetHeader("Access-Control-Request-Headers"); preflight && headers != "" {
 				g.Header("Access-Control-Allow-Headers", headers) // clients send many, each its own
 			}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -38,6 +39,8 @@ func meant(path string) string {
 		return p + rest
 	case slices.Contains(below, p):
 		return "/v1" + p + rest
+	case strings.HasPrefix(path, "//") || p != head && strings.HasPrefix(slashes.ReplaceAllString(head, "/"), "/v1/v1/"): // no route at all begins so
+		return cmp.Or(p, "/") + rest
 	}
 	return path
 }

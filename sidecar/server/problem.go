@@ -75,7 +75,7 @@ func upstreamProblem(up *adapters.UpstreamError) *dialect.Problem {
 	case up.Status == http.StatusNotImplemented:
 		p.Status, p.Code = up.Status, "unsupported"
 	case up.Status >= 400 && up.Status < 500:
-		p.Status, p.Kind = up.Status, dialect.Invalid
+		p.Status, p.Kind, p.Code = up.Status, dialect.Invalid, ""
 		p.Message = cmp.Or(up.Message, p.Message) // as the client would have it from the endpoint, some read it
 	case up.Status == http.StatusServiceUnavailable:
 		p.Status, p.Code, p.RetryAfter = up.Status, "upstream_unavailable", cmp.Or(up.RetryAfter, 5*time.Second)

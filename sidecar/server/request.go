@@ -43,7 +43,7 @@ type Field struct {
 // Fields are what a request's prm object may hold beside the settings of the search.
 func Fields() []Field {
 	return []Field{
-		{"strategy", "one of " + strings.Join(strategies(true), ", "), "how it is answered; it forces the search, whatever was asked",
+		{"strategy", "one of " + strings.Join(strategies(true), ", "), "how it is answered; any but raw forces a search, whatever was asked",
 			func(ov *overrides) any { return &ov.Strategy }},
 		{"deadline_ms", "a whole number of milliseconds above 0", "by when the best so far is the answer, its wait for a turn included; a day at most, and no more than --search-timeout",
 			func(ov *overrides) any { return &ov.DeadlineMS }},

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -11,15 +12,21 @@ import (
 	"strings"
 	"testing"
 
+	"aprm/sidecar/access"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/server/dialect"
 )
 
-// TestRouteTable: what people are told of the routes is what is registered, before an endpoint of either dialect, and those without a key are the open ones.
+// TestRouteTable: what people are told of the routes is what is registered, before an endpoint of either dialect, and each wants the scope that is said.
 func TestRouteTable(t *testing.T) {
 	up := newFakeUpstream(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	given := map[string]string{}
+	for _, s := range access.Scopes() {
+		given[string(s)] = fmt.Sprintf("    scopes: [%s]\n", s)
+	}
+	keys, as := keyed(t, given)
 	for _, d := range []dialect.Dialect{dialect.OpenAI, dialect.Ollama} {
-		s, err := New(Config{Upstream: mustURL(t, up.URL), Dialect: d, APIKey: "key"}, answers(decode.Result{}))
+		s, err := New(Config{Upstream: mustURL(t, up.URL), Dialect: d, Keys: keys}, answers(decode.Result{}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -28,12 +35,20 @@ func TestRouteTable(t *testing.T) {
 			if r.Translated && d == dialect.Ollama {
 				continue
 			}
+			path := strings.NewReplacer("*id", "fake", ":id", "none").Replace(r.Path)
 			for _, method := range r.Methods {
 				told = append(told, method+" "+r.Path)
-				answer := httptest.NewRecorder()
-				s.Handler().ServeHTTP(answer, httptest.NewRequest(method, strings.NewReplacer("*id", "fake", ":id", "none").Replace(r.Path), nil))
-				if open := answer.Code != http.StatusUnauthorized; open != r.Open {
-					t.Errorf("%s: %s %s is answered with %d to who has no key, the table says open %v", d, method, r.Path, answer.Code, r.Open)
+				for _, scope := range append(access.Scopes(), "") {
+					request := httptest.NewRequest(method, "http://localhost"+path, nil)
+					if scope != "" {
+						request.Header = as[string(scope)].Clone()
+					}
+					answer := httptest.NewRecorder()
+					s.Handler().ServeHTTP(answer, request)
+					refused := answer.Code == http.StatusUnauthorized || answer.Code == http.StatusForbidden
+					if want := r.Scope != "" && r.Scope != scope && scope != access.Admin; refused != want {
+						t.Errorf("%s: a key of scope %q is answered with %d by %s %s, of which the table says %q", d, scope, answer.Code, method, r.Path, r.Scope)
+					}
 				}
 			}
 			if r.Help == "" {
@@ -86,7 +101,7 @@ func TestCodesAreDocumented(t *testing.T) {
 		if err != nil || strings.HasSuffix(file, "_test.go") {
 			continue
 		}
-		for _, code := range regexp.MustCompile(`(?:\bCode: *|\.Code\b[^"\n]*= *(?:[^"\n]*, *)?|s\.refuse\(g, )"([a-z]+(?:_[a-z]+)*)"`).FindAllStringSubmatch(string(text), -1) {
+		for _, code := range regexp.MustCompile(`(?:\bCode: *|\.Code\b[^"\n]*= *(?:[^"\n]*, *)?|\brefuse\([^"\n]*, )"([a-z]+(?:_[a-z]+)*)"`).FindAllStringSubmatch(string(text), -1) {
 			if used[code[1]] = true; !said[code[1]] && code[1] != "cancelled" {
 				t.Errorf("%s: sidecar/README.md says nothing of the code %s", file, code[1])
 			}

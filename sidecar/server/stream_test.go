@@ -203,7 +203,7 @@ func TestDeadlineWithNothing(t *testing.T) {
 			ask  string
 			ms   int
 			code int
-		}{{askWhole, 1500, 504}, {askStream, 15, 504}, {askStream, 1500, 200}, {askStream, 25_000, 200}} {
+		}{{askWhole, 1500, 504}, {askStream, 8, 504}, {askStream, 1500, 200}, {askStream, 25_000, 200}} {
 			synctest.Test(t, func(t *testing.T) {
 				s := build(t, Config{Defaults: defaults(guided)}, slow(time.Hour, nil))
 				began := time.Now()

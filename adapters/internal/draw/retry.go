@@ -39,7 +39,7 @@ func Retry(ctx context.Context, tries int, budget *adapters.Budget, open func() 
 			return struct{}{}, nil
 		case done >= tries:
 			return struct{}{}, backoff.Permanent(err)
-		case ctx.Err() != nil, !errors.As(err, &upstream) || !upstream.MayPass() || upstream.RetryAfter > longest:
+		case ctx.Err() != nil, !errors.As(err, &upstream) || !upstream.MayPass() || upstream.RetryAfter > longest && !loading:
 			return struct{}{}, backoff.Permanent(err)
 		case !loading && !(adapters.BudgetOf(ctx).Again() && budget.Again()):
 			return struct{}{}, backoff.Permanent(err)

@@ -79,6 +79,29 @@ func TestRetryStopsWithItsContext(t *testing.T) {
 	})
 }
 
+// TestRetryWaitsForAModelThatLoads as long as there is time, whatever it takes and however long the endpoint asks to be left alone.
+func TestRetryWaitsForAModelThatLoads(t *testing.T) {
+	for _, asks := range []time.Duration{0, 20 * time.Second, 90 * time.Second} {
+		for limit, want := range map[time.Duration]int{time.Hour: 0, 45 * time.Second: 503} {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), limit)
+				defer cancel()
+				begun := time.Now()
+				err := Retry(ctx, 2, nil, func() error {
+					if time.Since(begun) < time.Minute {
+						return &adapters.UpstreamError{Status: 503, Message: "Loading model", RetryAfter: asks}
+					}
+					return nil
+				})
+				var upstream *adapters.UpstreamError
+				if got := errors.As(err, &upstream); got != (want != 0) || got && upstream.Status != want || time.Since(begun) > 2*time.Minute {
+					t.Errorf("asked to wait %v, within %v: %v after %v", asks, limit, err, time.Since(begun))
+				}
+			})
+		}
+	}
+}
+
 // TestRetryIsNoSilence: an endpoint that asks for patience has answered, and that answer is what a client is told.
 func TestRetryIsNoSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -273,8 +273,8 @@ func (s *scanner) word(rest string) bool {
 			return s.emit(token{kind: tText, text: w + "'" + tail}, n+width+len(tail))
 		}
 	}
-	if n <= 2 && !s.latex && strings.HasPrefix(rest[n:], "-") { // t-shirts
-		if tail := letters(rest[n+1:]); len(tail) > 2 && !names[tail] || len(tail) > 1 && n == 2 && !names[tail] {
+	if n <= 2 && !s.latex && strings.HasPrefix(rest[n:], "-") && s.counted() { // 3 t-shirts
+		if tail := letters(rest[n+1:]); len(tail) > 2 && !names[tail] && strings.IndexByte("^_(=", (rest[n+1+len(tail):] + " ")[0]) < 0 {
 			return s.emit(token{kind: tText, text: w + "-" + tail}, n+1+len(tail))
 		}
 	}
@@ -458,6 +458,12 @@ func (s *scanner) textual(name, inside string, width int) bool {
 		s.tokens = append(s.tokens, t)
 	}
 	return s.skip(width)
+}
+
+// counted reports whether what was counted may follow: a number and a space, a bracket or another word went before.
+func (s *scanner) counted() bool {
+	last := len(s.tokens) - 1
+	return last >= 0 && (s.spaced && (s.tokens[last].kind == tNumber || s.tokens[last].kind == tText) || s.tokens[last].text == "(" && last > 0)
 }
 
 // measured reports whether a unit may follow: a number, a bracket or what another unit is for each of went before.

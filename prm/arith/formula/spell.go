@@ -125,7 +125,10 @@ func (s *speller) next() {
 	case s.article(0) && (scales[s.peek(1).text] > 0 || parts[s.peek(1).text] > 0): // a dozen, a third
 		s.at++
 		s.number()
-	case t.kind == tName && word == "x" && s.last().kind == tNumber && s.peek(1).kind == tNumber && (!t.glued || s.peek(2).text == "^"):
+	case t.kind == tName && word == "x" && s.last().kind == tNumber && s.peek(1).kind == tNumber && (!t.glued || s.peek(2).text == "^"),
+		(t.kind == tName && word == "x" || t.kind == tText && word == "by") && s.last().kind == tText && Unit(strings.ToLower(s.last().text)) && s.peek(1).kind == tNumber: // 4 ft x 6 ft
+		s.sign(1, "*")
+	case t.kind == tText && word == "by" && s.last().kind == tNumber && s.peek(1).kind == tNumber: // 4 by 6
 		s.sign(1, "*")
 	case t.kind == tText && (word == "below" || word == "above") && len(s.out) > 1 && s.peek(1).text == "zero": // 8 degrees below zero
 		s.out = append(s.out, t, token{kind: tText, text: "zero"})
