@@ -28,6 +28,9 @@ type DrawnVote struct {
 	Low      float64    `json:"low"`
 	High     float64    `json:"high"`
 	Tokens   float64    `json:"tokens"` // generated, a problem
+
+	Auto       float64 `json:"auto"`        // accuracy of the weighed vote that stops when it is settled
+	AutoTokens float64 `json:"auto_tokens"` // and its tokens
 }
 
 // Check reports what no search can go by; nil is nothing to go by, and fine.
@@ -54,7 +57,8 @@ func (d *Drawing) String() string {
 	var parts []string
 	for _, v := range d.Votes {
 		if v.Kinds != step.OnlyProse {
-			parts = append(parts, fmt.Sprintf("%s-%d %.1f %%, %+.1f [%+.1f, %+.1f] against as many of prose", v.Kinds, v.N, 100*v.Weighted, 100*v.Gain, 100*v.Low, 100*v.High))
+			parts = append(parts, fmt.Sprintf("%s-%d %.1f %%, %+.1f [%+.1f, %+.1f] against as many of prose (%.1f %% at %.0f %% of the tokens when it stops early)",
+				v.Kinds, v.N, 100*v.Weighted, 100*v.Gain, 100*v.Low, 100*v.High, 100*v.Auto, 100*v.AutoTokens/max(v.Tokens, 1)))
 		}
 	}
 	return fmt.Sprintf("auto draws %s: weighted votes over %s, by %d problems", d.Use, strings.Join(parts, ", "), d.Problems)

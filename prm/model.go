@@ -13,6 +13,7 @@ import (
 
 	"aprm/prm/feature"
 	"aprm/prm/step"
+	"aprm/prm/vote"
 )
 
 // Model is a trained PRM. It never changes, so any number of goroutines may use it, and a new one is put in place by
@@ -75,7 +76,7 @@ func (m *Model) Judging(head *SolutionHead, of SolutionHeader) (*Model, error) {
 func (m *Model) Judge(scores []Score, inputs []feature.Input, tokens [][]step.Token, program *feature.Program) Judgement {
 	j := Judgement{Steps: scores}
 	if m.solution != nil && len(inputs) > 0 {
-		j.Solution, j.Whole = sigmoid(m.solution.Logit(feature.Pool(inputs, tokens).Of(program))), true
+		j.Solution, j.Whole = vote.Logistic(m.solution.Logit(feature.Pool(inputs, tokens).Of(program))), true
 	}
 	return j
 }

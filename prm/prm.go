@@ -92,7 +92,7 @@ type Platt struct {
 }
 
 // Probability returns σ(A·logit + B).
-func (p Platt) Probability(logit float64) float64 { return sigmoid(p.A*logit + p.B) }
+func (p Platt) Probability(logit float64) float64 { return vote.Logistic(p.A*logit + p.B) }
 
 // Uncalibrated is the Reading of a network before calibration.
 var uncalibrated = Reading{Step: Platt{A: 1}, Value: Platt{A: 1}, Threshold: 0.5}
@@ -223,5 +223,3 @@ func (h Header) check() error {
 	}
 	return errors.Join(errs...)
 }
-
-func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }

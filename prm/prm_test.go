@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"aprm/prm/feature"
+	"aprm/prm/vote"
 )
 
 // testModel returns a model with random weights.
@@ -133,7 +134,7 @@ func TestReadingDependsOnHiddenStates(t *testing.T) {
 	}
 	blind := in.Without(feature.BlockLast, feature.BlockMean)
 	logit, _ := m.Logits(blind)
-	if got, want := calibrated.Score(blind).Step, sigmoid(logit+3); math.Abs(got-want) > 1e-12 {
+	if got, want := calibrated.Score(blind).Step, vote.Logistic(logit+3); math.Abs(got-want) > 1e-12 {
 		t.Errorf("masked: got %v, want %v", got, want)
 	}
 }

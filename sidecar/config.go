@@ -64,7 +64,7 @@ func loadConfig(app *kong.Application, r io.Reader) (config, error) {
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(c)) {
 		known := flags[name]
-		if len(known) == 0 || name == "config" || name == "help" {
+		if len(known) == 0 || name == "config" || name == "help" || name == "version" {
 			errs = append(errs, fmt.Errorf("config: no such setting: %s (the settings are the flags that `sidecar COMMAND --help` lists)", name))
 			continue
 		}

@@ -143,7 +143,7 @@ func flagsOf(t *testing.T, command string) (names []string) {
 		}
 		for _, group := range node.AllFlags(true) {
 			for _, f := range group {
-				if f.Name != "help" && f.Name != "config" {
+				if f.Name != "help" && f.Name != "config" && f.Name != "version" { // which are no settings
 					names = append(names, f.Name)
 				}
 			}

@@ -59,6 +59,9 @@ func TestExamineCommand(t *testing.T) {
 			}
 		}
 	}
+	if out := command(2, "train", "--solutions", read, "--ablate"); !strings.Contains(out, "draw more answers") {
+		t.Error(out)
+	}
 	other, err := os.ReadFile(answers)
 	if err != nil {
 		t.Fatal(err)

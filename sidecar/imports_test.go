@@ -40,7 +40,7 @@ var arrows = map[string]string{
 	"sidecar/decode":     "prm prm/step prm/arith prm/feature prm/program prm/vote",
 	"sidecar/dataset":    "prm/disk prm/step prm/arith",
 	"sidecar/engine":     "adapters prm prm/step prm/feature sidecar/decode",
-	"sidecar/training":   "adapters prm/disk generator generator/oracle prm prm/arith prm/step prm/feature prm/train sidecar/dataset sidecar/decode sidecar/engine sidecar/eval",
+	"sidecar/training":   "adapters prm/disk generator generator/oracle prm prm/arith prm/step prm/feature prm/train prm/vote sidecar/dataset sidecar/decode sidecar/engine sidecar/eval",
 	"sidecar/eval":       "sidecar/decode prm prm/step prm/arith prm/metric prm/vote",
 	"sidecar/experiment": "adapters prm/disk generator generator/tasks prm prm/feature prm/metric prm/step prm/train sidecar/dataset sidecar/decode sidecar/engine sidecar/eval sidecar/training",
 	"sidecar/access":     "",

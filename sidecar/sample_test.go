@@ -69,7 +69,7 @@ func TestSampleThenTrain(t *testing.T) {
 	expect(sample(2, "--skip", "40"), "leaves nothing")
 
 	checkpoint := filepath.Join(folder, "my.prm")
-	expect(command(1, "train", "--solutions", answers, "--out", checkpoint, "--epochs", "1"), "draw more answers")
+	expect(command(2, "train", "--solutions", answers, "--out", checkpoint, "--epochs", "1"), "draw more answers")
 	sample(0, "--n", "4")
 	out := command(0, "train", "--solutions", answers, "--out", checkpoint, "--epochs", "1")
 	expect(out, "whole answers: ", "AUC, crosswise")

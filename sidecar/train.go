@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
+	"time"
 
 	"aprm/generator"
 	"aprm/prm"
@@ -20,6 +22,7 @@ type trainCommand struct {
 	Problems  string        `help:"Problems with answers and worked solutions, ${published}: play the game on them." type:"existingfile" placeholder:"FILE"`
 	Solutions []string      `help:"Files of recorded answers, as 'sidecar sample' writes them, to learn from." type:"existingfile" placeholder:"FILE"`
 	Without   []string      `help:"Inputs that the head for whole answers is not to read, to see what they are worth: symbols, logprobs." enum:"symbols,logprobs" placeholder:"INPUT"`
+	Ablate    bool          `help:"With --solutions alone: learn nothing, but print what each kind of input is worth, alone and left out; P(True) and hidden states too where 'sidecar examine' asked for them."`
 	Skip      int           `help:"Leave out so many problems at the beginning of the file."`
 	Folder    string        `name:"run" help:"Folder of this run: answers, labelled steps, checkpoints, report. The same command goes on from there." default:"runs/train" type:"path"`
 	Out       string        `help:"Write the finished checkpoint here too, and its gate beside it (FILE.gate.json): what strategy auto may trust it with, by the solutions of problems kept out of training." placeholder:"FILE" type:"path"`
@@ -64,10 +67,14 @@ func (c *trainCommand) Validate() error {
 	if c.Problems == "" && len(c.Solutions) == 0 {
 		return errors.New("name what to learn from: --problems FILE to play the game, --solutions FILE of recorded answers, or both")
 	}
+	if c.Ablate && (c.Problems != "" || len(c.Solutions) == 0) {
+		return errors.New("--ablate is of recorded answers alone: name --solutions FILE and no --problems")
+	}
 	return nil
 }
 
 func (c *trainCommand) Run(ctx context.Context, std streams) error {
+	began := time.Now()
 	if c.Out != "" {
 		if err := toWrite("--out", c.Out); err != nil {
 			return err
@@ -80,16 +87,31 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 			return err
 		}
 	}
+	if c.Ablate {
+		bar := newProgress(std.err, "fits")
+		table, err := training.Ablate(ctx, answered, func(done, total int) { bar.report(done, total, "") })
+		if errors.As(err, &train.TooFewError{}) {
+			err = badInput{fmt.Errorf("--solutions: %w", err)}
+		}
+		if err == nil {
+			_, err = fmt.Fprint(std.out, table)
+		}
+		return err
+	}
 	var trained training.Trained
 	if c.Problems == "" {
-		trained, err = c.learn(ctx, std, answered)
+		if trained, err = c.learn(ctx, std, answered); errors.As(err, &training.FewError{}) {
+			err = badInput{fmt.Errorf("--solutions: %w", err)}
+		}
 	} else {
 		trained, err = c.play(ctx, std, answered)
 	}
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(std.out, "%s\n%s\n", trained.Solutions, trained.Model)
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	fmt.Fprintf(std.out, "%s\n%s, in %s and %d MB of memory\n", trained.Solutions, trained.Model, time.Since(began).Round(time.Second), memory.Sys>>20)
 	if c.Out == "" {
 		return nil
 	}

@@ -54,7 +54,7 @@ func TestLongTextsAreReadInTime(t *testing.T) {
 	for range 1024 {
 		r.Next(fill(200, word)+"1+2=3", Evidence{})
 	}
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > 30*time.Second {
 		t.Errorf("1024 steps took %v", took)
 	}
 }

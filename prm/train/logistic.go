@@ -10,6 +10,7 @@ import (
 
 	"aprm/prm/metric"
 	"aprm/prm/step"
+	"aprm/prm/vote"
 )
 
 // logistic fits β to minimise Σ w·(softplus(s) − y·s) + ½ Σ penalty_j·β_j², s = offset + x·β, by Newton's method. nil offset
@@ -47,7 +48,7 @@ func logistic(x [][]float64, offset []float64, y []bool, w []float64, penalty []
 			if offset != nil {
 				s += offset[i]
 			}
-			p := 1 / (1 + math.Exp(-s))
+			p := vote.Logistic(s)
 			d := p
 			if y[i] {
 				d--

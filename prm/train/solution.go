@@ -97,10 +97,11 @@ func (r SolutionReport) Likelihood() metric.Figure {
 var penalties = []float64{0.01, 0.03, 0.1, 0.3, 1, 3, 10}
 
 // shares are those tried of the fit to everything, beside the fit to log-probabilities alone; see pairs.head.
-var shares = []float64{0.5, 0.75, 1}
+var shares = []float64{0.75, 1}
 
 // FitSolution learns a solution head by outcome within problems: Bradley–Terry over the pairs of a right and a wrong answer to one problem,
-// every problem weighing the same. Beside it the contrasts. Five folds of whole problems give every answer a logit by a head that had not
+// every problem weighing the same. As much weighs a logistic loss of every answer by itself: only that learns from problems all of whose answers are wrong, or right,
+// most of them where an LLM errs in the same way again and again. Beside it the contrasts. Five folds of whole problems give every answer a logit by a head that had not
 // learned from its problem; by these penalty and share are chosen (see frugal), the dense layer held against the linear floor, and the vote fitted. The head
 // returned has learned from all. Equal arguments give equal heads.
 func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, opt SolutionOptions) (*prm.SolutionHead, SolutionReport, error) {
@@ -108,7 +109,7 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 	var report SolutionReport
 	design := newPairs(answers, contrasts, opt)
 	if report.Problems = design.problems; report.Problems < 2*folds {
-		return nil, report, fmt.Errorf("%d problems have right and wrong answers: a solution head takes at least %d; draw more answers, or more to each", report.Problems, 2*folds)
+		return nil, report, TooFewError{report.Problems}
 	}
 	report.Answers, report.Contrasts = design.answers, len(contrasts)
 
@@ -208,6 +209,13 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 	return head, report, errors.Join(err, tick())
 }
 
+// TooFewError is what a solution head can't be learned from: so many problems that have right and wrong answers.
+type TooFewError struct{ Problems int }
+
+func (e TooFewError) Error() string {
+	return fmt.Sprintf("%d problems have right and wrong answers: a solution head takes at least %d; draw more answers, or more to each", e.Problems, 2*folds)
+}
+
 // proseFirst are the ballots of prose, or all where there is none.
 func proseFirst(problems [][]vote.Ballot) [][]vote.Ballot {
 	out := make([][]vote.Ballot, len(problems))
@@ -231,8 +239,9 @@ type pairs struct {
 	blank    *prm.SolutionHead // knows centres and scales
 	programs bool              // there are any
 	rows     []pair
-	problems int // that have right and wrong answers
-	answers  int // to them
+	alone    []pair // each answer and nothing: a mean one
+	problems int    // that have right and wrong answers
+	answers  int    // to them
 }
 
 // width is that of a row; doubt is where its log-probabilities begin.
@@ -278,6 +287,7 @@ type pair struct {
 	better, worse []float32 // as the head reads them
 	problem       string
 	weight        float64
+	side          float64 // of an answer alone: 1 where it is the better, -1 where it is the worse
 }
 
 func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pairs {
@@ -285,19 +295,7 @@ func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pair
 	if p.programs = slices.ContainsFunc(answers, func(a Answer) bool { return a.Solution.Program != nil }); p.programs {
 		p.blank.ReadPrograms()
 	}
-	at := map[string]int{}
-	var byProblem [][]int // in the order in which they come: sums depend on it
-	for i, a := range answers {
-		if a.Group < 0 {
-			continue
-		}
-		k, known := at[a.Problem]
-		if !known {
-			k = len(byProblem)
-			at[a.Problem], byProblem = k, append(byProblem, nil)
-		}
-		byProblem[k] = append(byProblem[k], i)
-	}
+	byProblem := votersOf(answers)
 	of := func(programs bool) [][]int {
 		out := make([][]int, len(byProblem))
 		for k, idx := range byProblem {
@@ -317,13 +315,52 @@ func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pair
 	for i, a := range answers {
 		read[i] = p.row(a.Solution)
 	}
+	p.compared(answers, read, byProblem)
+	count := map[string]int{}
+	for _, c := range contrasts {
+		count[c.Problem]++
+	}
+	for _, c := range contrasts {
+		if opt.Contrasts <= 0 {
+			break
+		}
+		p.rows = append(p.rows, pair{p.row(c.Better), p.row(c.Worse), c.Problem, opt.Contrasts / float64(count[c.Problem]), 0})
+	}
+	return p
+}
+
+// votersOf are the answers that can be voted for, problem by problem in the order in which they come: sums depend on it.
+func votersOf(answers []Answer) (byProblem [][]int) {
+	at := map[string]int{}
+	for i, a := range answers {
+		if a.Group < 0 {
+			continue
+		}
+		k, known := at[a.Problem]
+		if !known {
+			k = len(byProblem)
+			at[a.Problem], byProblem = k, append(byProblem, nil)
+		}
+		byProblem[k] = append(byProblem[k], i)
+	}
+	return byProblem
+}
+
+// compared adds the comparisons of answers of which these numbers are read.
+func (p *pairs) compared(answers []Answer, read [][]float32, byProblem [][]int) {
+	var nothing []float32
+	if len(read) > 0 {
+		nothing = make([]float32, len(read[0]))
+	}
 	for _, of := range byProblem {
 		var right, wrong []int
 		for _, i := range of {
 			if answers[i].Right {
 				right = append(right, i)
+				p.alone = append(p.alone, pair{read[i], nothing, answers[i].Problem, 1, 1})
 			} else {
 				wrong = append(wrong, i)
+				p.alone = append(p.alone, pair{nothing, read[i], answers[i].Problem, 1, -1})
 			}
 		}
 		if len(right) == 0 || len(wrong) == 0 {
@@ -333,26 +370,23 @@ func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pair
 		p.answers += len(of)
 		for _, r := range right {
 			for _, w := range wrong {
-				p.rows = append(p.rows, pair{read[r], read[w], answers[r].Problem, 1 / float64(len(right)*len(wrong))})
+				p.rows = append(p.rows, pair{read[r], read[w], answers[r].Problem, 1 / float64(len(right)*len(wrong)), 0})
 			}
 		}
 	}
-	count := map[string]int{}
-	for _, c := range contrasts {
-		count[c.Problem]++
+}
+
+// perDeviation is what a number is multiplied by whose variance within a problem is known. A deviation below 0.02 is rare enough to be noise; what never varied can't
+// tell answers to one problem apart, however well it tells problems.
+func perDeviation(variance float64) float64 {
+	if variance < 1e-12 {
+		return 0
 	}
-	for _, c := range contrasts {
-		if opt.Contrasts <= 0 {
-			break
-		}
-		p.rows = append(p.rows, pair{p.row(c.Better), p.row(c.Worse), c.Problem, opt.Contrasts / float64(count[c.Problem])})
-	}
-	return p
+	return 1 / max(math.Sqrt(variance), 0.02)
 }
 
 // standardWithin sets centre and scale by how numbers vary within a problem, which is all that the head can go by.
 func standardWithin(centre, scale *prm.Tensor, answers []Answer, byProblem [][]int, without []feature.Block) {
-	const least = 0.02 // a deviation below it is rare enough to be noise
 	square := make([]float64, prm.SolutionWidth)
 	sum := make([]float64, prm.SolutionWidth)
 	seen := make([]float64, prm.SolutionWidth)
@@ -381,14 +415,14 @@ func standardWithin(centre, scale *prm.Tensor, answers []Answer, byProblem [][]i
 			continue
 		}
 		centre.Data[k] = float32(sum[k] / seen[k])
-		scale.Data[k] = float32(1 / max(math.Sqrt(square[k]/seen[k]), least))
+		scale.Data[k] = float32(perDeviation(square[k] / seen[k]))
 	}
 }
 
 // linear fits the floor to the pairs of some problems: Σ w·softplus(−β·Δx), a problem, + ½·penalty·|β|². start is where to begin, nil for zero. It returns two fits, one
-// behind the other: to everything, and to log-probabilities alone.
+// behind the other: to everything, and to log-probabilities alone; the last number of each is the intercept of answers alone.
 func (p *pairs) linear(d differences, penalty float64, start []float64) []float64 {
-	width, from := p.width(), p.doubt()
+	width, from := p.width()+1, p.doubt() // the last column is the side
 	if start == nil {
 		start = make([]float64, width+width-from)
 	}
@@ -410,7 +444,7 @@ func (p *pairs) head(beta []float64, share float64) *prm.SolutionHead {
 	for k := range mean {
 		mean[k] = share * beta[k]
 		if k >= from {
-			mean[k] += (1 - share) * beta[width+k-from]
+			mean[k] += (1 - share) * beta[width+1+k-from]
 		}
 	}
 	if !p.programs {
@@ -445,22 +479,35 @@ type differences struct {
 	weight []float64
 }
 
-// differences are those of the pairs of some problems.
+// differences are those of the pairs of some problems, and of their answers alone, which together weigh as much; behind the numbers stands the side.
 func (p *pairs) differences(of func(problem string) bool) differences {
 	var d differences
 	var rows []pair
-	for _, r := range p.rows {
-		if of(r.problem) {
-			rows, d.weight = append(rows, r), append(d.weight, r.weight)
+	chosen := func(from []pair) (weight float64, n int) {
+		for _, r := range from {
+			if of(r.problem) {
+				rows, d.weight = append(rows, r), append(d.weight, r.weight)
+				weight, n = weight+r.weight, n+1
+			}
 		}
+		return weight, n
 	}
-	width := p.width()
-	d.x = blas64.General{Rows: len(rows), Cols: width, Stride: width, Data: make([]float64, len(rows)*width)}
+	total, pairs := chosen(p.rows)
+	_, n := chosen(p.alone)
+	for i := range n {
+		d.weight[pairs+i] = total / float64(n)
+	}
+	if len(rows) == 0 {
+		return d
+	}
+	width := len(rows[0].better)
+	d.x = blas64.General{Rows: len(rows), Cols: width + 1, Stride: width + 1, Data: make([]float64, len(rows)*(width+1))}
 	for i, r := range rows {
-		to := d.x.Data[i*width:][:width]
+		to := d.x.Data[i*(width+1):][:width+1]
 		for k, v := range r.better {
 			to[k] = float64(v) - float64(r.worse[k])
 		}
+		to[width] = r.side
 	}
 	return d
 }

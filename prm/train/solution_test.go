@@ -240,7 +240,7 @@ func TestContrastGradient(t *testing.T) {
 	}
 	var rows []pair
 	for range size - 1 { // one row is padding
-		r := pair{make([]float32, prm.SolutionWidth), make([]float32, prm.SolutionWidth), "p", 0.2 + rng.Float64()}
+		r := pair{make([]float32, prm.SolutionWidth), make([]float32, prm.SolutionWidth), "p", 0.2 + rng.Float64(), 0}
 		for k := range r.better {
 			r.better[k], r.worse[k] = float32(rng.NormFloat64()), float32(rng.NormFloat64())
 		}

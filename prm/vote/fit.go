@@ -20,6 +20,13 @@ var (
 	boths = []float64{0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 2.5, 3}
 )
 
+// unusual is what a Power must gain over a head count's, in nats over all problems, as a normal prior of ln Power with deviation 0.35 has it: few problems would else have
+// a far greater Power outvote the logits by chance.
+func unusual(power float64) float64 {
+	x := math.Log(power) / 0.35
+	return x * x / 2
+}
+
 const (
 	passed   = 3.3  // half of the 99th percentile of χ² with one degree of freedom
 	passedBy = 4.6  // half of that with two
@@ -68,6 +75,7 @@ func (r *Rule) fitLogits(problems [][]Ballot) {
 	most, without := math.Inf(-1), math.Inf(-1)
 	for _, beta := range betas {
 		for k, ll := range likelihoods(problems, Rule{Beta: beta, Mix: r.Mix}, powers) {
+			ll -= unusual(powers[k]) / float64(len(problems))
 			if beta == 0 {
 				without = max(without, ll)
 			}
@@ -263,7 +271,7 @@ func fitStop(problems [][]Ballot, r Rule) Stop {
 		}
 		for i, row := range rows {
 			z := row.times(x)
-			d := 1 / (1 + math.Exp(-z))
+			d := Logistic(z)
 			if right[i] {
 				d--
 			}

@@ -190,7 +190,7 @@ func (s Stop) Chance(c Count) float64 {
 
 func (s Stop) sure(e evidence) float64 {
 	z := e.times([]float64{s.Bias, s.Lead, s.Level, s.Draws, s.Both})
-	return 1 / (1 + math.Exp(-z))
+	return Logistic(z)
 }
 
 // Settled reports whether the winner of a count is as likely right as At asks for, where n answers could be drawn. Where that is more than At was found with, what is
@@ -209,6 +209,9 @@ type evidence [5]float64
 func (c Count) evidence() evidence {
 	return evidence{1, c.lead, c.level, math.Log(float64(max(c.draws, 1))), math.Log1p(float64(c.both))}
 }
+
+// Logistic is σ(z) = 1/(1+e^−z): the chance whose log odds are z.
+func Logistic(z float64) float64 { return 1 / (1 + math.Exp(-z)) }
 
 func logSum(x []float64) float64 {
 	highest := math.Inf(-1)

@@ -166,9 +166,6 @@ type Ballot struct {
 	Program  bool      // it is a program and has given its value
 }
 
-// Logit is the logit of Score.
-func (b Ballot) Logit() float64 { return logit(b.Score) }
-
 // Replay has auto choose from recorded candidates, in their order, as it would have while drawing them, but for what is left to
 // Gate.Escalate. It returns the index of the one chosen, -1 when there is none, and how many were drawn. early false draws all.
 func Replay(recorded []Ballot, r vote.Rule, early bool) (chosen, drawn int) {

@@ -1,8 +1,6 @@
 package decode
 
 import (
-	"math"
-
 	"aprm/prm/arith"
 	"aprm/prm/vote"
 )
@@ -46,4 +44,11 @@ func numbered(ballots []ballot) []vote.Ballot {
 	return out
 }
 
-func sigma(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+// Numbered are recorded ballots as a vote counts them.
+func Numbered(recorded []Ballot) []vote.Ballot {
+	out := make([]ballot, len(recorded))
+	for i, b := range recorded {
+		out[i] = ballot{b.Answer, b.Answered, b.Score, b.Program}
+	}
+	return numbered(out)
+}

@@ -347,7 +347,7 @@ func (s *Search) weighConfidence(solutions []solution) bool {
 		if !ok && c.Answered {
 			return false
 		}
-		scores[i] = sigma(nats)
+		scores[i] = vote.Logistic(nats)
 	}
 	for i := range solutions {
 		c := &solutions[i]

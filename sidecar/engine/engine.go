@@ -193,12 +193,11 @@ func (e *Engine) Solve(ctx context.Context, model string, messages []adapters.Me
 		return decode.Result{}, err
 	}
 	if bound, ok := scorer.(stepScorer); ok {
-		if opts.Gate, err = e.gateOf(ctx, bound.prm, bound.llm); err != nil {
+		gate, err := e.gateOf(ctx, bound.prm, bound.llm)
+		if err != nil {
 			return decode.Result{}, err
 		}
-		if opts.Gate != nil {
-			opts.Vote = opts.Gate.Vote
-		}
+		opts.By(gate)
 	}
 	if opts.Fallback = true; opts.Draws().HavePrograms() {
 		if err := e.Writes(ctx, model); err != nil {

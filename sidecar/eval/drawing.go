@@ -94,7 +94,7 @@ func NewDrawing(votes []Votes, seed uint64, draws int) *prm.Drawing {
 		}
 	}
 	// by is the accuracy on each problem of votes over n answers, over all orders of these, and their tokens.
-	by := func(kinds step.Kinds, n int, rule func(i int) vote.Rule) (correct []float64, tokens float64) {
+	by := func(kinds step.Kinds, n int, rule func(i int) vote.Rule, early bool) (correct []float64, tokens float64) {
 		correct = make([]float64, len(both))
 		for i, v := range both {
 			p, c := v.Of(step.OnlyProse), v.Of(step.OnlyPrograms)
@@ -102,10 +102,11 @@ func NewDrawing(votes []Votes, seed uint64, draws int) *prm.Drawing {
 			for k := range turns {
 				p, c := p.from(k), c.from(k)
 				window := Votes{append(p.Ballots, c.Ballots...), append(p.Right, c.Right...)}.Of(kinds).first(n)
-				if chosen, _ := decode.Replay(window.Ballots, rule(i), false); chosen >= 0 && window.Ballots[chosen].Answered && window.Right[chosen] {
+				chosen, drawn := decode.Replay(window.Ballots, rule(i), early)
+				if chosen >= 0 && window.Ballots[chosen].Answered && window.Right[chosen] {
 					correct[i] += 1 / float64(turns)
 				}
-				for _, b := range window.Ballots {
+				for _, b := range window.Ballots[:drawn] {
 					tokens += float64(b.Tokens) / float64(turns*len(both))
 				}
 			}
@@ -114,16 +115,21 @@ func NewDrawing(votes []Votes, seed uint64, draws int) *prm.Drawing {
 	}
 	mean := func(x []float64) float64 { return meanOver(all(len(x)), func(i int) float64 { return x[i] }) }
 	measure := func(kinds step.Kinds, n int) (gain, deviation float64) {
-		plain, tokens := by(kinds, n, func(int) vote.Rule { return vote.Plain })
-		weighted, _ := by(kinds, n, func(i int) vote.Rule { return crosswise[kinds][i%folds] })
+		own := func(kinds step.Kinds) func(i int) vote.Rule {
+			return func(i int) vote.Rule { return crosswise[kinds][i%folds] }
+		}
+		plain, tokens := by(kinds, n, func(int) vote.Rule { return vote.Plain }, false)
+		weighted, _ := by(kinds, n, own(kinds), false)
+		auto, autoTokens := by(kinds, n, own(kinds), true)
 		against := weighted
 		if kinds != step.OnlyProse {
-			against, _ = by(step.OnlyProse, n, func(i int) vote.Rule { return crosswise[step.OnlyProse][i%folds] })
+			against, _ = by(step.OnlyProse, n, own(step.OnlyProse), false)
 		}
 		interval := metric.Bootstrap(seed, len(both), draws, func(idx []int) float64 {
 			return meanOver(idx, func(i int) float64 { return weighted[i] - against[i] })
 		})
-		d.Votes = append(d.Votes, prm.DrawnVote{Kinds: kinds, N: n, Plain: mean(plain), Weighted: mean(weighted), Tokens: tokens, Gain: interval.Mean, Low: interval.Low, High: interval.High})
+		d.Votes = append(d.Votes, prm.DrawnVote{Kinds: kinds, N: n, Plain: mean(plain), Weighted: mean(weighted), Tokens: tokens, Gain: interval.Mean, Low: interval.Low, High: interval.High,
+			Auto: mean(auto), AutoTokens: autoTokens})
 		return interval.Mean, (interval.High - interval.Low) / 4
 	}
 	best := 0.0

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"aprm/prm/arith"
 	"aprm/prm/metric"
 	"aprm/prm/step"
 	"aprm/prm/vote"
@@ -36,15 +35,9 @@ const folds = 5
 
 // ballots are the votes as a rule is fitted to them.
 func (v Votes) ballots() []vote.Ballot {
-	answers := make([]string, len(v.Ballots))
-	for i, b := range v.Ballots {
-		if b.Answered {
-			answers[i] = b.Answer
-		}
-	}
-	out := make([]vote.Ballot, len(v.Ballots))
-	for i, group := range arith.Groups(answers) {
-		out[i] = vote.Ballot{Group: group, Logit: v.Ballots[i].Logit(), Program: v.Ballots[i].Program, Right: v.Right[i]}
+	out := decode.Numbered(v.Ballots)
+	for i := range out {
+		out[i].Right = v.Right[i]
 	}
 	return out
 }

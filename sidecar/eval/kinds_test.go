@@ -48,6 +48,9 @@ func TestNewDrawing(t *testing.T) {
 		if math.Abs(v.Tokens-float64(10*v.N)) > 1e-6 || v.Kinds == step.Mixed && (v.N != 8 || v.Low <= 0 || v.Gain < 0.05) || v.Kinds == step.OnlyPrograms && v.N != 4 {
 			t.Errorf("%+v", v)
 		}
+		if v.Auto < v.Weighted-0.06 || v.AutoTokens <= 0 || v.AutoTokens >= v.Tokens {
+			t.Errorf("an early stop: %+v", v)
+		}
 	}
 	if good.Mixed.Mix.Both <= 0 {
 		t.Errorf("agreement of both kinds is worth nothing: %+v", good.Mixed)

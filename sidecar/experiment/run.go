@@ -368,12 +368,11 @@ func (s *study) measure(ctx context.Context, u unit, pool *eval.Pool, set string
 	id, _ := e.Checkpoint()
 	cfg := eval.Config{Options: s.plan.Sampling.options(sizes[0]), Sizes: sizes, Strategies: strategies, Parallel: s.plan.Sampling.Parallel, Draws: 2000}
 	cfg.Options.Aggregate = aggregate
-	if cfg.Options.Gate, err = e.Gate(ctx); err != nil {
+	gate, err := e.Gate(ctx)
+	if err != nil {
 		return eval.Report{}, err
 	}
-	if g := cfg.Options.Gate; g != nil {
-		cfg.Options.Vote = g.Vote
-	}
+	cfg.Options.By(gate)
 	what := fmt.Sprintf("%s on %s, seed %d, %s", u.prm.Name, set, u.seed, aggregate)
 	return s.once(id, set, pool, cfg, func() (eval.Report, error) {
 		cfg.Progress = s.Progress(what)

@@ -104,6 +104,9 @@ func (o *outlet) WriteString(text string) (int, error) { return o.Write([]byte(t
 // gather reads up to limit bytes of a body, and one more where there are more.
 func gather(r *http.Request, limit int64) (body *bytes.Buffer, err error) {
 	body = new(bytes.Buffer)
+	if r.ContentLength > 0 { // most are read in one go then
+		body.Grow(int(min(r.ContentLength, piece)) + bytes.MinRead)
+	}
 	in, counted := r.Body.(*intake)
 	for {
 		if counted {

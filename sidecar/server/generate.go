@@ -265,8 +265,13 @@ func (s *Server) search(g *gin.Context, c *call) {
 		case o = <-done:
 			waiting = false
 		case <-first:
-			if !out.begun {
-				err = out.alive()
+			select {
+			case o = <-done: // on a busy machine both may have come
+				waiting = false
+			default:
+				if !out.begun {
+					err = out.alive()
+				}
 			}
 		case <-tick:
 			err = out.alive()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"aprm/prm/feature"
 	"aprm/prm/step"
 	"aprm/prm/train"
+	"aprm/prm/vote"
 	"aprm/sidecar/dataset"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/eval"
@@ -32,6 +32,9 @@ type solution struct {
 	answer  string       // "" where it has none that counts
 	right   step.Verdict // of the answer
 	spent   int          // tokens
+
+	chance *float64 // P(True), and hidden states by kind; nil where the LLM wasn't asked
+	states map[string]dataset.Vector
 }
 
 // natural are the whole answers that a run of the game drew, those of the problems that it kept for measuring among them, and the pairs of a correct step and its
@@ -122,7 +125,7 @@ func recordedSolutions(ctx context.Context, answered []dataset.Answered) (model 
 				return "", nil, err
 			}
 			read := Sample(a, of.Sampling.Kind).Read(ctx)
-			s := solution{problem: of.Problem, kind: of.Sampling.Kind, program: read.Program, steps: read.Steps, tokens: read.Tokens, spent: a.Spent}
+			s := solution{problem: of.Problem, kind: of.Sampling.Kind, program: read.Program, steps: read.Steps, tokens: read.Tokens, spent: a.Spent, chance: a.PTrue, states: a.States}
 			cut := a.Cut && s.program == nil && s.kind != step.Program
 			if read.Answered && !cut {
 				s.answer = read.Answer
@@ -160,17 +163,14 @@ func read(p step.Problem, steps []string, tokens [][]step.Token) []feature.Input
 // contrastWeights are the weights of corruptions beside outcomes that are tried; the best by held-out likelihood stands.
 var contrastWeights = []float64{0, 0.1, 0.3, 1}
 
-// judging gives a model a solution head learned from whole answers of an LLM, and returns what was found of each of the answers' problems crosswise, for a gate. A
-// model whose answers are too few stays as it is; the report then says why.
-func judging(ctx context.Context, model *prm.Model, llm string, solutions []solution, contrasts []train.Contrast, opt train.SolutionOptions) (*prm.Model, SolutionReport, []eval.Votes, error) {
-	answers := make([]train.Answer, len(solutions))
+// grouped are whole answers to learn from; order names their problems as they come, byProblem has those answers to each of which it is known whether they are right.
+func grouped(solutions []solution) (answers []train.Answer, order []string, byProblem map[string][]int) {
+	answers = make([]train.Answer, len(solutions))
 	concurrently(len(solutions), func(i int) {
 		s := solutions[i]
 		answers[i] = train.Answer{Solution: feature.Pool(read(s.problem, s.steps, s.tokens), s.tokens).Of(s.program), Right: s.right == step.Right, Problem: problemKey(s.problem), Group: -1}
 	})
-	byProblem := map[string][]int{}
-	var order []string
-	untold := 0
+	byProblem = map[string][]int{}
 	for i, s := range solutions {
 		key := answers[i].Problem
 		if _, known := byProblem[key]; !known {
@@ -178,8 +178,6 @@ func judging(ctx context.Context, model *prm.Model, llm string, solutions []solu
 		}
 		if s.right != step.Unknown {
 			byProblem[key] = append(byProblem[key], i)
-		} else {
-			untold++
 		}
 	}
 	for _, key := range order {
@@ -189,6 +187,19 @@ func judging(ctx context.Context, model *prm.Model, llm string, solutions []solu
 		}
 		for k, group := range arith.Groups(finals) {
 			answers[byProblem[key][k]].Group = group
+		}
+	}
+	return answers, order, byProblem
+}
+
+// judging gives a model a solution head learned from whole answers of an LLM, and returns what was found of each of the answers' problems crosswise, for a gate. A
+// model whose answers are too few stays as it is; the report then says why.
+func judging(ctx context.Context, model *prm.Model, llm string, solutions []solution, contrasts []train.Contrast, opt train.SolutionOptions) (*prm.Model, SolutionReport, []eval.Votes, error) {
+	answers, order, byProblem := grouped(solutions)
+	untold := 0
+	for _, s := range solutions {
+		if s.right == step.Unknown {
+			untold++
 		}
 	}
 	var head *prm.SolutionHead
@@ -205,7 +216,7 @@ func judging(ctx context.Context, model *prm.Model, llm string, solutions []solu
 			if ctx.Err() != nil {
 				return nil, report, nil, ctx.Err()
 			}
-			return model, SolutionReport{Why: err.Error(), Answers: len(solutions), Untold: untold}, nil, nil
+			return model, SolutionReport{Why: err.Error(), Answers: len(solutions), Untold: untold, few: errors.As(err, &train.TooFewError{})}, nil, nil
 		}
 		if head == nil || of.Likelihood() > report.Likelihood() {
 			head, report = found, SolutionReport{SolutionReport: of, ContrastWeight: w, Answers: len(solutions), Untold: untold}
@@ -216,7 +227,7 @@ func judging(ctx context.Context, model *prm.Model, llm string, solutions []solu
 		var v eval.Votes
 		for _, i := range byProblem[key] {
 			s := solutions[i]
-			v.Ballots = append(v.Ballots, decode.Ballot{Answer: s.answer, Answered: s.answer != "", Score: 1 / (1 + math.Exp(-report.Logits[i])), Tokens: max(s.spent, 1), Kind: s.kind, Program: s.program != nil})
+			v.Ballots = append(v.Ballots, decode.Ballot{Answer: s.answer, Answered: s.answer != "", Score: vote.Logistic(report.Logits[i]), Tokens: max(s.spent, 1), Kind: s.kind, Program: s.program != nil})
 			v.Right = append(v.Right, s.right == step.Right)
 		}
 		if len(v.Ballots) > 0 {
@@ -235,7 +246,8 @@ func judging(ctx context.Context, model *prm.Model, llm string, solutions []solu
 type SolutionReport struct {
 	train.SolutionReport
 	ContrastWeight float64      `json:"contrast_weight"`
-	Why            string       `json:"why,omitempty"`     // there is none
+	Why            string       `json:"why,omitempty"` // there is none
+	few            bool         // too few answers are why
 	Answers        int          `json:"answers"`           // that were read
 	Drawing        *prm.Drawing `json:"drawing,omitempty"` // of programs beside prose; nil of one kind
 	Untold         int          `json:"untold"`            // of these, cut off or not to be compared with their problem's final answer: neither right nor wrong
@@ -269,6 +281,11 @@ func (r SolutionReport) found() string {
 	return s + fmt.Sprintf("; worth %+.3f nats a problem in a vote (%.3f are chance), with beta %.2g and power %.2g", r.Vote.Nats, r.Vote.Margin, r.Vote.Beta, r.Vote.Power)
 }
 
+// FewError is that there are too few recorded answers to learn from.
+type FewError struct{ error }
+
+func (e FewError) Unwrap() error { return e.error }
+
 // Solutions is a training from recorded answers alone.
 type Solutions struct {
 	PRM      train.Options
@@ -293,7 +310,9 @@ func (t Solutions) Learn(ctx context.Context) (Trained, error) {
 	trained.Model, trained.Solutions, trained.votes, err = judging(ctx, model, llm, solutions, nil, t.Head)
 	trained.llm = llm
 	if err == nil && trained.Solutions.Why != "" {
-		err = errors.New(trained.Solutions.Why)
+		if err = errors.New(trained.Solutions.Why); trained.Solutions.few {
+			err = FewError{err}
+		}
 	}
 	return trained, err
 }

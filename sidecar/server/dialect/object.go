@@ -181,11 +181,17 @@ func (o Object) Read(key string, v any, want string) error {
 // nil to leave it. Nothing to change gives the very bytes that came in.
 func (o Object) Edit(replace func(key string, value json.RawMessage) json.RawMessage, drop string) []byte {
 	var out []byte
+	keep := func(part []byte) {
+		if out == nil {
+			out = make([]byte, 0, len(o.raw)+64) // once: names and settings are short
+		}
+		out = append(out, part...)
+	}
 	copied := 0      // up to where o.raw stands in out
 	leading := false // what came first was dropped: so must be the comma before the next
 	for i, m := range o.members {
 		if m.key == drop {
-			out = append(out, o.raw[copied:m.from]...)
+			keep(o.raw[copied:m.from])
 			copied = m.end
 			leading = leading || i == 0
 			continue
@@ -195,12 +201,14 @@ func (o Object) Edit(replace func(key string, value json.RawMessage) json.RawMes
 			leading = false
 		}
 		if value := replace(m.key, o.raw[m.start:m.end]); value != nil {
-			out = append(append(out, o.raw[copied:m.start]...), value...)
+			keep(o.raw[copied:m.start])
+			keep(value)
 			copied = m.end
 		}
 	}
 	if copied == 0 {
 		return o.raw
 	}
-	return append(out, o.raw[copied:]...)
+	keep(o.raw[copied:])
+	return out
 }

@@ -1,0 +1,181 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"math"
+
+	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/stat"
+
+	"aprm/prm/metric"
+	"aprm/prm/vote"
+)
+
+// Numbers are of each answer, as many of every one; nil where they are not known, which counts as their mean.
+type Numbers [][]float32
+
+// Worth is what a linear head makes of some numbers of answers, by heads that had not learned from their problems.
+type Worth struct {
+	AUC  metric.Figure // within a problem
+	Vote vote.Rule     // Nats is what its logits gain in a vote
+}
+
+// Weigh returns what several kinds of numbers are worth together. Heads are fitted as the linear floor of FitSolution is, to everything.
+func Weigh(ctx context.Context, answers []Answer, kinds ...Numbers) (Worth, error) {
+	byProblem := votersOf(answers)
+	read := make([][]float32, len(answers))
+	for _, of := range kinds {
+		standardised(of, byProblem, read)
+	}
+	p := &pairs{}
+	p.compared(answers, read, byProblem)
+	if p.problems < 2*folds {
+		return Worth{}, TooFewError{p.problems}
+	}
+	if len(read[0]) == 0 {
+		return Worth{}, errors.New("there are no numbers to weigh")
+	}
+	logits := make([][]float64, len(penalties))
+	for k := range logits {
+		logits[k] = make([]float64, len(answers))
+	}
+	for f := range folds {
+		if err := ctx.Err(); err != nil {
+			return Worth{}, err
+		}
+		d := p.differences(func(problem string) bool { return fold(problem) != f })
+		beta := make([]float64, len(read[0])+1)
+		for k := len(penalties) - 1; k >= 0; k-- {
+			beta = contrast(d.x, d.weight, penalties[k], beta)
+			for i, a := range answers {
+				if fold(a.Problem) == f {
+					logits[k][i] = dot(read[i], beta)
+				}
+			}
+		}
+	}
+	var best Worth
+	least := math.Inf(1)
+	for _, z := range logits {
+		of := ballots(answers, z)
+		if losses, auc := compare(of); stat.Mean(losses, nil) < least {
+			least, best = stat.Mean(losses, nil), Worth{auc, vote.Fit(of)}
+		}
+	}
+	return best, nil
+}
+
+func dot(x []float32, beta []float64) (sum float64) {
+	for k, v := range x {
+		sum += float64(v) * beta[k]
+	}
+	return sum
+}
+
+// standardised appends numbers to rows as a head reads them: in deviations within a problem, cut off at two.
+func standardised(of Numbers, byProblem [][]int, rows [][]float32) {
+	width := 0
+	for _, x := range of {
+		width = max(width, len(x))
+	}
+	centre, square := make([]float64, width), make([]float64, width)
+	n := 0.0
+	for _, idx := range byProblem {
+		mean, known := make([]float64, width), 0.0
+		for _, i := range idx {
+			for k, v := range of[i] {
+				mean[k] += float64(v)
+				centre[k] += float64(v)
+			}
+			if of[i] != nil {
+				known++
+			}
+		}
+		for _, i := range idx {
+			for k, v := range of[i] {
+				square[k] += (float64(v) - mean[k]/known) * (float64(v) - mean[k]/known)
+			}
+		}
+		n += known
+	}
+	for i := range rows {
+		for k := range width {
+			z := 0.0
+			if of[i] != nil {
+				z = (float64(of[i][k]) - centre[k]/n) * perDeviation(square[k]/n)
+			}
+			rows[i] = append(rows[i], float32(max(min(z, 2), -2)))
+		}
+	}
+}
+
+// Components returns the n principal components of numbers about their problems' means, by subspace iteration: what there is most of within problems.
+func Components(answers []Answer, of Numbers, n int) Numbers {
+	byProblem := votersOf(answers)
+	width := 0
+	for _, x := range of {
+		width = max(width, len(x))
+	}
+	n = min(n, width)
+	var rows []float64
+	for _, idx := range byProblem {
+		mean, known := make([]float64, width), 0.0
+		for _, i := range idx {
+			for k, v := range of[i] {
+				mean[k] += float64(v)
+			}
+			if of[i] != nil {
+				known++
+			}
+		}
+		for _, i := range idx {
+			for k, v := range of[i] {
+				rows = append(rows, float64(v)-mean[k]/known)
+			}
+		}
+	}
+	basis := make([]float64, width*n) // width × n, its columns orthonormal
+	rng := random(1, "components")
+	for i := range basis {
+		basis[i] = rng.NormFloat64()
+	}
+	matrix := func(data []float64, cols int) blas64.General {
+		return blas64.General{Rows: len(data) / cols, Cols: cols, Stride: cols, Data: data}
+	}
+	if len(rows) > 0 {
+		x, product := matrix(rows, width), make([]float64, len(rows)/width*n)
+		for range 12 {
+			orthonormal(basis, n)
+			blas64.Gemm('N', 'N', 1, x, matrix(basis, n), 0, matrix(product, n))
+			blas64.Gemm('T', 'N', 1, x, matrix(product, n), 0, matrix(basis, n))
+		}
+	}
+	orthonormal(basis, n)
+	out := make(Numbers, len(of))
+	for i, v := range of {
+		if v == nil {
+			continue
+		}
+		out[i] = make([]float32, n)
+		for k, a := range v {
+			for c := range n {
+				out[i][c] += a * float32(basis[k*n+c])
+			}
+		}
+	}
+	return out
+}
+
+// orthonormal makes the n columns of a matrix orthonormal, in order (Gram–Schmidt).
+func orthonormal(m []float64, n int) {
+	column := func(c int) blas64.Vector { return blas64.Vector{N: len(m) / n, Inc: n, Data: m[c:]} }
+	for c := range n {
+		for b := range c {
+			blas64.Axpy(-blas64.Dot(column(b), column(c)), column(b), column(c))
+		}
+		if norm := blas64.Nrm2(column(c)); norm > 1e-12 {
+			blas64.Scal(1/norm, column(c))
+		}
+	}
+}
