@@ -272,6 +272,36 @@ func TestSimpleCommands(t *testing.T) {
 	}
 }
 
+// TestMetricsAreDocumented: what /metrics has of this program's own is told of, and nothing else.
+func TestMetricsAreDocumented(t *testing.T) {
+	told := map[string]bool{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `(sidecar_[a-z_]+)` \\|").FindAllStringSubmatch(documents(t)["configs/README.md"], -1) {
+		told[row[1]] = true
+	}
+	used := map[string]bool{}
+	for _, pattern := range []string{"*.go", filepath.Join("server", "*.go")} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			for _, name := range regexp.MustCompile(`"(sidecar_[a-z_]+)"`).FindAllStringSubmatch(string(text), -1) {
+				used[name[1]] = true
+			}
+		}
+	}
+	if !maps.Equal(told, used) || len(used) == 0 {
+		t.Errorf("configs/README.md tells of %v\nthere are %v", slices.Sorted(maps.Keys(told)), slices.Sorted(maps.Keys(used)))
+	}
+}
+
 // generated are the parts of documents that follow from the program, by the name that stands in their mark.
 var generated = map[string]func(*kong.Application) string{
 	"settings":   settingsPage,

@@ -30,8 +30,8 @@ type examineCommand struct {
 }
 
 func (c *examineCommand) Help() string {
-	return `The LLM reads its recorded answers again. What is found is written beside each answer (its members ptrue and states), for studies elsewhere: no command of this
-program reads it. What was found in an earlier pass stays, so that the output may be asked about again:
+	return `The LLM reads its recorded answers again: what that is worth beside the log-probabilities that came with them for nothing, 'train --solutions FILE --ablate' measures.
+What was found in an earlier pass stays, so that the output may be asked about again:
 
   sidecar examine --solutions answers.jsonl --ask ptrue --out asked.jsonl --upstream http://127.0.0.1:8000
   sidecar examine --solutions asked.jsonl --ask states --out read.jsonl --upstream http://127.0.0.1:8000 --upstream-hidden-url http://127.0.0.1:8080`

@@ -148,7 +148,7 @@ func read(text string) answer {
 // arrives at its last one.
 func several(text string) bool {
 	const most = 10
-	return !strings.ContainsAny(text, "\n=≈$\\") && !strings.HasSuffix(text, ".") && !strings.HasSuffix(text, "!") && len(strings.Fields(text)) <= most && len(signed(text)) > 1
+	return len(text) <= maxAnswer && !strings.ContainsAny(text, "\n=≈$\\") && !strings.HasSuffix(text, ".") && !strings.HasSuffix(text, "!") && len(strings.Fields(text)) <= most && len(signed(text)) > 1
 }
 
 // mayAnnounce reports whether a text may hold one of the announcements of an answer, which are costly to look for.
