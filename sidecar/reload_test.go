@@ -161,6 +161,44 @@ func TestReload(t *testing.T) {
 }
 
 // TestDrain: told to stop, the sidecar takes nothing new, finishes what ends within the grace, and ends what doesn't with an error in its dialect.
+// An endpoint that a reload asks for and does not get, for something else is bad, is gone over to once that is mended.
+func TestReloadGoesOverToAnotherEndpointAfterABadReload(t *testing.T) {
+	one, two := &adaptertest.Upstream{OwnedBy: "llamacpp", NoHidden: true}, &adaptertest.Upstream{OwnedBy: "llamacpp", NoHidden: true}
+	one.Start(t)
+	two.Start(t)
+	dir := t.TempDir()
+	keys, settings := filepath.Join(dir, "keys.yaml"), filepath.Join(dir, "sidecar.yaml")
+	write := func(path, text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	key, e := access.New("one", nil)
+	good := fmt.Sprintf("keys:\n  - name: one\n    hash: %s\n", e.Hash)
+	at := func(url string) string {
+		return "upstream: " + url + "\nupstream-model: fake\nkeys: " + keys + "\n"
+	}
+	write(keys, good)
+	write(settings, at(one.URL))
+	addr, stop := startServe(t, "--config", settings, "--log-level", "error")
+	defer stop()
+	write(keys, "keys: 7\n")
+	write(settings, at(two.URL))
+	time.Sleep(3 * settled)
+	two.Forget()
+	if code, _, said := askedAs(t, addr, key, "majority"); code != 200 || len(two.Requests()) > 0 {
+		t.Errorf("with bad keys: %d: %s", code, said)
+	}
+	write(keys, good)
+	soon(t, "the other endpoint is asked", func() bool {
+		one.Forget()
+		two.Forget()
+		askedAs(t, addr, key, "majority")
+		return len(one.Requests()) == 0 && len(two.Requests()) > 0
+	})
+}
+
 func TestDrain(t *testing.T) {
 	for name, tt := range map[string]struct{ upstream, path, body, want string }{
 		"a search":        {"", "/v1/chat/completions", `{"model":"fake","stream":true,"prm":{"strategy":"majority","n":2},"messages":[{"role":"user","content":"Go on."}]}`, `data: {"error":`},

@@ -157,7 +157,9 @@ func Answers(r io.Reader, file string) iter.Seq2[Answered, error] {
 				yield(Answered{}, err)
 				return
 			case l.Sampling != nil:
-				drawn = *l.Sampling
+				if drawn = *l.Sampling; drawn.Kind == "" {
+					drawn.Kind = step.Prose
+				}
 			case !yield(Answered{Problem: *l.Problem, Answers: l.Answers, Sampling: drawn}, nil):
 				return
 			}

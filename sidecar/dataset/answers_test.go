@@ -110,6 +110,19 @@ func TestAnswersAreJoined(t *testing.T) {
 	}
 }
 
+// Where a file says no kind its answers are prose, and those to a question are joined with those of a file that says so.
+func TestAnswersOfNoKindAreProse(t *testing.T) {
+	folder := t.TempDir()
+	said, unsaid := filepath.Join(folder, "1"), filepath.Join(folder, "2")
+	write(t, said, drawn, func(f *AnswersFile) { add(t, f, pens, six) })
+	none := drawn
+	none.Kind = ""
+	write(t, unsaid, none, func(f *AnswersFile) { add(t, f, pens, six) })
+	if got, err := ReadAnswers(said, unsaid); err != nil || !reflect.DeepEqual(got, []Answered{{pens, []Answer{six, six}, drawn}}) {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func TestAnswersAreGoneOnWith(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "answers.jsonl")
 	write(t, path, drawn, func(f *AnswersFile) { add(t, f, pens, six, six); add(t, f, cups, six) })

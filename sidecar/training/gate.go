@@ -11,16 +11,16 @@ import (
 )
 
 // Gate says how far auto may trust the PRM that was trained, by the answers it learned from, each judged by a head that had not learned from its problem.
-// Nil where there is no such head. seed is of the bootstrap.
+// Nil where there is no such head, or no prose that it judged. seed is of the bootstrap.
 func (t Trained) Gate(seed int64) *decode.Gate {
-	if len(t.votes) == 0 {
-		return nil
-	}
 	n := 0
 	votes := make([]eval.Votes, len(t.votes))
 	for i, v := range t.votes {
 		votes[i] = v.Of(step.OnlyProse)
 		n = max(n, len(votes[i].Ballots))
+	}
+	if n == 0 {
+		return nil
 	}
 	made := eval.NewGate(decode.Gate{Checkpoint: t.Model.ID(), Model: t.llm, Aggregate: prm.Min, N: n, Source: "its own training, crosswise"}, votes, nil, uint64(seed), 0)
 	made.Drawing = t.Solutions.Drawing

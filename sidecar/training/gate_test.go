@@ -10,6 +10,8 @@ import (
 	"aprm/generator/oracle"
 	"aprm/prm/step"
 	"aprm/prm/train"
+	"aprm/sidecar/decode"
+	"aprm/sidecar/eval"
 )
 
 // Steps are kept without their marks: what a solution answers can't be read from them any more.
@@ -62,4 +64,12 @@ func (s saying) Generate(_ context.Context, req adapters.Request) ([]adapters.Co
 		out[i] = adapters.Completion{Text: string(s), Finish: adapters.FinishEnd}
 	}
 	return out, nil
+}
+
+// A PRM that has judged programs alone has no gate: that would be of votes over prose.
+func TestThereIsNoGateOfProgramsAlone(t *testing.T) {
+	program := eval.Votes{Ballots: []decode.Ballot{{Answer: "1", Answered: true, Kind: step.Program, Program: true}}, Right: []bool{true}}
+	if g := (Trained{votes: []eval.Votes{program}}).Gate(1); g != nil {
+		t.Errorf("%+v", g)
+	}
 }

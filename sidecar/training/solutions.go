@@ -66,7 +66,7 @@ func natural(folder string) ([]solution, []train.Contrast, error) {
 		}
 		s := byID[l.Sample]
 		if s == nil {
-			s = &solution{problem: l.Prefix.Problem}
+			s = &solution{problem: l.Prefix.Problem, kind: step.Prose}
 			byID[l.Sample], order = s, append(order, l.Sample)
 		}
 		if len(l.Prefix.Steps) != len(s.steps) { // a step that was labelled again stands there already
