@@ -16,7 +16,7 @@ type recordingCommand struct {
 
 type recordingCheckCommand struct {
 	File   string `arg:"" help:"What --record, sample --out or a run's folder has." type:"existingfile"`
-	Repair bool   `help:"Leave only the good lines in the file; the broken ones go to FILE.broken."`
+	Repair bool   `help:"Leave only the good lines in the file; the broken ones go to FILE.broken, or FILE.broken-2 and so on where that is there."`
 }
 
 func (c *recordingCheckCommand) Run(std streams) error {

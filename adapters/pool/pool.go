@@ -271,8 +271,9 @@ func (p *Pool) order(tried []*member) []*member {
 			continue
 		}
 		left, _ := m.holding()
+		state := m.breaker.State() // never under m.mu: a breaker that opens holds its own lock while it takes that
 		m.mu.Lock()
-		ranks = append(ranks, rank{m, left > 0 || m.breaker.State() == gobreaker.StateOpen, m.busy, (i + p.turn) % len(p.members)})
+		ranks = append(ranks, rank{m, left > 0 || state == gobreaker.StateOpen, m.busy, (i + p.turn) % len(p.members)})
 		m.mu.Unlock()
 	}
 	slices.SortFunc(ranks, func(a, b rank) int {

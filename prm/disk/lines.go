@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -296,8 +297,16 @@ func Repair(path string, f Format) (dropped string, err error) {
 		return "", nil
 	}
 	dropped = path + ".broken"
+	for n := 2; exists(dropped); n++ { // what an earlier repair left, or anybody's
+		dropped = fmt.Sprintf("%s.broken-%d", path, n)
+	}
 	if err := Write(dropped, bad, Private); err != nil {
 		return "", err
 	}
 	return dropped, Write(path, good, info.Mode().Perm())
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return !errors.Is(err, fs.ErrNotExist)
 }

@@ -121,6 +121,18 @@ func TestRepair(t *testing.T) {
 	if string(now) != good+good || string(out) != bad+"nonsense\n"+`{"n":` {
 		t.Errorf("left %q, dropped %q", now, out)
 	}
+	if err := os.WriteFile(path, []byte(good+"more nonsense\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Repair(path, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, _ := os.ReadFile(dropped)
+	now, _ = os.ReadFile(again)
+	if string(before) != string(out) || string(now) != "more nonsense\n" {
+		t.Errorf("mended a second time: of the first %q is left, of the second %q", before, now)
+	}
 	foreign := filepath.Join(t.TempDir(), "notes.txt")
 	if err := os.WriteFile(foreign, []byte("a\nb\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -65,7 +65,11 @@ type Key struct {
 	sum      []byte
 	requests *rate.Limiter // nil for no limit
 	tokens   *rate.Limiter
+	*account
+}
 
+// account is what a name has had: it is the same for every reading of the file, as requests that began by one may end by another.
+type account struct {
 	mu      sync.Mutex
 	day     time.Time // that spent is of
 	spent   int
@@ -141,7 +145,7 @@ func One(key string) *Keys {
 }
 
 func newKey(e Entry, sum []byte) *Key {
-	k := &Key{Entry: e, sum: sum}
+	k := &Key{Entry: e, sum: sum, account: &account{}}
 	perMinute := func(n int) *rate.Limiter {
 		if n == 0 {
 			return nil
@@ -164,16 +168,15 @@ func (t *Keys) Find(key string) *Key {
 	return found
 }
 
-// After has the keys go on from where those of an earlier reading of the file stand: what was spent stays spent.
+// After has the keys go on from where those of an earlier reading of the file stand: what was spent stays spent, and what is under way counts. It is for keys
+// that nobody uses yet.
 func (t *Keys) After(before *Keys) {
 	for _, k := range t.keys {
 		for _, was := range before.keys {
 			if was.Name != k.Name {
 				continue
 			}
-			was.mu.Lock()
-			k.day, k.spent = was.day, was.spent
-			was.mu.Unlock()
+			k.account = was.account
 			if was.Requests == k.Requests {
 				k.requests = was.requests
 			}

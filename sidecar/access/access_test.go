@@ -134,6 +134,28 @@ func TestReadAgain(t *testing.T) {
 	}
 }
 
+// TestReadAgainMeanwhile: what requests that began before come to counts in what there is then.
+func TestReadAgainMeanwhile(t *testing.T) {
+	now := time.Now()
+	text := "keys:\n" + entry("a", "x", "    tokens-a-day: 100\n    searches-at-a-time: 1\n")
+	keys, next := parse(t, text), parse(t, text)
+	was := keys.Find("x")
+	end, _ := was.Search()
+	next.After(keys)
+	is := next.Find("x")
+	if _, ok := is.Search(); ok {
+		t.Error("two searches at a time")
+	}
+	was.Spend(now, 100)
+	end()
+	if err := is.Begin(now); err == nil {
+		t.Error("the day's spent, by a request that began before")
+	}
+	if _, ok := is.Search(); !ok {
+		t.Error("none after it")
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add("keys:\n" + entry("a", "x", "    scopes: [chat, admin]\n    requests: 5\n"))
 	f.Add("keys: &a [*a]")

@@ -36,17 +36,17 @@ func (s *Server) take(g *gin.Context) {
 	control := http.NewResponseController(g.Writer)
 	_ = control.SetWriteDeadline(time.Time{}) // of the request before, on this connection
 	g.Writer = &outlet{ResponseWriter: g.Writer, control: control, patience: s.cfg.WriteTimeout}
-	if g.Request.Body == nil || g.Request.Body == http.NoBody {
-		return
+	defer func() { _ = control.SetWriteDeadline(time.Now().Add(s.cfg.WriteTimeout)) }() // net/http has the end of the answer still to write
+	if g.Request.Body != nil && g.Request.Body != http.NoBody {
+		in := &intake{ReadCloser: g.Request.Body, server: s, control: control}
+		g.Request.Body = in
+		defer func() {
+			s.bodies.Release(in.kept)
+			if !in.ended { // net/http reads some of what is left, for which nobody is to wait
+				_ = control.SetReadDeadline(time.Now().Add(time.Second)) // in a test there is no connection
+			}
+		}()
 	}
-	in := &intake{ReadCloser: g.Request.Body, server: s, control: control}
-	g.Request.Body = in
-	defer func() {
-		s.bodies.Release(in.kept)
-		if !in.ended { // net/http reads some of what is left, for which nobody is to wait
-			_ = control.SetReadDeadline(time.Now().Add(time.Second)) // in a test there is no connection
-		}
-	}()
 	g.Next()
 }
 

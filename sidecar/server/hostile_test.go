@@ -298,3 +298,22 @@ func TestADeadlineIsKept(t *testing.T) {
 
 // starved is what a busy machine is forgiven.
 const starved = time.Second
+
+// TestTheEndOfAQuietStream: a stream whose last bytes are long written ends as well as any other.
+func TestTheEndOfAQuietStream(t *testing.T) {
+	addr := serve(t, Config{WriteTimeout: 50 * time.Millisecond}, &reasoner{}, newFakeUpstream(t, func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, "data: [DONE]\n\n")
+		http.NewResponseController(w).Flush()
+		time.Sleep(300 * time.Millisecond)
+	}))
+	for _, method := range []string{"GET", "POST"} {
+		body := ""
+		if method == "POST" {
+			body = "{}"
+		}
+		resp := do(t, method, addr+"/v1/other", body, nil)
+		if text, err := io.ReadAll(resp.Body); err != nil || string(text) != "data: [DONE]\n\n" {
+			t.Errorf("%s: %q, %v", method, text, err)
+		}
+	}
+}

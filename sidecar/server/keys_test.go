@@ -78,10 +78,12 @@ func TestTracesAreTheirOwners(t *testing.T) {
 func TestBudgets(t *testing.T) {
 	stream := "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":60,\"completion_tokens\":50}}\n\ndata: [DONE]\n\n"
 	for name, tt := range map[string]struct{ upstream, path, body string }{
-		"a search":      {"{}", "/v1/chat/completions", askWhole},
-		"a raw answer":  {`{"choices":[],"usage":{"prompt_tokens":100,"completion_tokens":1}}`, "/v1/chat/completions", `{"model":"m@raw","messages":[]}`},
-		"a raw stream":  {stream, "/v1/chat/completions", `{"model":"m@raw","stream":true,"messages":[]}`},
-		"no usage":      {strings.Repeat("data: {}\n\n", 200), "/v1/other", `{}`},
+		"a search":     {"{}", "/v1/chat/completions", askWhole},
+		"a raw answer": {`{"choices":[],"usage":{"prompt_tokens":100,"completion_tokens":1}}`, "/v1/chat/completions", `{"model":"m@raw","messages":[]}`},
+		"a raw stream": {stream, "/v1/chat/completions", `{"model":"m@raw","stream":true,"messages":[]}`},
+		"no usage":     {strings.Repeat("data: {}\n\n", 200), "/v1/other", `{}`},
+		"a translation that breaks off": {strings.Repeat("data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n", 200) + "data: {\"error\":\"gone\"}\n\n",
+			"/api/chat", `{"model":"m@raw","messages":[{"role":"user","content":"hi"}]}`},
 		"a translation": {`{"choices":[{"message":{"content":"x"},"finish_reason":"stop"}],"usage":{"prompt_tokens":100,"completion_tokens":1}}`, "/api/chat", `{"model":"m@raw","stream":false,"messages":[{"role":"user","content":"hi"}]}`},
 	} {
 		t.Run(name, func(t *testing.T) {

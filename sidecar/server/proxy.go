@@ -218,7 +218,7 @@ func (w *watched) Read(into []byte) (int, error) {
 	defer w.timer.Stop()
 	n, err := w.ReadCloser.Read(into)
 	if w.spent != nil {
-		w.said.read(into[:n])
+		_, _ = w.said.Write(into[:n])
 	}
 	if err != nil && len(w.last) > 0 && errors.Is(context.Cause(w.ctx), errStopping) {
 		n, err = copy(into, w.last), io.EOF // which the proxy's buffers have room for

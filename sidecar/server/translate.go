@@ -45,13 +45,15 @@ func (s *Server) translate(g *gin.Context, c *call) (taken bool) {
 		s.fail(g, c.Dialect, refusal("chat", resp))
 		return resp.StatusCode != http.StatusNotFound
 	}
+	var said usage // also of an answer that breaks off, or whose client leaves
+	defer func() { charge(g, said.tokens(len(c.body))) }()
+	body := io.TeeReader(resp.Body, &said)
 	if !req.Stream {
-		a, err := readReply(resp.Body)
+		a, err := readReply(body)
 		if err != nil {
 			s.fail(g, c.Dialect, err)
 			return true
 		}
-		charge(g, a.Prompt+a.Completion)
 		a.Head = h
 		a.Sent = s.now()
 		a.Total = a.Sent.Sub(h.Created)
@@ -61,7 +63,7 @@ func (s *Server) translate(g *gin.Context, c *call) (taken bool) {
 	}
 	out := streamer{g: g, wire: w, head: h, now: s.now}
 	var reading time.Duration // the prompt, which ends with the first part
-	a, err := readStream(resp.Body, func(p dialect.Piece) error {
+	a, err := readStream(body, func(p dialect.Piece) error {
 		if reading == 0 {
 			reading = s.now().Sub(h.Created)
 		}
@@ -78,7 +80,6 @@ func (s *Server) translate(g *gin.Context, c *call) (taken bool) {
 	case err != nil:
 		s.failed(g, c.Dialect, &out, problemOf(err))
 	default:
-		charge(g, a.Prompt+a.Completion)
 		if out.open() != nil {
 			return true
 		}

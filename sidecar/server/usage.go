@@ -16,17 +16,19 @@ type usage struct {
 // tailBytes is how much of an answer's end is kept for it.
 const tailBytes = 4 << 10
 
-func (u *usage) read(part []byte) {
+// Write implements io.Writer, and never fails.
+func (u *usage) Write(part []byte) (int, error) {
 	u.bytes += len(part)
 	u.lines += bytes.Count(part, []byte("\n"))
 	if len(part) >= tailBytes {
 		u.tail = append(u.tail[:0], part[len(part)-tailBytes:]...)
-		return
+		return len(part), nil
 	}
 	if over := len(u.tail) + len(part) - tailBytes; over > 0 {
 		u.tail = append(u.tail[:0], u.tail[over:]...)
 	}
 	u.tail = append(u.tail, part...)
+	return len(part), nil
 }
 
 // As OpenAI, Anthropic and Ollama call them.
