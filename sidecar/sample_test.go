@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -111,6 +112,16 @@ func TestSampleThenTrain(t *testing.T) {
 		}
 	}
 	expect(command(0, append(measure, "--holdout", tested)...), "promises too much", "shared=6")
+	others, drawn := filepath.Join(folder, "others.jsonl"), sampled[0].Sampling
+	drawn.Model = "another"
+	file, err := dataset.OpenAnswers(others, drawn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(file.Add(sampled[0].Problem, sampled[0].Answers), file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	expect(command(2, append(measure, "--holdout", others)...), "--holdout: answers of another", h.Model)
 	if after, err := os.ReadFile(gatePath(checkpoint)); err != nil || !bytes.Equal(gate, after) {
 		t.Errorf("a gate was changed by answers replayed, %v", err)
 	}
