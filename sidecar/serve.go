@@ -90,21 +90,22 @@ func (c *serveCommand) Run(ctx context.Context, std streams, line *commandLine) 
 	if err != nil {
 		return err
 	}
+	s.asked = asked
 	s.reload = func(ctx context.Context, now service) (service, error) {
 		cmd, err := line.again()
 		if err != nil {
 			return service{}, err
 		}
 		next := &cmd.Serve
-		if reflect.DeepEqual(next.Upstream, asked) {
+		asked := next.Upstream
+		if reflect.DeepEqual(asked, now.asked) {
 			next.Upstream = now.upstream // what is known of it, and shared
-		} else {
-			asked = next.Upstream
-			if err := next.Upstream.resolve(ctx, 0); err != nil {
-				return service{}, err
-			}
+		} else if err := next.Upstream.resolve(ctx, 0); err != nil {
+			return service{}, err
 		}
-		return next.service()
+		made, err := next.service()
+		made.asked = asked
+		return made, err
 	}
 	s.files = func() []string {
 		files := []string{line.settings, c.Keys, c.PRM.Checkpoint}

@@ -25,6 +25,7 @@ import (
 // service is what serving takes, whoever starts it.
 type service struct {
 	upstream  upstreamFlags // resolved
+	asked     upstreamFlags // as the settings have it, for whether others ask for another one
 	engine    *engine.Engine
 	gate      *decode.Gate // nil for none
 	gateFrom  string       // where it is, or would be
