@@ -94,7 +94,7 @@ type evalCommand struct {
 	Strategies []string      `help:"What to compare with a majority vote: ${measured}. Without a name here: all of them, without a PRM those that need none." placeholder:"NAME"`
 	Seed       int64         `help:"Seed of the draws and of the bootstrap." default:"1"`
 	Parallel   int           `help:"So many problems at a time." default:"1"`
-	Holdout    string        `help:"Other problems, on which is measured first how far auto may trust the PRM (its gate); without them auto goes by the gate beside the checkpoint." type:"existingfile" placeholder:"FILE"`
+	Holdout    string        `help:"Other problems, on which is measured first how far auto may trust the PRM (its gate); without them auto goes by the gate beside the checkpoint. With --solutions: recorded answers to other problems." type:"existingfile" placeholder:"FILE"`
 	Gate       bool          `help:"Write what was measured of the PRM beside the checkpoint, as FILE.gate.json, for strategy auto: by --holdout, else by --problems. What that file has from more problems stays." default:"true" negatable:""`
 	Distort    string        `help:"Spoil the PRM, to see that auto does no harm with a bad one: noise (random scores) or inverted (1 - score). Needs --holdout; writes no gate." enum:",noise,inverted" default:""`
 	JSON       bool          `name:"json" help:"Write the table and every outcome as JSON."`
@@ -113,7 +113,8 @@ strategy asks the endpoint only what wasn't asked before. --replay FILE needs no
 What is measured of a checkpoint is written beside it, as FILE.gate.json: how far strategy auto may trust the PRM, and which search step by step it
 may go on with. What stands there from more problems stays, strategy by strategy; --no-gate leaves the file alone. auto's own row goes by the gate that was there before, or by one made from --holdout:
 
-  sidecar eval --problems test.jsonl --holdout dev.jsonl --checkpoint my.prm --distort inverted`
+  sidecar eval --problems test.jsonl --holdout dev.jsonl --checkpoint my.prm --distort inverted
+  sidecar eval --solutions test-answers.jsonl --holdout train-answers.jsonl --checkpoint my.prm --distort inverted`
 }
 
 func (c *evalCommand) Validate() error {
@@ -231,7 +232,7 @@ func (c *evalCommand) print(ctx context.Context, std streams, e *engine.Engine, 
 	return err
 }
 
-// replay measures on recorded answers. The gate beside the checkpoint is neither read nor written: auto goes by what the PRM has from its own training.
+// replay measures on recorded answers. The gate beside the checkpoint is neither read nor written: votes go by what the PRM has from its own training, or by --holdout.
 func (c *evalCommand) replay(ctx context.Context, std streams) error {
 	answered, err := readSolutions(c.Solutions)
 	if err != nil {
@@ -241,6 +242,9 @@ func (c *evalCommand) replay(ctx context.Context, std streams) error {
 	problems, samples := first(of.problems, c.Limit), first(of.samples, c.Limit)
 	if len(problems) == 0 {
 		return badInput{fmt.Errorf("--solutions: no problem has %d answers (--n)", c.Decode.N)}
+	}
+	if c.Distort != "" && of.programs > 0 {
+		return badInput{errors.New("--distort: what programs say beside prose is of the PRM's training, whose scores were sound: name answers of one kind with --solutions")}
 	}
 	llm := recorded.Absent(adapters.Capabilities{Model: answered[0].Sampling.Model, LogProbs: true})
 	e, err := c.PRM.engine(func(string) (adapters.LLM, error) { return llm, nil }, "")
@@ -254,6 +258,15 @@ func (c *evalCommand) replay(ctx context.Context, std streams) error {
 			if c.PRM.named() || !decode.NeedsPRM(name) {
 				cfg.Strategies = append(cfg.Strategies, name)
 			}
+		}
+	}
+	if c.Holdout != "" {
+		gate, err := c.gateFromAnswers(ctx, std, e, cfg.Options, problems)
+		if err != nil {
+			return err
+		}
+		if err := useGate(ctx, e, gate, c.Holdout); err != nil {
+			return err
 		}
 	}
 	measured, err := e.Gate(ctx)
@@ -271,7 +284,7 @@ func (c *evalCommand) replay(ctx context.Context, std streams) error {
 		return badInput{err}
 	}
 	cfg.Progress = newProgress(std.err, "eval").report
-	report, err := pool.Measure(ctx, e, cfg)
+	report, err := pool.Measure(ctx, c.bench(e), cfg)
 	if err != nil {
 		return err
 	}
@@ -308,9 +321,7 @@ func (c *evalCommand) gate(ctx context.Context, std streams, e *engine.Engine, c
 	if err != nil {
 		return nil, nil, err
 	}
-	if n := shared(problems, others); n > 0 {
-		slog.Warn("auto's gate is made from problems that are measured on too: its row promises too much", "shared", n, "instead", "--holdout FILE of other problems")
-	}
+	warnShared(problems, others)
 	if len(cfg.Strategies) > 0 {
 		cfg.Strategies = append([]string{decode.WeightedVote}, cfg.Strategies...)
 	}
@@ -322,12 +333,46 @@ func (c *evalCommand) gate(ctx context.Context, std streams, e *engine.Engine, c
 	return made, made, err
 }
 
+// gateFromAnswers is made from the recorded answers of --holdout: of each problem as many as most have, N at most.
+func (c *evalCommand) gateFromAnswers(ctx context.Context, std streams, e *engine.Engine, options decode.Options, problems []step.Problem) (*decode.Gate, error) {
+	answered, err := readSolutions([]string{c.Holdout})
+	if err != nil {
+		return nil, err
+	}
+	caps, err := e.Capabilities(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if model := answered[0].Sampling.Model; model != caps.Identity() {
+		return nil, badInput{fmt.Errorf("--holdout: answers of %s, those of --solutions are of %s: a gate is of one LLM", model, caps.Identity())}
+	}
+	options.N = min(options.N, mostCommon(answered, func(a dataset.Answered) int { return len(a.Answers) }))
+	others := replayedFrom(answered, options.N)
+	warnShared(problems, others.problems)
+	pool, err := eval.Recorded(ctx, others.problems, others.samples)
+	if err != nil {
+		return nil, badInput{fmt.Errorf("--holdout: %w", err)}
+	}
+	report, err := pool.Measure(ctx, c.bench(e), eval.Config{Options: options, Strategies: []string{decode.WeightedVote}, Parallel: c.Parallel, Progress: newProgress(std.err, "hold-out").report})
+	if err != nil {
+		return nil, err
+	}
+	return c.gateFrom(ctx, e, report, c.Holdout, others.problems)
+}
+
 // first returns the first n, all when n is 0.
 func first[T any](of []T, n int) []T {
 	if n > 0 && n < len(of) {
 		return of[:n]
 	}
 	return of
+}
+
+// warnShared says it where a gate is made from what is measured on.
+func warnShared(problems, others []step.Problem) {
+	if n := shared(problems, others); n > 0 {
+		slog.Warn("auto's gate is made from problems that are measured on too: its row promises too much", "shared", n, "instead", "--holdout FILE of other problems")
+	}
 }
 
 // shared counts the problems that are among others too, by their questions.
@@ -356,9 +401,13 @@ func (c *evalCommand) gateFrom(ctx context.Context, e *engine.Engine, report eva
 func (c *evalCommand) measure(ctx context.Context, std streams, what string, e *engine.Engine, problems []step.Problem, cfg eval.Config) (eval.Report, error) {
 	bar := newProgress(std.err, what)
 	cfg.Progress = bar.report
-	var bench eval.Bench = e
+	return eval.Answers(ctx, c.bench(e), problems, cfg)
+}
+
+// bench is the engine, its PRM spoilt by --distort.
+func (c *evalCommand) bench(e *engine.Engine) eval.Bench {
 	if c.Distort != "" {
-		bench = eval.Distort(e, c.Distort, c.Seed)
+		return eval.Distort(e, c.Distort, c.Seed)
 	}
-	return eval.Answers(ctx, bench, problems, cfg)
+	return e
 }

@@ -90,6 +90,42 @@ func TestSampleThenTrain(t *testing.T) {
 	if twin, err := prm.Load(again); err != nil || twin.ID() != m.ID() {
 		t.Errorf("the same answers, another PRM: %v", err)
 	}
+
+	// Answers that it learned from are a hold-out good enough to see that a spoilt PRM is of no use; no gate is touched.
+	gate, err := os.ReadFile(gatePath(checkpoint))
+	if err != nil {
+		t.Fatal(err)
+	}
+	test, tested := filepath.Join(folder, "test.jsonl"), filepath.Join(folder, "tested.jsonl")
+	if err := os.WriteFile(test, []byte(command(0, "tasks", "--split", "test", "--n", "6", "--seed", "3")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command(0, "sample", "--upstream", "builtin", "--problems", test, "--out", tested, "--max-tokens", "150", "--n", "5")
+	measure := []string{"eval", "--solutions", tested, "--checkpoint", checkpoint, "--n", "5", "--strategies", "majority,weighted_vote,auto"}
+	expect(command(2, append(measure, "--distort", "noise")...), "--holdout")
+	for _, distort := range []string{"noise", "inverted"} {
+		out := command(0, append(measure, "--distort", distort, "--holdout", answers)...)
+		expect(out, "auto takes plain votes: ", "40 problems of answers.jsonl", distort)
+		if got, plain := row(t, out, "weighted-vote-5"), row(t, out, "majority-5"); got[0] != plain[0] {
+			t.Errorf("%s: a vote weighed by nothing has %s, a plain one %s", distort, got, plain)
+		}
+	}
+	expect(command(0, append(measure, "--holdout", tested)...), "promises too much", "shared=6")
+	if after, err := os.ReadFile(gatePath(checkpoint)); err != nil || !bytes.Equal(gate, after) {
+		t.Errorf("a gate was changed by answers replayed, %v", err)
+	}
 	expect(command(2, "train", "--solutions", problems, "--out", checkpoint), "as sidecar sample writes them")
 	expect(command(2, "train", "--out", checkpoint), "--solutions FILE")
+}
+
+// row is the cells of a method in a table of eval's.
+func row(t *testing.T, out, method string) []string {
+	t.Helper()
+	for line := range strings.Lines(out) {
+		if rest, found := strings.CutPrefix(line, "| "+method+" | "); found {
+			return strings.Split(rest, " | ")
+		}
+	}
+	t.Fatalf("no row %s in: %s", method, out)
+	return nil
 }

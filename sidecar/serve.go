@@ -26,6 +26,8 @@ type serveCommand struct {
 	Listen        string        `help:"Address to serve at." env:"SIDECAR_LISTEN" default:"127.0.0.1:8484"`
 	APIKey        string        `help:"Bearer token that clients must present, which opens everything; without one, and without --keys, everyone on this machine is let in." env:"SIDECAR_API_KEY" placeholder:"KEY" xor:"keys"`
 	Keys          string        `help:"File of keys (YAML) with scopes, rates and budgets; 'sidecar key new' makes them." type:"existingfile" placeholder:"FILE" xor:"keys"`
+	TLSCert       string        `name:"tls-cert" help:"Serve by TLS, with the certificate in this file (PEM, with what leads to its authority). It is read again when it changes." type:"existingfile" placeholder:"FILE"`
+	TLSKey        string        `name:"tls-key" help:"File with its key (PEM)." type:"existingfile" placeholder:"FILE"`
 	Insecure      bool          `help:"Let everyone in who reaches an address beyond this machine, without any key."`
 	CORSOrigins   []string      `name:"cors-origins" help:"Origins of web pages that browsers let use the sidecar, such as https://chat.example.org; * for all. Without any none may." placeholder:"URL"`
 	Strategy      string        `help:"What a bare model name gets: raw or one of the strategies above. Without a PRM auto is raw here, and NAME@auto a vote weighed by the LLM's own log-probabilities that stops early. auto weighs votes by the PRM only where CHECKPOINT.gate.json, which train and eval write, says that this helps." default:"auto" enum:"raw,${strategies}"`
@@ -108,7 +110,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams, line *commandLine) 
 		return made, err
 	}
 	s.files = func() []string {
-		files := []string{line.settings, c.Keys, c.PRM.Checkpoint}
+		files := []string{line.settings, c.Keys, c.TLSCert, c.TLSKey, c.PRM.Checkpoint}
 		if c.PRM.Checkpoint != "" {
 			files = append(files, gatePath(c.PRM.Checkpoint))
 		}
@@ -130,8 +132,13 @@ func (c *serveCommand) service() (service, error) {
 	if err != nil {
 		return service{}, err
 	}
+	cert, err := readCertificate(c.TLSCert, c.TLSKey)
+	if err != nil {
+		return service{}, err
+	}
 	return service{
-		upstream: c.Upstream, engine: e, gate: gate, gateFrom: where, strategy: c.Strategy, listen: c.Listen, insecure: c.Insecure, probeWait: c.ProbeWait, otlp: c.OTLPEndpoint,
+		certificate: cert,
+		upstream:    c.Upstream, engine: e, gate: gate, gateFrom: where, strategy: c.Strategy, listen: c.Listen, insecure: c.Insecure, probeWait: c.ProbeWait, otlp: c.OTLPEndpoint,
 		config: server.Config{
 			Keys: keys, Origins: c.CORSOrigins, Defaults: c.Decode.options(), MaxSearches: c.MaxSearches, SearchTimeout: c.SearchTimeout, ShowSearch: c.ShowSearch,
 			Hosts: c.Hosts, MaxQueued: c.MaxQueued, MaxBody: int64(c.MaxBody) << 20, MaxBodies: int64(c.MaxBodies) << 20, BodyTimeout: c.BodyTimeout,
@@ -194,11 +201,11 @@ func needsPRM(e *engine.Engine, strategy string) error {
 	return badInput{fmt.Errorf("--strategy %s needs a PRM: train one with `sidecar train --problems FILE --out my.prm` and serve it with --checkpoint my.prm, or name another server's with --prm-url", strategy)}
 }
 
-// welcome says how to use what has just started.
-func welcome(upstream *upstreamFlags, addr, strategy, id string, trained bool) string {
+// welcome says how to use what has just started, at a base URL.
+func welcome(upstream *upstreamFlags, base, strategy, id string, trained bool) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "sidecar before %s\n", upstream.name())
-	fmt.Fprintf(&b, "  point an OpenAI client at  http://%s/v1\n  point an Ollama client at  http://%s\n", addr, addr)
+	fmt.Fprintf(&b, "  point an OpenAI client at  %s/v1\n  point an Ollama client at  %s\n", base, base)
 	example := "majority-4"
 	if trained {
 		example = "vote-8"
@@ -214,8 +221,8 @@ func welcome(upstream *upstreamFlags, addr, strategy, id string, trained bool) s
 			as, upstream.URL, upstream.Model, upstream.URL, upstream.Model)
 	}
 	fmt.Fprintf(&b, "  other ways: %s@%s; with a number of candidates: @%s\n", upstream.Model, strings.Join(server.Suffixes(trained), ", @"), example)
-	fmt.Fprintf(&b, "  try: curl http://%s/v1/chat/completions -d '{\"model\":\"%s@%s\",\"messages\":[{\"role\":\"user\",\"content\":\"Tom has 3 boxes with 12 pencils in each. Then Tom finds 5 pencils. How many pencils does Tom have now?\"}]}'\n",
-		addr, upstream.Model, example)
+	fmt.Fprintf(&b, "  try: curl %s/v1/chat/completions -d '{\"model\":\"%s@%s\",\"messages\":[{\"role\":\"user\",\"content\":\"Tom has 3 boxes with 12 pencils in each. Then Tom finds 5 pencils. How many pencils does Tom have now?\"}]}'\n",
+		base, upstream.Model, example)
 	return b.String()
 }
 

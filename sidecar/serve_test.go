@@ -16,7 +16,7 @@ import (
 // TestEveryStrategyIsNamed: what serve prints and what its help says know every strategy that there is.
 func TestEveryStrategyIsNamed(t *testing.T) {
 	u := &upstreamFlags{URL: "http://h:1", Model: "m"}
-	trained, bare := welcome(u, "a:1", decode.Auto, "ab12", true), welcome(u, "a:1", "raw", "", false)
+	trained, bare := welcome(u, "http://a:1", decode.Auto, "ab12", true), welcome(u, "http://a:1", "raw", "", false)
 	var help, errs bytes.Buffer
 	if code := run(t.Context(), []string{"serve", "--help"}, strings.NewReader(""), &help, &errs); code != 0 {
 		t.Fatal(errs.String())

@@ -24,17 +24,18 @@ import (
 
 // service is what serving takes, whoever starts it.
 type service struct {
-	upstream  upstreamFlags // resolved
-	asked     upstreamFlags // as the settings have it, for whether others ask for another one
-	engine    *engine.Engine
-	gate      *decode.Gate // nil for none
-	gateFrom  string       // where it is, or would be
-	strategy  string       // of a bare name; auto without a PRM is raw
-	listen    string
-	insecure  bool // listen beyond this machine without a key
-	probeWait time.Duration
-	otlp      string // URL of a collector; "" for where the environment says
-	config    server.Config
+	upstream    upstreamFlags // resolved
+	asked       upstreamFlags // as the settings have it, for whether others ask for another one
+	engine      *engine.Engine
+	gate        *decode.Gate // nil for none
+	gateFrom    string       // where it is, or would be
+	strategy    string       // of a bare name; auto without a PRM is raw
+	listen      string
+	certificate *certificate
+	insecure    bool // listen beyond this machine without a key
+	probeWait   time.Duration
+	otlp        string // URL of a collector; "" for where the environment says
+	config      server.Config
 
 	files  func() []string                                         // that it was made of, "" for none
 	reload func(ctx context.Context, now service) (service, error) // makes it anew of what these say now; nil for never
@@ -87,7 +88,8 @@ func (s service) run(ctx context.Context, std streams) error {
 		return badInput{fmt.Errorf("--listen: %w; choose another address", err)}
 	}
 	id, trained := s.engine.Checkpoint()
-	fmt.Fprint(std.out, welcome(&s.upstream, ln.Addr().String(), s.bare(), id, trained))
+	fmt.Fprint(std.out, welcome(&s.upstream, s.certificate.scheme()+"://"+ln.Addr().String(), s.bare(), id, trained))
+	ln = s.certificate.over(ln)
 	if s.reload == nil {
 		return srv.Run(ctx, ln)
 	}
@@ -97,8 +99,8 @@ func (s service) run(ctx context.Context, std streams) error {
 		if err != nil {
 			return err
 		}
-		if next.listen != s.listen || next.otlp != s.otlp {
-			slog.Warn("listen and otlp-endpoint stay as they are until the sidecar is started again")
+		if next.listen != s.listen || next.otlp != s.otlp || (next.certificate == nil) != (s.certificate == nil) {
+			slog.Warn("listen, otlp-endpoint and whether there is TLS stay as they are until the sidecar is started again")
 			next.listen = s.listen
 		}
 		to := target
@@ -120,6 +122,9 @@ func (s service) run(ctx context.Context, std streams) error {
 		}
 		if err := srv.Become(cfg, next.engine); err != nil {
 			return err
+		}
+		if s.certificate != nil && next.certificate != nil {
+			s.certificate.become(next.certificate)
 		}
 		now, target = next, to
 		id, _ := next.engine.Checkpoint()

@@ -165,6 +165,92 @@ func TestFitSolutionLearnsKinds(t *testing.T) {
 	}
 }
 
+// Weights that were found for rows give answers of both kinds in the head what they make of their rows.
+func TestHeadIsOfItsRows(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 1))
+	answers := planted(rng, 12, 8, straight)
+	for i := range answers {
+		s := &answers[i].Solution
+		for k := range s.Symbols {
+			s.Symbols[k] = float32(rng.NormFloat64())
+		}
+		for k := range s.LogProbs {
+			s.LogProbs[k] = float32(rng.NormFloat64())
+		}
+		if i%7 == 0 {
+			s.LogProbs = nil
+		}
+	}
+	for _, programs := range []bool{false, true} {
+		if programs {
+			for i := 1; i < len(answers); i += 2 {
+				answers[i].Solution.Program = &feature.Program{Lines: 1 + i%5, Printed: i%3 == 0, Number: true, Whole: i%4 == 1, Negative: i%5 == 0, Loops: i%3 == 1}
+			}
+		}
+		design := newPairs(answers, nil, SolutionOptions{})
+		width, from := design.width(), design.doubt()
+		beta := make([]float64, width+1+width+1-from)
+		for k := range beta {
+			beta[k] = rng.NormFloat64()
+		}
+		const share = 0.75
+		head := design.head(beta, share)
+		for i, a := range answers {
+			want := 0.0
+			for k, v := range design.row(a.Solution) {
+				want += share * beta[k] * float64(v)
+				if k >= from {
+					want += (1 - share) * beta[width+1+k-from] * float64(v)
+				}
+			}
+			if got := head.Logit(a.Solution); math.Abs(got-want) > 1e-3 {
+				t.Errorf("programs %t: answer %d has logit %g, its row is worth %g", programs, i, got, want)
+			}
+		}
+	}
+}
+
+// Problems all of whose answers are right, or wrong, teach as well, and answers by themselves weigh as much as the pairs; those of other folds do neither.
+func TestAnswersAloneTeach(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 1))
+	answers := planted(rng, 30, 6, func(feature.Solution) float64 { return 0 })
+	for p := range 60 {
+		for range 4 {
+			a := Answer{Problem: fmt.Sprint("sure ", p), Right: p%2 == 0, Solution: feature.Solution{LogProbs: new([feature.NumPooledLogProbs]float32)}}
+			a.Solution.LogProbs[1] = float32(rng.NormFloat64())
+			if a.Right {
+				a.Solution.LogProbs[1]++
+			} else {
+				a.Solution.LogProbs[1]--
+			}
+			answers = append(answers, a)
+		}
+	}
+	design := newPairs(answers, nil, SolutionOptions{})
+	if design.problems > 30 || len(design.alone) != len(answers) {
+		t.Fatalf("%d problems have both, %d answers stand alone", design.problems, len(design.alone))
+	}
+	weights := map[bool]float64{}
+	for _, sure := range []bool{false, true} {
+		d := design.differences(func(problem string) bool { return sure || !strings.HasPrefix(problem, "sure") })
+		var pairs, alone float64
+		for i, w := range d.weight {
+			if side := d.x.Data[i*d.x.Stride+d.x.Cols-1]; side == 0 {
+				pairs += w
+			} else {
+				alone += w
+			}
+		}
+		if math.Abs(pairs-alone) > 1e-9 || sure != (d.x.Rows == len(design.rows)+len(answers)) {
+			t.Errorf("pairs weigh %g, answers alone %g, in %d rows", pairs, alone, d.x.Rows)
+		}
+		weights[sure] = design.linear(d, 0.1, nil)[design.doubt()+1]
+	}
+	if weights[true] < weights[false]+0.2 {
+		t.Errorf("with problems of one outcome %.2f, without %.2f", weights[true], weights[false])
+	}
+}
+
 func TestFitSolutionTakesEnoughProblems(t *testing.T) {
 	rng := rand.New(rand.NewPCG(2, 1))
 	for name, answers := range map[string][]Answer{"nothing": nil, "few": planted(rng, 2*folds-1, 8, straight), "all right": {{Right: true, Problem: "a"}, {Right: true, Problem: "a"}}} {

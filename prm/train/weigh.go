@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/stat"
@@ -15,10 +16,14 @@ import (
 // Numbers are of each answer, as many of every one; nil where they are not known, which counts as their mean.
 type Numbers [][]float32
 
+// VoteSizes are of how many answers the votes are whose Gains a Worth has.
+var VoteSizes = [...]int{4, 8}
+
 // Worth is what a linear head makes of some numbers of answers, by heads that had not learned from their problems.
 type Worth struct {
-	AUC  metric.Figure // within a problem
-	Vote vote.Rule     // Nats is what its logits gain in a vote
+	AUC   metric.Figure                   // within a problem
+	Vote  vote.Rule                       // Nats is what its logits gain in a vote
+	Gains [len(VoteSizes)]metric.Interval // of accuracy over a plain vote's, in [-1,1], by rules that hadn't learned from their problems either; NaN where no problem has so many answers
 }
 
 // Weigh returns what several kinds of numbers are worth together. Heads are fitted as the linear floor of FitSolution is, to everything.
@@ -55,15 +60,71 @@ func Weigh(ctx context.Context, answers []Answer, kinds ...Numbers) (Worth, erro
 			}
 		}
 	}
-	var best Worth
+	var best [][]vote.Ballot
+	var worth Worth
 	least := math.Inf(1)
 	for _, z := range logits {
 		of := ballots(answers, z)
 		if losses, auc := compare(of); stat.Mean(losses, nil) < least {
-			least, best = stat.Mean(losses, nil), Worth{auc, vote.Fit(of)}
+			least, best, worth.AUC = stat.Mean(losses, nil), of, auc
 		}
 	}
-	return best, nil
+	worth.Vote = vote.Fit(best)
+	worth.Gains = gains(best, foldsOf(answers))
+	return worth, ctx.Err()
+}
+
+// foldsOf are the folds of the problems of answers, in the order in which they come.
+func foldsOf(answers []Answer) (out []int) {
+	known := map[string]bool{}
+	for _, a := range answers {
+		if !known[a.Problem] {
+			known[a.Problem], out = true, append(out, fold(a.Problem))
+		}
+	}
+	return out
+}
+
+// gains are those of votes from each answer to a problem on in turn, for the order in which they were drawn is chance; a problem's rule is that of the folds it isn't in.
+func gains(problems [][]vote.Ballot, in []int) (out [len(VoteSizes)]metric.Interval) {
+	var rules [folds]vote.Rule
+	for f := range rules {
+		var others [][]vote.Ballot
+		for i, p := range problems {
+			if in[i] != f {
+				others = append(others, p)
+			}
+		}
+		rules[f] = vote.Fit(others)
+	}
+	right := func(r vote.Rule, of []vote.Ballot) float64 {
+		if w := r.Of(of).Winner; w >= 0 && of[w].Right {
+			return 1
+		}
+		return 0
+	}
+	for k, n := range VoteSizes {
+		var won []float64
+		for i, p := range problems {
+			if len(p) < n {
+				continue
+			}
+			sum := 0.0
+			for from := range p {
+				turned := slices.Concat(p[from:], p[:from])[:n]
+				sum += right(rules[in[i]], turned) - right(vote.Plain, turned)
+			}
+			won = append(won, sum/float64(len(p)))
+		}
+		out[k] = metric.Bootstrap(1, len(won), 2000, func(idx []int) float64 {
+			sum := 0.0
+			for _, i := range idx {
+				sum += won[i]
+			}
+			return sum / float64(len(idx))
+		})
+	}
+	return out
 }
 
 func dot(x []float32, beta []float64) (sum float64) {

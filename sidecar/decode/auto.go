@@ -193,24 +193,29 @@ func Replay(recorded []Ballot, r vote.Rule, early bool) (chosen, drawn int) {
 	return max(r.Of(numbered(ballots)).Winner, 0), drawn
 }
 
-// Rule is how auto's votes over answers of these kinds count by what was measured of a PRM, nil for nothing: plain where that wasn't worth anything, or it isn't known when to stop.
+// Rule is how auto's votes over answers of these kinds count by what was measured of a PRM, nil for nothing. Where that wasn't worth anything, or it isn't known when to stop, logits
+// say nothing: heads count, and, as they were measured to without a PRM's word, which kinds agree.
 func (g *Gate) Rule(kinds step.Kinds) vote.Rule {
-	if r, ok := g.measuredFor(kinds); ok && r.Trusted() && stops(r) {
+	r, ok := g.measuredFor(kinds)
+	switch {
+	case !ok:
+		return vote.Plain
+	case r.Trusted() && stops(r):
 		return r
 	}
-	return vote.Plain
+	return vote.Rule{Power: 1, Mix: r.Mix}
 }
 
 func (auto) Search(ctx context.Context, s *Search) (Result, error) {
 	g := s.Options.Gate
 	report := AutoReport{Vote: "plain", Reason: g.String(), Of: s.Options.N}
-	r, escalate := vote.Plain, ""
+	r, escalate := g.Rule(s.kinds), ""
 	switch {
 	case s.scorer == nil:
 		report.Vote, report.Reason = byConfidence, "there is no PRM: answers weigh what the LLM's own log-probabilities say of them"
 		r, s.confident = Confidence, true
-	case stops(g.Rule(s.kinds)):
-		r, report.Vote, s.Options.Aggregate = g.Rule(s.kinds), byPRM, g.Aggregate
+	case stops(r):
+		report.Vote, s.Options.Aggregate = byPRM, g.Aggregate
 		if !s.kinds.HavePrograms() { // with which nothing else was compared
 			escalate = g.Escalate
 		}

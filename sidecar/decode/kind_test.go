@@ -144,6 +144,19 @@ func TestAutoDrawsOneOfEachFirst(t *testing.T) {
 	}
 }
 
+// Where logits were measured to be worth nothing and the agreement of both kinds something, auto's vote counts as it was measured: heads, and which kinds agree.
+func TestAutoCountsAgreementOfKindsWithoutLogits(t *testing.T) {
+	for both, want := range map[float64]string{0: "15", 3: "36"} {
+		g := trusting()
+		g.Drawing = &prm.Drawing{Use: step.Mixed, Mixed: vote.Rule{Power: 1, Mix: vote.Mix{Both: both, Nats: 1, Margin: 0.1}}, Problems: 50}
+		llm := &bilingual{prose: []string{"#### 36", "#### 1", "#### 2", "#### 4"}, programs: []string{boxes, slip, slip, slip}}
+		r := solve(t, llm, &table{}, Options{Strategy: Auto, N: 8, Gate: g})
+		if r.Answer != want || r.Auto.Vote != "plain" || r.Auto.Rule.Mix != g.Drawing.Mixed.Mix {
+			t.Errorf("with %g for both kinds %q, want %q: %+v", both, r.Answer, want, r.Auto)
+		}
+	}
+}
+
 // The program comes as a block of code where it is asked for, before the working, whoever came to the answer.
 func TestShowProgram(t *testing.T) {
 	const code = "```python\nboxes = 3\npens = boxes * 12\nprint(pens)\n```\n\n"

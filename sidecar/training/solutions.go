@@ -96,7 +96,7 @@ func natural(folder string) ([]solution, []train.Contrast, error) {
 
 // blind is what the solution head reads of a beginning without log-probabilities: a corruption's are those of another prompt.
 func blind(t step.Trace) feature.Solution {
-	return feature.Pool(read(t.Problem, t.Steps, make([][]step.Token, len(t.Steps))), nil)
+	return feature.Pool(read(t.Problem, t.Steps, nil), nil)
 }
 
 // problemKey names a problem by its question: ids may be those of several files.
@@ -150,12 +150,16 @@ func recordedSolutions(ctx context.Context, answered []dataset.Answered) (model 
 	return model, out, nil
 }
 
-// read returns what the PRM reads of an answer's steps.
+// read returns what the PRM reads of an answer's steps; tokens are theirs, nil where none are known.
 func read(p step.Problem, steps []string, tokens [][]step.Token) []feature.Input {
 	out := make([]feature.Input, len(steps))
 	r := feature.NewReader(p)
 	for i, text := range steps {
-		out[i] = r.Next(text, feature.Evidence{Tokens: tokens[i]})
+		var known feature.Evidence
+		if tokens != nil {
+			known.Tokens = tokens[i]
+		}
+		out[i] = r.Next(text, known)
 	}
 	return out
 }

@@ -1,0 +1,116 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// What decides whether answers are right is worth something in a vote, noise is not, and what is known of half of the answers less than what is known of all.
+func TestWeigh(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 1))
+	answers := planted(rng, 150, 8, straight)
+	n := len(answers)
+	decides, half, noise, ease := make(Numbers, n), make(Numbers, n), make(Numbers, n), make(Numbers, n)
+	for i, a := range answers {
+		decides[i] = []float32{a.Solution.LogProbs[1], a.Solution.LogProbs[2], a.Solution.Symbols[3]}
+		if rng.IntN(2) == 0 {
+			half[i] = decides[i]
+		}
+		noise[i] = []float32{float32(rng.NormFloat64()), float32(rng.NormFloat64())}
+		ease[i] = []float32{a.Solution.Symbols[5]}
+	}
+	weigh := func(kinds ...Numbers) Worth {
+		t.Helper()
+		w, err := Weigh(t.Context(), answers, kinds...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	good := weigh(decides)
+	if good.AUC < 0.8 || !good.Vote.Trusted() {
+		t.Errorf("what decides has an AUC of %.3f, %+v", float64(good.AUC), good.Vote)
+	}
+	for k, g := range good.Gains {
+		if !(g.Low > 0.02 && g.Mean < 0.5) {
+			t.Errorf("what decides gains %+v in votes of %d", g, VoteSizes[k])
+		}
+	}
+	for name, numbers := range map[string]Numbers{"noise": noise, "what tells problems apart alone": ease} {
+		w := weigh(numbers)
+		if w.AUC < 0.45 || w.AUC > 0.55 || w.Vote.Trusted() {
+			t.Errorf("%s has an AUC of %.3f, %+v", name, float64(w.AUC), w.Vote)
+		}
+		for k, g := range w.Gains {
+			if math.Abs(float64(g.Mean)) > 0.02 {
+				t.Errorf("%s gains %+v in votes of %d", name, g, VoteSizes[k])
+			}
+		}
+	}
+	if both := weigh(decides, noise); math.Abs(float64(both.AUC-good.AUC)) > 0.02 {
+		t.Errorf("with noise beside it it has %.3f, alone %.3f", float64(both.AUC), float64(good.AUC))
+	}
+	if w := weigh(half); w.AUC < 0.55 || w.AUC > good.AUC-0.05 {
+		t.Errorf("known of half of the answers it has %.3f, of all %.3f", float64(w.AUC), float64(good.AUC))
+	}
+	four := answers[:0:0]
+	for i, a := range answers {
+		if i%8 < 4 {
+			four = append(four, a)
+		}
+	}
+	known := make(Numbers, len(four))
+	for i, a := range four {
+		known[i] = []float32{a.Solution.LogProbs[1]}
+	}
+	if w, err := Weigh(t.Context(), four, known); err != nil || math.IsNaN(float64(w.Gains[0].Mean)) || !math.IsNaN(float64(w.Gains[1].Mean)) {
+		t.Errorf("of four answers to each problem: %+v, %v", w.Gains, err)
+	}
+	if _, err := Weigh(t.Context(), answers); err == nil {
+		t.Error("nothing was weighed")
+	}
+	if _, err := Weigh(t.Context(), answers[:8*5], decides[:8*5]); !errors.As(err, &TooFewError{}) {
+		t.Errorf("five problems: %v", err)
+	}
+}
+
+// What there is most of within problems comes first, however much problems differ; what is not known stays so.
+func TestComponents(t *testing.T) {
+	const width = 12
+	rng := rand.New(rand.NewPCG(5, 1))
+	var answers []Answer
+	var numbers Numbers
+	var along []float64
+	for p := range 60 {
+		far := rng.NormFloat64() * 50
+		for range 6 {
+			x, z := make([]float32, width), rng.NormFloat64()
+			for k := range x {
+				x[k] = float32(0.1*rng.NormFloat64() + far*float64(k%2))
+			}
+			x[2], x[4] = x[2]+float32(3*z), x[4]-float32(4*z) // 5 along (0.6, -0.8)
+			answers, numbers, along = append(answers, Answer{Problem: fmt.Sprint(p)}), append(numbers, x), append(along, z)
+		}
+	}
+	numbers[7] = nil
+	got := Components(answers, numbers, 3)
+	if got[7] != nil || len(got[0]) != 3 {
+		t.Fatalf("%v of what isn't known, %d components", got[7], len(got[0]))
+	}
+	for p := range 60 {
+		i := 6 * p
+		if i == 6 {
+			continue
+		}
+		moved, should := math.Abs(float64(got[i][0]-got[i+2][0])), 5*math.Abs(along[i]-along[i+2])
+		if math.Abs(moved-should) > 0.1*should+0.6 {
+			t.Errorf("problem %d: two answers are %.2f apart in the first component, not %.2f", p, moved, should)
+		}
+	}
+	if few := Components(answers, numbers, 40); len(few[0]) != width {
+		t.Errorf("%d components of %d numbers", len(few[0]), width)
+	}
+}
