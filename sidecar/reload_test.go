@@ -160,6 +160,58 @@ func TestReload(t *testing.T) {
 	goleak.VerifyNone(t, leaks)
 }
 
+// TestReloadOfABadEndpoint: settings that could not be taken over are not taken for those in place the next time.
+func TestReloadOfABadEndpoint(t *testing.T) {
+	upstream, other := &adaptertest.Upstream{NoHidden: true}, &adaptertest.Upstream{NoHidden: true}
+	upstream.Start(t)
+	other.Start(t)
+	settings := filepath.Join(t.TempDir(), "sidecar.yaml")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(settings+".new", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(settings+".new", settings); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("upstream: [" + upstream.URL + "]\nupstream-model: fake\nmax-searches: 4\n")
+	addr, stop := startServe(t, "--config", settings, "--log-level", "error")
+	defer stop()
+	write("upstream: [" + other.URL + "]\nupstream-model: fake\nstrategy: weighted_vote\n") // which needs a PRM
+	time.Sleep(5 * settled)
+	write("upstream: [" + other.URL + "]\nupstream-model: fake\n")
+	soon(t, "the other endpoint is asked", func() bool {
+		_, _, _ = askedAs(t, addr, "", "raw")
+		return len(other.Requests()) > 2
+	})
+}
+
+// TestWatchInABusyFolder: that something else in a file's folder changes all the time keeps no change from being noticed.
+func TestWatchInABusyFolder(t *testing.T) {
+	dir := t.TempDir()
+	file, other := filepath.Join(dir, "keys.yaml"), filepath.Join(dir, "log")
+	write := func(path, text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Error(err)
+		}
+	}
+	write(file, "one")
+	var read atomic.Bool
+	stop, err := watch(t.Context(), []string{file}, func() error { read.Store(true); return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	write(file, "two")
+	for began := time.Now(); !read.Load(); time.Sleep(settled / 10) {
+		write(other, time.Now().String())
+		if time.Since(began) > 20*settled {
+			t.Fatal("the change was not noticed")
+		}
+	}
+}
+
 // TestDrain: told to stop, the sidecar takes nothing new, finishes what ends within the grace, and ends what doesn't with an error in its dialect.
 // An endpoint that a reload asks for and does not get, for something else is bad, is gone over to once that is mended.
 func TestReloadGoesOverToAnotherEndpointAfterABadReload(t *testing.T) {

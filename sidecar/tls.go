@@ -9,7 +9,9 @@ import (
 )
 
 // certificate is what the sidecar shows clients that come by TLS; nil for none. It can be replaced while it is served with.
-type certificate struct{ now atomic.Pointer[tls.Certificate] }
+type certificate struct {
+	now atomic.Pointer[tls.Certificate]
+}
 
 // readCertificate reads one from files in PEM, the certificate with what leads to its authority; nil where neither is named.
 func readCertificate(cert, key string) (*certificate, error) {

@@ -41,12 +41,13 @@ func watch(ctx context.Context, files []string, reload func() error) (stop func(
 			slog.Warn("changes of a file will not be noticed: send SIGHUP", "file", path, "err", err)
 		}
 	}
+	was := contents(files)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		defer signal.Stop(hangup)
 		defer func() { logClose(watcher.Close()) }()
-		was := contents(files)
+		seen := was // a while ago
 		var quiet <-chan time.Time
 		for {
 			asked := false
@@ -56,7 +57,9 @@ func watch(ctx context.Context, files []string, reload func() error) (stop func(
 			case <-hangup:
 				asked = true
 			case <-watcher.Events:
-				quiet = time.After(settled)
+				if quiet == nil { // what else is in the folder may change all the time
+					seen, quiet = contents(files), time.After(settled)
+				}
 				continue
 			case err := <-watcher.Errors:
 				slog.Warn("watching files", "err", err)
@@ -65,6 +68,10 @@ func watch(ctx context.Context, files []string, reload func() error) (stop func(
 				quiet = nil
 			}
 			now := contents(files)
+			if now != seen && !asked { // they are still being written
+				seen, quiet = now, time.After(settled)
+				continue
+			}
 			if now == was && !asked {
 				continue
 			}
