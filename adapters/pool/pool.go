@@ -323,9 +323,12 @@ func (m *member) holding() (time.Duration, *adapters.UpstreamError) {
 	return left, &why
 }
 
+// holdMost is how long an endpoint is left alone at one word of it: whether it is still so is worth a request then, whoever the word was meant for.
+const holdMost = time.Minute
+
 // hold notes what the endpoint asked for.
 func (m *member) hold(resp *http.Response) {
-	wait := adapters.RetryAfter(resp.Header, time.Now())
+	wait := min(adapters.RetryAfter(resp.Header, time.Now()), holdMost)
 	if wait <= 0 {
 		return
 	}
