@@ -133,7 +133,7 @@ func TestEndlessAnswersKeepToTheDeadline(t *testing.T) {
 			watching.Wait()
 			stop()
 			http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-			goleak.VerifyNone(t, leaks)
+			soon(t, "the endpoint has noticed that nobody listens", func() bool { return goleak.Find(leaks) == nil }) // it may have much to write still
 		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -28,20 +29,28 @@ type intake struct {
 	waited   time.Duration // for the sender
 	received int64
 	kept     int64 // bytes of Config.MaxBodies
-	ended    bool
+
+	mu    sync.Mutex // a proxy may go on reading when the request is over
+	begun bool       // it is read, or was closed unread
+	ended bool       // all of it has come
+	over  bool       // the request is: the connection's deadline is net/http's again
 }
 
 // take puts an intake in place of a request's body. It also bounds how long a client may let what is written to it lie.
 func (s *Server) take(g *gin.Context) {
 	control := http.NewResponseController(g.Writer)
 	_ = control.SetWriteDeadline(time.Time{}) // of the request before, on this connection
-	g.Writer = &outlet{ResponseWriter: g.Writer, control: control, patience: s.cfg.WriteTimeout}
+	out := &outlet{ResponseWriter: g.Writer, control: control, patience: s.cfg.WriteTimeout}
+	g.Writer = out
 	defer func() { _ = control.SetWriteDeadline(time.Now().Add(s.cfg.WriteTimeout)) }() // net/http has the end of the answer still to write
 	if g.Request.Body != nil && g.Request.Body != http.NoBody {
 		in := &intake{ReadCloser: g.Request.Body, server: s, control: control}
-		g.Request.Body = in
+		g.Request.Body, out.in = in, in
 		defer func() {
 			s.bodies.Release(in.kept)
+			in.mu.Lock()
+			defer in.mu.Unlock()
+			in.over = true
 			if !in.ended { // net/http reads some of what is left, for which nobody is to wait
 				_ = control.SetReadDeadline(time.Now().Add(time.Second)) // in a test there is no connection
 			}
@@ -55,7 +64,7 @@ func (in *intake) Read(into []byte) (int, error) {
 	patience := in.server.cfg.BodyTimeout
 	left := patience + time.Duration(in.received)*time.Second/slowest - in.waited
 	began := time.Now()
-	_ = in.control.SetReadDeadline(began.Add(min(max(left, 0), patience)))
+	in.until(began.Add(min(max(left, 0), patience)), false)
 	n, err := in.ReadCloser.Read(into)
 	in.waited += time.Since(began)
 	in.received += int64(n)
@@ -63,11 +72,36 @@ func (in *intake) Read(into []byte) (int, error) {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return n, &dialect.Problem{Status: http.StatusRequestTimeout, Kind: dialect.Invalid, Code: "body_timeout",
 			Message: fmt.Sprintf("the body came too slowly: %d bytes in %v", in.received, in.waited.Round(time.Second)), Cause: err}
-	case err != nil:
-		in.ended = true
-		_ = in.control.SetReadDeadline(time.Time{})
+	case err == io.EOF:
+		in.until(time.Time{}, true)
 	}
 	return n, err
+}
+
+// until sets when a read gives up, the zero time for never, and whether all has come, unless the request is over.
+func (in *intake) until(t time.Time, ended bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.begun = true
+	if !in.over {
+		in.ended = ended
+		_ = in.control.SetReadDeadline(t) // in a test there is no connection
+	}
+}
+
+// Close ends the reading.
+func (in *intake) Close() error {
+	in.mu.Lock()
+	in.begun = true
+	in.mu.Unlock()
+	return in.ReadCloser.Close()
+}
+
+// unfinished reports whether some of it was read, or it was closed, before all had come.
+func (in *intake) unfinished() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.begun && !in.ended
 }
 
 // keep counts what is kept of the body, and is the error of there being too much of all bodies.
@@ -85,7 +119,17 @@ type outlet struct {
 	gin.ResponseWriter
 	control  *http.ResponseController
 	patience time.Duration
+	in       *intake   // the request's body; nil for none
 	first    time.Time // when the first byte was written
+}
+
+// WriteHeader has the connection closed behind an answer that begins before its request was read to the end: what is left of that must not be read as another
+// request, to which net/http sees only with bodies of its own.
+func (o *outlet) WriteHeader(status int) {
+	if o.in != nil && o.in.unfinished() {
+		o.Header().Set("Connection", "close")
+	}
+	o.ResponseWriter.WriteHeader(status)
 }
 
 // Unwrap is for http.ResponseController.

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -201,7 +200,7 @@ func TestPanicsStayInTheirRequest(t *testing.T) {
 		return solved(), nil
 	}
 	r.score = func(context.Context, step.Trace) ([]prm.Score, error) { panic("secret of the handler") }
-	var log bytes.Buffer
+	var log lockedBuffer
 	addr := serve(t, Config{Defaults: defaults(guided), Log: slog.New(slog.NewTextHandler(&log, nil))}, r, nil)
 	other := make(chan int)
 	client := plainClient(t)
