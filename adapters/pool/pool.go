@@ -30,7 +30,8 @@ const (
 	loadWords = 64 << 10 // bytes of a 503 that are read for whether the model is being loaded
 )
 
-// longest is what an endpoint may ask to wait and be waited for.
+// longest is what an endpoint may ask to wait and be waited for. Whatever else it asked, it is asked again after that: by then it may be well, or the word was
+// meant for another client.
 const longest = time.Minute
 
 // Kinds of what goes wrong with a call.
@@ -61,7 +62,8 @@ type member struct {
 	mu     sync.Mutex
 	busy   int
 	opened time.Time
-	held   time.Time               // until then it asked to be left alone
+	held   time.Time               // until then it is left alone
+	asked  time.Time               // as it asked to be, perhaps for longer
 	why    *adapters.UpstreamError // its words
 }
 
@@ -310,25 +312,22 @@ func (m *member) begin(done func(error)) func(error) {
 	}
 }
 
-// holding is how long the endpoint is still to be left alone, and its words.
+// holding is how long the endpoint asked to be left alone still, and its words; 0 where it may be asked.
 func (m *member) holding() (time.Duration, *adapters.UpstreamError) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	left := time.Until(m.held)
-	if left <= 0 {
+	if time.Until(m.held) <= 0 {
 		return 0, nil
 	}
+	left := time.Until(m.asked)
 	why := *m.why
 	why.RetryAfter = left
 	return left, &why
 }
 
-// holdMost is how long an endpoint is left alone at one word of it: whether it is still so is worth a request then, whoever the word was meant for.
-const holdMost = time.Minute
-
 // hold notes what the endpoint asked for.
 func (m *member) hold(resp *http.Response) {
-	wait := min(adapters.RetryAfter(resp.Header, time.Now()), holdMost)
+	wait := adapters.RetryAfter(resp.Header, time.Now())
 	if wait <= 0 {
 		return
 	}
@@ -336,8 +335,9 @@ func (m *member) hold(resp *http.Response) {
 	resp.Body = rest(said, resp.Body)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if until := time.Now().Add(wait); until.After(m.held) {
-		m.held, m.why = until, adapters.Refusal("upstream", resp.StatusCode, resp.Header, said)
+	now := time.Now()
+	if held := now.Add(min(wait, longest)); held.After(m.held) {
+		m.held, m.asked, m.why = held, now.Add(wait), adapters.Refusal("upstream", resp.StatusCode, resp.Header, said)
 	}
 }
 

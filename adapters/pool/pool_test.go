@@ -191,6 +191,24 @@ func TestAllWaitWhenOneIsAskedTo(t *testing.T) {
 	}
 }
 
+// TestNobodyWaitsLong: an endpoint that asks for more than anybody is to wait is refused for at once, with what it asked for.
+func TestNobodyWaitsLong(t *testing.T) {
+	e := start(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "600")
+		http.Error(w, "busy", http.StatusTooManyRequests)
+	})
+	way := over(t, e).Waiting(transport(t))
+	if code, _, err := ask(t.Context(), way, e.URL); code != 429 || err != nil {
+		t.Fatalf("the first: %d %v", code, err)
+	}
+	began := time.Now()
+	_, _, err := ask(t.Context(), way, e.URL)
+	var up *adapters.UpstreamError
+	if !errors.As(err, &up) || up.Status != 429 || up.RetryAfter < 9*time.Minute || time.Since(began) > 10*time.Second || e.calls.Load() != 1 {
+		t.Errorf("%v after %v and %d calls", err, time.Since(began), e.calls.Load())
+	}
+}
+
 // TestSeveralEndpoints: the work is spread, one that fails or is gone is passed over before the first byte, and all of them gone is an error.
 func TestSeveralEndpoints(t *testing.T) {
 	slow := func(w http.ResponseWriter, r *http.Request) {
