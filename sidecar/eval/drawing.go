@@ -114,31 +114,31 @@ func NewDrawing(votes []Votes, seed uint64, draws int) *prm.Drawing {
 		return correct, tokens
 	}
 	mean := func(x []float64) float64 { return meanOver(all(len(x)), func(i int) float64 { return x[i] }) }
-	measure := func(kinds step.Kinds, n int) (gain, deviation float64) {
-		own := func(kinds step.Kinds) func(i int) vote.Rule {
-			return func(i int) vote.Rule { return crosswise[kinds][i%folds] }
-		}
+	own := func(kinds step.Kinds) func(i int) vote.Rule {
+		return func(i int) vote.Rule { return crosswise[kinds][i%folds] }
+	}
+	// measure compares weighed votes with some over as many answers, nil for themselves.
+	measure := func(kinds step.Kinds, n int, against []float64) (weighted []float64, gain, deviation float64) {
 		plain, tokens := by(kinds, n, func(int) vote.Rule { return vote.Plain }, false)
-		weighted, _ := by(kinds, n, own(kinds), false)
+		weighted, _ = by(kinds, n, own(kinds), false)
 		auto, autoTokens := by(kinds, n, own(kinds), true)
-		against := weighted
-		if kinds != step.OnlyProse {
-			against, _ = by(step.OnlyProse, n, own(step.OnlyProse), false)
+		if against == nil {
+			against = weighted
 		}
 		interval := metric.Bootstrap(seed, len(both), draws, func(idx []int) float64 {
 			return meanOver(idx, func(i int) float64 { return weighted[i] - against[i] })
 		})
 		d.Votes = append(d.Votes, prm.DrawnVote{Kinds: kinds, N: n, Plain: mean(plain), Weighted: mean(weighted), Tokens: tokens, Gain: interval.Mean, Low: interval.Low, High: interval.High,
 			Auto: mean(auto), AutoTokens: autoTokens})
-		return interval.Mean, (interval.High - interval.Low) / 4
+		return weighted, interval.Mean, (interval.High - interval.Low) / 4
 	}
 	best := 0.0
 	for _, of := range []struct {
 		kinds step.Kinds
 		n     int
 	}{{step.OnlyPrograms, min(prose, programs)}, {step.Mixed, min(prose, 2*min(prose, programs)) / 2 * 2}} {
-		measure(step.OnlyProse, of.n)
-		if gain, deviation := measure(of.kinds, of.n); gain > deviation && gain > best {
+		asProse, _, _ := measure(step.OnlyProse, of.n, nil)
+		if _, gain, deviation := measure(of.kinds, of.n, asProse); gain > deviation && gain > best {
 			d.Use, best = of.kinds, gain
 		}
 	}
