@@ -14,22 +14,14 @@ import (
 // Recorded answers are read again by the LLM that gave them, problem by problem; nothing that was known of them is lost.
 func TestExamineCommand(t *testing.T) {
 	folder := t.TempDir()
-	command := func(want int, args ...string) string {
-		t.Helper()
-		var out, errs bytes.Buffer
-		if code := run(t.Context(), args, strings.NewReader(""), &out, &errs); code != want {
-			t.Fatalf("%v: status %d, want %d: %s", args, code, want, errs.String())
-		}
-		return out.String() + errs.String()
-	}
 	problems, answers, read := filepath.Join(folder, "train.jsonl"), filepath.Join(folder, "answers.jsonl"), filepath.Join(folder, "read.jsonl")
-	if err := os.WriteFile(problems, []byte(command(0, "tasks", "--split", "train", "--n", "4", "--seed", "3")), 0o600); err != nil {
+	if err := os.WriteFile(problems, []byte(command(t, 0, "tasks", "--split", "train", "--n", "4", "--seed", "3")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	command(0, "sample", "--upstream", "builtin", "--problems", problems, "--out", answers, "--max-tokens", "150", "--n", "2")
+	command(t, 0, "sample", "--upstream", "builtin", "--problems", problems, "--out", answers, "--max-tokens", "150", "--n", "2")
 	examine := func(want int, args ...string) string {
 		t.Helper()
-		return command(want, append([]string{"examine", "--upstream", "builtin", "--solutions", answers, "--out", read}, args...)...)
+		return command(t, want, append([]string{"examine", "--upstream", "builtin", "--solutions", answers, "--out", read}, args...)...)
 	}
 	if out := examine(0, "--limit", "2", "--ask", "states"); !strings.Contains(out, "4 answers to 2 problems examined now") {
 		t.Error(out)
@@ -59,7 +51,7 @@ func TestExamineCommand(t *testing.T) {
 			}
 		}
 	}
-	if out := command(2, "train", "--solutions", read, "--ablate"); !strings.Contains(out, "draw more answers") {
+	if out := command(t, 2, "train", "--solutions", read, "--ablate"); !strings.Contains(out, "draw more answers") {
 		t.Error(out)
 	}
 	other, err := os.ReadFile(answers)

@@ -159,36 +159,28 @@ func TestTrainAndEvalWriteTheGate(t *testing.T) {
 		}
 		return path
 	}
-	command := func(want int, args ...string) string {
-		t.Helper()
-		var out, errs bytes.Buffer
-		if code := run(t.Context(), args, strings.NewReader(""), &out, &errs); code != want {
-			t.Fatalf("%v: status %d, want %d: %s", args, code, want, errs.String())
-		}
-		return out.String() + errs.String()
-	}
 	checkpoint := filepath.Join(folder, "my.prm")
-	said := command(0, "train", "--upstream", "builtin", "--problems", problems("train.jsonl", "train", "10"), "--run", filepath.Join(folder, "run"), "--out", checkpoint,
+	said := command(t, 0, "train", "--upstream", "builtin", "--problems", problems("train.jsonl", "train", "10"), "--run", filepath.Join(folder, "run"), "--out", checkpoint,
 		"--rounds", "1", "--per-round", "10", "--samples", "2", "--attacks", "8", "--epochs", "1", "--max-tokens", "120")
 	if g, err := readGate(checkpoint); g != nil || err != nil || !strings.Contains(said, "no head for whole answers") || !strings.Contains(said, "draw more answers") {
 		t.Fatalf("twenty answers teach nothing of whole ones, and make no gate: %+v, %v; %s", g, err, said)
 	}
 	dev, test := problems("dev.jsonl", "dev", "4"), problems("test.jsonl", "test", "3")
 	eval := []string{"eval", "--upstream", "builtin", "--checkpoint", checkpoint, "--problems", test, "--n", "3", "--max-tokens", "120", "--record", filepath.Join(folder, "answers.jsonl"), "--strategies", "auto,weighted_vote"}
-	command(2, append(eval, "--distort", "noise")...)
+	command(t, 2, append(eval, "--distort", "noise")...)
 	for _, distort := range []string{"noise", "inverted"} {
-		if out := command(0, append(eval, "--holdout", dev, "--distort", distort)...); !strings.Contains(out, "auto-3") || !strings.Contains(out, "one-sided 95 % bound") || !strings.Contains(out, distort) {
+		if out := command(t, 0, append(eval, "--holdout", dev, "--distort", distort)...); !strings.Contains(out, "auto-3") || !strings.Contains(out, "one-sided 95 % bound") || !strings.Contains(out, distort) {
 			t.Errorf("%s: %s", distort, out)
 		}
 	}
 	if same, err := readGate(checkpoint); err != nil || same != nil {
 		t.Errorf("a spoilt PRM wrote a gate: %+v, %v", same, err)
 	}
-	command(0, append(eval, "--no-gate")...)
+	command(t, 0, append(eval, "--no-gate")...)
 	if same, err := readGate(checkpoint); err != nil || same != nil {
 		t.Errorf("--no-gate wrote one: %+v, %v", same, err)
 	}
-	command(0, append(eval, "--holdout", dev)...)
+	command(t, 0, append(eval, "--holdout", dev)...)
 	g, err := readGate(checkpoint)
 	if err != nil || g == nil || g.Source != "dev.jsonl" || g.Problems != 4 || g.N != 3 {
 		t.Errorf("of the hold-out: %+v, %v", g, err)
@@ -205,22 +197,22 @@ func TestTrainAndEvalWriteTheGate(t *testing.T) {
 	if err := os.WriteFile(mixed, both, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if out := command(0, append(eval, "--holdout", mixed, "--no-gate")...); !strings.Contains(out, "promises too much") || !strings.Contains(out, "shared=3") {
+	if out := command(t, 0, append(eval, "--holdout", mixed, "--no-gate")...); !strings.Contains(out, "promises too much") || !strings.Contains(out, "shared=3") {
 		t.Errorf("a hold-out that holds what is measured on, and not a word of it: %s", out)
 	}
-	if out := command(0, eval...); !strings.Contains(out, "weighted_vote (4 problems)") {
+	if out := command(t, 0, eval...); !strings.Contains(out, "weighted_vote (4 problems)") {
 		t.Errorf("it doesn't say what was kept: %s", out)
 	}
 	if g, err = readGate(checkpoint); err != nil || g.Source != "dev.jsonl" || g.Problems != 4 {
 		t.Errorf("fewer problems have replaced more: %+v, %v", g, err)
 	}
-	if out := command(0, append(eval[:len(eval)-1:len(eval)-1], "greedy")...); !strings.Contains(out, "no gate is written") {
+	if out := command(t, 0, append(eval[:len(eval)-1:len(eval)-1], "greedy")...); !strings.Contains(out, "no gate is written") {
 		t.Errorf("no gate, and not a word of it: %s", out)
 	}
 	if err := os.WriteFile(gatePath(checkpoint), []byte("{"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if out := command(0, eval...); !strings.Contains(out, "written anew") {
+	if out := command(t, 0, eval...); !strings.Contains(out, "written anew") {
 		t.Errorf("a spoilt gate, and not a word of it: %s", out)
 	}
 	if g, err = readGate(checkpoint); err != nil || g.Source != "test.jsonl" || g.Problems != 3 {

@@ -35,3 +35,13 @@ func TestOutIsTriedFirst(t *testing.T) {
 		t.Errorf("it left %v, %v", left, err)
 	}
 }
+
+// command runs a command that is to end with this status, and returns what it says.
+func command(t *testing.T, want int, args ...string) string {
+	t.Helper()
+	var out, errs bytes.Buffer
+	if code := run(t.Context(), args, strings.NewReader(""), &out, &errs); code != want {
+		t.Fatalf("%v: status %d, want %d: %s", args, code, want, errs.String())
+	}
+	return out.String() + errs.String()
+}

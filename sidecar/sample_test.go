@@ -15,21 +15,13 @@ import (
 // Answers are drawn, gone on with, and learned from without an endpoint.
 func TestSampleThenTrain(t *testing.T) {
 	folder := t.TempDir()
-	command := func(want int, args ...string) string {
-		t.Helper()
-		var out, errs bytes.Buffer
-		if code := run(t.Context(), args, strings.NewReader(""), &out, &errs); code != want {
-			t.Fatalf("%v: status %d, want %d: %s", args, code, want, errs.String())
-		}
-		return out.String() + errs.String()
-	}
 	problems, answers := filepath.Join(folder, "train.jsonl"), filepath.Join(folder, "answers.jsonl")
-	if err := os.WriteFile(problems, []byte(command(0, "tasks", "--split", "train", "--n", "40", "--seed", "3")), 0o600); err != nil {
+	if err := os.WriteFile(problems, []byte(command(t, 0, "tasks", "--split", "train", "--n", "40", "--seed", "3")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	sample := func(want int, args ...string) string {
 		t.Helper()
-		return command(want, append([]string{"sample", "--upstream", "builtin", "--problems", problems, "--out", answers, "--max-tokens", "150", "--temperature", "1"}, args...)...)
+		return command(t, want, append([]string{"sample", "--upstream", "builtin", "--problems", problems, "--out", answers, "--max-tokens", "150", "--temperature", "1"}, args...)...)
 	}
 	expect := func(out string, want ...string) {
 		t.Helper()
@@ -70,9 +62,9 @@ func TestSampleThenTrain(t *testing.T) {
 	expect(sample(2, "--skip", "40"), "leaves nothing")
 
 	checkpoint := filepath.Join(folder, "my.prm")
-	expect(command(2, "train", "--solutions", answers, "--out", checkpoint, "--epochs", "1"), "draw more answers")
+	expect(command(t, 2, "train", "--solutions", answers, "--out", checkpoint, "--epochs", "1"), "draw more answers")
 	sample(0, "--n", "4")
-	out := command(0, "train", "--solutions", answers, "--out", checkpoint, "--epochs", "1")
+	out := command(t, 0, "train", "--solutions", answers, "--out", checkpoint, "--epochs", "1")
 	expect(out, "whole answers: ", "AUC, crosswise")
 	m, err := prm.Load(checkpoint)
 	if err != nil {
@@ -87,7 +79,7 @@ func TestSampleThenTrain(t *testing.T) {
 		t.Errorf("%v; the gate is %+v, the head's vote %+v", err, g, h.Vote)
 	}
 	again := filepath.Join(folder, "again.prm")
-	command(0, "train", "--solutions", answers, "--out", again, "--epochs", "1")
+	command(t, 0, "train", "--solutions", answers, "--out", again, "--epochs", "1")
 	if twin, err := prm.Load(again); err != nil || twin.ID() != m.ID() {
 		t.Errorf("the same answers, another PRM: %v", err)
 	}
@@ -98,20 +90,20 @@ func TestSampleThenTrain(t *testing.T) {
 		t.Fatal(err)
 	}
 	test, tested := filepath.Join(folder, "test.jsonl"), filepath.Join(folder, "tested.jsonl")
-	if err := os.WriteFile(test, []byte(command(0, "tasks", "--split", "test", "--n", "6", "--seed", "3")), 0o600); err != nil {
+	if err := os.WriteFile(test, []byte(command(t, 0, "tasks", "--split", "test", "--n", "6", "--seed", "3")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	command(0, "sample", "--upstream", "builtin", "--problems", test, "--out", tested, "--max-tokens", "150", "--n", "5")
+	command(t, 0, "sample", "--upstream", "builtin", "--problems", test, "--out", tested, "--max-tokens", "150", "--n", "5")
 	measure := []string{"eval", "--solutions", tested, "--checkpoint", checkpoint, "--n", "5", "--strategies", "majority,weighted_vote,auto"}
-	expect(command(2, append(measure, "--distort", "noise")...), "--holdout")
+	expect(command(t, 2, append(measure, "--distort", "noise")...), "--holdout")
 	for _, distort := range []string{"noise", "inverted"} {
-		out := command(0, append(measure, "--distort", distort, "--holdout", answers)...)
+		out := command(t, 0, append(measure, "--distort", distort, "--holdout", answers)...)
 		expect(out, "auto takes plain votes: ", "40 problems of answers.jsonl", distort)
 		if got, plain := row(t, out, "weighted-vote-5"), row(t, out, "majority-5"); got[0] != plain[0] {
 			t.Errorf("%s: a vote weighed by nothing has %s, a plain one %s", distort, got, plain)
 		}
 	}
-	expect(command(0, append(measure, "--holdout", tested)...), "promises too much", "shared=6")
+	expect(command(t, 0, append(measure, "--holdout", tested)...), "promises too much", "shared=6")
 	others, drawn := filepath.Join(folder, "others.jsonl"), sampled[0].Sampling
 	drawn.Model = "another"
 	file, err := dataset.OpenAnswers(others, drawn)
@@ -121,12 +113,12 @@ func TestSampleThenTrain(t *testing.T) {
 	if err := errors.Join(file.Add(sampled[0].Problem, sampled[0].Answers), file.Close()); err != nil {
 		t.Fatal(err)
 	}
-	expect(command(2, append(measure, "--holdout", others)...), "--holdout: answers of another", h.Model)
+	expect(command(t, 2, append(measure, "--holdout", others)...), "--holdout: answers of another", h.Model)
 	if after, err := os.ReadFile(gatePath(checkpoint)); err != nil || !bytes.Equal(gate, after) {
 		t.Errorf("a gate was changed by answers replayed, %v", err)
 	}
-	expect(command(2, "train", "--solutions", problems, "--out", checkpoint), "as sidecar sample writes them")
-	expect(command(2, "train", "--out", checkpoint), "--solutions FILE")
+	expect(command(t, 2, "train", "--solutions", problems, "--out", checkpoint), "as sidecar sample writes them")
+	expect(command(t, 2, "train", "--out", checkpoint), "--solutions FILE")
 }
 
 // row is the cells of a method in a table of eval's.
