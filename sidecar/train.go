@@ -21,6 +21,7 @@ type trainCommand struct {
 	Game      gameFlags     `embed:""`
 	Problems  string        `help:"Problems with answers and worked solutions, ${published}: play the game on them." type:"existingfile" placeholder:"FILE"`
 	Solutions []string      `help:"Files of recorded answers, as 'sidecar sample' writes them, to learn from." type:"existingfile" placeholder:"FILE"`
+	Attacks   int           `name:"attack-programs" help:"Corruptions of each right program of --solutions to learn from beside the answers: one operand, operator or number is changed, and the program run to see that it comes to something else. Their weight is chosen on problems held out." default:"0"`
 	Without   []string      `help:"Inputs that the head for whole answers is not to read, to see what they are worth: symbols, logprobs." enum:"symbols,logprobs" placeholder:"INPUT"`
 	Ablate    bool          `help:"With --solutions alone: learn nothing, but print what each kind of input is worth, alone and left out; P(True) and hidden states too where 'sidecar examine' asked for them."`
 	Skip      int           `help:"Leave out so many problems at the beginning of the file."`
@@ -66,6 +67,9 @@ no endpoint at all, in minutes, which of several answers to trust; with both it 
 func (c *trainCommand) Validate() error {
 	if c.Problems == "" && len(c.Solutions) == 0 {
 		return errors.New("name what to learn from: --problems FILE to play the game, --solutions FILE of recorded answers, or both")
+	}
+	if err := atLeast(0, "--attack-programs", c.Attacks); err != nil {
+		return err
 	}
 	if c.Ablate && (c.Problems != "" || len(c.Solutions) == 0) {
 		return errors.New("--ablate is of recorded answers alone: name --solutions FILE and no --problems")
@@ -129,7 +133,7 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 
 // learn trains from recorded answers alone.
 func (c *trainCommand) learn(ctx context.Context, std streams, answered []dataset.Answered) (training.Trained, error) {
-	work := training.Solutions{PRM: c.Game.network(), Head: c.head(), Answered: answered}
+	work := training.Solutions{PRM: c.Game.network(), Head: c.head(), Answered: answered, Attacks: c.Attacks}
 	steps, answers := newProgress(std.err, "steps"), newProgress(std.err, "answers")
 	work.PRM.KL = 0 // there is no earlier round to be held to
 	work.PRM.Progress = func(done, total int, loss float64) { steps.report(done, total, fmt.Sprintf("loss %.3f", loss)) }
@@ -161,7 +165,7 @@ func (c *trainCommand) play(ctx context.Context, std streams, answered []dataset
 	}
 	defer func() { logClose(closeLLM()) }()
 	work := c.Game.run(c.Folder, c.Upstream.Concurrency)
-	work.Answered, work.Head = answered, c.head()
+	work.Answered, work.Head, work.Attacks = answered, c.head(), c.Attacks
 	work.Show = func(r generator.Report) { fmt.Fprintln(std.out, r) }
 	work.Game.Progress = roundsProgress(newProgress(std.err, "train"), c.Game.Rounds)
 	trained, err := work.Play(ctx, llm, problems[c.Skip:])

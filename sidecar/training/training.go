@@ -33,6 +33,7 @@ type Run struct {
 	PRM      train.Options
 	Head     train.SolutionOptions                 // of the head for whole answers
 	Answered []dataset.Answered                    // recorded answers of the same LLM, from which it learns beside those that the game draws
+	Attacks  int                                   // corruptions of each right program of Answered to learn from beside the answers
 	Folder   string                                // labelled steps, checkpoints, state and report of this run: the same training goes on from there
 	Engine   *engine.Engine                        // over the same LLM, to share what is known of hidden states; nil for one of its own
 	NoHidden bool                                  // don't ask for hidden states, where Engine is nil
@@ -135,7 +136,7 @@ func (r Run) Play(ctx context.Context, llm adapters.LLM, problems []step.Problem
 	if err != nil {
 		return Trained{}, err
 	}
-	trained.Model, trained.Solutions, trained.votes, err = judging(ctx, learner.Model(), trained.llm, append(solutions, recorded...), contrasts, r.Head)
+	trained.Model, trained.Solutions, trained.votes, err = judging(ctx, learner.Model(), trained.llm, append(solutions, recorded...), append(contrasts, attacked(ctx, recorded, r.Attacks, r.Head.Seed)...), r.Head)
 	if err != nil {
 		return Trained{}, err
 	}
