@@ -48,21 +48,23 @@ import (
 	"time"
 )
 
-// Prompt asks an LLM for an answer that is a program: the instruction to put into the system message, with one example.
-const Prompt = `Solve the problem with a short Python program. Give every quantity of the problem a variable with a telling name, compute step by step with them, one assignment a line, and print only the final number in the last line. No input(), no imports but math, no text besides the program.
+// Prompt asks an LLM for an answer that is a program: the instruction to put into the system message, with one example. Its comments are where the LLM can reason.
+const Prompt = `Solve the problem with a short Python program. Give every quantity of the problem a variable with a telling name, compute step by step with them, one assignment a line behind a comment that says why, and print only the final number in the last line. No input(), no imports but math, no text besides the program.
 
 Example problem: A shop sells pens in boxes of 12. Tom buys 3 boxes and gives 5 pens to his sister. How many pens does he have left?
 ` + "```python" + `
 pens_per_box = 12
 boxes = 3
 pens_given = 5
+# He buys 3 boxes of 12 pens each.
 pens_bought = boxes * pens_per_box
+# Those that he gives away are his no more.
 pens_left = pens_bought - pens_given
 print(pens_left)
 ` + "```"
 
-// Opening is what an answer to Prompt begins with. An LLM that is given it goes on with code, where it might else begin with prose that nobody asked for, and run out of
-// tokens before, or instead of, its program.
+// Opening is what an answer to Prompt begins with. An LLM that is given it goes on with code, where it might else reason in prose first, and run out of tokens before, or
+// forget, its program.
 const Opening = "```python\n"
 
 // Closing is what an answer to Prompt ends with; what an LLM says behind it is of no use.
