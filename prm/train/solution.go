@@ -316,17 +316,26 @@ func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pair
 		read[i] = p.row(a.Solution)
 	}
 	p.compared(answers, read, byProblem)
-	count := map[string]int{}
-	for _, c := range contrasts {
-		count[c.Problem]++
-	}
-	for _, c := range contrasts {
-		if opt.Contrasts <= 0 {
-			break
+	if opt.Contrasts > 0 {
+		rows := make([]pair, len(contrasts))
+		for i, c := range contrasts {
+			rows[i] = pair{better: p.row(c.Better), worse: p.row(c.Worse), problem: c.Problem}
 		}
-		p.rows = append(p.rows, pair{p.row(c.Better), p.row(c.Worse), c.Problem, opt.Contrasts / float64(count[c.Problem]), 0})
+		p.contrasted(rows, opt.Contrasts)
 	}
 	return p
+}
+
+// contrasted adds contrasts of which those of a problem weigh so much together.
+func (p *pairs) contrasted(rows []pair, weight float64) {
+	count := map[string]int{}
+	for _, r := range rows {
+		count[r.problem]++
+	}
+	for _, r := range rows {
+		r.weight = weight / float64(count[r.problem])
+		p.rows = append(p.rows, r)
+	}
 }
 
 // votersOf are the answers that can be voted for, problem by problem in the order in which they come: sums depend on it.
