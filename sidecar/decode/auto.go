@@ -208,7 +208,7 @@ func (g *Gate) Rule(kinds step.Kinds) vote.Rule {
 
 func (auto) Search(ctx context.Context, s *Search) (Result, error) {
 	g := s.Options.Gate
-	report := AutoReport{Vote: "plain", Reason: g.String(), Of: s.Options.N}
+	report := AutoReport{Vote: "plain", Reason: g.reason(s.kinds), Of: s.Options.N}
 	r, escalate := g.Rule(s.kinds), ""
 	switch {
 	case s.scorer == nil:
@@ -284,7 +284,7 @@ func (auto) Search(ctx context.Context, s *Search) (Result, error) {
 		plainly("time was up before the PRM had a say")
 	}
 	c := r.Of(numbered(ballotsOf(solutions)))
-	if s.scorer != nil && g == nil && c.Winner >= 0 && c.Lead() < 1e-9 {
+	if _, measured := g.measuredFor(s.kinds); s.scorer != nil && !measured && c.Winner >= 0 && c.Lead() < 1e-9 {
 		if err := s.scoreAll(ctx, solutions); err != nil && ctx.Err() != nil {
 			return Result{}, ctx.Err()
 		}

@@ -157,6 +157,51 @@ func TestAutoCountsAgreementOfKindsWithoutLogits(t *testing.T) {
 	}
 }
 
+// What was measured of votes over prose says nothing of votes over programs, nor the other way round; each says which it speaks of.
+func TestEveryKindIsWeighedByItsOwnMeasurement(t *testing.T) {
+	rule := trusting().Vote
+	rule.Power = 2
+	prose, programs := trusting(), trusting()
+	programs.Vote, programs.Drawing = vote.Rule{}, &prm.Drawing{Use: step.OnlyPrograms, Programs: rule, Problems: 40}
+	weak := vote.Rule{Power: 1, Margin: 0.1, Problems: 40}
+	both := trusting()
+	both.Drawing = &prm.Drawing{Use: step.Mixed, Programs: rule, Mixed: weak, Problems: 40}
+	for _, test := range []struct {
+		name   string
+		gate   *Gate
+		kinds  step.Kinds
+		weighs vote.Rule // a vote that is asked for by name
+		auto   vote.Rule
+		says   string
+	}{
+		{"prose of prose", prose, step.OnlyProse, prose.Vote, prose.Vote, "votes are weighed by the PRM"},
+		{"mixed of prose", prose, step.Mixed, Unmeasured, vote.Plain, "nothing was measured of this PRM's word over programs and prose"},
+		{"programs of prose", prose, step.OnlyPrograms, Unmeasured, vote.Plain, "nothing was measured of this PRM's word over programs"},
+		{"prose of programs", programs, step.OnlyProse, Unmeasured, vote.Plain, "nothing was measured of this PRM's word; "},
+		{"programs of programs", programs, step.OnlyPrograms, rule, rule, "votes over programs are weighed by the PRM (beta 1, power 2): "},
+		{"mixed of programs", programs, step.Mixed, Unmeasured, vote.Plain, "nothing was measured of this PRM's word over programs and prose"},
+		{"mixed of mixed", both, step.Mixed, weak, vote.Plain, "the PRM's word has no say over programs and prose: +0.000 nats a problem, 0.100 are chance, by 40 of 40 problems"},
+	} {
+		var o Options
+		o.By(test.gate)
+		if got := o.withDefaults().rule(test.kinds); got != test.weighs {
+			t.Errorf("%s: votes count by %+v, want %+v", test.name, got, test.weighs)
+		}
+		if got := test.gate.Rule(test.kinds); got != test.auto {
+			t.Errorf("%s: auto's votes count by %+v, want %+v", test.name, got, test.auto)
+		}
+		llm := &bilingual{prose: []string{"#### 36"}, programs: []string{boxes}}
+		if r := solve(t, llm, &table{}, Options{Strategy: Auto, N: 4, Kinds: test.kinds, Gate: test.gate}); !strings.HasPrefix(r.Auto.Reason, test.says) {
+			t.Errorf("%s: %q, want %q", test.name, r.Auto.Reason, test.says)
+		}
+	}
+	for gate, want := range map[*Gate]bool{prose: true, programs: true, both: false} {
+		if gate.Weighs() != want {
+			t.Errorf("%s: weighs %t", gate, !want)
+		}
+	}
+}
+
 // The program comes as a block of code where it is asked for, before the working, whoever came to the answer.
 func TestShowProgram(t *testing.T) {
 	const code = "```python\nboxes = 3\npens = boxes * 12\nprint(pens)\n```\n\n"

@@ -71,10 +71,14 @@ func (o Options) Draws() step.Kinds {
 	return step.OnlyProse
 }
 
-// rule is how votes over answers of these kinds are weighed by the PRM.
+// rule is how votes over answers of these kinds are weighed by the PRM. What was measured of prose says nothing of programs.
 func (o Options) rule(kinds step.Kinds) vote.Rule {
-	if r, ok := o.Gate.measuredFor(kinds); ok {
+	r, ok := o.Gate.measuredFor(kinds)
+	switch {
+	case ok:
 		return r
+	case o.Gate != nil && kinds.HavePrograms():
+		return Unmeasured
 	}
 	return o.Vote
 }

@@ -239,7 +239,11 @@ func judging(ctx context.Context, model *prm.Model, llm string, solutions []solu
 		}
 	}
 	report.Drawing = eval.NewDrawing(votes, uint64(opt.Seed), 0)
-	model, err := model.Judging(head, prm.SolutionHeader{Model: llm, Problems: report.Problems, AUC: report.AUC(), Vote: report.Vote, Drawing: report.Drawing})
+	prose := report.Vote
+	if !slices.ContainsFunc(solutions, func(s solution) bool { return s.kind != step.Program }) { // it says nothing of prose
+		prose, report.Drawing = vote.Rule{}, &prm.Drawing{Use: step.OnlyProse, Programs: report.Vote, Problems: len(votes)}
+	}
+	model, err := model.Judging(head, prm.SolutionHeader{Model: llm, Problems: report.Problems, AUC: report.AUC(), Vote: prose, Drawing: report.Drawing})
 	if err != nil {
 		return nil, report, nil, err
 	}
