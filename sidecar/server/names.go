@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -124,7 +125,7 @@ func splitName(name string) (model string, c choice, virtual bool) {
 // bareName is a JSON string that is a virtual model name, without its suffix; nil for any other value.
 func bareName(value json.RawMessage) json.RawMessage {
 	var name string
-	if json.Unmarshal(value, &name) != nil {
+	if bytes.IndexByte(value, '@') < 0 && bytes.IndexByte(value, '\\') < 0 || json.Unmarshal(value, &name) != nil {
 		return nil
 	}
 	if model, _, virtual := splitName(name); virtual {

@@ -55,7 +55,8 @@ func newUpstream(cfg Config, log *slog.Logger) *upstream {
 		IdleConnTimeout:       4 * time.Second, // llama-server and uvicorn (vLLM) hang up after 5: a request must not meet that
 		TLSHandshakeTimeout:   10 * time.Second,
 		ForceAttemptHTTP2:     true,
-		DisableCompression:    true, // what the client didn't ask for is not unpacked for it
+		DisableCompression:    true,     // what the client didn't ask for is not unpacked for it
+		WriteBufferSize:       32 << 10, // most requests go out at once
 		ResponseHeaderTimeout: cfg.HeaderTimeout,
 	}
 	if cfg.Route != nil {
@@ -107,6 +108,11 @@ func (u *upstream) rewrite(r *httputil.ProxyRequest) {
 		}
 	}
 	u.authorize(r.Out.Header)
+	if r.Out.GetBody != nil { // a body that is kept: the transport sees that it needn't wait for it, and sends it along with the head
+		if body, err := r.Out.GetBody(); err == nil {
+			r.Out.Body = body
+		}
+	}
 	repeatable(r.Out)
 }
 

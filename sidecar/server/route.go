@@ -39,7 +39,7 @@ func (s *Server) lacking(r route) bool {
 func (s *Server) perhaps(g *gin.Context, c *call) {
 	lacks := false
 	g.Request = g.Request.WithContext(context.WithValue(g.Request.Context(), lackKey{}, &lacks))
-	s.pass(g, c.why, c.body)
+	s.pass(g, c.why, c.bare())
 	if lacks && s.translate(g, c) {
 		s.lacks.Store(c.path, true)
 	}
