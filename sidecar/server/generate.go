@@ -180,11 +180,12 @@ func (s *Server) generating(r route) gin.HandlerFunc {
 			return
 		}
 		c.came = came
-		s.decided(g, c.opts.Strategy, c.why)
 		switch {
 		case c.opts.Strategy != strategyRaw:
+			s.decided(g, c.opts.Strategy, c.why)
 			s.search(g, c)
 		case s.lacking(r):
+			s.decided(g, strategyRaw, c.why)
 			s.translate(g, c)
 		case r.Chat != nil && r.Dialect != dialect.Ollama:
 			s.perhaps(g, c)

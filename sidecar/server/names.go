@@ -142,6 +142,9 @@ func bareText(name string) string {
 
 // bareQuery is a query string, or a form in that shape, whose model is no virtual name; every other byte is as it came.
 func bareQuery(query string) string {
+	if query == "" {
+		return ""
+	}
 	parts := strings.Split(query, "&")
 	for i, part := range parts {
 		if key, value, _ := strings.Cut(part, "="); key == "model" {

@@ -33,6 +33,7 @@ func Parse(body []byte) (o Object, err error) {
 		return o, BadRequest("", "the body is not a JSON object")
 	}
 	o.open = at + 1
+	o.members = make([]member, 0, 8) // as most have
 	from := o.open
 	for {
 		at = skipSpace(body, from)
@@ -193,6 +194,10 @@ func (o Object) All() iter.Seq2[string, json.RawMessage] {
 func (o Object) Read(key string, v any, want string) error {
 	value, ok := o.Get(key)
 	if !ok {
+		return nil
+	}
+	if text, ok := v.(*string); ok && len(value) > 1 && value[0] == '"' && plainWord(value[1:len(value)-1]) {
+		*text = string(value[1 : len(value)-1])
 		return nil
 	}
 	if err := json.Unmarshal(value, v); err != nil {
