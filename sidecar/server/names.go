@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/server/dialect"
@@ -159,28 +161,54 @@ func bareQuery(query string) string {
 
 // knownModels are the names in the upstream's list, for a while.
 type knownModels struct {
+	asking singleflight.Group
+
 	mu    sync.Mutex
 	asked time.Time // zero for never
 	names []string
 }
 
-// listedFor is how long the upstream's list of models counts.
-const listedFor = time.Minute
+// listedFor is how long the upstream's list of models counts, and listedWithin how long a request waits for it: then it goes by what was known before.
+const (
+	listedFor    = time.Minute
+	listedWithin = 3 * time.Second
+)
+
+// current are the names, and whether they count still.
+func (k *knownModels) current() (names []string, fresh bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.names, !k.asked.IsZero() && time.Since(k.asked) < listedFor
+}
 
 // modelNames are the names of the upstream's models; none where it doesn't tell.
 func (s *Server) modelNames(r *http.Request) []string {
 	k := &s.known
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.asked.IsZero() || time.Since(k.asked) > listedFor {
-		k.asked, k.names = time.Now(), nil
+	names, fresh := k.current()
+	if fresh {
+		return names
+	}
+	told := k.asking.DoChan("", func() (any, error) {
+		var names []string
 		if models, err := s.models(r); err == nil {
 			for _, m := range models {
-				k.names = append(k.names, m.ID)
+				names = append(names, m.ID)
 			}
 		}
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.asked, k.names = time.Now(), names
+		return nil, nil
+	})
+	patience := time.NewTimer(listedWithin)
+	defer patience.Stop()
+	select {
+	case <-told:
+	case <-patience.C:
+	case <-r.Context().Done():
 	}
-	return k.names
+	names, _ = k.current()
+	return names
 }
 
 // checkName refuses a name that is a known model's with a suffix that is none: its model would be looked for in vain, or answer otherwise than was asked.
