@@ -117,7 +117,11 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 		log = slog.NewJSONHandler(errs, options)
 	}
 	slog.SetDefault(slog.New(log))
-	parsed.BindTo(ctx, (*context.Context)(nil))
+	work, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	parsed.BindTo(context.WithValue(work, giveUpKey{}, func(why error) {
+		giveUp(fmt.Errorf("the endpoint has failed for too long; what was finished is kept, the same command goes on from there: %w", why))
+	}), (*context.Context)(nil))
 	parsed.Bind(&commandLine{args: args, settings: string(cmd.Settings)})
 	if err := existing(parsed); err != nil {
 		fmt.Fprintln(errs, "sidecar:", err)
@@ -132,6 +136,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 			}
 			return 130
 		}
+		if cause := context.Cause(work); cause != nil && ctx.Err() == nil {
+			err = cause
+		}
 		fmt.Fprintln(errs, "sidecar:", err)
 		if errors.As(err, &badInput{}) {
 			return 2
@@ -140,6 +147,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	}
 	return 0
 }
+
+// giveUpKey holds in a command's context what ends the command with the reason why it can't go on.
+type giveUpKey struct{}
 
 // commandLine is what the process was started with, to be read again: the files that it names may say something else by then.
 type commandLine struct {
