@@ -112,11 +112,8 @@ func (p *pairs) crosswise(ctx context.Context, answers []Answer, read [][]float3
 		}
 		d := p.differences(func(problem string) bool { return fold(problem) != f })
 		beta := make([]float64, len(read[0])+1)
-		if len(d.weight) == 0 {
-			continue // no pair is of another problem: nothing is known
-		}
 		for k := len(penalties) - 1; k >= 0; k-- {
-			beta = contrast(d.x, d.weight, penalties[k], beta)
+			beta = d.fit(0, penalties[k], beta)
 			for i, a := range answers {
 				if fold(a.Problem) == f {
 					logits[k][i] = dot(read[i], beta)
