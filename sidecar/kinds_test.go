@@ -19,6 +19,7 @@ import (
 const (
 	pensProgram = "```python\nboxes = 3\npens = boxes * 12 - 5\nprint(pens)\n```" // 31
 	pensTold    = "boxes = 3\npens = boxes * 12 - 5 = 3 * 12 - 5 = 31\n#### 31"
+	pensWords   = "Three boxes hold 3 * 12 = 36 pens, and 36 - 5 = 31 are left.\n#### 31" // an explanation of the program
 	pensProse   = "3 * 12 = 36.\n36 - 5 = 31.\n#### 31"
 )
 
@@ -38,6 +39,12 @@ func bilingual(t *testing.T, prose, program string) *httptest.Server {
 		text := prose
 		if raw, _ := json.Marshal(in.Messages); strings.Contains(string(raw), "short Python program") {
 			text = program
+		}
+		if raw, _ := json.Marshal(in.Messages); strings.Contains(string(raw), "This solution is right. Explain it") {
+			text = pensWords
+			if !strings.Contains(string(raw), strings.ReplaceAll(pensTold, "\n", `\n`)) {
+				text = "Of what?"
+			}
 		}
 		if n := len(in.Messages); n > 0 && in.Messages[n-1].Role == "assistant" { // it goes on with what is begun
 			const opening = "```python\n"
@@ -98,6 +105,7 @@ func TestKindsInEveryDialect(t *testing.T) {
 					{"in the body", "fake@majority-2", `,"prm":{"kinds":"programs","trace":true}`, []string{pensTold, "print(pens)", `"kind":"program"`, `"kinds":"programs"`}},
 					{"in the body alone", "fake", `,"prm":{"kinds":"programs","n":2}`, []string{pensTold}},
 					{"with the program", "fake@programs-2", `,"prm":{"show_program":true}`, []string{pensProgram + "\n\n" + pensTold}},
+					{"explained", "fake@programs-2", `,"prm":{"explain":80}`, []string{pensWords}},
 					{"with the search", "fake@programs-2", `,"prm":{"show_search":true}`, []string{pensTold, "candidate 1, a program: answer 31", "print(pens)"}},
 				} {
 					if name == "completions" && test.what == "with the search" {

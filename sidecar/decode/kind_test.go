@@ -17,6 +17,7 @@ import (
 // bilingual is an LLM that answers in prose, or with a program where it is asked for one; each in turn.
 type bilingual struct {
 	prose, programs []string
+	explanation     string // of a solution, where it is asked for one; "" for an error
 	mu              sync.Mutex
 	dealt           [2]int
 	asked           []SampleRequest
@@ -30,7 +31,10 @@ func (b *bilingual) Sample(_ context.Context, req SampleRequest) ([]Sample, erro
 	if req.Kind == step.Program {
 		texts, dealt = b.programs, &b.dealt[1]
 	}
-	if len(texts) == 0 {
+	if req.Explain != "" {
+		texts, dealt = []string{b.explanation}, new(int)
+	}
+	if len(texts) == 0 || texts[0] == "" {
 		return nil, errors.New("nothing is scripted")
 	}
 	var out []Sample
@@ -107,7 +111,7 @@ func TestKinds(t *testing.T) {
 	}
 }
 
-// One of each kind comes first; where they agree that settles a vote whose rule says so, else it goes on.
+// A program comes first, and alone where the rule says that it may be enough, else one of each; where they agree that settles a vote whose rule says so, else it goes on.
 func TestAutoDrawsOneOfEachFirst(t *testing.T) {
 	rule := vote.Rule{Beta: 1, Power: 1, Nats: 1, Margin: 0.1, Problems: 50, Stop: vote.Stop{Bias: -1, Lead: 0.5, Both: 5, At: 0.9}}
 	gate := func(use step.Kinds) *Gate {
@@ -115,6 +119,8 @@ func TestAutoDrawsOneOfEachFirst(t *testing.T) {
 		g.Drawing = &prm.Drawing{Use: use, Programs: rule, Mixed: rule, Problems: 50}
 		return g
 	}
+	sure := gate(step.Mixed)
+	sure.Drawing.Mixed.Stop.Bias = 5
 	for _, test := range []struct {
 		name     string
 		gate     *Gate
@@ -126,6 +132,7 @@ func TestAutoDrawsOneOfEachFirst(t *testing.T) {
 		{"they agree", gate(step.Mixed), "", []string{boxes}, 2, "program+prose"},
 		{"at odds", gate(step.Mixed), "", []string{slip, slip, boxes}, 3, "program+prose"}, // a second prose answer, and no third
 		{"the gate says prose", gate(step.OnlyProse), "", nil, 0, "prose"},
+		{"the program alone is enough", sure, "", []string{boxes}, 1, "program"},
 		{"asked for, whatever the gate says", gate(step.OnlyProse), step.Mixed, []string{boxes}, 2, "program+prose"},
 		{"nothing measured", trusting(), "", nil, 0, "prose"},
 	} {

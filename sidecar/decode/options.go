@@ -33,6 +33,7 @@ type Options struct {
 
 	Kinds       step.Kinds // of whole answers: prose, programs, mixed, or AsMeasured
 	ShowProgram bool       // put the program that came to the answer before it, as a block of code
+	Explain     int        // most tokens of an explanation that the LLM is asked for where only programs came to the answer; 0 for none
 
 	// Vote is how much the PRM's word counts in votes over whole answers; see vote.Rule [Unmeasured].
 	Vote vote.Rule

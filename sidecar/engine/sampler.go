@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"aprm/adapters"
-	"aprm/prm/program"
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
 )
@@ -28,11 +27,14 @@ func (c conversation) Sample(ctx context.Context, req decode.SampleRequest) ([]d
 		if opening, err = openingOf(ctx, c.llm); err != nil {
 			return nil, err
 		}
-		if stop = []string{program.Closing}; opening == "" {
-			stop = []string{program.Closing + "\n\n"} // a fence that opens has code behind it
+		if stop = []string{decode.ClosesProgram}; opening == "" {
+			stop = []string{decode.ClosesProgram + "\n\n"} // a fence that opens has code behind it
 		} else {
 			messages = append(messages[:len(messages):len(messages)], adapters.Message{Role: adapters.Assistant, Content: opening})
 		}
+	}
+	if req.Explain != "" {
+		messages = append(messages[:len(messages):len(messages)], adapters.Message{Role: adapters.Assistant, Content: req.Explain}, adapters.Message{Role: adapters.User, Content: decode.AsksToExplain})
 	}
 	if len(req.Prefix) > 0 {
 		prefill := adapters.Message{Role: adapters.Assistant, Content: strings.Join(req.Prefix, "\n") + "\n"}
@@ -80,7 +82,7 @@ func openingOf(ctx context.Context, llm adapters.LLM) (string, error) {
 	case err != nil:
 		return "", err
 	case caps.Prefill == adapters.PrefillContinued, caps.Prefill == adapters.PrefillEchoed:
-		return program.Opening, nil
+		return decode.OpensProgram, nil
 	}
 	return "", nil
 }
@@ -96,7 +98,7 @@ func whole(s *decode.Sample, opening string) {
 	s.Text, s.Tokens = opening+s.Text, append(given(opening), s.Tokens...)
 	const fence = "```"
 	if s.Err == nil && s.Finish != decode.FinishLength && strings.Count(s.Text, fence)%2 == 1 && !strings.HasSuffix(strings.TrimSpace(s.Text), fence) {
-		closing := program.Closing
+		closing := decode.ClosesProgram
 		if strings.HasSuffix(s.Text, "\n") {
 			closing = fence
 		}

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"aprm/adapters"
-	"aprm/prm/program"
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
 )
@@ -64,14 +63,14 @@ func TestProgramsAreBegunForTheLLM(t *testing.T) {
 		}
 		begun := test.prefill != adapters.PrefillNone
 		asked := llm.requests[0]
-		if last := asked.Messages[len(asked.Messages)-1]; (last == adapters.Message{Role: adapters.Assistant, Content: program.Opening}) != begun {
+		if last := asked.Messages[len(asked.Messages)-1]; (last == adapters.Message{Role: adapters.Assistant, Content: decode.OpensProgram}) != begun {
 			t.Errorf("%s: it was asked by %+v", test.name, asked.Messages)
 		}
 		if want := map[bool]string{true: "\n```", false: "\n```\n\n"}[begun]; !slices.Equal(asked.Stop, []string{want}) {
 			t.Errorf("%s: it stops at %q", test.name, asked.Stop)
 		}
 		opening, err := e.Opening(t.Context(), step.Program)
-		if err != nil || (opening == program.Opening) != begun {
+		if err != nil || (opening == decode.OpensProgram) != begun {
 			t.Errorf("%s: programs open with %q, %v", test.name, opening, err)
 		}
 		if opening, err := e.Opening(t.Context(), step.Prose); opening != "" || err != nil {
