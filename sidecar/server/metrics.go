@@ -148,6 +148,9 @@ func (s *Server) measure(g *gin.Context) {
 		if strategy == "" {
 			strategy = "none"
 		}
+		if said := g.Writer.Header().Get(headerRequest); plainID(said) { // perhaps the upstream's
+			id = said
+		}
 		status := g.Writer.Status()
 		if noted := g.GetInt(keyStatus); noted != 0 {
 			status = noted

@@ -189,9 +189,7 @@ func (u *upstream) receive(resp *http.Response) error {
 	case http.StatusSwitchingProtocols:
 		return nil
 	}
-	if resp.Header.Get(headerRequest) != "" {
-		f.header.Del(headerRequest) // the upstream has its own name for it
-	}
+	f.header.Del(headerRequest) // the answer has the upstream's own headers, whether it names requests or not
 	w := &watched{ReadCloser: resp.Body, idle: u.idle, timer: time.AfterFunc(u.idle, func() { f.cancel(errIdle) }), spent: f.spent, ctx: resp.Request.Context()}
 	if resp.ContentLength < 0 {
 		w.last = farewell(resp.Header, f.dialect)
