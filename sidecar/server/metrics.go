@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"aprm/sidecar/decode"
+	"aprm/sidecar/trace"
 )
 
 // metrics are the server's figures, on a registry of their own.
@@ -160,6 +161,10 @@ func (s *Server) measure(g *gin.Context) {
 			if first = o.first.Sub(began); strategy != "none" {
 				s.metrics.first.WithLabelValues(strategy).Observe(first.Seconds())
 			}
+		}
+		if s.cfg.TraceExporter != nil && strategy == strategyRaw {
+			s.cfg.TraceExporter.Passed(trace.Passed{Method: g.Request.Method, Route: route, TraceParent: trace.TraceParent(g.GetHeader("traceparent")),
+				Status: status, Began: began, First: first, Total: time.Since(began)})
 		}
 		s.log.Info("request", "id", id, "method", g.Request.Method, "route", route, "strategy", strategy, "status", status, "bytes", max(0, g.Writer.Size()),
 			"ms", time.Since(began).Milliseconds(), "first_ms", first.Milliseconds(), "key", ownerOf(g))
