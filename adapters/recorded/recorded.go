@@ -27,8 +27,8 @@ import (
 
 // LLM implements adapters.LLM over a recording.
 type LLM struct {
-	// GaveUp is called with the reason when live has failed for longer than it is waited for, which is a minute: what depends on its answers would come to
-	// something else than with them, and had better end, and be run again. Nil for nobody; to be set before the first call.
+	// GaveUp is called with the reason when live has failed for longer than it is waited for, which is a minute, or an answer can't be kept: what depends on the
+	// answers would come to something else than with them, and had better end, and be run again. Nil for nobody; to be set before the first call.
 	GaveUp func(why error)
 
 	live adapters.LLM // nil when only replaying
@@ -210,11 +210,16 @@ func insist[T any](ctx context.Context, l *LLM, ask func(context.Context) (T, bo
 		}
 	}
 	if passes(ctx, err) {
-		if usable = false; l.GaveUp != nil {
-			l.GaveUp(err)
-		}
+		usable = false
+		l.giveUp(fmt.Errorf("the endpoint has failed for too long: %w", err))
 	}
 	return out, usable, err
+}
+
+func (l *LLM) giveUp(why error) {
+	if l.GaveUp != nil {
+		l.GaveUp(why)
+	}
 }
 
 // passes reports whether the same may be answered another time.
@@ -268,7 +273,10 @@ func answer[T any](ctx context.Context, l *LLM, op string, ask any, live func(co
 	if err != nil {
 		return out, err
 	}
-	return out, l.keep(op, key, out)
+	if err = l.keep(op, key, out); err != nil {
+		l.giveUp(err)
+	}
+	return out, err
 }
 
 // known returns what the file has for a key. Where it has nothing, the caller is to ask, and whoever needs the same meanwhile waits until it
