@@ -28,7 +28,7 @@ func TestOneProblemMoreLeavesTheOtherRequests(t *testing.T) {
 	requests := func(own [][]Target) map[string]string {
 		start := (&Game{cfg: cfg}).Start()
 		out := make(map[string]string)
-		for _, a := range planAttacks(cfg, 1, chooseTargets(cfg, 1, own, worked), problems, start.Policy, start.Memory) {
+		for _, a := range planAttacks(cfg, 1, chooseTargets(cfg, 1, own, worked), map[string][]string{}, problems, start.Policy, start.Memory) {
 			out[a.key(1)] = a.ask[len(a.ask)-1].Content
 		}
 		return out
