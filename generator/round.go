@@ -404,8 +404,7 @@ func (g *Game) lessons(round int) []Labelled {
 }
 
 // Balance gives the step head one correct example for each wrong one. Pairs are balanced by making; of the natural steps a
-// correct one keeps its label for each wrong one, of the same problem where there is one, and the other correct ones lose it
-// (their value label stays). Steps without any label left are dropped.
+// correct one is learned from for each wrong one, of the same problem where there is one, and the other correct ones are Spare. Steps without any label left are dropped.
 func Balance(examples []Labelled) []Labelled {
 	out := slices.Clone(examples)
 	var wrongs []string // problems of natural wrong steps
@@ -453,7 +452,7 @@ func Balance(examples []Labelled) []Labelled {
 	}
 	for i := range out {
 		if out[i].Source == Natural && out[i].Step == step.Right && !keep[i] {
-			out[i].Step = step.Unknown
+			out[i].Spare = true
 		}
 	}
 	return slices.DeleteFunc(out, func(l Labelled) bool { return l.Step == step.Unknown && l.Value == step.Unknown })
