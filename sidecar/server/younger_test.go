@@ -8,7 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"aprm/prm/casetest"
 	"aprm/sidecar/decode"
+	"aprm/sidecar/server/dialect"
 )
 
 // TestYoungerRoutesAreTranslated: what an upstream with chat completions alone is asked, and what the client gets of it, whole and streamed, in golden files.
@@ -119,6 +121,7 @@ func TestYoungerRoutesSearchTextOnly(t *testing.T) {
 		{"/v1/messages", `{"max_tokens":9,"messages":[{"role":"user","content":"` + question + `"},{"role":"assistant","content":"He"}]}`, "raw; reason=prefill"},
 		{"/v1/completions", `{"model":"m","prompt":"` + question + `"}`, "raw; reason=default"},
 		{"/v1/completions", `{"model":"m@majority-4","prompt":"` + question + `"}`, "majority; reason=asked"},
+		{"/v1/completions", `{"model":"m@majority-4","best_of":1,"metadata":{"a":"b"},"reasoning_effort":"none","keep_alive":"5m","prompt":"` + question + `"}`, "majority; reason=asked"},
 		{"/v1/completions", `{"model":"m@majority-4","prompt":"Once upon a time"}`, "raw; reason=no numbers"},
 		{"/v1/completions", `{"model":"m@majority-4","prompt":[1,2]}`, "raw; reason=prompt"},
 		{"/v1/completions", `{"model":"m@majority-4","suffix":"}","prompt":"` + question + `"}`, "raw; reason=field suffix"},
@@ -162,7 +165,9 @@ func FuzzTranslate(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, which byte, body []byte) {
 		r := translated[int(which)%len(translated)]
-		asked, err := r.Chat(body)
+		var asked dialect.Translation
+		var err error
+		casetest.Bounded(t, len(body), 1024, func() { asked, err = r.Chat(body) })
 		if err != nil {
 			if p := problemOf(err); p.Status != 400 && p.Status != 501 {
 				t.Fatalf("%s %s: %d %s", r.path, body, p.Status, p.Message)

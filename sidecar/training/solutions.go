@@ -336,9 +336,7 @@ func (t Solutions) Learn(ctx context.Context) (Trained, error) {
 	if err != nil {
 		return Trained{}, err
 	}
-	examples := make([][]train.Example, len(solutions))
-	concurrently(len(solutions), func(i int) { examples[i] = solutions[i].examples() })
-	model, report, err := train.Fit(ctx, nil, nil, slices.Concat(examples...), t.PRM)
+	model, report, err := train.Fit(ctx, nil, nil, slices.Concat(examplesOf(solutions)...), t.PRM)
 	if err != nil {
 		return Trained{}, err
 	}
@@ -351,6 +349,13 @@ func (t Solutions) Learn(ctx context.Context) (Trained, error) {
 		}
 	}
 	return trained, err
+}
+
+// examplesOf are the steps of answers to learn from.
+func examplesOf(solutions []solution) [][]train.Example {
+	examples := make([][]train.Example, len(solutions))
+	concurrently(len(solutions), func(i int) { examples[i] = solutions[i].examples() })
+	return examples
 }
 
 // examples are the steps of an answer to learn from.
