@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"aprm/adapters"
 	"aprm/adapters/adaptertest"
@@ -184,6 +186,57 @@ func TestNotKept(t *testing.T) {
 	live.err = nil
 	if done, err := l.Generate(t.Context(), request(1)); err != nil || live.calls != 3 || done[1].Err != nil {
 		t.Errorf("%d calls, %+v, %v: failures are asked again", live.calls, done, err)
+	}
+}
+
+// faltering fails so many times before it answers: as a whole, or in its second completion.
+type faltering struct {
+	counting
+	fails  int
+	partly bool
+	asked  []adapters.Request
+}
+
+func (f *faltering) Generate(ctx context.Context, req adapters.Request) ([]adapters.Completion, error) {
+	f.asked = append(f.asked, req)
+	done, err := f.counting.Generate(ctx, req)
+	if len(f.asked) > f.fails {
+		return done, err
+	}
+	cut := &adapters.UpstreamError{Op: "generate", Message: "cut off"}
+	if !f.partly {
+		return nil, cut
+	}
+	done[1].Err = cut
+	return done, nil
+}
+
+// TestWhatMayPassIsAskedAgain: an answer that failed, or one completion of it, is asked for again with the same request, so that it is the one that comes without
+// failures; an endpoint that has failed for a minute is given up.
+func TestWhatMayPassIsAskedAgain(t *testing.T) {
+	for _, partly := range []bool{false, true} {
+		for _, fails := range []int{1, len(waits), len(waits) + 1} {
+			synctest.Test(t, func(t *testing.T) {
+				live := &faltering{counting: counting{caps: adapters.Capabilities{Model: "m"}}, fails: fails, partly: partly}
+				l := wrap(t, live, filepath.Join(t.TempDir(), "answers.jsonl"))
+				var lost error
+				l.GaveUp = func(err error) { lost = err }
+				began := time.Now()
+				done, err := l.Generate(t.Context(), request(1))
+				gone := fails > len(waits)
+				if (err != nil) != gone || (lost != nil) != gone || !gone && (len(done) != 2 || done[1].Err != nil) {
+					t.Errorf("partly %t, %d times: %+v, %v, given up for %v", partly, fails, done, err, lost)
+				}
+				if took := time.Since(began); took > time.Minute || gone && took < time.Minute/2 {
+					t.Errorf("it was waited for %v", took)
+				}
+				for _, req := range live.asked {
+					if !reflect.DeepEqual(req, live.asked[0]) {
+						t.Errorf("asked %+v, then %+v", live.asked[0], req)
+					}
+				}
+			})
+		}
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"aprm/prm/casetest"
 )
 
 // TestCalls: in whatever fragments servers send tool calls, the same two come out.
@@ -225,24 +227,26 @@ func FuzzStream(f *testing.F) {
 	f.Add("data: : x\n\ndata: [{\"error\":null}]")
 	f.Add("data: {\"choices\":[{\"delta\":{\"content\":[{\"type\":\"thinking\",\"thinking\":[[\"x\"]]}]}}],\"usage\":{\"prompt_tokens\":1e400}}\n\n")
 	f.Fuzz(func(t *testing.T, stream string) {
-		in := NewStream(strings.NewReader(stream))
-		var calls Calls
-		for range len(stream) + 2 {
-			reply, err := in.Next()
-			if err != nil {
-				return
-			}
-			for _, c := range reply.Choices {
-				calls.Add(c.Calls)
-			}
-			if whole, err := calls.Whole(); err == nil {
-				for _, c := range whole {
-					if !json.Valid([]byte(c.Function.Arguments)) {
-						t.Fatalf("%q: arguments %q", stream, c.Function.Arguments)
+		casetest.Bounded(t, len(stream), 4096, func() {
+			in := NewStream(strings.NewReader(stream))
+			var calls Calls
+			for range len(stream) + 2 {
+				reply, err := in.Next()
+				if err != nil {
+					return
+				}
+				for _, c := range reply.Choices {
+					calls.Add(c.Calls)
+				}
+				if whole, err := calls.Whole(); err == nil {
+					for _, c := range whole {
+						if !json.Valid([]byte(c.Function.Arguments)) {
+							t.Fatalf("%q: arguments %q", stream, c.Function.Arguments)
+						}
 					}
 				}
 			}
-		}
-		t.Fatalf("%q has no end", stream)
+			t.Fatalf("%q has no end", stream)
+		})
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"aprm/sidecar/decode"
+	"aprm/sidecar/trace"
 )
 
 // metrics are the server's figures, on a registry of their own.
@@ -164,6 +165,10 @@ func (s *Server) measure(g *gin.Context) {
 			if first = o.first.Sub(began); strategy != "none" {
 				s.metrics.first.WithLabelValues(strategy).Observe(first.Seconds())
 			}
+		}
+		if s.cfg.TraceExporter != nil && strategy == strategyRaw {
+			s.cfg.TraceExporter.Passed(trace.Passed{Method: g.Request.Method, Route: route, TraceParent: trace.TraceParent(g.GetHeader("traceparent")),
+				Status: status, Began: began, First: first, Total: time.Since(began)})
 		}
 		s.logged(g,
 			slog.String("id", id), slog.String("method", g.Request.Method), slog.String("route", route), slog.String("strategy", strategy), slog.Int("status", status),

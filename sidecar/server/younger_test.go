@@ -8,7 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"aprm/prm/casetest"
 	"aprm/sidecar/decode"
+	"aprm/sidecar/server/dialect"
 )
 
 // TestYoungerRoutesAreTranslated: what an upstream with chat completions alone is asked, and what the client gets of it, whole and streamed, in golden files.
@@ -169,7 +171,9 @@ func FuzzTranslate(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, which byte, body []byte) {
 		r := translated[int(which)%len(translated)]
-		asked, err := r.Chat(body)
+		var asked dialect.Translation
+		var err error
+		casetest.Bounded(t, len(body), 1024, func() { asked, err = r.Chat(body) })
 		if err != nil {
 			if p := problemOf(err); p.Status != 400 && p.Status != 501 {
 				t.Fatalf("%s %s: %d %s", r.path, body, p.Status, p.Message)
