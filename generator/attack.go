@@ -51,13 +51,16 @@ func (a *attack) inQuestion(text string) oracle.Case {
 	return oracle.Case{Prefix: prefix, Reference: a.target.Text, Step: text}
 }
 
+// stepKey names the step that is attacked.
+func (t Target) stepKey() string { return key(t.Prefix.Problem.ID, t.Prefix.Text(), t.Text) }
+
 // planAttacks draws a strategy for each target, and its example: half of the time one that fooled R lately, if there is one.
 // Each target has draws of its own, so that one more or less, after a unit that failed, leaves the others' requests as they were.
-func planAttacks(cfg Config, round int, targets []Target, problems map[string]roundProblem, policy *Policy, memory *Memory) []*attack {
-	used := make(map[string][]string)
+// used holds the strategies that were played on each step in this round, and takes up these.
+func planAttacks(cfg Config, round int, targets []Target, used map[string][]string, problems map[string]roundProblem, policy *Policy, memory *Memory) []*attack {
 	var out []*attack
 	for _, t := range targets {
-		id := key(t.Prefix.Problem.ID, t.Prefix.Text(), t.Text)
+		id := t.stepKey()
 		rng := rngOf(cfg.Seed, "strategy", strconv.Itoa(round), id, strconv.Itoa(len(used[id])))
 		name := policy.Draw(rng, t.Kind, used[id]...)
 		used[id] = append(used[id], name)
@@ -68,21 +71,16 @@ func planAttacks(cfg Config, round int, targets []Target, problems map[string]ro
 
 // planAgain plans a second attack on each step whose first didn't fool R, by another strategy. The adversary is shown what it wrote
 // and R's score, where its prompts have room for that.
-func planAgain(cfg Config, round int, attacks []*attack, policy *Policy, memory *Memory) []*attack {
-	used := make(map[string][]string)
-	id := func(a *attack) string { return key(a.target.Prefix.Problem.ID, a.target.Prefix.Text(), a.target.Text) }
-	for _, a := range attacks {
-		used[id(a)] = append(used[id(a)], a.name)
-	}
+func planAgain(cfg Config, round int, attacks []*attack, used map[string][]string, policy *Policy, memory *Memory) []*attack {
 	var out []*attack
 	for _, a := range attacks {
 		if !a.done || a.fooled() {
 			continue
 		}
-		k := id(a)
-		rng := rngOf(cfg.Seed, "again", strconv.Itoa(round), k, strconv.Itoa(len(used[k])))
-		name := policy.Draw(rng, a.target.Kind, used[k]...)
-		used[k] = append(used[k], name)
+		id := a.target.stepKey()
+		rng := rngOf(cfg.Seed, "again", strconv.Itoa(round), id, strconv.Itoa(len(used[id])))
+		name := policy.Draw(rng, a.target.Kind, used[id]...)
+		used[id] = append(used[id], name)
 		again := plan(cfg, rng, a.target, a.problem, name, memory, a)
 		again.turn = a.turn + 1
 		out = append(out, again)

@@ -21,6 +21,7 @@ type Config struct {
 	AttackTemperature float64 `json:"attack_temperature" yaml:"attack_temperature"` // of attacks and paraphrases, > 0
 	AttackMaxTokens   int     `json:"attack_max_tokens" yaml:"attack_max_tokens"`   // of an attack or a paraphrase
 
+	Wave     int      `json:"wave" yaml:"wave"`                   // attacked steps between two updates of the policy and the memory, ≥ 1
 	Turns    int      `json:"turns" yaml:"turns"`                 // attacks on a step, at most: after the first, on those where R was not fooled
 	Slip     bool     `json:"slip" yaml:"slip"`                   // have Slip among the strategies; needs an endpoint that continues an unfinished answer
 	LeftOut  []string `json:"left_out,omitempty" yaml:"left_out"` // strategies that are never played, to be met later
@@ -101,8 +102,8 @@ func DefaultConfig() Config {
 	return Config{
 		Seed: 1, Rounds: 3, Problems: 10, Samples: 4, Attacks: 50, Concurrency: 4,
 		Temperature: 0.7, MaxTokens: 320, AttackTemperature: 0.8, AttackMaxTokens: 80,
-		Turns: 1, Learner: Optimistic, Natural: Sure, RolloutLimit: 1000,
-		Tau: 0.1, Entropy: 0.1, StepSize: 2, Floor: 0.02, Shrink: 8,
+		Wave: 16, Turns: 1, Learner: Optimistic, Natural: Sure, RolloutLimit: 1000,
+		Tau: 0.02, Entropy: 0.02, StepSize: 2, Floor: 0.02, Shrink: 16,
 		Paraphrases: 0.5, Memory: 64, HeldOut: 0.2, Instruction: Instruction,
 	}
 }
@@ -119,7 +120,7 @@ func (c Config) Validate() error {
 		name string
 		v    int
 	}{
-		{"rounds", c.Rounds}, {"problems", c.Problems}, {"samples", c.Samples}, {"turns", c.Turns},
+		{"rounds", c.Rounds}, {"problems", c.Problems}, {"samples", c.Samples}, {"wave", c.Wave}, {"turns", c.Turns},
 		{"concurrency", c.Concurrency}, {"max_tokens", c.MaxTokens}, {"attack_max_tokens", c.AttackMaxTokens},
 	} {
 		check(f.v >= 1, f.name, "at least 1", f.v)

@@ -68,6 +68,7 @@ type Labelled struct {
 	Sample   string       `json:"sample,omitempty"`   // shared by the steps of one natural solution
 	Answer   string       `json:"answer,omitempty"`   // what that solution states as its answer, "" where it states none
 	Tokens   []step.Token `json:"tokens,omitempty"`   // the step's own, of natural steps only: nil on both members of a pair
+	Spare    bool         `json:"spare,omitempty"`    // of a lesson: the step head is only calibrated by it, or wrong ones would seem to be half of all
 	HeldOut  bool         `json:"held_out,omitempty"` // the problem is kept for measuring: never learned from
 	Reason   string       `json:"reason,omitempty"`   // why it is labelled so
 }

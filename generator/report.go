@@ -17,7 +17,7 @@ type Report struct {
 	Strategies []StrategyReport      `json:"strategies"`
 	Total      StrategyReport        `json:"total"`
 	RewardR    metric.Figure         `json:"reward_r"` // R's mean reward over the pairs, before it learned
-	Policy     map[Kind][]Preference `json:"policy"`   // that the attacks were drawn from
+	Policy     map[Kind][]Preference `json:"policy"`   // that the last attacks were drawn from
 	Entropy    map[Kind]float64      `json:"entropy"`  // of that policy, nats
 
 	Samples      int `json:"samples"`                  // natural solutions
@@ -90,18 +90,22 @@ const (
 
 func figure(v float64) metric.Figure { return metric.Figure(v) }
 
-func newReport(round int, policy *Policy) Report {
+func newReport(round int, strategies []string) Report {
 	r := Report{Round: round, Policy: make(map[Kind][]Preference), Entropy: make(map[Kind]float64)}
-	for _, name := range policy.Names {
+	for _, name := range strategies {
 		r.Strategies = append(r.Strategies, StrategyReport{Strategy: name})
 	}
+	return r
+}
+
+// drawnFrom takes down the policy of the round's last attacks.
+func (r *Report) drawnFrom(policy *Policy) {
 	for _, k := range Kinds() {
 		for i, p := range policy.Probabilities(k) {
 			r.Policy[k] = append(r.Policy[k], Preference{policy.Names[i], p})
 		}
 		r.Entropy[k] = policy.Entropy(k)
 	}
-	return r
 }
 
 // count takes up a natural solution.

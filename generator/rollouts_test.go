@@ -193,7 +193,7 @@ func TestTheSecondTurnShowsTheFirstAndItsScore(t *testing.T) {
 	target := Target{Prefix: step.Trace{Problem: p}, Text: "Ann has 10 + 3 = 13 pens.", Kind: Additive}
 	first := &attack{target: target, problem: roundProblem{p, false}, name: "operator", label: step.Wrong, reply: "Ann has 10 * 3 = 30 pens.", p: 0.12, done: true}
 	cfg := testConfig()
-	again := planAgain(cfg, 1, []*attack{first}, NewPolicy([]string{"operator", "context"}, cfg), &Memory{})
+	again := planAgain(cfg, 1, []*attack{first}, map[string][]string{target.stepKey(): {"operator"}}, NewPolicy([]string{"operator", "context"}, cfg), &Memory{})
 	if len(again) != 1 || again[0].name != "context" {
 		t.Fatalf("%+v, want one attack by the other strategy", again)
 	}
@@ -201,7 +201,7 @@ func TestTheSecondTurnShowsTheFirstAndItsScore(t *testing.T) {
 	if again[0].ask[n-2].Content != first.reply || !strings.Contains(again[0].ask[n-1].Content, "12 %") {
 		t.Errorf("the adversary is shown %q", again[0].ask)
 	}
-	if first.p = 0.8; len(planAgain(cfg, 1, []*attack{first}, NewPolicy([]string{"operator", "context"}, cfg), &Memory{})) != 0 {
+	if first.p = 0.8; len(planAgain(cfg, 1, []*attack{first}, map[string][]string{target.stepKey(): {"operator"}}, NewPolicy([]string{"operator", "context"}, cfg), &Memory{})) != 0 {
 		t.Error("an attack that fooled R is made again")
 	}
 }
@@ -213,14 +213,15 @@ func TestStrategiesThatStayCorrectSinkToTheFloor(t *testing.T) {
 	for i := range 20 { // it fools best where it is wrong at all
 		o := Outcome{Strategy: "vain", Kind: Additive, Reward: 1}
 		if i%5 < 2 {
-			o.Reward, o.StillCorrect = -1, true
+			o.Reward, o.StillCorrect = 0, true
 		}
 		out = append(out, o, Outcome{Strategy: "plain", Kind: Additive, Reward: 0.05}, Outcome{Strategy: "other", Kind: Additive, Reward: 0})
 	}
 	for range 5 {
-		if err := p.Learn(out); err != nil {
+		if err := p.Observe(out); err != nil {
 			t.Fatal(err)
 		}
+		p.Step()
 	}
 	for _, k := range Kinds() {
 		if got := p.Probabilities(k)[0]; got != cfg.Floor {
@@ -236,9 +237,10 @@ func TestLearners(t *testing.T) {
 		cfg.Learner = by
 		p := NewPolicy([]string{"a", "b"}, cfg)
 		for range rounds {
-			if err := p.Learn(out); err != nil {
+			if err := p.Observe(out); err != nil {
 				t.Fatal(err)
 			}
+			p.Step()
 		}
 		return p.Probabilities(Additive)
 	}

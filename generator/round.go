@@ -25,7 +25,7 @@ func (g *Game) Round(ctx context.Context, state State) (State, error) {
 	}
 	round := state.Round
 	m := &meter{llm: g.LLM}
-	rep := newReport(round, state.Policy)
+	rep := newReport(round, state.Policy.Names)
 
 	problems := chooseProblems(g.cfg, g.problems, round)
 	byID := make(map[string]roundProblem)
@@ -54,21 +54,21 @@ func (g *Game) Round(ctx context.Context, state State) (State, error) {
 		worked = append(worked, workedTargets(p.Problem))
 	}
 	targets := chooseTargets(g.cfg, round, own, worked)
-	var attacks []*attack
-	wave := planAttacks(g.cfg, round, targets, byID, state.Policy, state.Memory)
-	for turn := 1; ; turn++ {
-		if err := g.attack(ctx, m, &rep, round, wave); err != nil {
-			return State{}, err
-		}
-		attacks = append(attacks, wave...)
-		if turn == g.cfg.Turns {
-			break
-		}
-		if err := g.rate(ctx, round, wave); err != nil {
-			return State{}, err
-		}
-		wave = planAgain(g.cfg, round, wave, state.Policy, state.Memory)
+	if round > 0 {
+		next.Policy.Renew()
 	}
+	var attacks []*attack
+	used := make(map[string][]string)
+	for wave := range slices.Chunk(targets, g.wave(targets)) {
+		next.Policy.Step()
+		first := planAttacks(g.cfg, round, wave, used, byID, next.Policy, next.Memory)
+		played, err := g.playWave(ctx, m, &rep, round, first, used, next)
+		if err != nil {
+			return State{}, err
+		}
+		attacks = append(attacks, played...)
+	}
+	rep.drawnFrom(next.Policy)
 	if err := g.reword(ctx, m, &rep, round, attacks); err != nil {
 		return State{}, err
 	}
@@ -88,18 +88,8 @@ func (g *Game) Round(ctx context.Context, state State) (State, error) {
 		return State{}, err
 	}
 
-	outcomes, err := g.reward(ctx, &rep, attacks, pairs)
-	if err != nil {
+	if err := g.reward(ctx, &rep, attacks, pairs); err != nil {
 		return State{}, err
-	}
-	if err := next.Policy.Learn(outcomes); err != nil {
-		return State{}, err
-	}
-	for _, a := range attacks {
-		if a.fooled() {
-			next.Memory.Add(Fooled{Strategy: a.name, Kind: a.target.Kind, Problem: a.target.Prefix.Problem.ID,
-				Before: a.target.Text, After: a.reply, P: a.p, Round: round})
-		}
 	}
 
 	g.progress(Progress{Round: round, Stage: StageLearn, Total: 1})
@@ -150,6 +140,64 @@ func (g *Game) solve(ctx context.Context, m *meter, rep *Report, round int, prob
 		}}
 	}
 	return out, g.run(ctx, rep, round, StageSolve, units)
+}
+
+// wave is how many of the targets are attacked between two updates: all at once where nothing is updated.
+func (g *Game) wave(targets []Target) int {
+	if g.cfg.Learner == Uniform {
+		return max(len(targets), 1)
+	}
+	return g.cfg.Wave
+}
+
+// playWave plays the attacks planned, and again those that did not fool R, as often as Config.Turns says; state's policy and memory
+// take up what came of them. Of problems that are held out nothing reaches either.
+func (g *Game) playWave(ctx context.Context, m *meter, rep *Report, round int, wave []*attack, used map[string][]string, state State) ([]*attack, error) {
+	var all []*attack
+	for turn := 1; ; turn++ {
+		if err := g.attack(ctx, m, rep, round, wave); err != nil {
+			return nil, err
+		}
+		if err := g.rate(ctx, round, wave); err != nil {
+			return nil, err
+		}
+		all = append(all, wave...)
+		if turn == g.cfg.Turns {
+			break
+		}
+		wave = planAgain(g.cfg, round, wave, used, state.Policy, state.Memory)
+	}
+	var outcomes []Outcome
+	for _, a := range all {
+		if a.problem.heldOut {
+			continue
+		}
+		if o, sure := a.outcome(); sure {
+			outcomes = append(outcomes, o)
+		}
+		if a.fooled() {
+			state.Memory.Add(Fooled{Strategy: a.name, Kind: a.target.Kind, Problem: a.target.Prefix.Problem.ID,
+				Before: a.target.Text, After: a.reply, P: a.p, Round: round})
+		}
+	}
+	return all, state.Policy.Observe(outcomes)
+}
+
+// outcome is what the attack earned the generator, if the oracle is sure of it: P(step correct) that R gave it where it is wrong; it is
+// still correct too where the reply only repeats the step.
+func (a *attack) outcome() (o Outcome, sure bool) {
+	o = Outcome{Strategy: a.name, Kind: a.target.Kind}
+	switch {
+	case !a.done:
+		return o, false
+	case a.label == step.Wrong:
+		o.Reward = a.p
+	case a.label == step.Right || errors.Is(a.why, errVerbatim):
+		o.StillCorrect = true
+	default:
+		return o, false
+	}
+	return o, true
 }
 
 // attack asks for the corruptions and has them judged.
@@ -279,19 +327,14 @@ func (a *attack) labelled(round int) Labelled {
 	}
 }
 
-// reward has R judge the attacks and returns what each earned the generator: p = P(step correct) where it is wrong, −1 where
-// it is still correct, which a reply that only repeats the step is too, 0 where nothing sure can be said.
-func (g *Game) reward(ctx context.Context, rep *Report, attacks []*attack, pairs []Labelled) ([]Outcome, error) {
+// reward has R judge the pairs and reports what that earned it, and what came of the attacks.
+func (g *Game) reward(ctx context.Context, rep *Report, attacks []*attack, pairs []Labelled) error {
 	p, err := g.score(ctx, pairs)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	byPair := make(map[string]float64)
-	var earned, n float64 // by R, over the pairs
+	var earned, n float64
 	for i, l := range pairs {
-		if l.Source == Attack {
-			byPair[l.Pair] = p[i]
-		}
 		switch l.Step {
 		case step.Right:
 			earned, n = earned+p[i], n+1
@@ -300,23 +343,12 @@ func (g *Game) reward(ctx context.Context, rep *Report, attacks []*attack, pairs
 		}
 	}
 	rep.RewardR = figure(earned / n)
-	var out []Outcome
 	for _, a := range attacks {
-		if !a.done {
-			continue
+		if a.done {
+			rep.attacked(a)
 		}
-		a.p = byPair[a.key(rep.Round)]
-		o := Outcome{Strategy: a.name, Kind: a.target.Kind}
-		switch {
-		case a.label == step.Wrong:
-			o.Reward = a.p
-		case a.label == step.Right || errors.Is(a.why, errVerbatim):
-			o.Reward, o.StillCorrect = -1, true
-		}
-		out = append(out, o)
-		rep.attacked(a)
 	}
-	return out, nil
+	return nil
 }
 
 // score asks R, with the labels taken off.
@@ -372,8 +404,7 @@ func (g *Game) lessons(round int) []Labelled {
 }
 
 // Balance gives the step head one correct example for each wrong one. Pairs are balanced by making; of the natural steps a
-// correct one keeps its label for each wrong one, of the same problem where there is one, and the other correct ones lose it
-// (their value label stays). Steps without any label left are dropped.
+// correct one is learned from for each wrong one, of the same problem where there is one, and the other correct ones are Spare. Steps without any label left are dropped.
 func Balance(examples []Labelled) []Labelled {
 	out := slices.Clone(examples)
 	var wrongs []string // problems of natural wrong steps
@@ -421,7 +452,7 @@ func Balance(examples []Labelled) []Labelled {
 	}
 	for i := range out {
 		if out[i].Source == Natural && out[i].Step == step.Right && !keep[i] {
-			out[i].Step = step.Unknown
+			out[i].Spare = true
 		}
 	}
 	return slices.DeleteFunc(out, func(l Labelled) bool { return l.Step == step.Unknown && l.Value == step.Unknown })

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"aprm/adapters"
+	"aprm/adapters/internal/draw"
 	"aprm/adapters/pool"
 )
 
@@ -248,5 +249,41 @@ func TestSeveralEndpoints(t *testing.T) {
 	}
 	if _, err := pool.New([]*url.URL{{Scheme: "http", Host: "a", Path: "/v1"}, {Scheme: "http", Host: "b", Path: "/api"}}, nil); err == nil {
 		t.Error("two paths are one")
+	}
+}
+
+// TestSentOnToItself: an endpoint may send its callers on within itself, whichever of several it is, and to no other.
+func TestSentOnToItself(t *testing.T) {
+	var other string
+	moves := func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/moved":
+			http.Redirect(w, r, "http://"+r.Host+"/here", http.StatusTemporaryRedirect)
+		case "/gone":
+			http.Redirect(w, r, other, http.StatusTemporaryRedirect)
+		default:
+			echo(w, r)
+		}
+	}
+	a, b, stranger := start(t, moves), start(t, moves), start(t, echo)
+	other = stranger.String() + "/here"
+	client := draw.Client(over(t, a, b).Waiting(transport(t)), "key", true)
+	for range 4 {
+		resp, err := client.Post(a.String()+"/moved", "text/plain", strings.NewReader("question"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		said, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode != 200 || string(said) != "question" {
+			t.Errorf("%d %s", resp.StatusCode, said)
+		}
+		if resp, err := client.Post(a.String()+"/gone", "text/plain", strings.NewReader("question")); err == nil {
+			resp.Body.Close()
+			t.Error("it went to an endpoint that was not named")
+		}
+	}
+	if a.calls.Load() == 0 || b.calls.Load() == 0 || stranger.calls.Load() > 0 {
+		t.Errorf("calls: %d, %d and %d", a.calls.Load(), b.calls.Load(), stranger.calls.Load())
 	}
 }

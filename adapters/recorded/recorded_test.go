@@ -129,11 +129,13 @@ func compress(t *testing.T, from, to string) {
 	}
 }
 
-func TestResumesBehindATornLine(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "answers.jsonl")
-	live := &counting{caps: adapters.Capabilities{Model: "m"}}
+// recording makes a file of the answers to so many requests, and what asked for them.
+func recording(t *testing.T, requests int64) (path string, live *counting, data []byte) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "answers.jsonl")
+	live = &counting{caps: adapters.Capabilities{Model: "m"}}
 	l := wrap(t, live, path)
-	for seed := range int64(2) {
+	for seed := range requests {
 		if _, err := l.Generate(t.Context(), request(seed)); err != nil {
 			t.Fatal(err)
 		}
@@ -145,11 +147,16 @@ func TestResumesBehindATornLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return path, live, data
+}
+
+func TestResumesBehindATornLine(t *testing.T) {
+	path, live, data := recording(t, 2)
 	if err := os.WriteFile(path, data[:len(data)-9], 0o644); err != nil {
 		t.Fatal(err)
 	}
 	live.calls = 0
-	l = wrap(t, live, path)
+	l := wrap(t, live, path)
 	for range 2 {
 		for seed := range int64(2) {
 			if _, err := l.Generate(t.Context(), request(seed)); err != nil {
@@ -284,23 +291,9 @@ func TestNothingButARecordingIsWrittenTo(t *testing.T) {
 
 // TestADamagedLineIsAskedAgain: and all others are as they were. A line torn before it was whole is no damage.
 func TestADamagedLineIsAskedAgain(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "answers.jsonl")
-	live := &counting{caps: adapters.Capabilities{Model: "m"}}
-	l := wrap(t, live, path)
-	for seed := range int64(4) {
-		if _, err := l.Generate(t.Context(), request(seed)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	path, live, data := recording(t, 4)
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("others may read what was asked: %v, %v", info.Mode(), err)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
 	}
 	for name, spoil := range map[string]func(line string) string{
 		"another letter": func(line string) string { return strings.Replace(line, `"second"`, `"secomd"`, 1) }, // still JSON: only its checksum tells

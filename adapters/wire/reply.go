@@ -349,6 +349,9 @@ func ParseError(body []byte) Error {
 	if !empty(in.Error) {
 		var inner object
 		if json.Unmarshal(in.Error, &inner) == nil {
+			if deeper := (object{}); inner.Message == "" && json.Unmarshal(inner.Error, &deeper) == nil { // a gateway's, around the one of its own endpoint
+				inner = deeper
+			}
 			in.Message, in.Detail = cmp.Or(inner.Message, inner.Msg, in.Message), inner.Detail
 			in.Type, in.Code, in.Param = cmp.Or(inner.Type, inner.ErrorType), inner.Code, inner.Param
 		} else {

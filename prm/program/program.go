@@ -11,8 +11,8 @@
 // with defaults, *args and recursion, lambda, global and nonlocal, comprehensions and generators (made at once), f-strings,
 // str.format and %, chained comparisons, conditional expressions, :=, type hints, docstrings, main guards, assert, import of math,
 // fractions, decimal, functools (reduce), statistics and typing; a try statement is read as its body. Beyond Python: "return"
-// outside of a function, "def name:" without parentheses, a function that is printed instead of called is called, and names of several words ("total TVs = 40") are
-// written in one.
+// outside of a function, "def name:" without parentheses, a function that is printed instead of called is called, names of several words ("total TVs = 40") are
+// written in one, and what uses a name that isn't set, or not yet, is read as equations where these say one thing (see reread).
 //
 // # What is refused
 //
@@ -61,6 +61,13 @@ pens_left = pens_bought - pens_given
 print(pens_left)
 ` + "```"
 
+// Opening is what an answer to Prompt begins with. An LLM that is given it goes on with code, where it might else begin with prose that nobody asked for, and run out of
+// tokens before, or instead of, its program.
+const Opening = "```python\n"
+
+// Closing is what an answer to Prompt ends with; what an LLM says behind it is of no use.
+const Closing = "\n```"
+
 // Why an answer has no value. Errors of Run wrap one of them and end with the reason.
 var (
 	ErrNone    = errors.New("no program in the answer")
@@ -98,7 +105,7 @@ type Result struct {
 	Value   *big.Rat // of an answer that is one number, nil otherwise
 	Steps   []Step   // what was assigned, in the order it happened
 	Printed string   // as CPython would print it, if its floats were exact
-	Source  string   // the program that was run
+	Source  string   // the program, as it was written
 }
 
 // Step is an assignment that was executed (or a return, or what is printed, where it computes something).
@@ -144,9 +151,30 @@ func Run(ctx context.Context, answer string) (r Result, err error) {
 	return Result{}, first
 }
 
-// run translates a candidate and runs it.
+// run translates a candidate and runs it. What fails for a name that isn't set is read once more; see reread.
 func (c candidate) run(ctx context.Context) (Result, error) {
-	p, err := Translate(c.text)
+	body, module, _, err := parse(c.text)
+	if err != nil {
+		return Result{}, err
+	}
+	r, err := c.runAs(ctx, body, module)
+	if !errors.Is(err, ErrFailed) && !errors.Is(err, ErrSyntax) {
+		return r, err
+	}
+	body, module, _, failed := parse(c.text) // anew, as translating writes into it
+	if failed != nil {
+		return r, err
+	}
+	if body, ok := reread(body, module); ok {
+		if r, failed := c.runAs(ctx, body, module); failed == nil {
+			return r, nil
+		}
+	}
+	return r, err
+}
+
+func (c candidate) runAs(ctx context.Context, body []*stmt, module *scope) (Result, error) {
+	p, err := translate(c.text, body, module)
 	if err != nil {
 		return Result{}, err
 	}

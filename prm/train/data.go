@@ -18,17 +18,51 @@ func random(seed int64, use string, at ...int) *rand.Rand {
 	return rand.New(rand.NewPCG(uint64(seed), h.Sum64()))
 }
 
-// split parts the examples by problem: a problem is held out or not by its own name and the seed, whatever else is there,
-// so that it never moves from one side to the other between rounds.
-func split(examples []Example, seed int64, share float64) (train, heldOut []Example) {
+// split parts the examples by problem, those held out into two halves: one for training to stop by, one for calibration. A problem's place follows from its own
+// name and the seed, whatever else is there, so that it never moves from one side to the other between rounds. Spare steps keep their label for calibration alone.
+func split(examples []Example, seed int64, share float64) (train, stop, calibration []Example) {
 	for _, e := range examples {
-		if random(seed, "split "+e.Problem).Float64() < share {
-			heldOut = append(heldOut, e)
+		place := random(seed, "split "+e.Problem).Float64()
+		if place < share/2 {
+			calibration = append(calibration, e)
+			continue
+		}
+		if e.Spare && e.Value == step.Unknown {
+			continue
+		}
+		e = e.unspared()
+		if place < share {
+			stop = append(stop, e)
 		} else {
 			train = append(train, e)
 		}
 	}
-	return train, heldOut
+	return train, stop, calibration
+}
+
+// unspared has no label of the step where that is spare.
+func (e Example) unspared() Example {
+	if e.Spare {
+		e.Step, e.Spare = step.Unknown, false
+	}
+	return e
+}
+
+// natural are the examples that are no member of a pair: steps of whole answers, as many of them wrong as there are in life. Where they are too few to calibrate by, it is all.
+func natural(examples []Example) []Example {
+	const few = 10
+	var out []Example
+	var count [3]int
+	for _, e := range examples {
+		if e.Pair == "" {
+			out = append(out, e)
+			count[e.Step]++
+		}
+	}
+	if min(count[step.Right], count[step.Wrong]) < few {
+		return examples
+	}
+	return out
 }
 
 // harmonise returns the examples with equal masks within each pair: what one member lacks, the others lose.
@@ -62,6 +96,9 @@ func harmonise(examples []Example) []Example {
 	const few = 10
 	classes := make(map[masks][3]int)
 	for _, e := range out {
+		if e.Spare {
+			continue
+		}
 		c := classes[masksOf(e.Input)]
 		c[e.Step]++
 		classes[masksOf(e.Input)] = c

@@ -13,26 +13,52 @@ import (
 
 func TestSplitIsByProblemAndStable(t *testing.T) {
 	examples := randomExamples(1, 600, 0)
-	train, held := split(examples, 5, 0.2)
-	side := make(map[string]bool)
-	for _, e := range train {
-		side[e.Problem] = false
-	}
-	for _, e := range held {
-		if _, ok := side[e.Problem]; ok {
-			t.Fatalf("%s is on both sides", e.Problem)
+	train, stop, calibration := split(examples, 5, 0.2)
+	side := make(map[string]int)
+	for k, part := range [][]Example{train, stop, calibration} {
+		for _, e := range part {
+			if at, ok := side[e.Problem]; ok && at != k {
+				t.Fatalf("%s is on two sides", e.Problem)
+			}
+			side[e.Problem] = k
 		}
 	}
-	if share := float64(len(held)) / float64(len(examples)); share < .1 || share > .3 {
-		t.Errorf("%.2f held out, want about .2", share)
+	for name, part := range map[string][]Example{"to stop by": stop, "to calibrate by": calibration} {
+		if share := float64(len(part)) / float64(len(examples)); share < .05 || share > .15 {
+			t.Errorf("%.2f are held out %s, want about .1", share, name)
+		}
 	}
 	// More problems beside them must not move any across.
-	_, more := split(append(randomExamples(1, 600, 0), Example{Problem: "new"}), 5, 0.2)
-	if more[len(more)-1].Problem == "new" {
-		more = more[:len(more)-1]
+	_, more, others := split(append(randomExamples(1, 600, 0), Example{Problem: "new"}), 5, 0.2)
+	for _, list := range []*[]Example{&more, &others} {
+		if n := len(*list); (*list)[n-1].Problem == "new" {
+			*list = (*list)[:n-1]
+		}
 	}
-	if len(more) != len(held) {
-		t.Errorf("held out %d, with another problem %d", len(held), len(more))
+	if len(more) != len(stop) || len(others) != len(calibration) {
+		t.Errorf("held out %d and %d, with another problem %d and %d", len(stop), len(calibration), len(more), len(others))
+	}
+}
+
+// What is spare is calibrated by, and learned from by the value head alone.
+func TestSpareStepsAreForCalibrationAlone(t *testing.T) {
+	examples := randomExamples(1, 600, 0)
+	for i := range examples {
+		examples[i].Spare, examples[i].Value = true, step.Verdict(i%2) // unknown or right
+	}
+	train, stop, calibration := split(examples, 5, 0.2)
+	for _, e := range append(train, stop...) {
+		if e.Step != step.Unknown || e.Value == step.Unknown {
+			t.Fatalf("learned from: step %v, value %v", e.Step, e.Value)
+		}
+	}
+	for _, e := range calibration {
+		if e.Step == step.Unknown {
+			t.Fatal("calibrated by a step without its label")
+		}
+	}
+	if len(train) < 200 || len(train) > 600 || len(calibration) == 0 {
+		t.Errorf("%d to train on, %d to calibrate by, of %d", len(train), len(calibration), len(examples))
 	}
 }
 

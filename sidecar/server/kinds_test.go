@@ -312,6 +312,9 @@ func TestOrigins(t *testing.T) {
 		if got := resp.Header.Get("Access-Control-Allow-Private-Network"); got == "true" != (tt.preflight == 204) { // pages of the internet ask so for a machine at home
 			t.Errorf("%v, preflight from %s: a private network is allowed: %q", tt.origins, tt.origin, got)
 		}
+		if resp.Header.Get(headerApplied) == "" {
+			t.Errorf("preflight from %s: no %s", tt.origin, headerApplied)
+		}
 		if resp.StatusCode != tt.preflight || resp.Header.Get("Access-Control-Allow-Origin") != tt.want || tt.preflight == 204 && resp.Header.Get("Access-Control-Allow-Headers") != "authorization,x-stainless-os" {
 			t.Errorf("%v, preflight from %s: %d %v", tt.origins, tt.origin, resp.StatusCode, resp.Header)
 		}

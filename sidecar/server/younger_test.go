@@ -121,6 +121,7 @@ func TestYoungerRoutesSearchTextOnly(t *testing.T) {
 		{"/v1/messages", `{"max_tokens":9,"messages":[{"role":"user","content":"` + question + `"},{"role":"assistant","content":"He"}]}`, "raw; reason=prefill"},
 		{"/v1/completions", `{"model":"m","prompt":"` + question + `"}`, "raw; reason=default"},
 		{"/v1/completions", `{"model":"m@majority-4","prompt":"` + question + `"}`, "majority; reason=asked"},
+		{"/v1/completions", `{"model":"m@majority-4","best_of":1,"metadata":{"a":"b"},"reasoning_effort":"none","keep_alive":"5m","prompt":"` + question + `"}`, "majority; reason=asked"},
 		{"/v1/completions", `{"model":"m@majority-4","prompt":"Once upon a time"}`, "raw; reason=no numbers"},
 		{"/v1/completions", `{"model":"m@majority-4","prompt":[1,2]}`, "raw; reason=prompt"},
 		{"/v1/completions", `{"model":"m@majority-4","suffix":"}","prompt":"` + question + `"}`, "raw; reason=field suffix"},

@@ -2,7 +2,10 @@ package training
 
 import (
 	"context"
+	"math/rand/v2"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"aprm/adapters"
@@ -10,6 +13,8 @@ import (
 	"aprm/generator/oracle"
 	"aprm/prm/step"
 	"aprm/prm/train"
+	"aprm/prm/vote"
+	"aprm/sidecar/dataset"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/eval"
 )
@@ -71,5 +76,33 @@ func TestThereIsNoGateOfProgramsAlone(t *testing.T) {
 	program := eval.Votes{Ballots: []decode.Ballot{{Answer: "1", Answered: true, Kind: step.Program, Program: true}}, Right: []bool{true}}
 	if g := (Trained{votes: []eval.Votes{program}}).Gate(1); g != nil {
 		t.Errorf("%+v", g)
+	}
+}
+
+// What was measured of votes over programs alone says nothing of votes over prose.
+func TestProgramsAloneSayNothingOfProse(t *testing.T) {
+	llm := seeing()
+	answered := answeredBy(rand.New(rand.NewPCG(1, 2)), 120, true)
+	answered = slices.DeleteFunc(answered, func(a dataset.Answered) bool { return a.Sampling.Kind != step.Program })
+	for i := range answered {
+		answered[i].Sampling.Model = llm.caps.Identity()
+	}
+	trained, err := Solutions{PRM: train.Options{Seed: 1, Epochs: 1}, Head: train.SolutionOptions{Seed: 1}, Answered: answered}.Learn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said := trained.Solutions.String(); !trained.Solutions.Vote.Trusted() || !strings.Contains(said, "it wasn't compared with programs") {
+		t.Errorf("%s", said)
+	}
+	e := over(t, llm)
+	if err := e.Use(trained.Model); err != nil {
+		t.Fatal(err)
+	}
+	g, err := e.Gate(t.Context())
+	if err != nil || g == nil {
+		t.Fatalf("%v, %v", g, err)
+	}
+	if g.Rule(step.OnlyProse) != vote.Plain || g.Weighs() || g.Rule(step.OnlyPrograms) != trained.Solutions.Vote {
+		t.Errorf("prose by %+v, programs by %+v: %s", g.Rule(step.OnlyProse), g.Rule(step.OnlyPrograms), g)
 	}
 }

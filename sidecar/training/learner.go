@@ -90,7 +90,7 @@ func (l *Learner) Learn(ctx context.Context, round int, examples []generator.Lab
 	}
 	learned := make([]train.Example, len(examples))
 	for i, ex := range examples {
-		learned[i] = train.Example{Input: inputs[i], Step: ex.Step, Value: ex.Value, Problem: ex.Prefix.Problem.ID, Pair: ex.Pair}
+		learned[i] = train.Example{Input: inputs[i], Step: ex.Step, Value: ex.Value, Problem: ex.Prefix.Problem.ID, Pair: ex.Pair, Spare: ex.Spare}
 	}
 	options := l.options
 	options.Round = round

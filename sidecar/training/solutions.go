@@ -239,7 +239,11 @@ func judging(ctx context.Context, model *prm.Model, llm string, solutions []solu
 		}
 	}
 	report.Drawing = eval.NewDrawing(votes, uint64(opt.Seed), 0)
-	model, err := model.Judging(head, prm.SolutionHeader{Model: llm, Problems: report.Problems, AUC: report.AUC(), Vote: report.Vote, Drawing: report.Drawing})
+	prose := report.Vote
+	if !slices.ContainsFunc(solutions, func(s solution) bool { return s.kind != step.Program }) { // it says nothing of prose
+		prose, report.Drawing = vote.Rule{}, &prm.Drawing{Use: step.OnlyProse, Programs: report.Vote, Problems: len(votes)}
+	}
+	model, err := model.Judging(head, prm.SolutionHeader{Model: llm, Problems: report.Problems, AUC: report.AUC(), Vote: prose, Drawing: report.Drawing})
 	if err != nil {
 		return nil, report, nil, err
 	}
@@ -304,9 +308,7 @@ func (t Solutions) Learn(ctx context.Context) (Trained, error) {
 	if err != nil {
 		return Trained{}, err
 	}
-	examples := make([][]train.Example, len(solutions))
-	concurrently(len(solutions), func(i int) { examples[i] = solutions[i].examples() })
-	model, report, err := train.Fit(ctx, nil, nil, slices.Concat(examples...), t.PRM)
+	model, report, err := train.Fit(ctx, nil, nil, slices.Concat(examplesOf(solutions)...), t.PRM)
 	if err != nil {
 		return Trained{}, err
 	}
@@ -319,6 +321,13 @@ func (t Solutions) Learn(ctx context.Context) (Trained, error) {
 		}
 	}
 	return trained, err
+}
+
+// examplesOf are the steps of answers to learn from.
+func examplesOf(solutions []solution) [][]train.Example {
+	examples := make([][]train.Example, len(solutions))
+	concurrently(len(solutions), func(i int) { examples[i] = solutions[i].examples() })
+	return examples
 }
 
 // examples are the steps of an answer to learn from.

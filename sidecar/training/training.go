@@ -216,6 +216,25 @@ func (r Run) hold(path string, begun, written bool, model string, problems []ste
 	return FolderError{fmt.Errorf("%s: this run was begun with other settings (%s): take another folder, or the settings that it was begun with", path, strings.Join(other, "; "))}
 }
 
+// playedWith is the LLM that the game in a folder was played with.
+func playedWith(folder string) (model string, err error) {
+	path := filepath.Join(folder, settingsFile)
+	data, err := disk.Read(path, largestFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", FolderError{fmt.Errorf("%s is no folder of a run of the game: there is no %s in it", folder, settingsFile)}
+	}
+	var begun settings
+	if err == nil {
+		if err = json.Unmarshal(data, &begun); err != nil {
+			err = fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	if err != nil {
+		return "", FolderError{err}
+	}
+	return begun.Model, nil
+}
+
 // flat are the settings by name, each as JSON has it; what is left out there is not set.
 func (s settings) flat() (map[string]string, error) {
 	text, err := json.Marshal(s)

@@ -12,17 +12,23 @@ import (
 var Completions = Format{Dialect: OpenAI, IDPrefix: "cmpl-", Raw: completionsRaw, Read: readCompletions,
 	Wire: func(a Ask) Wire { return textWire{a.IncludeUsage} }}
 
-var completionsFields = map[string]rule{
-	"model": ruleUsed, "prompt": ruleUsed, "stream": ruleUsed, "stream_options": ruleUsed, "temperature": ruleUsed, "top_p": ruleUsed, "max_tokens": ruleUsed, "seed": ruleUsed,
-	"stop": ruleUsed, "n": ruleUsed, "best_of": ruleUsed, "prm": ruleUsed, "echo": ruleFlag, "user": ruleHarmless,
-	"frequency_penalty": ruleIgnored, "presence_penalty": ruleIgnored, "top_k": ruleIgnored, "min_p": ruleIgnored, "repetition_penalty": ruleIgnored, "repeat_penalty": ruleIgnored,
-}
+// completionsFields are those of a chat that are no question of its shape, and its own.
+var completionsFields = func() map[string]rule {
+	out := map[string]rule{
+		"model": ruleUsed, "prompt": ruleUsed, "stream": ruleUsed, "stream_options": ruleUsed, "temperature": ruleUsed, "top_p": ruleUsed, "max_tokens": ruleUsed, "seed": ruleUsed,
+		"stop": ruleUsed, "n": ruleUsed, "best_of": ruleUsed, "prm": ruleUsed,
+	}
+	for name, r := range chatFields {
+		if r != ruleUsed {
+			out[name] = r
+		}
+	}
+	return out
+}()
 
 func completionsRaw(o Object) string {
-	for _, key := range []string{"n", "best_of"} {
-		if v, ok := o.Get(key); ok && string(v) != "1" {
-			return key
-		}
+	if several := severalOf(o); several != "" {
+		return several
 	}
 	var prompt string
 	if v, _ := o.Get("prompt"); json.Unmarshal(v, &prompt) != nil || strings.TrimSpace(prompt) == "" {
