@@ -126,6 +126,7 @@ func prepare(start, ref *prm.Model, examples []Example, opt Options) (*run, erro
 	r := &run{opt: opt}
 	if start != nil {
 		r.header = start.Header()
+		r.header.Solution = nil // whole answers are learned by FitSolution
 		if h := r.header; h.Width > 0 && opt.Model != "" && opt.Model != h.Model {
 			return nil, fmt.Errorf("the start model reads hidden states of %s, not of %s: start a fresh one", h.Model, opt.Model)
 		}

@@ -17,6 +17,7 @@ import (
 	"aprm/prm"
 	"aprm/prm/feature"
 	"aprm/prm/train"
+	"aprm/sidecar/decode"
 	"aprm/sidecar/engine"
 )
 
@@ -26,6 +27,8 @@ type Learner struct {
 	engine  *engine.Engine
 	folder  string
 	options train.Options
+	head    train.SolutionOptions
+	pace    int
 
 	current, reference *prm.Model // of the round before, and of round 0
 	reports            []train.Report
@@ -33,9 +36,10 @@ type Learner struct {
 
 var _ generator.RewardModel = (*Learner)(nil)
 
-// NewLearner returns the player before round 0. options are those of every round's train.Fit.
-func NewLearner(e *engine.Engine, folder string, options train.Options) *Learner {
-	return &Learner{engine: e, folder: folder, options: options}
+// NewLearner returns the player before round 0. options are those of every round's train.Fit, head those of the head for whole answers. With a pace it takes just so many
+// epochs a round: it stays to be fooled while rounds last, and is brought to its end by Finish. With 0 each round is learned to the end.
+func NewLearner(e *engine.Engine, folder string, options train.Options, head train.SolutionOptions, pace int) *Learner {
+	return &Learner{engine: e, folder: folder, options: options, head: head, pace: pace}
 }
 
 // Resume puts the models of the rounds before this one in place.
@@ -81,28 +85,37 @@ func (l *Learner) Score(ctx context.Context, examples []generator.Labelled) ([]f
 	return scores, nil
 }
 
+// Weigh implements generator.RewardModel: the head for whole answers gives the logits, where there were answers enough to learn one from, else the worst step; how
+// much they count is what they were measured to be worth in a vote, or as much as where nothing was measured. Hidden states are not read, as the head doesn't either.
+func (l *Learner) Weigh(_ context.Context, candidates []generator.Candidate) ([]float64, error) {
+	weights := make([]float64, len(candidates))
+	if l.current == nil {
+		return weights, nil
+	}
+	rule := decode.Unmeasured
+	if h := l.current.Header().Solution; h != nil && h.Vote.Trusted() {
+		rule = h.Vote
+	}
+	for i, c := range candidates {
+		inputs := read(c.Trace.Problem, c.Trace.Steps, c.Tokens)
+		scores := make([]prm.Score, len(inputs))
+		for k, in := range inputs {
+			scores[k] = l.current.Score(in)
+		}
+		rate := l.current.Judge(scores, inputs, c.Tokens, nil).Rate(prm.Min)
+		weights[i] = rule.Weight(decode.Numbered([]decode.Ballot{{Answer: "its own", Answered: true, Score: rate}}))
+	}
+	return weights, nil
+}
+
 // Learn implements generator.RewardModel.
 func (l *Learner) Learn(ctx context.Context, round int, examples []generator.Labelled) (generator.LearnReport, error) {
 	began := time.Now()
-	inputs, err := l.inputs(ctx, examples)
-	if err != nil {
-		return generator.LearnReport{}, err
-	}
-	learned := make([]train.Example, len(examples))
-	for i, ex := range examples {
-		learned[i] = train.Example{Input: inputs[i], Step: ex.Step, Value: ex.Value, Problem: ex.Prefix.Problem.ID, Pair: ex.Pair, Spare: ex.Spare}
-	}
 	options := l.options
-	options.Round = round
-	if l.reference == nil {
-		options.KL = 0 // round 0 is what the later rounds are held to
+	if l.pace > 0 {
+		options.Epochs, options.Patience = l.pace, -1
 	}
-	caps, err := l.engine.Capabilities(ctx)
-	if err != nil {
-		return generator.LearnReport{}, err
-	}
-	options.Model, options.Normalised = caps.Identity(), caps.Hidden.Normalised
-	model, report, err := train.Fit(ctx, l.current, l.reference, learned, options)
+	model, report, err := l.fit(ctx, round, examples, options)
 	if err != nil {
 		return generator.LearnReport{}, err
 	}
@@ -119,6 +132,56 @@ func (l *Learner) Learn(ctx context.Context, round int, examples []generator.Lab
 	l.reports = append(l.reports, report)
 	return generator.LearnReport{Checkpoint: model.ID(), Examples: len(examples), Loss: report.TrainLoss, Seconds: time.Since(began).Seconds()}, nil
 }
+
+// Finish learns to the end what a player with a pace has left, from the last round's lessons: it plays no more, so nothing holds it to R_ref. Without a pace there is
+// nothing left.
+func (l *Learner) Finish(ctx context.Context, rounds int, examples []generator.Labelled) error {
+	if l.pace == 0 {
+		return nil
+	}
+	options := l.options
+	options.KL = 0
+	model, report, err := l.fit(ctx, rounds, examples, options)
+	if err == nil {
+		l.current, l.reports = model, append(l.reports, report)
+	}
+	return err
+}
+
+// fit goes on from the current model.
+func (l *Learner) fit(ctx context.Context, round int, examples []generator.Labelled, options train.Options) (*prm.Model, train.Report, error) {
+	solutions, contrasts := whole(examples)
+	examples = slices.DeleteFunc(slices.Clone(examples), func(ex generator.Labelled) bool { return ex.Source == generator.Branched })
+	inputs, err := l.inputs(ctx, examples)
+	if err != nil {
+		return nil, train.Report{}, err
+	}
+	learned := make([]train.Example, len(examples))
+	for i, ex := range examples {
+		learned[i] = train.Example{Input: inputs[i], Step: ex.Step, Value: ex.Value, Problem: ex.Prefix.Problem.ID, Pair: ex.Pair, Spare: ex.Spare}
+	}
+	options.Round = round
+	if l.reference == nil {
+		options.KL = 0 // round 0 is what the later rounds are held to
+	}
+	caps, err := l.engine.Capabilities(ctx)
+	if err != nil {
+		return nil, train.Report{}, err
+	}
+	options.Model, options.Normalised = caps.Identity(), caps.Hidden.Normalised
+	model, report, err := train.Fit(ctx, l.current, l.reference, learned, options)
+	if err != nil {
+		return nil, report, err
+	}
+	// The vote that the adversary plays against: the linear floor, learned once.
+	head := l.head
+	head.Units, head.Contrasts, head.Progress = -1, playing, nil
+	model, _, _, err = judging(ctx, model, caps.Identity(), solutions, contrasts, head)
+	return model, report, err
+}
+
+// playing is the weight of contrasts in the head for whole answers while the game lasts; at its end the best of some is taken.
+const playing = 0.3
 
 // inputs returns what the PRM reads of each example. Problems are read side by side; of one problem the longest traces come
 // first, one after the other: their hidden states serve the shorter ones that they begin with, and what the LLM is asked doesn't
