@@ -32,7 +32,7 @@ type Run struct {
 	Game     generator.Config // Compact is set by what the LLM says of itself
 	PRM      train.Options
 	Head     train.SolutionOptions                 // of the head for whole answers
-	Pace     int                                   // epochs of the PRM in a round, of which it is fooled longer; 0: each round is learned to the end
+	Pace     float64                               // of the PRM, see NewLearner; 0 for 1
 	Answered []dataset.Answered                    // recorded answers of the same LLM, from which it learns beside those that the game draws
 	Folder   string                                // labelled steps, checkpoints, state and report of this run: the same training goes on from there
 	Engine   *engine.Engine                        // over the same LLM, to share what is known of hidden states; nil for one of its own
@@ -77,6 +77,12 @@ func (r Run) Play(ctx context.Context, llm adapters.LLM, problems []step.Problem
 		if err != nil {
 			return Trained{}, err
 		}
+	}
+	if r.Pace == 0 {
+		r.Pace = 1
+	}
+	if !(r.Pace > 0 && r.Pace <= 1) {
+		return Trained{}, fmt.Errorf("pace: must be in (0,1], is %v", r.Pace)
 	}
 	learner := NewLearner(r.Engine, r.Folder, r.PRM, r.Head, r.Pace)
 	journal, err := generator.OpenJournal(filepath.Join(r.Folder, StepsFile))
@@ -178,7 +184,7 @@ type settings struct {
 	Game     generator.Config      `json:"game"` // without rounds and concurrency, which may change
 	PRM      train.Options         `json:"prm"`
 	Head     train.SolutionOptions `json:"head"`
-	Pace     int                   `json:"pace,omitempty"`
+	Pace     float64               `json:"pace"`
 }
 
 // hold writes the settings down where the run begins, and else holds them against those that it was begun with. A run begun before they were
