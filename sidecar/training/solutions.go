@@ -136,7 +136,7 @@ func attacked(ctx context.Context, solutions []solution, n int, seed int64) []tr
 			return
 		}
 		told := func(steps []string, run *feature.Program) feature.Solution {
-			return blind(step.Trace{Problem: s.problem, Steps: steps}).Of(run)
+			return pooled(step.Trace{Problem: s.problem, Steps: steps}, nil).Of(run)
 		}
 		better := told(s.steps, s.program)
 		for _, a := range generator.AttackProgram(ctx, rand.New(rand.NewPCG(uint64(seed), uint64(i))), s.source, s.answer, n) {
