@@ -274,8 +274,11 @@ func (r SolutionReport) found() string {
 		return "no head for whole answers: " + r.Why
 	}
 	kind := "linear"
-	if r.Dense {
+	switch {
+	case r.Dense:
 		kind = "dense"
+	case r.Untried:
+		kind = "linear (no dense one is tried where there are programs)"
 	}
 	s := fmt.Sprintf("whole answers: %s head from %d problems with right and wrong answers; within a problem a right answer is thought better than a wrong one in %s %% of the cases (AUC, crosswise)",
 		kind, r.Problems, (100 * r.AUC()).Text("%.1f"))
