@@ -21,14 +21,15 @@ type Config struct {
 	AttackTemperature float64 `json:"attack_temperature" yaml:"attack_temperature"` // of attacks and paraphrases, > 0
 	AttackMaxTokens   int     `json:"attack_max_tokens" yaml:"attack_max_tokens"`   // of an attack or a paraphrase
 
+	Wave     int      `json:"wave" yaml:"wave"`                   // attacked steps between two updates of the policy and the memory, ≥ 1
 	Turns    int      `json:"turns" yaml:"turns"`                 // attacks on a step, at most: after the first, on those where R was not fooled
-	Slip     bool     `json:"slip" yaml:"slip"`                   // have Slip among the strategies; needs an endpoint that continues an unfinished answer
-	LeftOut  []string `json:"left_out,omitempty" yaml:"left_out"` // strategies that are never played, to be met later
+	Slip     bool     `json:"slip" yaml:"slip"`                   // have the solver's own moves among the arms; needs an endpoint that continues an unfinished answer
+	LeftOut  []string `json:"left_out,omitempty" yaml:"left_out"` // strategies, and own moves, that are never played, to be met later
 	Learner  Learner  `json:"learner" yaml:"learner"`             // how the policy learns
 	Tau      float64  `json:"tau" yaml:"tau"`                     // τ_G, weight of KL(π‖uniform), ≥ 0
 	Entropy  float64  `json:"entropy" yaml:"entropy"`             // c_G, weight of the entropy, ≥ 0
 	StepSize float64  `json:"step_size" yaml:"step_size"`         // of an optimistic step, > 0
-	Floor    float64  `json:"floor" yaml:"floor"`                 // least probability of a strategy, in [0, 1/strategies)
+	Floor    float64  `json:"floor" yaml:"floor"`                 // least probability of an arm, in [0, 1/arms)
 	Shrink   float64  `json:"shrink" yaml:"shrink"`               // attacks' worth of the pooled rates in a kind's own, ≥ 0
 
 	Natural      NaturalLabels `json:"natural" yaml:"natural"`             // what the solver's own steps are labelled by
@@ -101,8 +102,8 @@ func DefaultConfig() Config {
 	return Config{
 		Seed: 1, Rounds: 3, Problems: 10, Samples: 4, Attacks: 50, Concurrency: 4,
 		Temperature: 0.7, MaxTokens: 320, AttackTemperature: 0.8, AttackMaxTokens: 80,
-		Turns: 1, Learner: Optimistic, Natural: Sure, RolloutLimit: 1000,
-		Tau: 0.1, Entropy: 0.1, StepSize: 2, Floor: 0.02, Shrink: 8,
+		Wave: 16, Turns: 1, Learner: Optimistic, Natural: Sure, RolloutLimit: 1000,
+		Tau: 0.02, Entropy: 0.02, StepSize: 2, Floor: 0.02, Shrink: 16,
 		Paraphrases: 0.5, Memory: 64, HeldOut: 0.2, Instruction: Instruction,
 	}
 }
@@ -119,7 +120,7 @@ func (c Config) Validate() error {
 		name string
 		v    int
 	}{
-		{"rounds", c.Rounds}, {"problems", c.Problems}, {"samples", c.Samples}, {"turns", c.Turns},
+		{"rounds", c.Rounds}, {"problems", c.Problems}, {"samples", c.Samples}, {"wave", c.Wave}, {"turns", c.Turns},
 		{"concurrency", c.Concurrency}, {"max_tokens", c.MaxTokens}, {"attack_max_tokens", c.AttackMaxTokens},
 	} {
 		check(f.v >= 1, f.name, "at least 1", f.v)
@@ -143,13 +144,14 @@ func (c Config) Validate() error {
 	check(c.StepSize > 0, "step_size", "above 0", c.StepSize)
 	check(c.StepSize*(c.Tau+c.Entropy) < 0.5, "step_size", "below 0.5 / (tau + entropy), or the policy overshoots", c.StepSize)
 	for _, name := range c.LeftOut {
-		known := name == Slip || slices.ContainsFunc(Strategies(), func(s Strategy) bool { return s.Name == name })
-		check(known, "left_out", "names of strategies", name)
+		known := slices.ContainsFunc(Strategies(), func(s Strategy) bool { return s.Name == name }) ||
+			slices.ContainsFunc(Arms(), func(a Arm) bool { return a.Own() && a.Name == name })
+		check(known, "left_out", "names of strategies or of own moves", name)
 	}
-	if len(c.strategies()) == 0 {
-		return errors.Join(append(errs, errors.New("left_out: leaves no strategy"))...)
+	if !slices.ContainsFunc(c.arms(), func(a Arm) bool { return !a.Own() }) {
+		return errors.Join(append(errs, errors.New("left_out: leaves no strategy, and own moves alone have nothing to do on worked solutions"))...)
 	}
-	limit := 1 / float64(len(c.strategies()))
+	limit := 1 / float64(len(c.arms()))
 	check(c.Floor >= 0 && c.Floor < limit, "floor", fmt.Sprintf("in [0, %.3f)", limit), c.Floor)
 	check(c.Shrink >= 0, "shrink", "at least 0", c.Shrink)
 	check(c.Paraphrases >= 0 && c.Paraphrases <= 1, "paraphrases", "in [0,1]", c.Paraphrases)

@@ -63,11 +63,12 @@ func TestPolicyFloorAndJSON(t *testing.T) {
 		for range rapid.IntRange(1, 30).Draw(t, "rounds") {
 			var out []Outcome
 			for range rapid.IntRange(0, 20).Draw(t, "n") {
-				out = append(out, Outcome{rapid.SampledFrom(names).Draw(t, "s"), rapid.SampledFrom(Kinds()).Draw(t, "k"), rapid.Float64Range(-1, 1).Draw(t, "r"), rapid.Bool().Draw(t, "still")})
+				out = append(out, Outcome{rapid.SampledFrom(names).Draw(t, "s"), rapid.SampledFrom(Kinds()).Draw(t, "k"), rapid.Float64Range(0, 1).Draw(t, "r"), rapid.Bool().Draw(t, "still")})
 			}
-			if err := p.Learn(out); err != nil {
+			if err := p.Observe(out); err != nil {
 				t.Fatal(err)
 			}
+			p.Step()
 		}
 		b, err := json.Marshal(p)
 		if err != nil {
@@ -93,7 +94,7 @@ func TestPolicyFloorAndJSON(t *testing.T) {
 
 func TestPolicyRefusesStrangers(t *testing.T) {
 	p := NewPolicy([]string{"a"}, DefaultConfig())
-	if p.Learn([]Outcome{{"z", Additive, 1, false}}) == nil || p.Learn([]Outcome{{"a", "odd", 1, false}}) == nil {
+	if p.Observe([]Outcome{{"z", Additive, 1, false}}) == nil || p.Observe([]Outcome{{"a", "odd", 1, false}}) == nil {
 		t.Error("an unknown strategy or kind was taken")
 	}
 }
@@ -105,9 +106,10 @@ func TestPolicyPoolsKinds(t *testing.T) {
 	for range 8 {
 		out = append(out, Outcome{"a", Additive, 1, false}, Outcome{"b", Additive, 0, false})
 	}
-	if err := p.Learn(out); err != nil {
+	if err := p.Observe(out); err != nil {
 		t.Fatal(err)
 	}
+	p.Step()
 	seen, other := p.Probabilities(Additive)[0], p.Probabilities(Mixed)[0]
 	if !(seen > other && other > 0.5) {
 		t.Errorf("on the kind seen %.3f, on another %.3f", seen, other)

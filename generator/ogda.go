@@ -57,21 +57,24 @@ func entropy(p []float64) float64 {
 	return h
 }
 
-// advantages returns the natural gradient (Fisher's metric), in the logits of π = softmax, of
+// advantages returns the natural gradient (Fisher's metric), in the logits of free = softmax, of
 //
 //	U(π) = Σ π_i r_i − τ·KL(π‖uniform) + c·H(π)
 //
-// where r_i is the expected reward of choice i: each choice's excess over the mean of r_i − (τ+c)·log π_i. KL to uniform is
-// log n − H, so both terms pull towards uniform. In this metric a choice of small probability moves as fast as any other.
-func advantages(pi, reward []float64, tau, c float64) []float64 {
-	g := make([]float64, len(pi))
+// where r_i is the expected reward of choice i, and π = played is free but for what a floor takes of it, whose share is left to the caller: each choice's excess over
+// the mean, by free, of r_i − (τ+c)·log π_i; none of a choice that free rules out. KL to uniform is log n − H, so both terms pull towards
+// uniform. In this metric a choice of small probability moves as fast as any other.
+func advantages(free, played, reward []float64, tau, c float64) []float64 {
+	g := make([]float64, len(free))
 	var mean float64
-	for i, p := range pi {
+	for i, p := range played {
 		g[i] = reward[i] - (tau+c)*math.Log(max(p, math.SmallestNonzeroFloat64))
-		mean += p * g[i]
+		mean += free[i] * g[i]
 	}
 	for i := range g {
-		g[i] -= mean
+		if g[i] -= mean; free[i] == 0 {
+			g[i] = 0
+		}
 	}
 	return g
 }

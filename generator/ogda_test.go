@@ -70,8 +70,8 @@ func (g matrixGame) play(steps int, rate, tau float64, optimistic bool) (x, y []
 		if !optimistic {
 			row.Last, col.Last = nil, nil
 		}
-		row.Step(u, advantages(x, r, tau, 0))
-		col.Step(v, advantages(y, c, tau, 0))
+		row.Step(u, advantages(x, x, r, tau, 0))
+		col.Step(v, advantages(y, y, c, tau, 0))
 		if n > steps/2 {
 			change = max(change, math.Abs(softmax(u)[0]-x[0]), math.Abs(softmax(v)[0]-y[0]))
 		}
@@ -143,7 +143,8 @@ func TestAlternatingBestResponse(t *testing.T) {
 		} {
 			o := Optimist{Rate: 0.2}
 			for range 200 {
-				o.Step(mine.logits, advantages(softmax(mine.logits), mine.reward(), tau, 0))
+				pi := softmax(mine.logits)
+				o.Step(mine.logits, advantages(pi, pi, mine.reward(), tau, 0))
 			}
 		}
 	}

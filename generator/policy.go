@@ -6,14 +6,18 @@ import (
 	"slices"
 )
 
-// Policy is π_G(strategy | kind): a softmax over the attack strategies for each kind of step, mixed with a floor so that no
+// Policy is π_G(arm | kind): a softmax over the arms for each kind of step, mixed with a floor so that no
 // strategy is ever given up for good. It learns, as Config.Learner says, by optimistic steps on
 //
 //	U_G = E[r_G] − τ·KL(π‖uniform) + c·H(π)
 //
-// for each kind on its own. The expected reward of a strategy on a kind is its mean so far, a round counting half as much as
-// the one after it because R has learned since, shrunk towards the strategy's mean over all kinds, and that towards the mean of
-// all attacks: what was never tried counts as average.
+// for each kind on its own, where π is what is played, floor and veto included. Validity is a constraint and no reward: what is still
+// correct earns nothing, but a strategy that gives it too often is vetoed, that is played at the floor; what the oracle can't judge counts
+// for nothing.
+//
+// The expected reward of a strategy on a kind is estimated from all attacks so far, those of a round counting half as much as those of the one
+// after it because R has learned since: the mean of the kind, the strategy's effect over all kinds, and what it has beside that on this
+// one, each shrunk towards none. So no strategy is credited for the kinds it was played on, and what was never tried counts as average.
 type Policy struct {
 	Names  []string           `json:"strategies"`
 	Floor  float64            `json:"floor"`
@@ -22,16 +26,17 @@ type Policy struct {
 	Shrink float64            `json:"shrink"`
 	Logits map[Kind][]float64 `json:"logits"`
 	Steps  map[Kind]*Optimist `json:"steps"`
-	Rates  map[Kind][]Tally   `json:"rates"`
-	Still  []Tally            `json:"still_correct"` // of each strategy: attacks, and those of them that came out still correct
+	Rates  map[Kind][]Tally   `json:"rates"`           // of truly wrong attacks: what they earned
+	Still  []Tally            `json:"still_correct"`   // of each strategy: attacks that the oracle was sure of, and those of them that came out still correct
+	Vetoed []bool             `json:"vetoed,omitzero"` // since the last step; nil before any
 	By     Learner            `json:"learner"`
 }
 
-// Outcome is what one attack earned the generator: P(correct) that R gave it if it is wrong, −1 if it is still correct.
+// Outcome is an attack that the oracle was sure of: what it earned the generator if it is wrong.
 type Outcome struct {
 	Strategy     string
 	Kind         Kind
-	Reward       float64
+	Reward       float64 // in [0,1]; nothing where it is still correct
 	StillCorrect bool
 }
 
@@ -50,33 +55,57 @@ func NewPolicy(names []string, cfg Config) *Policy {
 	return p
 }
 
-// Probabilities returns π(· | kind), in the order of Names; each is at least Floor, and just that where the strategy's corruptions are
-// still correct too often.
+// Probabilities returns π(· | kind), in the order of Names; each is at least Floor, and just that where the strategy is vetoed.
 func (p *Policy) Probabilities(kind Kind) []float64 {
-	pi := softmax(p.Logits[kind])
-	var kept float64
-	for i := range pi {
-		if p.vain(i) {
-			pi[i] = 0
-		}
-		kept += pi[i]
-	}
-	if kept == 0 {
-		pi, kept = softmax(p.Logits[kind]), 1
-	}
-	for i := range pi {
-		pi[i] /= kept
-	}
-	rest := 1 - p.Floor*float64(len(pi))
-	for i := range pi {
-		pi[i] = p.Floor + rest*pi[i]
-	}
-	return pi
+	_, played := p.play(kind)
+	return played
 }
 
-// vain reports whether too many of what strategy i gives is still correct, copies of the step among it.
-func (p *Policy) vain(i int) bool {
-	return p.By != Uniform && i < len(p.Still) && p.Still[i].N >= few && p.Still[i].Sum > tooManyRight*p.Still[i].N
+// play returns the softmax over the strategies that are not vetoed, 0 for those that are, and π: the floor mixed in.
+func (p *Policy) play(kind Kind) (free, played []float64) {
+	free = softmax(p.Logits[kind])
+	var kept float64
+	for i := range free {
+		if i < len(p.Vetoed) && p.Vetoed[i] {
+			free[i] = 0
+		}
+		kept += free[i]
+	}
+	if kept == 0 {
+		free, kept = softmax(p.Logits[kind]), 1
+	}
+	played = make([]float64, len(free))
+	for i := range free {
+		free[i] /= kept
+		played[i] = p.Floor + p.share()*free[i]
+	}
+	return free, played
+}
+
+// share is what the floor leaves to the softmax.
+func (p *Policy) share() float64 { return 1 - p.Floor*float64(len(p.Names)) }
+
+// own reports whether strategy i is a move of the solver's own.
+func (p *Policy) own(i int) bool {
+	return slices.ContainsFunc(Arms(), func(a Arm) bool { return a.Own() && a.Name == p.Names[i] })
+}
+
+// vetoes returns the strategies too much of what they give is still correct, copies of the step among it: by a share drawn towards that of
+// all, for a few attacks tell little. An own move that comes to nothing wrong mislabels nothing; it only costs, so it may be more.
+func (p *Policy) vetoes() []bool {
+	var all Tally
+	for _, t := range p.Still {
+		all.add(t.N, t.Sum)
+	}
+	out := make([]bool, len(p.Names))
+	for i, t := range p.Still {
+		limit := tooManyRight
+		if p.own(i) {
+			limit = tooManyDry
+		}
+		out[i] = t.N >= few && t.shrunk(few, all.mean()) > limit && t.mean() > limit
+	}
+	return out
 }
 
 // Draw returns a strategy for a step of this kind, none of those in not where others are left.
@@ -111,11 +140,8 @@ func (p *Policy) Draw(rng *rand.Rand, kind Kind, not ...string) string {
 	return p.Names[last]
 }
 
-// Learn takes one step per kind. Outcomes of strategies that the policy does not know are an error.
-func (p *Policy) Learn(outcomes []Outcome) error {
-	if len(outcomes) == 0 {
-		return nil
-	}
+// Observe takes up outcomes, which the next Step learns from. Those of strategies that the policy does not know are an error.
+func (p *Policy) Observe(outcomes []Outcome) error {
 	for _, o := range outcomes {
 		if !slices.Contains(p.Names, o.Strategy) || p.Rates[o.Kind] == nil {
 			return fmt.Errorf("policy: no strategy %q for kind %q", o.Strategy, o.Kind)
@@ -124,49 +150,92 @@ func (p *Policy) Learn(outcomes []Outcome) error {
 	if p.By == Uniform {
 		return nil
 	}
-	if p.Still == nil { // a state of before it was counted
-		p.Still = make([]Tally, len(p.Names))
-	}
-	for i := range p.Still {
-		p.Still[i].N, p.Still[i].Sum = fading*p.Still[i].N, fading*p.Still[i].Sum
-	}
-	for _, rates := range p.Rates {
-		for i := range rates {
-			rates[i].N, rates[i].Sum = fading*rates[i].N, fading*rates[i].Sum
-		}
-	}
 	for _, o := range outcomes {
 		at := slices.Index(p.Names, o.Strategy)
-		p.Rates[o.Kind][at].add(1, o.Reward)
-		still := 0.0
 		if o.StillCorrect {
-			still = 1
+			p.Still[at].add(1, 1)
+			continue
 		}
-		p.Still[at].add(1, still)
+		p.Still[at].add(1, 0)
+		p.Rates[o.Kind][at].add(1, o.Reward)
 	}
-	pooled := make([]Tally, len(p.Names))
-	var all Tally
-	for _, k := range Kinds() {
-		for i, t := range p.Rates[k] {
-			pooled[i].add(t.N, t.Sum)
-			all.add(t.N, t.Sum)
-		}
+	return nil
+}
+
+// Step takes one step per kind, to the policy that is played next: what is never played is never stepped to.
+func (p *Policy) Step() {
+	if p.By == Uniform {
+		return
 	}
+	p.Vetoed = p.vetoes()
+	rewards := p.estimates()
 	for _, k := range Kinds() {
-		pi := softmax(p.Logits[k])
-		reward := make([]float64, len(p.Names))
-		for i := range reward {
-			reward[i] = p.Rates[k][i].shrunk(p.Shrink, pooled[i].shrunk(p.Shrink/4, all.Sum/all.N))
-		}
 		if p.By == BestResponse {
-			for i, r := range reward {
+			for i, r := range rewards[k] {
 				p.Logits[k][i] = r / max(p.Tau+p.Bonus, 1e-3)
 			}
 			continue
 		}
-		p.Steps[k].Step(p.Logits[k], advantages(pi, reward, p.Tau, p.Bonus))
+		free, played := p.play(k)
+		g := advantages(free, played, rewards[k], p.Tau, p.Bonus)
+		for i := range g {
+			g[i] *= p.share()
+		}
+		p.Steps[k].Step(p.Logits[k], g)
 	}
-	return nil
+}
+
+// Renew is a new round's beginning: R has learned, so what was earned counts less, and the last gradient, which was against another R, foretells
+// nothing: the next step is a plain one.
+func (p *Policy) Renew() {
+	for i := range p.Still {
+		p.Still[i].fade()
+	}
+	for _, k := range Kinds() {
+		for i := range p.Rates[k] {
+			p.Rates[k][i].fade()
+		}
+		p.Steps[k].Last = nil
+	}
+}
+
+// estimates returns what each strategy is thought to earn on each kind: kind + strategy + what is left. It is a ridge regression, found by descending along
+// one after the other, whose penalty is Shrink attacks' worth of a strategy's effect and of what is left, and hardly any of a kind's: what a kind
+// earns makes no strategy better than another.
+func (p *Policy) estimates() map[Kind][]float64 {
+	var all Tally
+	for _, k := range Kinds() {
+		for _, t := range p.Rates[k] {
+			all.add(t.N, t.Sum)
+		}
+	}
+	mean := all.mean()
+	ofKind, ofName := make(map[Kind]float64), make([]float64, len(p.Names))
+	for range 20 {
+		for _, k := range Kinds() {
+			var left Tally
+			for i, t := range p.Rates[k] {
+				left.add(t.N, t.Sum-t.N*(mean+ofName[i]))
+			}
+			ofKind[k] = left.shrunk(1, 0)
+		}
+		for i := range p.Names {
+			var left Tally
+			for _, k := range Kinds() {
+				t := p.Rates[k][i]
+				left.add(t.N, t.Sum-t.N*(mean+ofKind[k]))
+			}
+			ofName[i] = left.shrunk(p.Shrink, 0)
+		}
+	}
+	out := make(map[Kind][]float64)
+	for _, k := range Kinds() {
+		out[k] = make([]float64, len(p.Names))
+		for i, t := range p.Rates[k] {
+			out[k][i] = t.shrunk(p.Shrink, mean+ofKind[k]+ofName[i])
+		}
+	}
+	return out
 }
 
 // Entropy returns H(π(· | kind)) in nats, at most log of the number of strategies.
@@ -182,6 +251,11 @@ type Tally struct {
 }
 
 func (t *Tally) add(n, sum float64) { t.N, t.Sum = t.N+n, t.Sum+sum }
+
+func (t *Tally) fade() { t.N, t.Sum = fading*t.N, fading*t.Sum }
+
+// mean is 0 of nothing.
+func (t Tally) mean() float64 { return t.shrunk(0, 0) }
 
 // shrunk is the mean as if weight further outcomes had come out at prior.
 func (t Tally) shrunk(weight, prior float64) float64 {

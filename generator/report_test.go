@@ -46,8 +46,9 @@ func TestMeasure(t *testing.T) {
 
 func TestAlarms(t *testing.T) {
 	healthy := func() Report {
-		r := newReport(0, NewPolicy([]string{"a", "b"}, DefaultConfig()))
-		r.Total = StrategyReport{Asked: 40, Usable: 30, Wrong: 25, Right: 3, Unknown: 2, sum: 10, above: 9}
+		r := newReport(0, []string{"a", "b"})
+		r.drawnFrom(NewPolicy([]string{"a", "b"}, DefaultConfig()))
+		r.Total = StrategyReport{Asked: 40, Usable: 30, Wrong: 25, Right: 3, Unknown: 2, steps: 25, sum: 10, above: 9}
 		r.HeldOut = Measured{Steps: 60, Natural: 12, Synthetic: 20, DetectNat: 0.6, DetectSyn: 0.7, FalseAlarm: 0.1, ECE: 0.05, AUC: 0.8}
 		return r
 	}
@@ -91,7 +92,8 @@ func TestAlarms(t *testing.T) {
 
 // A round without a single wrong attack still has a report that can be written and read.
 func TestReportWithoutFigures(t *testing.T) {
-	r := newReport(0, NewPolicy([]string{"a"}, DefaultConfig()))
+	r := newReport(0, []string{"a"})
+	r.drawnFrom(NewPolicy([]string{"a"}, DefaultConfig()))
 	r.HeldOut = Measure(nil, nil)
 	r.finish()
 	b, err := json.Marshal(r)

@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"time"
 
 	"aprm/adapters"
 	"aprm/prm/step"
+	"aprm/prm/vote"
 )
 
 // Round plays the round that state stands before: problems → natural solutions → correct steps → attacks → the judge's
@@ -25,7 +27,7 @@ func (g *Game) Round(ctx context.Context, state State) (State, error) {
 	}
 	round := state.Round
 	m := &meter{llm: g.LLM}
-	rep := newReport(round, state.Policy)
+	rep := newReport(round, state.Policy.Names)
 
 	problems := chooseProblems(g.cfg, g.problems, round)
 	byID := make(map[string]roundProblem)
@@ -54,21 +56,21 @@ func (g *Game) Round(ctx context.Context, state State) (State, error) {
 		worked = append(worked, workedTargets(p.Problem))
 	}
 	targets := chooseTargets(g.cfg, round, own, worked)
-	var attacks []*attack
-	wave := planAttacks(g.cfg, round, targets, byID, state.Policy, state.Memory)
-	for turn := 1; ; turn++ {
-		if err := g.attack(ctx, m, &rep, round, wave); err != nil {
-			return State{}, err
-		}
-		attacks = append(attacks, wave...)
-		if turn == g.cfg.Turns {
-			break
-		}
-		if err := g.rate(ctx, round, wave); err != nil {
-			return State{}, err
-		}
-		wave = planAgain(g.cfg, round, wave, state.Policy, state.Memory)
+	if round > 0 {
+		next.Policy.Renew()
 	}
+	var attacks []*attack
+	used := make(map[string][]string)
+	for wave := range slices.Chunk(targets, g.wave(targets)) {
+		next.Policy.Step()
+		first := planAttacks(g.cfg, round, wave, used, byID, next.Policy, next.Memory)
+		played, err := g.playWave(ctx, m, &rep, round, first, used, next)
+		if err != nil {
+			return State{}, err
+		}
+		attacks = append(attacks, played...)
+	}
+	rep.drawnFrom(next.Policy)
 	if err := g.reword(ctx, m, &rep, round, attacks); err != nil {
 		return State{}, err
 	}
@@ -81,6 +83,9 @@ func (g *Game) Round(ctx context.Context, state State) (State, error) {
 	}
 	pairs := pairUp(attacks, round)
 	entries = append(entries, pairs...)
+	for _, a := range attacks {
+		entries = append(entries, a.branch...)
+	}
 	if err := identifyAll(entries); err != nil {
 		return State{}, err
 	}
@@ -88,22 +93,12 @@ func (g *Game) Round(ctx context.Context, state State) (State, error) {
 		return State{}, err
 	}
 
-	outcomes, err := g.reward(ctx, &rep, attacks, pairs)
-	if err != nil {
+	if err := g.reward(ctx, &rep, attacks, pairs); err != nil {
 		return State{}, err
-	}
-	if err := next.Policy.Learn(outcomes); err != nil {
-		return State{}, err
-	}
-	for _, a := range attacks {
-		if a.fooled() {
-			next.Memory.Add(Fooled{Strategy: a.name, Kind: a.target.Kind, Problem: a.target.Prefix.Problem.ID,
-				Before: a.target.Text, After: a.reply, P: a.p, Round: round})
-		}
 	}
 
 	g.progress(Progress{Round: round, Stage: StageLearn, Total: 1})
-	rep.Learn, err = g.Reward.Learn(ctx, round, g.lessons(round))
+	rep.Learn, err = g.Reward.Learn(ctx, round, g.Lessons(round))
 	if err != nil {
 		return State{}, fmt.Errorf("learn: %w", err)
 	}
@@ -152,12 +147,76 @@ func (g *Game) solve(ctx context.Context, m *meter, rep *Report, round int, prob
 	return out, g.run(ctx, rep, round, StageSolve, units)
 }
 
+// wave is how many of the targets are attacked between two updates: all at once where nothing is updated.
+func (g *Game) wave(targets []Target) int {
+	if g.cfg.Learner == Uniform {
+		return max(len(targets), 1)
+	}
+	return g.cfg.Wave
+}
+
+// playWave plays the attacks planned, and again those that did not fool R, as often as Config.Turns says; state's policy and memory
+// take up what came of them. Of problems that are held out nothing reaches either.
+func (g *Game) playWave(ctx context.Context, m *meter, rep *Report, round int, wave []*attack, used map[string][]string, state State) ([]*attack, error) {
+	var all []*attack
+	for turn := 1; ; turn++ {
+		if err := g.attack(ctx, m, rep, round, wave); err != nil {
+			return nil, err
+		}
+		if err := g.rate(ctx, round, wave); err != nil {
+			return nil, err
+		}
+		all = append(all, wave...)
+		if turn == g.cfg.Turns {
+			break
+		}
+		wave = planAgain(g.cfg, round, wave, used, state.Policy, state.Memory)
+	}
+	var outcomes []Outcome
+	for _, a := range all {
+		if a.problem.heldOut {
+			continue
+		}
+		if o, sure := a.outcome(); sure {
+			outcomes = append(outcomes, o)
+		}
+		if a.fooled() && !a.arm.Own() {
+			state.Memory.Add(Fooled{Strategy: a.name, Kind: a.target.Kind, Problem: a.target.Prefix.Problem.ID,
+				Before: a.target.Text, After: a.reply, P: a.p, Round: round})
+		}
+	}
+	return all, state.Policy.Observe(outcomes)
+}
+
+// outcome is what the attack earned the generator, if the oracle is sure of it: the chance that a vote prefers what is wrong; it is
+// still correct too where the reply only repeats the step.
+func (a *attack) outcome() (o Outcome, sure bool) {
+	o = Outcome{Strategy: a.arm.Name, Kind: a.target.Kind}
+	switch {
+	case !a.done:
+		return o, false
+	case a.label == step.Wrong:
+		o.Reward = a.damage
+	case a.label == step.Right || errors.Is(a.why, errVerbatim):
+		o.StillCorrect = true
+	default:
+		return o, false
+	}
+	return o, true
+}
+
 // attack asks for the corruptions and has them judged.
 func (g *Game) attack(ctx context.Context, m *meter, rep *Report, round int, attacks []*attack) error {
 	ordered := byPrefix(attacks)
 	units := make([]Unit, len(ordered))
 	for i, a := range ordered {
 		units[i] = Unit{Key: a.key(round), Do: func(ctx context.Context) error {
+			if a.arm.Own() {
+				if err := g.runBranch(ctx, m, a, round); err != nil {
+					return fmt.Errorf("branch off an answer to %s: %w", a.target.Prefix.Problem.ID, err)
+				}
+				return nil
+			}
 			if err := g.runAttack(ctx, m, a, round); err != nil {
 				return fmt.Errorf("attack %s: %w", a.target.Prefix.Problem.ID, err)
 			}
@@ -183,7 +242,8 @@ func (g *Game) attack(ctx context.Context, m *meter, rep *Report, round int, att
 func (g *Game) reword(ctx context.Context, m *meter, rep *Report, round int, attacks []*attack) error {
 	var units []Unit
 	for _, a := range byPrefix(attacks) {
-		if a.label != step.Wrong || rngOf(g.cfg.Seed, "reword", a.key(round)).Float64() >= g.cfg.Paraphrases {
+		// What the solver did by itself has no dialect of an adversary's to be evened out.
+		if a.arm.Own() || a.label != step.Wrong || rngOf(g.cfg.Seed, "reword", a.key(round)).Float64() >= g.cfg.Paraphrases {
 			continue
 		}
 		units = append(units, Unit{Key: "reword " + a.key(round), Do: func(ctx context.Context) error {
@@ -205,20 +265,40 @@ func byPrefix(attacks []*attack) []*attack {
 	return ordered
 }
 
-// rate gives the attacks R's probabilities.
+// rate gives the wrong attacks R's probabilities, and the chances that they win a vote.
 func (g *Game) rate(ctx context.Context, round int, attacks []*attack) error {
 	var steps []Labelled
-	var of []*attack
+	var candidates []Candidate
+	var ofSteps, ofCandidates []*attack
 	for _, a := range attacks {
+		if a.verdict() == step.Wrong {
+			steps, ofSteps = append(steps, a.labelled(round)), append(ofSteps, a)
+		}
 		if a.label == step.Wrong {
-			steps, of = append(steps, a.labelled(round)), append(of, a)
+			right, wrong := a.candidates()
+			candidates, ofCandidates = append(candidates, right, wrong), append(ofCandidates, a)
 		}
 	}
 	p, err := g.score(ctx, steps)
-	for i := range p {
-		of[i].p = p[i]
+	if err != nil {
+		return err
 	}
-	return err
+	for i := range p {
+		ofSteps[i].p = p[i]
+	}
+	w, err := g.Reward.Weigh(ctx, candidates)
+	if err != nil {
+		return fmt.Errorf("weigh: %w", err)
+	}
+	if len(w) != len(candidates) {
+		return fmt.Errorf("weigh: the reward model returned %d weights for %d candidates", len(w), len(candidates))
+	}
+	for i, a := range ofCandidates {
+		if a.damage = vote.Logistic(w[2*i+1] - w[2*i]); math.IsNaN(a.damage) {
+			return fmt.Errorf("weigh: candidates weigh %v and %v", w[2*i], w[2*i+1])
+		}
+	}
+	return nil
 }
 
 // run does the units of a stage and notes those that failed; an error when most did.
@@ -254,12 +334,12 @@ func (g *Game) progress(p Progress) {
 func pairUp(attacks []*attack, round int) []Labelled {
 	var out []Labelled
 	for _, a := range attacks {
-		if !a.done || a.why != nil {
+		if !a.done || a.why != nil || a.arm.Own() && a.first != step.Wrong {
 			continue
 		}
 		l := a.labelled(round)
 		out = append(out, l)
-		if a.label != step.Wrong {
+		if a.verdict() != step.Wrong {
 			continue
 		}
 		l.Text, l.Step, l.Source, l.Strategy, l.Reason = a.target.Text, step.Right, a.target.Source, "", "the step that was attacked"
@@ -274,24 +354,19 @@ func pairUp(attacks []*attack, round int) []Labelled {
 // labelled is the corrupted step, as the data set has it.
 func (a *attack) labelled(round int) Labelled {
 	return Labelled{
-		Prefix: a.target.Prefix, Text: a.reply, Step: a.label, Source: Attack, Strategy: a.name, Kind: a.target.Kind,
+		Prefix: a.target.Prefix, Text: a.reply, Step: a.verdict(), Source: Attack, Strategy: a.name, Kind: a.target.Kind,
 		Round: round, Pair: a.key(round), HeldOut: a.problem.heldOut, Reason: a.ground,
 	}
 }
 
-// reward has R judge the attacks and returns what each earned the generator: p = P(step correct) where it is wrong, −1 where
-// it is still correct, which a reply that only repeats the step is too, 0 where nothing sure can be said.
-func (g *Game) reward(ctx context.Context, rep *Report, attacks []*attack, pairs []Labelled) ([]Outcome, error) {
+// reward has R judge the pairs and reports what that earned it, and what came of the attacks.
+func (g *Game) reward(ctx context.Context, rep *Report, attacks []*attack, pairs []Labelled) error {
 	p, err := g.score(ctx, pairs)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	byPair := make(map[string]float64)
-	var earned, n float64 // by R, over the pairs
+	var earned, n float64
 	for i, l := range pairs {
-		if l.Source == Attack {
-			byPair[l.Pair] = p[i]
-		}
 		switch l.Step {
 		case step.Right:
 			earned, n = earned+p[i], n+1
@@ -300,23 +375,12 @@ func (g *Game) reward(ctx context.Context, rep *Report, attacks []*attack, pairs
 		}
 	}
 	rep.RewardR = figure(earned / n)
-	var out []Outcome
 	for _, a := range attacks {
-		if !a.done {
-			continue
+		if a.done {
+			rep.attacked(a)
 		}
-		a.p = byPair[a.key(rep.Round)]
-		o := Outcome{Strategy: a.name, Kind: a.target.Kind}
-		switch {
-		case a.label == step.Wrong:
-			o.Reward = a.p
-		case a.label == step.Right || errors.Is(a.why, errVerbatim):
-			o.Reward, o.StillCorrect = -1, true
-		}
-		out = append(out, o)
-		rep.attacked(a)
 	}
-	return out, nil
+	return nil
 }
 
 // score asks R, with the labels taken off.
@@ -343,8 +407,8 @@ func (g *Game) score(ctx context.Context, examples []Labelled) ([]float64, error
 	return p, nil
 }
 
-// lessons returns what R learns in a round: the round itself, and rounds t−1 and 0 again or all before it, balanced.
-func (g *Game) lessons(round int) []Labelled {
+// Lessons returns what R learns in a round: the round itself, and rounds t−1 and 0 again or all before it, balanced.
+func (g *Game) Lessons(round int) []Labelled {
 	rounds := []int{round}
 	before := []int{round - 1, 0}
 	if g.cfg.Replay == Whole {
@@ -372,8 +436,7 @@ func (g *Game) lessons(round int) []Labelled {
 }
 
 // Balance gives the step head one correct example for each wrong one. Pairs are balanced by making; of the natural steps a
-// correct one keeps its label for each wrong one, of the same problem where there is one, and the other correct ones lose it
-// (their value label stays). Steps without any label left are dropped.
+// correct one is learned from for each wrong one, of the same problem where there is one, and the other correct ones are Spare. Steps without any label left are dropped, but for those of branched answers, which are whole answers' worth.
 func Balance(examples []Labelled) []Labelled {
 	out := slices.Clone(examples)
 	var wrongs []string // problems of natural wrong steps
@@ -421,10 +484,12 @@ func Balance(examples []Labelled) []Labelled {
 	}
 	for i := range out {
 		if out[i].Source == Natural && out[i].Step == step.Right && !keep[i] {
-			out[i].Step = step.Unknown
+			out[i].Spare = true
 		}
 	}
-	return slices.DeleteFunc(out, func(l Labelled) bool { return l.Step == step.Unknown && l.Value == step.Unknown })
+	return slices.DeleteFunc(out, func(l Labelled) bool {
+		return l.Step == step.Unknown && l.Value == step.Unknown && l.Source != Branched
+	})
 }
 
 func identifyAll(entries []Labelled) error {

@@ -18,17 +18,51 @@ func random(seed int64, use string, at ...int) *rand.Rand {
 	return rand.New(rand.NewPCG(uint64(seed), h.Sum64()))
 }
 
-// split parts the examples by problem: a problem is held out or not by its own name and the seed, whatever else is there,
-// so that it never moves from one side to the other between rounds.
-func split(examples []Example, seed int64, share float64) (train, heldOut []Example) {
+// split parts the examples by problem, those held out into two halves: one for training to stop by, one for calibration. A problem's place follows from its own
+// name and the seed, whatever else is there, so that it never moves from one side to the other between rounds. Spare steps keep their label for calibration alone.
+func split(examples []Example, seed int64, share float64) (train, stop, calibration []Example) {
 	for _, e := range examples {
-		if random(seed, "split "+e.Problem).Float64() < share {
-			heldOut = append(heldOut, e)
+		place := random(seed, "split "+e.Problem).Float64()
+		if place < share/2 {
+			calibration = append(calibration, e)
+			continue
+		}
+		if e.Spare && e.Value == step.Unknown {
+			continue
+		}
+		e = e.unspared()
+		if place < share {
+			stop = append(stop, e)
 		} else {
 			train = append(train, e)
 		}
 	}
-	return train, heldOut
+	return train, stop, calibration
+}
+
+// unspared has no label of the step where that is spare.
+func (e Example) unspared() Example {
+	if e.Spare {
+		e.Step, e.Spare = step.Unknown, false
+	}
+	return e
+}
+
+// natural are the examples that are no member of a pair: steps of whole answers, as many of them wrong as there are in life. Where they are too few to calibrate by, it is all.
+func natural(examples []Example) []Example {
+	const few = 10
+	var out []Example
+	var count [3]int
+	for _, e := range examples {
+		if e.Pair == "" {
+			out = append(out, e)
+			count[e.Step]++
+		}
+	}
+	if min(count[step.Right], count[step.Wrong]) < few {
+		return examples
+	}
+	return out
 }
 
 // harmonise returns the examples with equal masks within each pair: what one member lacks, the others lose.
@@ -62,6 +96,9 @@ func harmonise(examples []Example) []Example {
 	const few = 10
 	classes := make(map[masks][3]int)
 	for _, e := range out {
+		if e.Spare {
+			continue
+		}
 		c := classes[masksOf(e.Input)]
 		c[e.Step]++
 		classes[masksOf(e.Input)] = c
@@ -121,6 +158,30 @@ func balance(examples []Example) []weights {
 		}
 	}
 	return out
+}
+
+// mix weighs the step labels of members of pairs against those of lone steps, so that pairs have that share of all; 0, and where either are missing, leaves
+// them as they are.
+func mix(examples []Example, w []weights, share float64) []weights {
+	var total [2]float64 // of lone ones, of members of pairs
+	side := func(e Example) int {
+		if e.Pair != "" {
+			return 1
+		}
+		return 0
+	}
+	for i, e := range examples {
+		total[side(e)] += float64(w[i][0])
+	}
+	if share == 0 || total[0] == 0 || total[1] == 0 {
+		return w
+	}
+	all := total[0] + total[1]
+	scale := [2]float64{(1 - share) * all / total[0], share * all / total[1]}
+	for i, e := range examples {
+		w[i][0] *= float32(scale[side(e)])
+	}
+	return w
 }
 
 func ownWeight(e Example) float64 {

@@ -13,26 +13,52 @@ import (
 
 func TestSplitIsByProblemAndStable(t *testing.T) {
 	examples := randomExamples(1, 600, 0)
-	train, held := split(examples, 5, 0.2)
-	side := make(map[string]bool)
-	for _, e := range train {
-		side[e.Problem] = false
-	}
-	for _, e := range held {
-		if _, ok := side[e.Problem]; ok {
-			t.Fatalf("%s is on both sides", e.Problem)
+	train, stop, calibration := split(examples, 5, 0.2)
+	side := make(map[string]int)
+	for k, part := range [][]Example{train, stop, calibration} {
+		for _, e := range part {
+			if at, ok := side[e.Problem]; ok && at != k {
+				t.Fatalf("%s is on two sides", e.Problem)
+			}
+			side[e.Problem] = k
 		}
 	}
-	if share := float64(len(held)) / float64(len(examples)); share < .1 || share > .3 {
-		t.Errorf("%.2f held out, want about .2", share)
+	for name, part := range map[string][]Example{"to stop by": stop, "to calibrate by": calibration} {
+		if share := float64(len(part)) / float64(len(examples)); share < .05 || share > .15 {
+			t.Errorf("%.2f are held out %s, want about .1", share, name)
+		}
 	}
 	// More problems beside them must not move any across.
-	_, more := split(append(randomExamples(1, 600, 0), Example{Problem: "new"}), 5, 0.2)
-	if more[len(more)-1].Problem == "new" {
-		more = more[:len(more)-1]
+	_, more, others := split(append(randomExamples(1, 600, 0), Example{Problem: "new"}), 5, 0.2)
+	for _, list := range []*[]Example{&more, &others} {
+		if n := len(*list); (*list)[n-1].Problem == "new" {
+			*list = (*list)[:n-1]
+		}
 	}
-	if len(more) != len(held) {
-		t.Errorf("held out %d, with another problem %d", len(held), len(more))
+	if len(more) != len(stop) || len(others) != len(calibration) {
+		t.Errorf("held out %d and %d, with another problem %d and %d", len(stop), len(calibration), len(more), len(others))
+	}
+}
+
+// What is spare is calibrated by, and learned from by the value head alone.
+func TestSpareStepsAreForCalibrationAlone(t *testing.T) {
+	examples := randomExamples(1, 600, 0)
+	for i := range examples {
+		examples[i].Spare, examples[i].Value = true, step.Verdict(i%2) // unknown or right
+	}
+	train, stop, calibration := split(examples, 5, 0.2)
+	for _, e := range append(train, stop...) {
+		if e.Step != step.Unknown || e.Value == step.Unknown {
+			t.Fatalf("learned from: step %v, value %v", e.Step, e.Value)
+		}
+	}
+	for _, e := range calibration {
+		if e.Step == step.Unknown {
+			t.Fatal("calibrated by a step without its label")
+		}
+	}
+	if len(train) < 200 || len(train) > 600 || len(calibration) == 0 {
+		t.Errorf("%d to train on, %d to calibrate by, of %d", len(train), len(calibration), len(examples))
 	}
 }
 
@@ -204,5 +230,54 @@ func TestThreshold(t *testing.T) {
 	}
 	if got := threshold(p[50:], positive[50:]); got != .5 {
 		t.Errorf("one class: got %v, want .5", got)
+	}
+}
+
+// Every batch holds pairs and lone steps as all do, and pairs have the share of the weight that is asked for.
+func TestEveryBatchIsMixedAsAsked(t *testing.T) {
+	examples := randomExamples(1, 300, 0)
+	for i := range examples[:120] {
+		examples[i].Pair = ""
+	}
+	for _, share := range []float64{0, 0.25, 0.75, 1} {
+		var total [2]float64
+		before := balance(examples)
+		for i, w := range mix(examples, balance(examples), share) {
+			k := 0
+			if examples[i].Pair != "" {
+				k = 1
+			}
+			total[k] += float64(w[0])
+			if share == 0 && w != before[i] {
+				t.Fatalf("weighed anew though nothing was asked for: %v, %v", before[i], w)
+			}
+			if w[1] != before[i][1] {
+				t.Fatalf("the value head's weight changed")
+			}
+		}
+		if got := total[1] / (total[0] + total[1]); share > 0 && math.Abs(got-share) > 1e-4 {
+			t.Errorf("pairs have %.3f of the weight, want %.3f", got, share)
+		}
+	}
+	items := make([]item, len(examples))
+	for i, e := range examples {
+		items[i] = item{Example: e}
+	}
+	of, n := 0.0, 0.0
+	for _, e := range items {
+		of, n = of+flag(e.Pair != ""), n+1
+	}
+	ordered := arrange(items, Options{Seed: 1}, 0)
+	for at := 0; at+64 <= len(ordered); at += 64 {
+		in := 0.0
+		for _, e := range ordered[at : at+64] {
+			in += flag(e.Pair != "")
+		}
+		if math.Abs(in/64-of/n) > 0.06 {
+			t.Errorf("a batch holds %.2f members of pairs, all of them %.2f", in/64, of/n)
+		}
+	}
+	if other := arrange(items, Options{Seed: 1}, 1); reflect.DeepEqual(other, ordered) {
+		t.Error("two epochs have the same order")
 	}
 }

@@ -66,7 +66,7 @@ func (p *pairs) dense(ctx context.Context, floor *prm.SolutionHead, of func(prob
 			for i, param := range g.params {
 				moving.step(i, param.data, g.gradient(i), rate)
 			}
-			moving.steps++
+			moving.done()
 		}
 	}
 	for i, t := range layer {

@@ -19,11 +19,11 @@ import (
 // run in two parts gives, bit for bit, what one run would have. ref is R_ref, usually the round-0 model, to which opt.KL
 // holds the new one; it may be nil when opt.KL is 0.
 //
-// Problems are held out by opt.Seed; on them training stops early, and the model is calibrated. Equal arguments give equal
+// Problems are held out by opt.Seed: by some training stops early, on others the model is calibrated, by natural steps in their own proportions where there are enough. Equal arguments give equal
 // models. Cancelling ctx ends the run between two batches with ctx's error.
 func Fit(ctx context.Context, start, ref *prm.Model, examples []Example, opt Options) (*prm.Model, Report, error) {
 	began := time.Now()
-	opt = opt.withDefaults()
+	opt = opt.WithDefaults()
 	r, err := prepare(start, ref, examples, opt)
 	if err != nil {
 		return nil, Report{}, err
@@ -48,7 +48,8 @@ func without(examples []Example, blocks []feature.Block) []Example {
 	return out
 }
 
-func (o Options) withDefaults() Options {
+// WithDefaults returns the options with the defaults in the place of zeros.
+func (o Options) WithDefaults() Options {
 	def := func(v *float64, to float64) {
 		switch {
 		case *v == 0:
@@ -92,6 +93,9 @@ func (o Options) check() error {
 			errs = append(errs, fmt.Errorf("%s is %v, outside [0, 1)", s.name, s.v))
 		}
 	}
+	if !(o.Adversarial >= 0 && o.Adversarial <= 1) {
+		errs = append(errs, fmt.Errorf("the adversarial share is %v, outside [0, 1]", o.Adversarial))
+	}
 	for _, s := range []struct {
 		name string
 		v    float64
@@ -105,14 +109,15 @@ func (o Options) check() error {
 
 // run is one Fit.
 type run struct {
-	opt     Options
-	header  prm.Header
-	train   []item
-	heldOut []Example
-	weighed []weights // of heldOut, for its loss
-	opti    *optimiser
-	best    *prm.Weights // on the held-out problems, so far
-	resumed bool         // goes on within the round of the start model
+	opt         Options
+	header      prm.Header
+	train       []item
+	stop        []Example // held out, to stop by
+	weighed     []weights // of stop, for its loss
+	calibration []Example // held out, to calibrate by
+	opti        *optimiser
+	best        *prm.Weights // on the held-out problems, so far
+	resumed     bool         // goes on within the round of the start model
 }
 
 func prepare(start, ref *prm.Model, examples []Example, opt Options) (*run, error) {
@@ -125,6 +130,7 @@ func prepare(start, ref *prm.Model, examples []Example, opt Options) (*run, erro
 	r := &run{opt: opt}
 	if start != nil {
 		r.header = start.Header()
+		r.header.Solution = nil // whole answers are learned by FitSolution
 		if h := r.header; h.Width > 0 && opt.Model != "" && opt.Model != h.Model {
 			return nil, fmt.Errorf("the start model reads hidden states of %s, not of %s: start a fresh one", h.Model, opt.Model)
 		}
@@ -139,18 +145,18 @@ func prepare(start, ref *prm.Model, examples []Example, opt Options) (*run, erro
 	if err := check(examples, r.header.Width); err != nil {
 		return nil, err
 	}
-	training, heldOut := split(harmonise(examples), opt.Seed, opt.HeldOut)
+	training, stop, calibration := split(harmonise(examples), opt.Seed, opt.HeldOut)
 	if len(training) == 0 {
-		return nil, fmt.Errorf("nothing to train on: %d examples, %d of them held out", len(examples), len(heldOut))
+		return nil, fmt.Errorf("nothing to train on: %d examples, %d of them held out", len(examples), len(stop)+len(calibration))
 	}
-	for i, w := range balance(training) {
+	for i, w := range mix(training, balance(training), opt.Adversarial) {
 		it := item{Example: training[i], weights: w}
 		if ref != nil {
 			it.reference[0], it.reference[1] = ref.Logits(it.Input)
 		}
 		r.train = append(r.train, it)
 	}
-	r.heldOut, r.weighed = heldOut, balance(heldOut)
+	r.stop, r.weighed, r.calibration = stop, mix(stop, balance(stop), opt.Adversarial), calibration
 
 	if start == nil {
 		r.best = initial(r.header, r.train, opt.Seed)
@@ -176,7 +182,7 @@ func prepare(start, ref *prm.Model, examples []Example, opt Options) (*run, erro
 	if err != nil {
 		return nil, err
 	}
-	r.opti.begin(opt.Round, lossOf(m, r.heldOut, r.weighed))
+	r.opti.begin(opt.Round, lossOf(m, r.stop, r.weighed))
 	return r, nil
 }
 
@@ -221,7 +227,7 @@ func (r *run) epochs(ctx context.Context) (err error) {
 			return fmt.Errorf("training diverged in epoch %d, try a lower rate: %w", o.epoch, err)
 		}
 		// Without a held-out loss there is nothing to choose by: the last epoch is kept.
-		if held := lossOf(m, r.heldOut, r.weighed); math.IsNaN(held) || held < o.bestLoss {
+		if held := lossOf(m, r.stop, r.weighed); math.IsNaN(held) || held < o.bestLoss {
 			o.bestEpoch, o.bestLoss = o.epoch, held
 			r.best = o.weights.Clone()
 		}
@@ -256,7 +262,7 @@ func (r *run) epoch(ctx context.Context, gr *graph[float32]) (float64, error) {
 		for i, p := range gr.params {
 			o.step(p.tensor, p.data, gr.gradient(i), opt)
 		}
-		o.steps++
+		o.done()
 		sum += gr.value()
 		batches++
 	}
@@ -287,7 +293,7 @@ func lossOf(m *prm.Model, examples []Example, w []weights) float64 {
 	return loss / float64(heads)
 }
 
-// finish calibrates the best weights on the held-out problems, measures them, and makes the model.
+// finish calibrates the best weights on problems held out for that, measures them on all that are held out, and makes the model.
 func (r *run) finish(start *prm.Model) (*prm.Model, Report, error) {
 	o, h := r.opti, r.header
 	h.Round, h.Created = r.opt.Round, r.opt.Created
@@ -299,17 +305,21 @@ func (r *run) finish(start *prm.Model) (*prm.Model, Report, error) {
 	if err != nil {
 		return nil, Report{}, err
 	}
-	seen := evaluate(raw, r.heldOut)
-	blind := evaluate(raw, withoutHidden(r.heldOut))
-	h.Masked, h.Sighted = blind.reading(), evaluate(raw, sighted(raw, r.heldOut)).reading()
+	heldOut := slices.Clone(r.stop)
+	for _, e := range r.calibration {
+		heldOut = append(heldOut, e.unspared())
+	}
+	seen, blind := evaluate(raw, heldOut), evaluate(raw, withoutHidden(heldOut))
+	by := natural(r.calibration)
+	h.Masked, h.Sighted = evaluate(raw, withoutHidden(by)).reading(), evaluate(raw, sighted(raw, by)).reading()
 
 	training := make([]Example, len(r.train))
 	for i, it := range r.train {
 		training[i] = it.Example
 	}
 	report := Report{
-		Epochs: o.epoch, Best: o.bestEpoch, Train: len(r.train), HeldOut: len(r.heldOut),
-		TrainLoss: seenLoss(raw, training), HeldOutLoss: seenLoss(raw, r.heldOut),
+		Epochs: o.epoch, Best: o.bestEpoch, Train: len(r.train), HeldOut: len(heldOut),
+		TrainLoss: seenLoss(raw, training), HeldOutLoss: seenLoss(raw, heldOut),
 		AUC:        metric.Figure(metric.AUC(seen.step.logits, seen.step.positive)),
 		ProblemAUC: metric.Figure(metric.GroupAUC(seen.step.logits, seen.step.positive, seen.step.problem)),
 		PairAUC:    metric.Figure(metric.GroupAUC(seen.step.paired())),
@@ -317,7 +327,7 @@ func (r *run) finish(start *prm.Model) (*prm.Model, Report, error) {
 		ValueAUC:   metric.Figure(metric.GroupAUC(seen.value.logits, seen.value.positive, seen.value.problem)),
 		MaskAUC:    MaskProbe(training),
 	}
-	before, after := calibrationError(seen.step)
+	before, after := calibrationError(evaluate(raw, by).step)
 	report.ECEBefore, report.ECE = metric.Figure(before), metric.Figure(after)
 	m, err := prm.New(h, r.best, o.marshal())
 	return m, report, err

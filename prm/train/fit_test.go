@@ -7,6 +7,7 @@ import (
 	"math"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -236,5 +237,88 @@ func TestAfterFirstError(t *testing.T) {
 	}
 	if got := AfterFirstError([]step.Verdict{step.Right, step.Right}); !reflect.DeepEqual(got, []step.Verdict{step.Right, step.Right}) {
 		t.Errorf("no error: got %v", got)
+	}
+}
+
+// The labels that a model is calibrated by choose neither when training stops nor which weights are kept.
+func TestCalibrationIsNotOnWhatStopsTraining(t *testing.T) {
+	examples := randomExamples(1, 200, 8)
+	opt := quick
+	opt.HeldOut = 0.4
+	_, _, calibration := split(examples, opt.Seed, opt.HeldOut)
+	of := make(map[string]bool)
+	for _, e := range calibration {
+		of[e.Problem] = true
+	}
+	turned := slices.Clone(examples)
+	for i, e := range turned {
+		if of[e.Problem] {
+			turned[i].Step = step.Right + step.Wrong - e.Step
+		}
+	}
+	was, before := fit(t, nil, nil, examples, opt)
+	is, after := fit(t, nil, nil, turned, opt)
+	if !reflect.DeepEqual(was.Weights(), is.Weights()) || before.Best != after.Best {
+		t.Errorf("the best epoch is %d, with the calibration's labels turned round %d", before.Best, after.Best)
+	}
+	if a, b := was.Header().Masked.Step, is.Header().Masked.Step; a == b {
+		t.Errorf("calibrated to %v by some labels and by their opposite", a)
+	}
+}
+
+// Attacks stand one to one beside their correct steps; of the LLM's own steps few are wrong. By these a probability is meant.
+func TestCalibrationIsAtTheNaturalRatio(t *testing.T) {
+	examples := randomExamples(1, 300, 8)
+	lone := 0
+	for _, e := range slices.Clone(examples) {
+		e.Pair, e.Problem = "", e.Problem+" natural"
+		if e.Step == step.Wrong && lone%5 > 0 {
+			lone++
+			continue
+		}
+		if e.Step == step.Wrong {
+			lone++
+		} else {
+			e.Spare = true
+		}
+		examples = append(examples, e)
+	}
+	opt := quick
+	opt.HeldOut = 0.5
+	m, _ := fit(t, nil, nil, examples, opt)
+	_, _, calibration := split(examples, opt.Seed, opt.HeldOut)
+	var said, right, n float64
+	for _, e := range calibration {
+		if e.Pair == "" {
+			said, right, n = said+m.Score(e.Input).Step, right+flag(e.Step == step.Right), n+1
+		}
+	}
+	if said, right = said/n, right/n; right < 0.7 || math.Abs(said-right) > 0.07 {
+		t.Errorf("of %v natural steps %.2f are right; the model says %.2f", n, right, said)
+	}
+}
+
+// The first step of a round doesn't lean on a gradient that was of other weights and other lessons.
+func TestARoundsFirstStepIsAPlainOne(t *testing.T) {
+	w := prm.NewWeights(prm.Fresh("", "", 0, small))
+	after := func(plain bool) []float32 {
+		o := newOptimiser(w.Clone())
+		opt := Options{Rate: 0.01, Plain: true}
+		params, gradient := o.weights.Trained()[0].Data, make([]float32, len(o.weights.Trained()[0].Data))
+		for i := range gradient {
+			gradient[i] = float32(i%3) - 1
+		}
+		o.step(0, params, gradient, opt)
+		o.done()
+		o.begin(1, 0)
+		for i := range gradient {
+			gradient[i] = 0.5
+		}
+		opt.Plain = plain
+		o.step(0, params, gradient, opt)
+		return slices.Clone(params)
+	}
+	if a, b := after(false), after(true); !slices.Equal(a, b) {
+		t.Errorf("optimistic %v, plain %v", a[:4], b[:4])
 	}
 }

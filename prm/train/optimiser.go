@@ -35,6 +35,7 @@ type optimiser struct {
 // moments are what Adam remembers of some tensors.
 type moments struct {
 	steps   int         // taken over all rounds
+	follows bool        // g is of the step before: none is before the first of a round
 	m, v, g [][]float32 // first and second moment, last gradient: one slice a tensor
 }
 
@@ -55,7 +56,7 @@ func newOptimiser(w *prm.Weights) *optimiser {
 // step moves params (numbers of the i-th tensor) against gradient. All tensors of one update share a count.
 func (o *moments) step(i int, params, gradient []float32, opt Options) {
 	m, v, last := o.m[i], o.v[i], o.g[i]
-	plain := opt.Plain || o.steps == 0 // there is no gradient before the first
+	plain := opt.Plain || !o.follows
 	n := float64(o.steps + 1)
 	size := float32(opt.Rate / (1 - math.Pow(beta1, n)))
 	unbias := float32(1 / (1 - math.Pow(beta2, n)))
@@ -72,8 +73,13 @@ func (o *moments) step(i int, params, gradient []float32, opt Options) {
 	}
 }
 
-// begin starts a round, whose first loss to beat is given (NaN when there is none to go by). Moments and last gradient stay.
+// done ends an update of all tensors.
+func (o *moments) done() { o.steps, o.follows = o.steps+1, true }
+
+// begin starts a round, whose first loss to beat is given (NaN when there is none to go by). Moments stay; the last gradient was that of other weights
+// and other lessons, so the first step is a plain one.
 func (o *optimiser) begin(round int, loss float64) {
+	o.follows = false
 	o.round, o.epoch, o.bestEpoch, o.bestLoss = round, 0, 0, loss
 	if math.IsNaN(loss) {
 		o.bestLoss = math.Inf(1)
@@ -120,6 +126,7 @@ func unmarshalOptimiser(b []byte, w *prm.Weights) (*optimiser, error) {
 	}
 	o.round, o.epoch, o.steps, o.bestEpoch = int(next()), int(next()), int(next()), int(next())
 	o.bestLoss = math.Float64frombits(next())
+	o.follows = o.epoch > 0
 	if o.steps < 0 || o.epoch < 0 {
 		return nil, errors.New("optimiser's state is damaged: start afresh")
 	}

@@ -18,6 +18,7 @@ type Example struct {
 	Value   step.Verdict // of the value head; by outcomes
 	Problem string       // splits are made by it, and AUC is taken within it
 	Pair    string       // same for a step and its corruption (and paraphrase), "" for a lone step; masks are drawn once a Pair
+	Spare   bool         // the step is for calibration alone: one of the right ones left over when as many are trained on as wrong ones
 	Weight  float32      // in training and in calibration, ≥ 0; 0 counts as 1
 }
 
@@ -48,18 +49,19 @@ type Options struct {
 	Round   int       // of the game. A start model with an optimiser state of the same round goes on where it stopped
 	Created time.Time `json:"-"` // put into the header [now]
 
-	Epochs   int                                 // at most, in this round [60]
-	Patience int                                 // epochs without a better held-out loss before stopping; negative: never stop early [10]
-	Batch    int                                 // examples a step [128]
-	Rate     float64                             // of the optimiser [0.002]
-	Plain    bool                                // Adam along the gradient itself instead of the optimistic one
-	Decay    float64                             // L2 penalty on the weights, decoupled from Adam's scaling [0.1]
-	Dropout  float64                             // share of the dense layer's inputs dropped [0.3]
-	Mask     float64                             // chance that a pair's hidden states, and separately its log-probabilities, are masked in an epoch [0.25]
-	HeldOut  float64                             // share of problems held out for stopping and calibration [0.2]
-	KL       float64                             // τ, the weight of KL(R ‖ R_ref) [0]
-	Entropy  float64                             // c, the weight of H(R) [0]
-	Progress func(done, total int, loss float64) `json:"-"` // called after each epoch with its mean training loss; nil for none
+	Epochs      int                                 // at most, in this round [60]
+	Patience    int                                 // epochs without a better held-out loss before stopping; negative: never stop early [10]
+	Batch       int                                 // examples a step [128]
+	Rate        float64                             // of the optimiser [0.002]
+	Plain       bool                                // Adam along the gradient itself instead of the optimistic one
+	Decay       float64                             // L2 penalty on the weights, decoupled from Adam's scaling [0.1]
+	Dropout     float64                             // share of the dense layer's inputs dropped [0.3]
+	Mask        float64                             // chance that a pair's hidden states, and separately its log-probabilities, are masked in an epoch [0.25]
+	Adversarial float64                             // share of the step head's weight that members of pairs have in each batch, beside the LLM's own steps, in [0,1]; 0: as many as there are [0]
+	HeldOut     float64                             // share of problems held out, half of them for stopping, half for calibration [0.2]
+	KL          float64                             // τ, the weight of KL(R ‖ R_ref) [0]
+	Entropy     float64                             // c, the weight of H(R) [0]
+	Progress    func(done, total int, loss float64) `json:"-"` // called after each epoch with its mean training loss; nil for none
 }
 
 // Report says how a Fit went. "Held-out" is over problems no step of which was trained on; figures that could not be
@@ -76,7 +78,7 @@ type Report struct {
 	PairAUC     metric.Figure `json:"auc_within_pair"`                   // paired accuracy: the right step above its own corruption
 	BlindAUC    metric.Figure `json:"auc_within_problem_without_hidden"` // ProblemAUC with hidden states masked
 	ValueAUC    metric.Figure `json:"value_auc_within_problem"`
-	ECEBefore   metric.Figure `json:"ece_before"` // before calibration; calibration is fitted on the same held-out steps
+	ECEBefore   metric.Figure `json:"ece_before"` // before calibration, on the steps that calibration is fitted to, crosswise
 	ECE         metric.Figure `json:"ece"`
 	MaskAUC     metric.Figure `json:"auc_mask_only"` // a probe that sees only which blocks are masked
 	Elapsed     time.Duration `json:"elapsed_ns"`
