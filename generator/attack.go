@@ -19,18 +19,30 @@ import (
 type attack struct {
 	target  Target
 	problem roundProblem // with its reference solution, which only the judge may read
-	name    string       // of the strategy
-	turn    int          // 0 for the first attack on the step, 1 for the second try
+	arm     Arm
+	name    string // of the strategy; of the arm where the move is the solver's own
+	turn    int    // 0 for the first attack on the step, 1 for the second try
 	ask     []adapters.Message
 	shown   []string // the example's steps, where one is shown
 
 	reply  string       // the corrupted step; "" when the reply was of no use
 	why    error        // why it was of no use
-	label  step.Verdict // the judge's verdict
-	ground string       // and its reason
+	label  step.Verdict // the judge's verdict; of an own move, whether the answer ends wrong
+	first  step.Verdict // of an own move: the judge's verdict of its first step
+	ground string       // the verdict's reason
+	branch []Labelled   // of an own move: the wrong answer, all its steps
 	reword string       // the correct step in other words; "" for none
 	p      float64      // P(correct) that R gives the reply
+	damage float64      // chance that a vote of the two prefers the wrong one
 	done   bool         // the unit did not fail
+}
+
+// verdict is the judge's of the reply as a step.
+func (a *attack) verdict() step.Verdict {
+	if a.arm.Own() {
+		return a.first
+	}
+	return a.label
 }
 
 // key names the attack in data sets: it is the pair's id.
@@ -42,8 +54,13 @@ func (a *attack) key(round int) string {
 	return key(parts...)
 }
 
-// fooled reports whether R took a truly wrong step for correct.
-func (a *attack) fooled() bool { return a.label == step.Wrong && a.p > 0.5 }
+// fooled reports whether R took a truly wrong step for correct, or would have had the wrong of two answers win.
+func (a *attack) fooled() bool {
+	if a.arm.Own() {
+		return a.label == step.Wrong && a.damage > 0.5
+	}
+	return a.label == step.Wrong && a.p > 0.5
+}
 
 // inQuestion is a step in the place of the one attacked, for the judge.
 func (a *attack) inQuestion(text string) oracle.Case {
@@ -62,9 +79,8 @@ func planAttacks(cfg Config, round int, targets []Target, used map[string][]stri
 	for _, t := range targets {
 		id := t.stepKey()
 		rng := rngOf(cfg.Seed, "strategy", strconv.Itoa(round), id, strconv.Itoa(len(used[id])))
-		name := policy.Draw(rng, t.Kind, used[id]...)
-		used[id] = append(used[id], name)
-		out = append(out, plan(cfg, rng, t, problems[t.Prefix.Problem.ID], name, memory, nil))
+		arm := draw(cfg, rng, t, used, policy)
+		out = append(out, plan(cfg, rng, t, problems[t.Prefix.Problem.ID], arm, memory, nil))
 	}
 	return out
 }
@@ -79,72 +95,59 @@ func planAgain(cfg Config, round int, attacks []*attack, used map[string][]strin
 		}
 		id := a.target.stepKey()
 		rng := rngOf(cfg.Seed, "again", strconv.Itoa(round), id, strconv.Itoa(len(used[id])))
-		name := policy.Draw(rng, a.target.Kind, used[id]...)
-		used[id] = append(used[id], name)
-		again := plan(cfg, rng, a.target, a.problem, name, memory, a)
+		again := plan(cfg, rng, a.target, a.problem, draw(cfg, rng, a.target, used, policy), memory, a)
 		again.turn = a.turn + 1
 		out = append(out, again)
 	}
 	return out
 }
 
+// draw has the policy choose an arm that was not played on the step yet; an own move is of the solver's own solutions alone.
+func draw(cfg Config, rng *rand.Rand, t Target, used map[string][]string, policy *Policy) Arm {
+	id := t.stepKey()
+	not := slices.Clone(used[id])
+	if t.From == nil {
+		for _, a := range cfg.arms() {
+			if a.Own() {
+				not = append(not, a.Name)
+			}
+		}
+	}
+	name := policy.Draw(rng, t.Kind, not...)
+	used[id] = append(used[id], name)
+	return cfg.arm(name)
+}
+
 // plan makes the request; last is the attack before on the same step, nil for none.
-func plan(cfg Config, rng *rand.Rand, t Target, p roundProblem, name string, memory *Memory, last *attack) *attack {
-	strategies := cfg.strategies()
+func plan(cfg Config, rng *rand.Rand, t Target, p roundProblem, arm Arm, memory *Memory, last *attack) *attack {
+	if arm.Own() {
+		return &attack{target: t, problem: p, arm: arm, name: arm.Name}
+	}
+	strategies, name := Strategies(), arm.Tricks[rng.IntN(len(arm.Tricks))]
 	s := strategies[slices.IndexFunc(strategies, func(s Strategy) bool { return s.Name == name })]
 	before, after := s.Before, s.After
 	if f, ok := memory.Example(s.Name, t.Kind, t.Prefix.Problem.ID); rng.IntN(2) == 0 && ok && cfg.Learner != Uniform {
 		before, after = f.Before, f.After
 	}
-	a := &attack{target: t, problem: p, name: s.Name}
-	switch {
-	case s.Name == Slip:
-		a.ask = continueMessages(cfg.Instruction, t.Prefix)
-	case cfg.Compact:
+	a := &attack{target: t, problem: p, arm: arm, name: s.Name}
+	if cfg.Compact {
 		a.ask = Compact(t, s.Name)
-	default:
-		a.ask, a.shown = attackMessages(t, s.Definition, before, after), []string{before, after}
-		if last != nil && last.label == step.Wrong {
-			a.ask = againMessages(a.ask, t, last.reply, last.p)
-		}
+		return a
+	}
+	a.ask, a.shown = attackMessages(t, s.Definition, before, after), []string{before, after}
+	if last != nil && last.verdict() == step.Wrong {
+		a.ask = againMessages(a.ask, t, last.reply, last.p)
 	}
 	return a
 }
 
 // runAttack asks for the corruption.
 func (g *Game) runAttack(ctx context.Context, m *meter, a *attack, round int) error {
-	if a.name == Slip {
-		return g.runSlip(ctx, m, a, round)
-	}
 	c, err := m.one(ctx, g.oneLine(a.ask, a.key(round)))
 	if err != nil {
 		return err
 	}
 	a.reply, a.why = parseStep(c.Text, c.Finish == adapters.FinishLength, a.target, a.shown...)
-	a.done = true
-	return nil
-}
-
-// runSlip draws the solver's own next step, hotter than usual, until one comes to another number than the correct step.
-func (g *Game) runSlip(ctx context.Context, m *meter, a *attack, round int) error {
-	cs, err := m.generate(ctx, adapters.Request{
-		Messages: a.ask, N: slipDraws, Temperature: slipTemperature, MaxTokens: g.cfg.AttackMaxTokens,
-		Seed: seedOf(g.cfg.Seed, a.key(round)), OneStep: true,
-	})
-	if err != nil {
-		return err
-	}
-	a.why = errVerbatim
-	for _, c := range cs {
-		if c.Err != nil {
-			return c.Err
-		}
-		text, why := parseStep(c.Text, c.Finish == adapters.FinishLength, a.target)
-		if why == nil && finalNumber(text) != finalNumber(a.target.Text) {
-			a.reply, a.why = text, nil
-			break
-		}
-	}
 	a.done = true
 	return nil
 }

@@ -61,7 +61,8 @@ func attackable(prefix []string, text string) bool {
 func ownTargets(solutions []solution) []Target {
 	var out []Target
 	seen := make(map[string]bool)
-	for _, s := range solutions {
+	for i := range solutions {
+		s := &solutions[i]
 		if !s.right {
 			continue
 		}
@@ -71,7 +72,7 @@ func ownTargets(solutions []solution) []Target {
 				continue
 			}
 			seen[id] = true
-			out = append(out, Target{Prefix: l.Prefix, Text: oneLine(l.Text), Source: Own, Kind: l.Kind})
+			out = append(out, Target{Prefix: l.Prefix, Text: oneLine(l.Text), Source: Own, Kind: l.Kind, From: s})
 		}
 	}
 	return out

@@ -23,13 +23,13 @@ type Config struct {
 
 	Wave     int      `json:"wave" yaml:"wave"`                   // attacked steps between two updates of the policy and the memory, ≥ 1
 	Turns    int      `json:"turns" yaml:"turns"`                 // attacks on a step, at most: after the first, on those where R was not fooled
-	Slip     bool     `json:"slip" yaml:"slip"`                   // have Slip among the strategies; needs an endpoint that continues an unfinished answer
-	LeftOut  []string `json:"left_out,omitempty" yaml:"left_out"` // strategies that are never played, to be met later
+	Slip     bool     `json:"slip" yaml:"slip"`                   // have the solver's own moves among the arms; needs an endpoint that continues an unfinished answer
+	LeftOut  []string `json:"left_out,omitempty" yaml:"left_out"` // strategies, and own moves, that are never played, to be met later
 	Learner  Learner  `json:"learner" yaml:"learner"`             // how the policy learns
 	Tau      float64  `json:"tau" yaml:"tau"`                     // τ_G, weight of KL(π‖uniform), ≥ 0
 	Entropy  float64  `json:"entropy" yaml:"entropy"`             // c_G, weight of the entropy, ≥ 0
 	StepSize float64  `json:"step_size" yaml:"step_size"`         // of an optimistic step, > 0
-	Floor    float64  `json:"floor" yaml:"floor"`                 // least probability of a strategy, in [0, 1/strategies)
+	Floor    float64  `json:"floor" yaml:"floor"`                 // least probability of an arm, in [0, 1/arms)
 	Shrink   float64  `json:"shrink" yaml:"shrink"`               // attacks' worth of the pooled rates in a kind's own, ≥ 0
 
 	Natural      NaturalLabels `json:"natural" yaml:"natural"`             // what the solver's own steps are labelled by
@@ -144,13 +144,14 @@ func (c Config) Validate() error {
 	check(c.StepSize > 0, "step_size", "above 0", c.StepSize)
 	check(c.StepSize*(c.Tau+c.Entropy) < 0.5, "step_size", "below 0.5 / (tau + entropy), or the policy overshoots", c.StepSize)
 	for _, name := range c.LeftOut {
-		known := name == Slip || slices.ContainsFunc(Strategies(), func(s Strategy) bool { return s.Name == name })
-		check(known, "left_out", "names of strategies", name)
+		known := slices.ContainsFunc(Strategies(), func(s Strategy) bool { return s.Name == name }) ||
+			slices.ContainsFunc(Arms(), func(a Arm) bool { return a.Own() && a.Name == name })
+		check(known, "left_out", "names of strategies or of own moves", name)
 	}
-	if len(c.strategies()) == 0 {
-		return errors.Join(append(errs, errors.New("left_out: leaves no strategy"))...)
+	if !slices.ContainsFunc(c.arms(), func(a Arm) bool { return !a.Own() }) {
+		return errors.Join(append(errs, errors.New("left_out: leaves no strategy, and own moves alone have nothing to do on worked solutions"))...)
 	}
-	limit := 1 / float64(len(c.strategies()))
+	limit := 1 / float64(len(c.arms()))
 	check(c.Floor >= 0 && c.Floor < limit, "floor", fmt.Sprintf("in [0, %.3f)", limit), c.Floor)
 	check(c.Shrink >= 0, "shrink", "at least 0", c.Shrink)
 	check(c.Paraphrases >= 0 && c.Paraphrases <= 1, "paraphrases", "in [0,1]", c.Paraphrases)

@@ -68,8 +68,8 @@ func New(cfg Config, problems []step.Problem, p Players) (*Game, error) {
 // Start returns the state before round 0.
 func (g *Game) Start() State {
 	var names []string
-	for _, s := range g.cfg.strategies() {
-		names = append(names, s.Name)
+	for _, a := range g.cfg.arms() {
+		names = append(names, a.Name)
 	}
 	return State{Policy: NewPolicy(names, g.cfg), Memory: &Memory{Limit: g.cfg.Memory}}
 }

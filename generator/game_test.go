@@ -39,25 +39,21 @@ func play(t *testing.T, cfg Config, llm LLM, reward RewardModel) (State, *Journa
 	return s, j
 }
 
-// What fools R gains probability, what leaves steps correct loses it, what is undecided gains nothing by it, and nothing falls below the
-// floor.
+// What wins votes gains probability, what leaves steps correct loses it, and nothing falls below the floor.
 func TestPolicyFollowsTheRewards(t *testing.T) {
 	cfg := testConfig()
 	cfg.Rounds = 5
-	llm := &scripted{copies: map[string]bool{"missing": true}, vague: map[string]bool{"unit": true}}
-	s, _ := play(t, cfg, llm, &scriptedReward{blind: map[string]bool{"operator": true}})
+	llm := &scripted{copies: tricksOf("operand")}
+	s, _ := play(t, cfg, llm, &scriptedReward{blind: tricksOf("relation")})
 	at := func(name string) float64 {
 		return s.Policy.Probabilities(Additive)[slices.Index(s.Policy.Names, name)]
 	}
 	uniform := 1 / float64(len(s.Policy.Names))
-	if at("operator") < 2*uniform {
-		t.Errorf("the strategy that fools R has %.3f, uniform is %.3f", at("operator"), uniform)
+	if at("relation") < 2*uniform {
+		t.Errorf("what wins votes has %.3f, uniform is %.3f", at("relation"), uniform)
 	}
-	if at("missing") > uniform/2 {
-		t.Errorf("always still correct, and played with %.3f, uniform is %.3f", at("missing"), uniform)
-	}
-	if at("unit") >= at("operator")/2 {
-		t.Errorf("undecided has %.3f, what fools %.3f", at("unit"), at("operator"))
+	if at("operand") > uniform/2 {
+		t.Errorf("always still correct, and played with %.3f, uniform is %.3f", at("operand"), uniform)
 	}
 	for i, p := range s.Policy.Probabilities(Additive) {
 		if p < cfg.Floor {

@@ -29,9 +29,18 @@ type RewardModel interface {
 	// Score returns P(step correct) in [0,1] for each example, in their order. It must not read the labels.
 	Score(ctx context.Context, examples []Labelled) ([]float64, error)
 
+	// Weigh returns the log of the weight that each candidate has in a vote by R, in their order: 0 for all where R knows nothing.
+	Weigh(ctx context.Context, candidates []Candidate) ([]float64, error)
+
 	// Learn fits R to the examples of a round, replayed rounds among them (Labelled.Round tells). Equal arguments on
 	// equal models must give equal models, or a resumed run differs from an unbroken one.
 	Learn(ctx context.Context, round int, examples []Labelled) (LearnReport, error)
+}
+
+// Candidate is an answer, or the beginning of one, as a vote sees it.
+type Candidate struct {
+	Trace  step.Trace
+	Tokens [][]step.Token // of its steps; nil where they aren't known
 }
 
 // LearnReport says what a Learn did.
@@ -51,6 +60,7 @@ const (
 	Attack     Source = "attack"     // corrupted by the LLM on request
 	Paraphrase Source = "paraphrase" // a correct step reworded by the LLM, so that its dialect tells nothing
 	Natural    Source = "natural"    // sampled while solving
+	Branched   Source = "branched"   // of a wrong answer of the LLM's own that was looked for: nothing is said of its steps
 )
 
 // Labelled is one step with what is known about it. Texts are step.Normalize'd, so that no format tells sources apart.
@@ -61,11 +71,12 @@ type Labelled struct {
 	Step     step.Verdict `json:"step"`               // is the step correct?
 	Value    step.Verdict `json:"value"`              // does the solution end right? From natural samples only
 	Source   Source       `json:"source"`             //
-	Strategy string       `json:"strategy,omitempty"` // the trick asked for, "" but for attacks
+	Strategy string       `json:"strategy,omitempty"` // the trick asked for or the move made, "" but for attacks
 	Kind     Kind         `json:"kind"`               // of the correct step, within a pair
 	Round    int          `json:"round"`              //
 	Pair     string       `json:"pair,omitempty"`     // shared by an attack and its correct partner
 	Sample   string       `json:"sample,omitempty"`   // shared by the steps of one natural solution
+	Against  string       `json:"against,omitempty"`  // of a branched answer: the sample, a right one, that it leaves
 	Answer   string       `json:"answer,omitempty"`   // what that solution states as its answer, "" where it states none
 	Tokens   []step.Token `json:"tokens,omitempty"`   // the step's own, of natural steps only: nil on both members of a pair
 	Spare    bool         `json:"spare,omitempty"`    // of a lesson: the step head is only calibrated by it, or wrong ones would seem to be half of all

@@ -40,7 +40,7 @@ func (j jury) Rule(ctx context.Context, c oracle.Case) (oracle.Ruling, error) {
 		if c.Err != nil {
 			return oracle.Ruling{}, fmt.Errorf("jury: %w", c.Err)
 		}
-		votes[vote(c.Text)]++
+		votes[said(c.Text)]++
 	}
 	r := oracle.Ruling{Reason: fmt.Sprintf("%d of %d say right, %d wrong", votes[step.Right], j.cfg.Jury, votes[step.Wrong])}
 	for _, v := range []step.Verdict{step.Right, step.Wrong} {
@@ -51,8 +51,8 @@ func (j jury) Rule(ctx context.Context, c oracle.Case) (oracle.Ruling, error) {
 	return r, nil
 }
 
-// vote reads a juror's answer by its first word.
-func vote(text string) step.Verdict {
+// said reads a juror's answer by its first word.
+func said(text string) step.Verdict {
 	words := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) })
 	if len(words) == 0 {
 		return step.Unknown

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Policy is π_G(strategy | kind): a softmax over the attack strategies for each kind of step, mixed with a floor so that no
+// Policy is π_G(arm | kind): a softmax over the arms for each kind of step, mixed with a floor so that no
 // strategy is ever given up for good. It learns, as Config.Learner says, by optimistic steps on
 //
 //	U_G = E[r_G] − τ·KL(π‖uniform) + c·H(π)
@@ -85,8 +85,13 @@ func (p *Policy) play(kind Kind) (free, played []float64) {
 // share is what the floor leaves to the softmax.
 func (p *Policy) share() float64 { return 1 - p.Floor*float64(len(p.Names)) }
 
+// own reports whether strategy i is a move of the solver's own.
+func (p *Policy) own(i int) bool {
+	return slices.ContainsFunc(Arms(), func(a Arm) bool { return a.Own() && a.Name == p.Names[i] })
+}
+
 // vetoes returns the strategies too much of what they give is still correct, copies of the step among it: by a share drawn towards that of
-// all, for a few attacks tell little.
+// all, for a few attacks tell little. An own move that comes to nothing wrong mislabels nothing; it only costs, so it may be more.
 func (p *Policy) vetoes() []bool {
 	var all Tally
 	for _, t := range p.Still {
@@ -94,7 +99,11 @@ func (p *Policy) vetoes() []bool {
 	}
 	out := make([]bool, len(p.Names))
 	for i, t := range p.Still {
-		out[i] = t.N >= few && t.shrunk(few, all.mean()) > tooManyRight && t.mean() > tooManyRight
+		limit := tooManyRight
+		if p.own(i) {
+			limit = tooManyDry
+		}
+		out[i] = t.N >= few && t.shrunk(few, all.mean()) > limit && t.mean() > limit
 	}
 	return out
 }

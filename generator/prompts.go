@@ -31,6 +31,8 @@ type Target struct {
 	Text   string     // the step
 	Source Source     // Worked or Own
 	Kind   Kind
+
+	From *solution // the right answer that it is a step of; nil of worked ones
 }
 
 // solveMessages asks for a solution.

@@ -160,8 +160,8 @@ func TestCompact(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.Compact = true
 	var names []string
-	for _, s := range Strategies() {
-		names = append(names, s.Name)
+	for _, a := range cfg.arms() {
+		names = append(names, a.Name)
 	}
 	for _, a := range planAttacks(cfg, 1, []Target{target, testTarget()}, map[string][]string{}, map[string]roundProblem{}, NewPolicy(names, cfg), &Memory{Limit: 4}) {
 		if last := a.ask[len(a.ask)-1].Content; last != a.name+": "+a.target.Text || len(a.shown) > 0 {

@@ -47,10 +47,14 @@ type StrategyReport struct {
 	Right    int           `json:"still_correct"`
 	Unknown  int           `json:"unknown"`
 	Verbatim int           `json:"verbatim"` // not usable: the step as it was
-	Fooling  metric.Figure `json:"fooling"`  // mean P(correct) that R gave the wrong ones
-	Fooled   metric.Figure `json:"fooled"`   // share of the wrong ones with P > .5
+	Fooling  metric.Figure `json:"fooling"`  // mean P(correct) that R gave the wrong steps
+	Fooled   metric.Figure `json:"fooled"`   // share of the wrong steps with P > .5
+	Damage   metric.Figure `json:"damage"`   // mean chance that a vote of two prefers the wrong ones
 
-	sum, above float64
+	own               bool // a move of the solver's own
+	dry               int  // of Right: own moves that came to nothing wrong
+	steps             int  // of Wrong: those whose step is
+	sum, above, share float64
 }
 
 // Preference is a strategy's probability.
@@ -78,6 +82,7 @@ const (
 	tooFooled     = 0.90 // share with P > .5: R takes nearly every wrong step for correct
 	tooSafe       = 0.05 // mean P: the adversary hardly ever fools R; in round 0, where R knows nothing, it is .5
 	tooManyRight  = 0.30 // of the usable attacks, still correct; of all and of a strategy's
+	tooManyDry    = 0.85 // of an own move's, none of whose continuations ended wrong
 	tooUnknown    = 0.40 // of the usable attacks, no verdict
 	tooUnusable   = 0.40 // of the attacks asked
 	narrow        = 0.50 // of the greatest entropy, mean over kinds
@@ -128,7 +133,8 @@ func (r *Report) count(s solution) {
 func (r *Report) attacked(a *attack) {
 	r.Total.count(a)
 	for i := range r.Strategies {
-		if r.Strategies[i].Strategy == a.name {
+		if r.Strategies[i].Strategy == a.arm.Name {
+			r.Strategies[i].own = a.arm.Own()
 			r.Strategies[i].count(a)
 		}
 	}
@@ -146,8 +152,16 @@ func (s *StrategyReport) count(a *attack) {
 	switch a.label {
 	case step.Right:
 		s.Right++
+		if a.arm.Own() {
+			s.dry++
+		}
 	case step.Wrong:
 		s.Wrong++
+		s.share += a.damage
+		if a.verdict() != step.Wrong {
+			return
+		}
+		s.steps++
 		s.sum += a.p
 		if a.p > 0.5 {
 			s.above++
@@ -167,7 +181,8 @@ func (r *Report) finish() {
 }
 
 func (s *StrategyReport) finish() {
-	s.Fooling, s.Fooled = figure(s.sum/float64(s.Wrong)), figure(s.above/float64(s.Wrong))
+	s.Fooling, s.Fooled = figure(s.sum/float64(s.steps)), figure(s.above/float64(s.steps))
+	s.Damage = figure(s.share / float64(s.Wrong))
 }
 
 func (r *Report) alarms() []string {
@@ -179,11 +194,11 @@ func (r *Report) alarms() []string {
 	}
 	share := func(a, b int) float64 { return float64(a) / float64(b) }
 	t, h := r.Total, r.HeldOut
-	alarm(t.Wrong, t.Fooled > tooFooled, "fooled on %.0f %% of the wrong steps (above %.0f %%): R does not see them", 100*t.Fooled, 100*tooFooled)
-	alarm(t.Wrong, t.Fooling < tooSafe, "wrong steps get P(correct) %.2f in the mean (below %.2f): the attacks teach nothing", t.Fooling, tooSafe)
-	alarm(t.Usable, share(t.Right, t.Usable) > tooManyRight, "%.0f %% of the attacks are still correct (above %.0f %%)", 100*share(t.Right, t.Usable), 100*tooManyRight)
+	alarm(t.steps, t.Fooled > tooFooled, "fooled on %.0f %% of the wrong steps (above %.0f %%): R does not see them", 100*t.Fooled, 100*tooFooled)
+	alarm(t.steps, t.Fooling < tooSafe, "wrong steps get P(correct) %.2f in the mean (below %.2f): the attacks teach nothing", t.Fooling, tooSafe)
+	alarm(t.Usable, share(t.Right-t.dry, t.Usable) > tooManyRight, "%.0f %% of the attacks are still correct (above %.0f %%)", 100*share(t.Right-t.dry, t.Usable), 100*tooManyRight)
 	for _, s := range r.Strategies {
-		if s.Usable >= few && share(s.Right, s.Usable) > tooManyRight {
+		if s.Usable >= few && !s.own && share(s.Right, s.Usable) > tooManyRight {
 			out = append(out, fmt.Sprintf("%.0f %% of %s's attacks are still correct (above %.0f %%)", 100*share(s.Right, s.Usable), s.Strategy, 100*tooManyRight))
 		}
 	}
@@ -259,8 +274,8 @@ func Measure(steps []Labelled, p []float64) Measured {
 // Line is the round in one line.
 func (r Report) Line() string {
 	t, h := r.Total, r.HeldOut
-	return fmt.Sprintf("round %d: %d attacks, %d wrong, %d still correct, %d unknown; fooling %s (%s); held out: natural %s, synthetic %s, false alarms %s, ECE %s, AUC %s; %d calls, %d+%d tokens, %.1f min",
-		r.Round, t.Asked, t.Wrong, t.Right, t.Unknown, t.Fooling.Text("%.2f"), (100 * t.Fooled).Text("%.0f %%"), (100 * h.DetectNat).Text("%.0f %%"),
+	return fmt.Sprintf("round %d: %d attacks, %d wrong, %d still correct, %d unknown; fooling %s (%s), damage %s; held out: natural %s, synthetic %s, false alarms %s, ECE %s, AUC %s; %d calls, %d+%d tokens, %.1f min",
+		r.Round, t.Asked, t.Wrong, t.Right, t.Unknown, t.Fooling.Text("%.2f"), (100 * t.Fooled).Text("%.0f %%"), t.Damage.Text("%.2f"), (100 * h.DetectNat).Text("%.0f %%"),
 		(100 * h.DetectSyn).Text("%.0f %%"), (100 * h.FalseAlarm).Text("%.0f %%"), h.ECE.Text("%.2f"), h.AUC.Text("%.2f"),
 		r.Calls, r.PromptTokens, r.CompletionTokens, r.Minutes)
 }
@@ -269,14 +284,14 @@ func (r Report) Line() string {
 func (r Report) String() string {
 	var b strings.Builder
 	fmt.Fprintln(&b, r.Line())
-	fmt.Fprintf(&b, "%-14s %5s %6s %5s %7s %7s %8s %7s", "strategy", "asked", "usable", "wrong", "correct", "unknown", "fooling", "p > .5")
+	fmt.Fprintf(&b, "%-14s %5s %6s %5s %7s %7s %8s %7s %7s", "arm", "asked", "usable", "wrong", "correct", "unknown", "fooling", "p > .5", "damage")
 	for _, k := range Kinds() {
 		fmt.Fprintf(&b, " %*s", max(6, len(k)), k)
 	}
 	fmt.Fprintln(&b)
 	row := func(name string, s StrategyReport) {
-		fmt.Fprintf(&b, "%-14s %5d %6d %5d %7d %7d %8s %7s", name, s.Asked, s.Usable, s.Wrong, s.Right, s.Unknown,
-			s.Fooling.Text("%.2f"), (100 * s.Fooled).Text("%.0f%%"))
+		fmt.Fprintf(&b, "%-14s %5d %6d %5d %7d %7d %8s %7s %7s", name, s.Asked, s.Usable, s.Wrong, s.Right, s.Unknown,
+			s.Fooling.Text("%.2f"), (100 * s.Fooled).Text("%.0f%%"), s.Damage.Text("%.2f"))
 	}
 	for i, s := range r.Strategies {
 		row(s.Strategy, s)

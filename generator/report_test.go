@@ -48,7 +48,7 @@ func TestAlarms(t *testing.T) {
 	healthy := func() Report {
 		r := newReport(0, []string{"a", "b"})
 		r.drawnFrom(NewPolicy([]string{"a", "b"}, DefaultConfig()))
-		r.Total = StrategyReport{Asked: 40, Usable: 30, Wrong: 25, Right: 3, Unknown: 2, sum: 10, above: 9}
+		r.Total = StrategyReport{Asked: 40, Usable: 30, Wrong: 25, Right: 3, Unknown: 2, steps: 25, sum: 10, above: 9}
 		r.HeldOut = Measured{Steps: 60, Natural: 12, Synthetic: 20, DetectNat: 0.6, DetectSyn: 0.7, FalseAlarm: 0.1, ECE: 0.05, AUC: 0.8}
 		return r
 	}

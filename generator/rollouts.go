@@ -70,7 +70,7 @@ func (g *Game) judgeByRollouts(ctx context.Context, m *meter, rep *Report, round
 	}
 	var units []Unit
 	for _, a := range attacks {
-		if !a.done || a.why != nil || a.label != open {
+		if !a.done || a.why != nil || a.label != open || a.arm.Own() { // an own move's outcome is sure
 			continue
 		}
 		before := a.ground

@@ -131,36 +131,6 @@ func TestConsensusTakesOnlyWhatBothCallWrong(t *testing.T) {
 	}
 }
 
-func TestSlipTakesAStepThatComesToAnotherNumber(t *testing.T) {
-	cfg := testConfig()
-	cfg.Slip = true
-	game, _ := newGame(t, cfg, &scripted{}, &scriptedReward{})
-	policy := game.Start().Policy
-	for _, k := range Kinds() { // every attack a slip
-		policy.Logits[k][len(policy.Names)-1] = 50
-	}
-	policy.Floor = 0
-	state := game.Start()
-	state.Policy = policy
-	next, err := game.Round(t.Context(), state)
-	if err != nil {
-		t.Fatal(err)
-	}
-	slips := 0
-	for _, l := range game.Journal.Rounds(0) {
-		if l.Source != Attack || l.Strategy != Slip {
-			continue
-		}
-		slips++
-		if !strings.Contains(l.Text, " = ") || finalNumber(l.Text) == "" || l.Step != step.Wrong {
-			t.Errorf("%q, %v", l.Text, l.Step)
-		}
-	}
-	if slips == 0 {
-		t.Errorf("no slips among the attacks: %+v", next.Reports[0].Total)
-	}
-}
-
 func TestASecondTurnGoesToThoseThatDidNotFool(t *testing.T) {
 	cfg := testConfig()
 	once := playRound(t, cfg, &scriptedReward{})
@@ -191,17 +161,17 @@ func playRound(t *testing.T, cfg Config, reward *scriptedReward) Report {
 func TestTheSecondTurnShowsTheFirstAndItsScore(t *testing.T) {
 	p := testProblems(1)[0]
 	target := Target{Prefix: step.Trace{Problem: p}, Text: "Ann has 10 + 3 = 13 pens.", Kind: Additive}
-	first := &attack{target: target, problem: roundProblem{p, false}, name: "operator", label: step.Wrong, reply: "Ann has 10 * 3 = 30 pens.", p: 0.12, done: true}
 	cfg := testConfig()
-	again := planAgain(cfg, 1, []*attack{first}, map[string][]string{target.stepKey(): {"operator"}}, NewPolicy([]string{"operator", "context"}, cfg), &Memory{})
-	if len(again) != 1 || again[0].name != "context" {
-		t.Fatalf("%+v, want one attack by the other strategy", again)
+	first := &attack{target: target, problem: roundProblem{p, false}, arm: cfg.arm("relation"), name: "operator", label: step.Wrong, reply: "Ann has 10 * 3 = 30 pens.", p: 0.12, done: true}
+	again := planAgain(cfg, 1, []*attack{first}, map[string][]string{target.stepKey(): {"relation"}}, NewPolicy([]string{"relation", "operand"}, cfg), &Memory{})
+	if len(again) != 1 || again[0].arm.Name != "operand" {
+		t.Fatalf("%+v, want one attack by the other arm", again)
 	}
 	n := len(again[0].ask)
 	if again[0].ask[n-2].Content != first.reply || !strings.Contains(again[0].ask[n-1].Content, "12 %") {
 		t.Errorf("the adversary is shown %q", again[0].ask)
 	}
-	if first.p = 0.8; len(planAgain(cfg, 1, []*attack{first}, map[string][]string{target.stepKey(): {"operator"}}, NewPolicy([]string{"operator", "context"}, cfg), &Memory{})) != 0 {
+	if first.p = 0.8; len(planAgain(cfg, 1, []*attack{first}, map[string][]string{target.stepKey(): {"relation"}}, NewPolicy([]string{"relation", "operand"}, cfg), &Memory{})) != 0 {
 		t.Error("an attack that fooled R is made again")
 	}
 }

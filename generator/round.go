@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"time"
 
 	"aprm/adapters"
 	"aprm/prm/step"
+	"aprm/prm/vote"
 )
 
 // Round plays the round that state stands before: problems → natural solutions → correct steps → attacks → the judge's
@@ -81,6 +83,9 @@ func (g *Game) Round(ctx context.Context, state State) (State, error) {
 	}
 	pairs := pairUp(attacks, round)
 	entries = append(entries, pairs...)
+	for _, a := range attacks {
+		entries = append(entries, a.branch...)
+	}
 	if err := identifyAll(entries); err != nil {
 		return State{}, err
 	}
@@ -93,7 +98,7 @@ func (g *Game) Round(ctx context.Context, state State) (State, error) {
 	}
 
 	g.progress(Progress{Round: round, Stage: StageLearn, Total: 1})
-	rep.Learn, err = g.Reward.Learn(ctx, round, g.lessons(round))
+	rep.Learn, err = g.Reward.Learn(ctx, round, g.Lessons(round))
 	if err != nil {
 		return State{}, fmt.Errorf("learn: %w", err)
 	}
@@ -175,7 +180,7 @@ func (g *Game) playWave(ctx context.Context, m *meter, rep *Report, round int, w
 		if o, sure := a.outcome(); sure {
 			outcomes = append(outcomes, o)
 		}
-		if a.fooled() {
+		if a.fooled() && !a.arm.Own() {
 			state.Memory.Add(Fooled{Strategy: a.name, Kind: a.target.Kind, Problem: a.target.Prefix.Problem.ID,
 				Before: a.target.Text, After: a.reply, P: a.p, Round: round})
 		}
@@ -183,15 +188,15 @@ func (g *Game) playWave(ctx context.Context, m *meter, rep *Report, round int, w
 	return all, state.Policy.Observe(outcomes)
 }
 
-// outcome is what the attack earned the generator, if the oracle is sure of it: P(step correct) that R gave it where it is wrong; it is
+// outcome is what the attack earned the generator, if the oracle is sure of it: the chance that a vote prefers what is wrong; it is
 // still correct too where the reply only repeats the step.
 func (a *attack) outcome() (o Outcome, sure bool) {
-	o = Outcome{Strategy: a.name, Kind: a.target.Kind}
+	o = Outcome{Strategy: a.arm.Name, Kind: a.target.Kind}
 	switch {
 	case !a.done:
 		return o, false
 	case a.label == step.Wrong:
-		o.Reward = a.p
+		o.Reward = a.damage
 	case a.label == step.Right || errors.Is(a.why, errVerbatim):
 		o.StillCorrect = true
 	default:
@@ -206,6 +211,12 @@ func (g *Game) attack(ctx context.Context, m *meter, rep *Report, round int, att
 	units := make([]Unit, len(ordered))
 	for i, a := range ordered {
 		units[i] = Unit{Key: a.key(round), Do: func(ctx context.Context) error {
+			if a.arm.Own() {
+				if err := g.runBranch(ctx, m, a, round); err != nil {
+					return fmt.Errorf("branch off an answer to %s: %w", a.target.Prefix.Problem.ID, err)
+				}
+				return nil
+			}
 			if err := g.runAttack(ctx, m, a, round); err != nil {
 				return fmt.Errorf("attack %s: %w", a.target.Prefix.Problem.ID, err)
 			}
@@ -231,7 +242,8 @@ func (g *Game) attack(ctx context.Context, m *meter, rep *Report, round int, att
 func (g *Game) reword(ctx context.Context, m *meter, rep *Report, round int, attacks []*attack) error {
 	var units []Unit
 	for _, a := range byPrefix(attacks) {
-		if a.label != step.Wrong || rngOf(g.cfg.Seed, "reword", a.key(round)).Float64() >= g.cfg.Paraphrases {
+		// What the solver did by itself has no dialect of an adversary's to be evened out.
+		if a.arm.Own() || a.label != step.Wrong || rngOf(g.cfg.Seed, "reword", a.key(round)).Float64() >= g.cfg.Paraphrases {
 			continue
 		}
 		units = append(units, Unit{Key: "reword " + a.key(round), Do: func(ctx context.Context) error {
@@ -253,20 +265,40 @@ func byPrefix(attacks []*attack) []*attack {
 	return ordered
 }
 
-// rate gives the attacks R's probabilities.
+// rate gives the wrong attacks R's probabilities, and the chances that they win a vote.
 func (g *Game) rate(ctx context.Context, round int, attacks []*attack) error {
 	var steps []Labelled
-	var of []*attack
+	var candidates []Candidate
+	var ofSteps, ofCandidates []*attack
 	for _, a := range attacks {
+		if a.verdict() == step.Wrong {
+			steps, ofSteps = append(steps, a.labelled(round)), append(ofSteps, a)
+		}
 		if a.label == step.Wrong {
-			steps, of = append(steps, a.labelled(round)), append(of, a)
+			right, wrong := a.candidates()
+			candidates, ofCandidates = append(candidates, right, wrong), append(ofCandidates, a)
 		}
 	}
 	p, err := g.score(ctx, steps)
-	for i := range p {
-		of[i].p = p[i]
+	if err != nil {
+		return err
 	}
-	return err
+	for i := range p {
+		ofSteps[i].p = p[i]
+	}
+	w, err := g.Reward.Weigh(ctx, candidates)
+	if err != nil {
+		return fmt.Errorf("weigh: %w", err)
+	}
+	if len(w) != len(candidates) {
+		return fmt.Errorf("weigh: the reward model returned %d weights for %d candidates", len(w), len(candidates))
+	}
+	for i, a := range ofCandidates {
+		if a.damage = vote.Logistic(w[2*i+1] - w[2*i]); math.IsNaN(a.damage) {
+			return fmt.Errorf("weigh: candidates weigh %v and %v", w[2*i], w[2*i+1])
+		}
+	}
+	return nil
 }
 
 // run does the units of a stage and notes those that failed; an error when most did.
@@ -302,12 +334,12 @@ func (g *Game) progress(p Progress) {
 func pairUp(attacks []*attack, round int) []Labelled {
 	var out []Labelled
 	for _, a := range attacks {
-		if !a.done || a.why != nil {
+		if !a.done || a.why != nil || a.arm.Own() && a.first != step.Wrong {
 			continue
 		}
 		l := a.labelled(round)
 		out = append(out, l)
-		if a.label != step.Wrong {
+		if a.verdict() != step.Wrong {
 			continue
 		}
 		l.Text, l.Step, l.Source, l.Strategy, l.Reason = a.target.Text, step.Right, a.target.Source, "", "the step that was attacked"
@@ -322,7 +354,7 @@ func pairUp(attacks []*attack, round int) []Labelled {
 // labelled is the corrupted step, as the data set has it.
 func (a *attack) labelled(round int) Labelled {
 	return Labelled{
-		Prefix: a.target.Prefix, Text: a.reply, Step: a.label, Source: Attack, Strategy: a.name, Kind: a.target.Kind,
+		Prefix: a.target.Prefix, Text: a.reply, Step: a.verdict(), Source: Attack, Strategy: a.name, Kind: a.target.Kind,
 		Round: round, Pair: a.key(round), HeldOut: a.problem.heldOut, Reason: a.ground,
 	}
 }
@@ -375,8 +407,8 @@ func (g *Game) score(ctx context.Context, examples []Labelled) ([]float64, error
 	return p, nil
 }
 
-// lessons returns what R learns in a round: the round itself, and rounds t−1 and 0 again or all before it, balanced.
-func (g *Game) lessons(round int) []Labelled {
+// Lessons returns what R learns in a round: the round itself, and rounds t−1 and 0 again or all before it, balanced.
+func (g *Game) Lessons(round int) []Labelled {
 	rounds := []int{round}
 	before := []int{round - 1, 0}
 	if g.cfg.Replay == Whole {
@@ -404,7 +436,7 @@ func (g *Game) lessons(round int) []Labelled {
 }
 
 // Balance gives the step head one correct example for each wrong one. Pairs are balanced by making; of the natural steps a
-// correct one is learned from for each wrong one, of the same problem where there is one, and the other correct ones are Spare. Steps without any label left are dropped.
+// correct one is learned from for each wrong one, of the same problem where there is one, and the other correct ones are Spare. Steps without any label left are dropped, but for those of branched answers, which are whole answers' worth.
 func Balance(examples []Labelled) []Labelled {
 	out := slices.Clone(examples)
 	var wrongs []string // problems of natural wrong steps
@@ -455,7 +487,9 @@ func Balance(examples []Labelled) []Labelled {
 			out[i].Spare = true
 		}
 	}
-	return slices.DeleteFunc(out, func(l Labelled) bool { return l.Step == step.Unknown && l.Value == step.Unknown })
+	return slices.DeleteFunc(out, func(l Labelled) bool {
+		return l.Step == step.Unknown && l.Value == step.Unknown && l.Source != Branched
+	})
 }
 
 func identifyAll(entries []Labelled) error {

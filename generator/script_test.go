@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -42,7 +43,7 @@ func (s *scripted) Generate(_ context.Context, req adapters.Request) ([]adapters
 	}
 	last := req.Messages[len(req.Messages)-1].Content
 	usage := adapters.Usage{PromptTokens: 10, CompletionTokens: 5}
-	if req.Messages[0].Content == Instruction && (req.OneStep || req.Messages[len(req.Messages)-1].Role == adapters.Assistant) {
+	if strings.HasPrefix(req.Messages[0].Content, Instruction) && req.Messages[len(req.Messages)-1].Role == adapters.Assistant {
 		return s.goOn(req), nil
 	}
 	if len(req.Messages) == 2 { // to be solved: "Ann has A pens, buys B and then C."
@@ -63,13 +64,14 @@ func (s *scripted) Generate(_ context.Context, req adapters.Request) ([]adapters
 	case s.says(s.vague, last):
 		text = "Perhaps " + text
 	default:
-		text = lastNumber.ReplaceAllString(text, strconv.Itoa(1000+rng.IntN(1000))+"$1")
+		asked := slices.IndexFunc(Strategies(), func(st Strategy) bool { return strings.Contains(last, st.Definition) })
+		text = lastNumber.ReplaceAllString(text, strconv.Itoa(1000*(1+asked)+rng.IntN(1000))+"$1")
 	}
 	return []adapters.Completion{{Text: text + "\nMore.", Finish: adapters.FinishEnd, Usage: usage}}, nil
 }
 
-// goOn continues a solution: one step, of which the first draw comes to what it should; or to the end, which is right unless the
-// last step begins with "Perhaps".
+// goOn continues a solution to the end, which is right unless the last step begins with "Perhaps"; where log-probabilities are asked for, every second
+// continuation goes wrong at once, each likelier than the one before.
 func (s *scripted) goOn(req adapters.Request) []adapters.Completion {
 	var a, b, c int
 	fmt.Sscanf(req.Messages[1].Content, "Ann has %d pens, buys %d and then %d.", &a, &b, &c)
@@ -77,14 +79,16 @@ func (s *scripted) goOn(req adapters.Request) []adapters.Completion {
 	for i := range req.N {
 		text := fmt.Sprintf("#### %d", a+b+c)
 		switch {
-		case req.OneStep && len(req.Messages) == 2:
-			text = fmt.Sprintf("Ann has %d + %d = %d pens.", a, b, a+b+i)
-		case req.OneStep:
-			text = fmt.Sprintf("Then %d + %d = %d pens.", a+b, c, a+b+c+i)
+		case req.LogProbs && i%2 == 1:
+			text = fmt.Sprintf("Then %d + %d = %d pens.\n#### %d", a+b, c, a+b+c+i, a+b+c+i)
 		case strings.Contains(req.Messages[2].Content, "Perhaps"):
 			text = "#### 0"
 		}
-		out = append(out, adapters.Completion{Text: text, Finish: adapters.FinishEnd, Usage: adapters.Usage{PromptTokens: 10, CompletionTokens: 5}})
+		tokens := tokensOf(text)
+		for k := range tokens {
+			tokens[k].LogProb = -1 / float64(i+1)
+		}
+		out = append(out, adapters.Completion{Text: text, Finish: adapters.FinishEnd, Tokens: tokens, Usage: adapters.Usage{PromptTokens: 10, CompletionTokens: 5}})
 	}
 	return out
 }
@@ -165,6 +169,22 @@ func (r *scriptedReward) Score(_ context.Context, ex []Labelled) ([]float64, err
 	return out, nil
 }
 
+// Weigh knows the strategy by the scripted adversary's numbers.
+func (r *scriptedReward) Weigh(_ context.Context, candidates []Candidate) ([]float64, error) {
+	out := make([]float64, len(candidates))
+	for i, c := range candidates {
+		n, _ := strconv.Atoi(finalNumber(c.Trace.Steps[len(c.Trace.Steps)-1]))
+		switch {
+		case n < 1000:
+		case r.blind[Strategies()[n/1000-1].Name]:
+			out[i] = 2.9
+		default:
+			out[i] = -2.2
+		}
+	}
+	return out, nil
+}
+
 func (r *scriptedReward) Learn(_ context.Context, round int, ex []Labelled) (LearnReport, error) {
 	if r.learned == nil {
 		r.learned = make(map[int][]Labelled)
@@ -189,4 +209,15 @@ func timeless(s State) string {
 		panic(err)
 	}
 	return string(b)
+}
+
+// tricksOf are the strategies of an arm.
+func tricksOf(arms ...string) map[string]bool {
+	out := make(map[string]bool)
+	for _, a := range Arms() {
+		for _, name := range a.Tricks {
+			out[name] = out[name] || slices.Contains(arms, a.Name)
+		}
+	}
+	return out
 }

@@ -1,8 +1,6 @@
 package generator
 
-import "slices"
-
-// Strategy is a way to corrupt a correct step.
+// Strategy is a way to corrupt a correct step by prompting.
 type Strategy struct {
 	Name       string // short and stable: it stands in data sets
 	Definition string // for the adversary, completing "Trick:"
@@ -42,22 +40,4 @@ func Strategies() []Strategy {
 		{"subgoal", "compute a different quantity than the one that is needed, correctly.",
 			"She keeps 30 - 12 = 18 coins.", "She and her sister have 30 + 12 = 42 coins."},
 	}
-}
-
-// Slip is the strategy that asks for no mistake: the solver's own next step is drawn at a high temperature until it comes to another
-// number. What it gives has no dialect of an adversary's; Config.Slip puts it among the others.
-const Slip = "slip"
-
-const (
-	slipTemperature = 1.2
-	slipDraws       = 8
-)
-
-// strategies are those of a game.
-func (c Config) strategies() []Strategy {
-	all := Strategies()
-	if c.Slip {
-		all = append(all, Strategy{Name: Slip})
-	}
-	return slices.DeleteFunc(all, func(s Strategy) bool { return slices.Contains(c.LeftOut, s.Name) })
 }

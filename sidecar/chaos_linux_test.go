@@ -2,11 +2,9 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"math/rand/v2"
@@ -485,36 +483,6 @@ func (c *chaos) ends(t *testing.T, p *process) {
 	if err := errors.Join(p.Process.Signal(syscall.SIGTERM), p.Wait()); err != nil && !strings.Contains(p.errs.String(), "interrupted") {
 		t.Errorf("told to stop: %v\n%s", err, &p.errs)
 	}
-}
-
-// wholeAnswer is the text of an answer that says that it is whole.
-func wholeAnswer(ctx context.Context, addr, body string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+"/v1/chat/completions", strings.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	got, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s: %s", resp.Status, got)
-	}
-	if strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") && !bytes.Contains(got, []byte("data: [DONE]")) {
-		return nil, errors.New("the stream has no end")
-	}
-	text, stopped, err := answerIn(got)
-	if err == nil && stopped != "" {
-		err = errors.New("stopped: " + stopped)
-	}
-	return []byte(text), err
 }
 
 // fragile is the embedded model as an endpoint that goes away at times.

@@ -64,7 +64,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 	fmt.Fprintf(std.out, "The toy world: %s and word problems from a seed.\n\n"+
 		"Training a PRM: each round the model solves %d problems, then is asked to spoil %d correct steps; an oracle says what is wrong; both learn.\n",
 		builtin.Title, c.PerRound, c.Attacks)
-	game := gameFlags{Rounds: c.Rounds, PerRound: c.PerRound, Samples: 4, Attacks: c.Attacks, Turns: 1, Natural: string(generator.Sure), Paraphrases: 0.5, MaxTokens: 160, Seed: c.Seed,
+	game := gameFlags{Rounds: c.Rounds, PerRound: c.PerRound, Samples: 4, Attacks: c.Attacks, Wave: 16, Turns: 1, Natural: string(generator.Sure), Paraphrases: 0.5, MaxTokens: 160, Seed: c.Seed,
 		Epochs: 12, Rate: 0.002, KL: 0.05, Smooth: 0.01}
 	work := game.run(folder, 16)
 	work.Game.Progress = roundsProgress(newProgress(std.err, "train"), c.Rounds)

@@ -85,6 +85,8 @@ func (c *serveCommand) Validate() error {
 
 func (c *serveCommand) Run(ctx context.Context, std streams, line *commandLine) error {
 	bounded()
+	files := c.files(line.settings)
+	seen := contents(files) // before any of them is read
 	asked := c.Upstream
 	if err := c.Upstream.resolve(ctx, c.ProbeWait); err != nil {
 		return err
@@ -93,7 +95,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams, line *commandLine) 
 	if err != nil {
 		return err
 	}
-	s.asked = asked
+	s.asked, s.files, s.seen = asked, files, seen
 	s.reload = func(ctx context.Context, now service) (service, error) {
 		cmd, err := line.again()
 		if err != nil {
@@ -107,17 +109,19 @@ func (c *serveCommand) Run(ctx context.Context, std streams, line *commandLine) 
 			return service{}, err
 		}
 		made, err := next.service()
-		made.asked = asked
+		made.asked, made.files = asked, next.files(line.settings)
 		return made, err
 	}
-	s.files = func() []string {
-		files := []string{line.settings, c.Keys, c.TLSCert, c.TLSKey, c.PRM.Checkpoint}
-		if c.PRM.Checkpoint != "" {
-			files = append(files, gatePath(c.PRM.Checkpoint))
-		}
-		return files
-	}
 	return s.run(ctx, std)
+}
+
+// files are those that a service is made of, "" for none.
+func (c *serveCommand) files(settings string) []string {
+	files := []string{settings, c.Keys, c.TLSCert, c.TLSKey, c.PRM.Checkpoint}
+	if c.PRM.Checkpoint != "" {
+		files = append(files, gatePath(c.PRM.Checkpoint))
+	}
+	return files
 }
 
 // service is what the flags ask for, over a resolved endpoint. It starts nothing.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -38,7 +39,8 @@ type service struct {
 	otlp        string // URL of a collector; "" for where the environment says
 	config      server.Config
 
-	files  func() []string                                         // that it was made of, "" for none
+	files  []string                                                // that it was made of, "" for none
+	seen   [sha256.Size]byte                                       // what they held before they were read
 	reload func(ctx context.Context, now service) (service, error) // makes it anew of what these say now; nil for never
 }
 
@@ -105,7 +107,7 @@ func (s service) run(ctx context.Context, std streams) error {
 		return srv.Run(ctx, ln)
 	}
 	now := s
-	watching, err := watch(ctx, s.files(), func() error {
+	watching, err := watch(ctx, func() []string { return now.files }, s.seen, func() error {
 		next, err := s.reload(ctx, now)
 		if err != nil {
 			return err

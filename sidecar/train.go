@@ -39,7 +39,8 @@ type gameFlags struct {
 	Paraphrases float64 `help:"Share of the correct steps that are reworded by the LLM." default:"0.5"`
 	MaxTokens   int     `help:"Tokens of a natural solution." default:"320"`
 	Turns       int     `help:"Attacks on a step, at most: from the second on, where the first didn't fool the PRM, an instructed model is shown what it wrote and the score." default:"1"`
-	Slip        bool    `help:"Let the adversary also take the model's own slips: its next step, drawn hot, where it comes to another number. Needs an endpoint that continues an unfinished answer."`
+	Slip        bool    `help:"Let the adversary also take the model's own moves: it leaves a right answer before one of its steps and goes on as it will, as hot as usual, hotter, or in a hurry; what ends wrong is an error of its own. Needs an endpoint that continues an unfinished answer."`
+	Wave        int     `help:"Attacked steps between two updates of what the adversary prefers." default:"16"`
 	Rollouts    int     `help:"Continuations of a solution by which the oracle rules where arithmetic and the worked solution can't, and finds the first wrong step of the model's own solutions (--natural search); 0 for none." default:"0"`
 	Jury        int     `help:"Times the model is asked about a step that rollouts ruled on; all must agree. 0 for never." default:"0"`
 	Natural     string  `help:"What the model's own steps are labelled by: sure (right answers and false equations), search (first wrong steps by rollouts too), rollouts (every step) or outcome." enum:"sure,search,rollouts,outcome" default:"sure"`
@@ -48,10 +49,12 @@ type gameFlags struct {
 	Seed        int64   `help:"Everything drawn follows from it." default:"1"`
 	NoHidden    bool    `help:"Don't ask for hidden states, even where the endpoint gives them."`
 
-	Epochs int     `help:"Passes over the examples in a round." default:"60"`
-	Rate   float64 `help:"Learning rate." default:"0.002"`
-	KL     float64 `name:"kl" help:"How strongly the PRM is held to its round 0 (τ)." default:"0.05"`
-	Smooth float64 `name:"entropy" help:"How strongly the PRM is kept from being sure (c)." default:"0.01"`
+	Epochs      int     `help:"Passes over the examples in a round." default:"60"`
+	Rate        float64 `help:"Learning rate." default:"0.002"`
+	KL          float64 `name:"kl" help:"How strongly the PRM is held to its round 0 (τ)." default:"0.05"`
+	Pace        float64 `help:"How much of a whole learning the PRM does in a round, above 0 and at most 1: slower, it stays to be fooled while rounds last, and after the last it is trained to the end. At 1 each round is learned to the end." default:"1"`
+	Adversarial float64 `help:"Share of the weight that attacked steps and their correct partners have in each batch, beside the model's own; 0 for as many as there are." default:"0"`
+	Smooth      float64 `name:"entropy" help:"How strongly the PRM is kept from being sure (c)." default:"0.01"`
 }
 
 // usualRun is the folder of a run that names none.
@@ -189,19 +192,19 @@ func (c *trainCommand) play(ctx context.Context, std streams, answered []dataset
 func (g gameFlags) run(folder string, concurrency int) training.Run {
 	cfg := generator.DefaultConfig()
 	cfg.Seed, cfg.Rounds, cfg.Problems, cfg.Samples, cfg.Attacks = g.Seed, g.Rounds, g.PerRound, g.Samples, g.Attacks
-	cfg.Turns, cfg.Slip, cfg.Rollouts, cfg.Jury, cfg.Drawn = g.Turns, g.Slip, g.Rollouts, g.Jury, g.Drawn
+	cfg.Turns, cfg.Wave, cfg.Slip, cfg.Rollouts, cfg.Jury, cfg.Drawn = g.Turns, g.Wave, g.Slip, g.Rollouts, g.Jury, g.Drawn
 	cfg.Natural = generator.NaturalLabels(g.Natural)
 	if g.Lessons == string(generator.Whole) {
 		cfg.Replay = generator.Whole
 	}
 	cfg.Paraphrases, cfg.MaxTokens, cfg.Concurrency = g.Paraphrases, g.MaxTokens, concurrency
-	return training.Run{Game: cfg, Folder: folder, NoHidden: g.NoHidden,
+	return training.Run{Game: cfg, Folder: folder, NoHidden: g.NoHidden, Pace: g.Pace,
 		PRM: g.network(), Head: train.SolutionOptions{Seed: g.Seed}}
 }
 
 // network are the settings of the PRM's steps.
 func (g gameFlags) network() train.Options {
-	return train.Options{Seed: g.Seed, Epochs: g.Epochs, Rate: g.Rate, KL: g.KL, Entropy: g.Smooth}
+	return train.Options{Seed: g.Seed, Epochs: g.Epochs, Rate: g.Rate, KL: g.KL, Entropy: g.Smooth, Adversarial: g.Adversarial}
 }
 
 // roundsProgress shows a game's progress on a bar.

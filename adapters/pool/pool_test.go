@@ -82,6 +82,48 @@ func fails(w http.ResponseWriter, _ *http.Request) {
 	http.Error(w, "no", http.StatusInternalServerError)
 }
 
+// TestAnEndpointIsWellAtTheFirstByte: one that is tried again need not come to the end of a long stream first.
+func TestAnEndpointIsWellAtTheFirstByte(t *testing.T) {
+	var well atomic.Bool
+	e := start(t, func(w http.ResponseWriter, r *http.Request) {
+		if !well.Load() {
+			fails(w, r)
+			return
+		}
+		io.WriteString(w, "first")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	})
+	p := over(t, e)
+	way := p.Waiting(transport(t))
+	for range 30 {
+		ask(t.Context(), way, e.URL)
+	}
+	well.Store(true)
+	ctx, leave := context.WithCancel(t.Context())
+	for streams := 0; streams < 4; time.Sleep(20 * time.Millisecond) { // twice as many as try it out
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.URL.String(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := way.RoundTrip(req)
+		if err != nil {
+			continue // it is left alone for a while
+		}
+		defer resp.Body.Close()
+		if _, err := io.ReadFull(resp.Body, make([]byte, 5)); err != nil {
+			t.Fatal(err)
+		}
+		streams++
+	}
+	for host, state := range p.States() {
+		if state != "closed" {
+			t.Errorf("%s is %s while it streams", host, state)
+		}
+	}
+	leave()
+}
+
 // TestAFailingEndpointIsLeftAlone, and tried again after a while.
 func TestAFailingEndpointIsLeftAlone(t *testing.T) {
 	var well atomic.Bool

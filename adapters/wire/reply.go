@@ -87,7 +87,7 @@ func ParseReply(data []byte) (Reply, error) {
 		}
 		one := ReplyChoice{Index: int(c.Index), Finish: finishOf(c.Finish), Tokens: parseLogprobs(c.Logprobs)}
 		content, thoughts := parseContent(m.Content)
-		one.Text = cmp.Or(content+string(c.Text), string(m.Refusal))
+		one.Text = cmp.Or(content, string(c.Text), string(m.Refusal))
 		one.Thinking = cmp.Or(m.ReasoningContent.plain(), m.Reasoning.plain(), m.Thinking.plain()) + thoughts
 		if json.Unmarshal(c.Stop, &one.Stop) != nil { // a number is the id of a stop token: the end of the text
 			one.Stop = ""

@@ -1,7 +1,9 @@
 package train
 
 import (
+	"cmp"
 	"math/rand/v2"
+	"slices"
 
 	"aprm/prm"
 	"aprm/prm/feature"
@@ -15,8 +17,8 @@ type item struct {
 	reference [2]float64 // R_ref's logits
 }
 
-// arrange orders an epoch: pairs stay together, in a seeded order, and each pair's masks are drawn once. The items
-// returned are copies with those masks applied.
+// arrange orders an epoch: pairs stay together, in a seeded order, dealt out so that every batch holds pairs and lone steps as all do; each pair's masks are drawn
+// once. The items returned are copies with those masks applied.
 func arrange(items []item, opt Options, epoch int) []item {
 	var units [][]int
 	at := make(map[string]int)
@@ -30,6 +32,7 @@ func arrange(items []item, opt Options, epoch int) []item {
 	}
 	rng := random(opt.Seed, "epoch", opt.Round, epoch)
 	rng.Shuffle(len(units), func(i, j int) { units[i], units[j] = units[j], units[i] })
+	deal(units, func(unit []int) bool { return items[unit[0]].Pair != "" })
 	out := make([]item, 0, len(items))
 	for _, unit := range units {
 		hidden, logProbs := rng.Float64() < opt.Mask, rng.Float64() < opt.Mask
@@ -45,6 +48,35 @@ func arrange(items []item, opt Options, epoch int) []item {
 		}
 	}
 	return out
+}
+
+// deal orders units so that those of either kind are spread evenly, and among themselves stay in their order.
+func deal(units [][]int, kind func([]int) bool) {
+	var count [2]float64
+	at := func(unit []int) int {
+		if kind(unit) {
+			return 1
+		}
+		return 0
+	}
+	for _, u := range units {
+		count[at(u)]++
+	}
+	type place struct {
+		unit []int
+		at   float64 // in [0,1)
+	}
+	var seen [2]float64
+	places := make([]place, len(units))
+	for i, u := range units {
+		k := at(u)
+		places[i] = place{u, (seen[k] + 0.5) / count[k]}
+		seen[k]++
+	}
+	slices.SortStableFunc(places, func(a, b place) int { return cmp.Compare(a.at, b.at) })
+	for i, p := range places {
+		units[i] = p.unit
+	}
 }
 
 // fill writes a batch, at most gr.size items, to the graph's inputs; rows left over weigh nothing. Each dropout mask keeps

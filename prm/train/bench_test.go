@@ -51,7 +51,7 @@ func BenchmarkTrainingStep(b *testing.B) {
 			G.Use(clock)
 			b.Cleanup(func() { G.Use(gonum.Implementation{}) })
 
-			opt := Options{Seed: 1}.withDefaults()
+			opt := Options{Seed: 1}.WithDefaults()
 			r, err := prepare(nil, nil, randomExamples(1, 80, c.width), opt)
 			if err != nil {
 				b.Fatal(err)

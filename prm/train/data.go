@@ -160,6 +160,30 @@ func balance(examples []Example) []weights {
 	return out
 }
 
+// mix weighs the step labels of members of pairs against those of lone steps, so that pairs have that share of all; 0, and where either are missing, leaves
+// them as they are.
+func mix(examples []Example, w []weights, share float64) []weights {
+	var total [2]float64 // of lone ones, of members of pairs
+	side := func(e Example) int {
+		if e.Pair != "" {
+			return 1
+		}
+		return 0
+	}
+	for i, e := range examples {
+		total[side(e)] += float64(w[i][0])
+	}
+	if share == 0 || total[0] == 0 || total[1] == 0 {
+		return w
+	}
+	all := total[0] + total[1]
+	scale := [2]float64{(1 - share) * all / total[0], share * all / total[1]}
+	for i, e := range examples {
+		w[i][0] *= float32(scale[side(e)])
+	}
+	return w
+}
+
 func ownWeight(e Example) float64 {
 	if e.Weight == 0 {
 		return 1

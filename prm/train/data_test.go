@@ -232,3 +232,52 @@ func TestThreshold(t *testing.T) {
 		t.Errorf("one class: got %v, want .5", got)
 	}
 }
+
+// Every batch holds pairs and lone steps as all do, and pairs have the share of the weight that is asked for.
+func TestEveryBatchIsMixedAsAsked(t *testing.T) {
+	examples := randomExamples(1, 300, 0)
+	for i := range examples[:120] {
+		examples[i].Pair = ""
+	}
+	for _, share := range []float64{0, 0.25, 0.75, 1} {
+		var total [2]float64
+		before := balance(examples)
+		for i, w := range mix(examples, balance(examples), share) {
+			k := 0
+			if examples[i].Pair != "" {
+				k = 1
+			}
+			total[k] += float64(w[0])
+			if share == 0 && w != before[i] {
+				t.Fatalf("weighed anew though nothing was asked for: %v, %v", before[i], w)
+			}
+			if w[1] != before[i][1] {
+				t.Fatalf("the value head's weight changed")
+			}
+		}
+		if got := total[1] / (total[0] + total[1]); share > 0 && math.Abs(got-share) > 1e-4 {
+			t.Errorf("pairs have %.3f of the weight, want %.3f", got, share)
+		}
+	}
+	items := make([]item, len(examples))
+	for i, e := range examples {
+		items[i] = item{Example: e}
+	}
+	of, n := 0.0, 0.0
+	for _, e := range items {
+		of, n = of+flag(e.Pair != ""), n+1
+	}
+	ordered := arrange(items, Options{Seed: 1}, 0)
+	for at := 0; at+64 <= len(ordered); at += 64 {
+		in := 0.0
+		for _, e := range ordered[at : at+64] {
+			in += flag(e.Pair != "")
+		}
+		if math.Abs(in/64-of/n) > 0.06 {
+			t.Errorf("a batch holds %.2f members of pairs, all of them %.2f", in/64, of/n)
+		}
+	}
+	if other := arrange(items, Options{Seed: 1}, 1); reflect.DeepEqual(other, ordered) {
+		t.Error("two epochs have the same order")
+	}
+}

@@ -23,7 +23,7 @@ import (
 // models. Cancelling ctx ends the run between two batches with ctx's error.
 func Fit(ctx context.Context, start, ref *prm.Model, examples []Example, opt Options) (*prm.Model, Report, error) {
 	began := time.Now()
-	opt = opt.withDefaults()
+	opt = opt.WithDefaults()
 	r, err := prepare(start, ref, examples, opt)
 	if err != nil {
 		return nil, Report{}, err
@@ -48,7 +48,8 @@ func without(examples []Example, blocks []feature.Block) []Example {
 	return out
 }
 
-func (o Options) withDefaults() Options {
+// WithDefaults returns the options with the defaults in the place of zeros.
+func (o Options) WithDefaults() Options {
 	def := func(v *float64, to float64) {
 		switch {
 		case *v == 0:
@@ -92,6 +93,9 @@ func (o Options) check() error {
 			errs = append(errs, fmt.Errorf("%s is %v, outside [0, 1)", s.name, s.v))
 		}
 	}
+	if !(o.Adversarial >= 0 && o.Adversarial <= 1) {
+		errs = append(errs, fmt.Errorf("the adversarial share is %v, outside [0, 1]", o.Adversarial))
+	}
 	for _, s := range []struct {
 		name string
 		v    float64
@@ -126,6 +130,7 @@ func prepare(start, ref *prm.Model, examples []Example, opt Options) (*run, erro
 	r := &run{opt: opt}
 	if start != nil {
 		r.header = start.Header()
+		r.header.Solution = nil // whole answers are learned by FitSolution
 		if h := r.header; h.Width > 0 && opt.Model != "" && opt.Model != h.Model {
 			return nil, fmt.Errorf("the start model reads hidden states of %s, not of %s: start a fresh one", h.Model, opt.Model)
 		}
@@ -144,14 +149,14 @@ func prepare(start, ref *prm.Model, examples []Example, opt Options) (*run, erro
 	if len(training) == 0 {
 		return nil, fmt.Errorf("nothing to train on: %d examples, %d of them held out", len(examples), len(stop)+len(calibration))
 	}
-	for i, w := range balance(training) {
+	for i, w := range mix(training, balance(training), opt.Adversarial) {
 		it := item{Example: training[i], weights: w}
 		if ref != nil {
 			it.reference[0], it.reference[1] = ref.Logits(it.Input)
 		}
 		r.train = append(r.train, it)
 	}
-	r.stop, r.weighed, r.calibration = stop, balance(stop), calibration
+	r.stop, r.weighed, r.calibration = stop, mix(stop, balance(stop), opt.Adversarial), calibration
 
 	if start == nil {
 		r.best = initial(r.header, r.train, opt.Seed)

@@ -49,18 +49,19 @@ type Options struct {
 	Round   int       // of the game. A start model with an optimiser state of the same round goes on where it stopped
 	Created time.Time `json:"-"` // put into the header [now]
 
-	Epochs   int                                 // at most, in this round [60]
-	Patience int                                 // epochs without a better held-out loss before stopping; negative: never stop early [10]
-	Batch    int                                 // examples a step [128]
-	Rate     float64                             // of the optimiser [0.002]
-	Plain    bool                                // Adam along the gradient itself instead of the optimistic one
-	Decay    float64                             // L2 penalty on the weights, decoupled from Adam's scaling [0.1]
-	Dropout  float64                             // share of the dense layer's inputs dropped [0.3]
-	Mask     float64                             // chance that a pair's hidden states, and separately its log-probabilities, are masked in an epoch [0.25]
-	HeldOut  float64                             // share of problems held out, half of them for stopping, half for calibration [0.2]
-	KL       float64                             // τ, the weight of KL(R ‖ R_ref) [0]
-	Entropy  float64                             // c, the weight of H(R) [0]
-	Progress func(done, total int, loss float64) `json:"-"` // called after each epoch with its mean training loss; nil for none
+	Epochs      int                                 // at most, in this round [60]
+	Patience    int                                 // epochs without a better held-out loss before stopping; negative: never stop early [10]
+	Batch       int                                 // examples a step [128]
+	Rate        float64                             // of the optimiser [0.002]
+	Plain       bool                                // Adam along the gradient itself instead of the optimistic one
+	Decay       float64                             // L2 penalty on the weights, decoupled from Adam's scaling [0.1]
+	Dropout     float64                             // share of the dense layer's inputs dropped [0.3]
+	Mask        float64                             // chance that a pair's hidden states, and separately its log-probabilities, are masked in an epoch [0.25]
+	Adversarial float64                             // share of the step head's weight that members of pairs have in each batch, beside the LLM's own steps, in [0,1]; 0: as many as there are [0]
+	HeldOut     float64                             // share of problems held out, half of them for stopping, half for calibration [0.2]
+	KL          float64                             // τ, the weight of KL(R ‖ R_ref) [0]
+	Entropy     float64                             // c, the weight of H(R) [0]
+	Progress    func(done, total int, loss float64) `json:"-"` // called after each epoch with its mean training loss; nil for none
 }
 
 // Report says how a Fit went. "Held-out" is over problems no step of which was trained on; figures that could not be

@@ -86,16 +86,18 @@ type Settings struct {
 
 // Network are the settings of a fit (train.Options, whose defaults 0 stands for), and what it doesn't read.
 type Network struct {
-	Epochs   int             `yaml:"epochs"`
-	Patience int             `yaml:"patience"`
-	Rate     float64         `yaml:"rate"`
-	Decay    float64         `yaml:"decay"`
-	Dropout  float64         `yaml:"dropout"`
-	Units    int             `yaml:"units"` // of the hidden layer
-	KL       float64         `yaml:"kl"`
-	Entropy  float64         `yaml:"entropy"`
-	Plain    bool            `yaml:"plain"` // Adam along the gradient itself, not the optimistic one
-	Without  []feature.Block `yaml:"without"`
+	Epochs      int             `yaml:"epochs"`
+	Patience    int             `yaml:"patience"`
+	Rate        float64         `yaml:"rate"`
+	Decay       float64         `yaml:"decay"`
+	Dropout     float64         `yaml:"dropout"`
+	Units       int             `yaml:"units"` // of the hidden layer
+	KL          float64         `yaml:"kl"`
+	Entropy     float64         `yaml:"entropy"`
+	Pace        float64         `yaml:"pace"`        // how much of a whole learning is done in a round, in (0,1]; 0 for 1
+	Adversarial float64         `yaml:"adversarial"` // share of the weight that attacked pairs have in each batch; 0: as many as there are
+	Plain       bool            `yaml:"plain"`       // Adam along the gradient itself, not the optimistic one
+	Without     []feature.Block `yaml:"without"`
 }
 
 // file is a plan as it is written: a PRM is settings over the base, a trial settings over the PRM's.
@@ -208,6 +210,8 @@ func (p Plan) check() error {
 		}
 		for i, t := range m.Trials {
 			wrong(t.Network.Epochs < 0 || t.Network.Units < 0, "%s, trial %d: network: epochs and units must not be negative", m.Name, i+1)
+			wrong(!(t.Network.Pace >= 0 && t.Network.Pace <= 1), "%s, trial %d: network: pace must be in [0,1]", m.Name, i+1)
+			wrong(!(t.Network.Adversarial >= 0 && t.Network.Adversarial <= 1), "%s, trial %d: network: adversarial must be in [0,1]", m.Name, i+1)
 			t.Seed, t.Concurrency = 1, 1 // set by the run
 			if err := t.Validate(); err != nil {
 				errs = append(errs, fmt.Errorf("%s, trial %d: %w", m.Name, i+1, err))

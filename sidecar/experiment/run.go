@@ -320,9 +320,9 @@ func (s *study) model(ctx context.Context, u unit) (*prm.Model, costs, error) {
 	defer s.desk.remember(false)
 	began := time.Now()
 	spent, saved := s.desk.worked()
-	trained, err := training.Run{Game: t.Config, Folder: folder, Engine: s.engine.Bare(), Truth: s.firstError,
+	trained, err := training.Run{Game: t.Config, Folder: folder, Engine: s.engine.Bare(), Truth: s.firstError, Pace: n.Pace,
 		PRM: train.Options{Seed: u.seed, Epochs: n.Epochs, Patience: n.Patience, Rate: n.Rate, Decay: n.Decay, Dropout: n.Dropout,
-			KL: n.KL, Entropy: n.Entropy, Plain: n.Plain, Without: n.Without, Shape: prm.Shape{Hidden: n.Units}}}.Play(ctx, s.desk, s.train)
+			KL: n.KL, Entropy: n.Entropy, Adversarial: n.Adversarial, Plain: n.Plain, Without: n.Without, Shape: prm.Shape{Hidden: n.Units}}}.Play(ctx, s.desk, s.train)
 	if err != nil {
 		return nil, c, fmt.Errorf("%s, seed %d: %w", u.prm.Name, u.seed, err)
 	}

@@ -93,6 +93,7 @@ func TestCarried(t *testing.T) {
 		{"effort, Ollama", "/v1/chat/completions", dialect.Ollama, `"reasoning_effort":"none"`, `{"think":false}`},
 		{"little effort, Ollama", "/v1/chat/completions", dialect.Ollama, `"reasoning_effort":"minimal"`, `{"think":"low"}`},
 		{"template, Ollama", "/v1/chat/completions", dialect.Ollama, `"chat_template_kwargs":{"enable_thinking":true}`, `{"think":true}`},
+		{"how hard, as Anthropic says it", "/v1/messages", dialect.OpenAI, `"output_config":{"effort":"max"}`, `{"reasoning_effort":"high"}`},
 		{"think, as Anthropic says it", "/v1/messages", dialect.OpenAI, `"thinking":{"type":"enabled","budget_tokens":1024}`, `{"chat_template_kwargs":{"enable_thinking":true}}`},
 		{"think not, as Anthropic says it", "/v1/messages", dialect.Ollama, `"thinking":{"type":"disabled"}`, `{"think":false}`},
 		{"no function", "/v1/chat/completions", dialect.OpenAI, `"function_call":"none","tool_choice":"none"`, `{}`},

@@ -313,6 +313,7 @@ func (s *Server) forward(g *gin.Context, body []byte, elsewhere bool) (lacks boo
 	f := &forwarded{cancel: cancel, header: g.Writer.Header(), dialect: dialectOf(g.Request.URL.Path), elsewhere: elsewhere}
 	if key := keyOf(g); key != nil {
 		f.spent = func(said usage) { key.Spend(time.Now(), said.tokens(len(body))) }
+		g.Request.Header.Set("Accept-Encoding", "identity") // what a packed answer cost can't be seen
 	}
 	g.Request = g.Request.WithContext(context.WithValue(ctx, forwardedKey{}, f))
 	s.upstream.proxy.ServeHTTP(g.Writer, g.Request)

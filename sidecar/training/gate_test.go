@@ -33,7 +33,7 @@ func TestAnswersOfARunAreWhatWasAnswered(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		script := generator.Players{LLM: saying(text), Judge: oracle.New(), Reward: NewLearner(e, folder, train.Options{Seed: 1, Epochs: 1}), Journal: journal}
+		script := generator.Players{LLM: saying(text), Judge: oracle.New(), Reward: NewLearner(e, folder, train.Options{Seed: 1, Epochs: 1}, train.SolutionOptions{}, 1), Journal: journal}
 		cfg := generator.DefaultConfig()
 		cfg.Rounds, cfg.Problems, cfg.Attacks, cfg.HeldOut = 1, 8, 0, 0.5
 		var problems []step.Problem

@@ -3,9 +3,9 @@ package training
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,7 +16,9 @@ import (
 	"aprm/generator"
 	"aprm/prm"
 	"aprm/prm/feature"
+	"aprm/prm/step"
 	"aprm/prm/train"
+	"aprm/sidecar/decode"
 	"aprm/sidecar/engine"
 )
 
@@ -26,27 +28,33 @@ type Learner struct {
 	engine  *engine.Engine
 	folder  string
 	options train.Options
+	head    train.SolutionOptions
+	pace    float64
 
-	current, reference *prm.Model // of the round before, and of round 0
-	reports            []train.Report
+	current *prm.Model   // the newest
+	rounds  []*prm.Model // of each round; the first is what later ones are held to
+	reports []train.Report
 }
 
 var _ generator.RewardModel = (*Learner)(nil)
 
-// NewLearner returns the player before round 0. options are those of every round's train.Fit.
-func NewLearner(e *engine.Engine, folder string, options train.Options) *Learner {
-	return &Learner{engine: e, folder: folder, options: options}
+// NewLearner returns the player before round 0. options are those of every round's train.Fit, head those of the head for whole answers. pace, in (0,1], is how much of
+// a whole learning it does in a round, so that it stays to be fooled while rounds last: so much of options.Epochs, and the head for whole answers goes so far from
+// where it was to where it would be. Finish brings it to its end. At 1 each round is learned to the end.
+func NewLearner(e *engine.Engine, folder string, options train.Options, head train.SolutionOptions, pace float64) *Learner {
+	return &Learner{engine: e, folder: folder, options: options, head: head, pace: pace}
 }
 
 // Resume puts the models of the rounds before this one in place.
 func (l *Learner) Resume(round int) error {
-	if round == 0 {
-		return nil
+	for r := range round {
+		m, err := prm.Load(l.path(r))
+		if err != nil {
+			return err
+		}
+		l.current, l.rounds = m, append(l.rounds, m)
 	}
-	var err0, err1 error
-	l.reference, err0 = prm.Load(l.path(0))
-	l.current, err1 = prm.Load(l.path(round - 1))
-	return errors.Join(err0, err1)
+	return nil
 }
 
 // Model is the newest model, nil before round 0 is learned.
@@ -81,28 +89,42 @@ func (l *Learner) Score(ctx context.Context, examples []generator.Labelled) ([]f
 	return scores, nil
 }
 
+// Weigh implements generator.RewardModel: the head for whole answers gives the logits, where there were answers enough to learn one from, else the worst step; how
+// much they count is what they were measured to be worth in a vote, or as much as where nothing was measured. Hidden states are not read, as the head doesn't either.
+// At a pace below 1 the rounds before have a say, the older the less, and what was known before round 0 too, which is nothing.
+func (l *Learner) Weigh(_ context.Context, candidates []generator.Candidate) ([]float64, error) {
+	weights := make([]float64, len(candidates))
+	for i, c := range candidates {
+		inputs := read(c.Trace.Problem, c.Trace.Steps, c.Tokens)
+		for _, m := range l.rounds {
+			weights[i] += l.pace * (weigh(m, inputs, c.Tokens) - weights[i])
+		}
+	}
+	return weights, nil
+}
+
+// weigh is the log of what an answer weighs in a vote by a model.
+func weigh(m *prm.Model, inputs []feature.Input, tokens [][]step.Token) float64 {
+	rule := decode.Unmeasured
+	if h := m.Header().Solution; h != nil && h.Vote.Trusted() {
+		rule = h.Vote
+	}
+	scores := make([]prm.Score, len(inputs))
+	for k, in := range inputs {
+		scores[k] = m.Score(in)
+	}
+	rate := m.Judge(scores, inputs, tokens, nil).Rate(prm.Min)
+	return rule.Weight(decode.Numbered([]decode.Ballot{{Answer: "its own", Answered: true, Score: rate}}))
+}
+
 // Learn implements generator.RewardModel.
 func (l *Learner) Learn(ctx context.Context, round int, examples []generator.Labelled) (generator.LearnReport, error) {
 	began := time.Now()
-	inputs, err := l.inputs(ctx, examples)
-	if err != nil {
-		return generator.LearnReport{}, err
-	}
-	learned := make([]train.Example, len(examples))
-	for i, ex := range examples {
-		learned[i] = train.Example{Input: inputs[i], Step: ex.Step, Value: ex.Value, Problem: ex.Prefix.Problem.ID, Pair: ex.Pair, Spare: ex.Spare}
-	}
 	options := l.options
-	options.Round = round
-	if l.reference == nil {
-		options.KL = 0 // round 0 is what the later rounds are held to
+	if l.pace < 1 {
+		options.Epochs, options.Patience = max(1, int(math.Round(l.pace*float64(options.WithDefaults().Epochs)))), -1
 	}
-	caps, err := l.engine.Capabilities(ctx)
-	if err != nil {
-		return generator.LearnReport{}, err
-	}
-	options.Model, options.Normalised = caps.Identity(), caps.Hidden.Normalised
-	model, report, err := train.Fit(ctx, l.current, l.reference, learned, options)
+	model, report, err := l.fit(ctx, round, examples, options)
 	if err != nil {
 		return generator.LearnReport{}, err
 	}
@@ -112,13 +134,63 @@ func (l *Learner) Learn(ctx context.Context, round int, examples []generator.Lab
 	if err := prm.SaveResumable(l.path(round), model); err != nil {
 		return generator.LearnReport{}, err
 	}
-	l.current = model
-	if round == 0 {
-		l.reference = model
-	}
+	l.current, l.rounds = model, append(l.rounds, model)
 	l.reports = append(l.reports, report)
 	return generator.LearnReport{Checkpoint: model.ID(), Examples: len(examples), Loss: report.TrainLoss, Seconds: time.Since(began).Seconds()}, nil
 }
+
+// Finish learns to the end what a player with a pace has left, from the last round's lessons: it plays no more, so nothing holds it to R_ref. At a pace of 1 nothing
+// is left.
+func (l *Learner) Finish(ctx context.Context, rounds int, examples []generator.Labelled) error {
+	if l.pace == 1 {
+		return nil
+	}
+	options := l.options
+	options.KL = 0
+	model, report, err := l.fit(ctx, rounds, examples, options)
+	if err == nil {
+		l.current, l.reports = model, append(l.reports, report)
+	}
+	return err
+}
+
+// fit goes on from the current model.
+func (l *Learner) fit(ctx context.Context, round int, examples []generator.Labelled, options train.Options) (*prm.Model, train.Report, error) {
+	solutions, contrasts := whole(examples)
+	examples = slices.DeleteFunc(slices.Clone(examples), func(ex generator.Labelled) bool { return ex.Source == generator.Branched })
+	inputs, err := l.inputs(ctx, examples)
+	if err != nil {
+		return nil, train.Report{}, err
+	}
+	learned := make([]train.Example, len(examples))
+	for i, ex := range examples {
+		learned[i] = train.Example{Input: inputs[i], Step: ex.Step, Value: ex.Value, Problem: ex.Prefix.Problem.ID, Pair: ex.Pair, Spare: ex.Spare}
+	}
+	options.Round = round
+	var reference *prm.Model
+	if len(l.rounds) > 0 {
+		reference = l.rounds[0]
+	} else {
+		options.KL = 0 // round 0 is what the later rounds are held to
+	}
+	caps, err := l.engine.Capabilities(ctx)
+	if err != nil {
+		return nil, train.Report{}, err
+	}
+	options.Model, options.Normalised = caps.Identity(), caps.Hidden.Normalised
+	model, report, err := train.Fit(ctx, l.current, reference, learned, options)
+	if err != nil {
+		return nil, report, err
+	}
+	// The vote that the adversary plays against: the linear floor, learned once.
+	head := l.head
+	head.Units, head.Contrasts, head.Progress = -1, playing, nil
+	model, _, _, err = judging(ctx, model, caps.Identity(), solutions, contrasts, head)
+	return model, report, err
+}
+
+// playing is the weight of contrasts in the head for whole answers while the game lasts; at its end the best of some is taken.
+const playing = 0.3
 
 // inputs returns what the PRM reads of each example. Problems are read side by side; of one problem the longest traces come
 // first, one after the other: their hidden states serve the shorter ones that they begin with, and what the LLM is asked doesn't

@@ -81,7 +81,7 @@ func lesson() []generator.Labelled {
 // taught returns a model that was trained through a Learner on the lesson.
 func taught(t *testing.T, e *engine.Engine) *Learner {
 	t.Helper()
-	l := NewLearner(e, t.TempDir(), train.Options{Seed: 1, Epochs: 20})
+	l := NewLearner(e, t.TempDir(), train.Options{Seed: 1, Epochs: 20}, train.SolutionOptions{}, 1)
 	if _, err := l.Learn(t.Context(), 0, lesson()); err != nil {
 		t.Fatal(err)
 	}
@@ -123,13 +123,13 @@ func TestLearnThenServe(t *testing.T) {
 func TestResume(t *testing.T) {
 	e := over(t, seeing())
 	folder := t.TempDir()
-	unbroken := NewLearner(e, folder, train.Options{Seed: 1, Epochs: 5, KL: 0.1})
+	unbroken := NewLearner(e, folder, train.Options{Seed: 1, Epochs: 5, KL: 0.1}, train.SolutionOptions{}, 1)
 	for round := range 2 {
 		if _, err := unbroken.Learn(t.Context(), round, lesson()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	resumed := NewLearner(e, folder, train.Options{Seed: 1, Epochs: 5, KL: 0.1})
+	resumed := NewLearner(e, folder, train.Options{Seed: 1, Epochs: 5, KL: 0.1}, train.SolutionOptions{}, 1)
 	if err := resumed.Resume(1); err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestResume(t *testing.T) {
 	if a, b := unbroken.Model().ID(), resumed.Model().ID(); a != b {
 		t.Errorf("resumed, the model is %s, unbroken %s", b, a)
 	}
-	if err := NewLearner(e, t.TempDir(), train.Options{}).Resume(1); err == nil {
+	if err := NewLearner(e, t.TempDir(), train.Options{}, train.SolutionOptions{}, 1).Resume(1); err == nil {
 		t.Error("resuming from an empty folder is no error")
 	}
 }
@@ -156,7 +156,7 @@ func TestWhatIsReadDoesNotDependOnWhoIsFaster(t *testing.T) {
 	var first []string
 	for range 5 {
 		llm := seeing()
-		l := NewLearner(over(t, llm), t.TempDir(), train.Options{Seed: 1, Epochs: 1})
+		l := NewLearner(over(t, llm), t.TempDir(), train.Options{Seed: 1, Epochs: 1}, train.SolutionOptions{}, 1)
 		if _, err := l.Learn(t.Context(), 0, lessons); err != nil {
 			t.Fatal(err)
 		}
@@ -175,7 +175,7 @@ func TestWhatIsReadDoesNotDependOnWhoIsFaster(t *testing.T) {
 
 func TestAPRMSaysWhatItDoesNotRead(t *testing.T) {
 	e := over(t, seeing())
-	l := NewLearner(e, t.TempDir(), train.Options{Seed: 1, Epochs: 2, Without: []feature.Block{feature.BlockLast, feature.BlockMean, feature.BlockWords}})
+	l := NewLearner(e, t.TempDir(), train.Options{Seed: 1, Epochs: 2, Without: []feature.Block{feature.BlockLast, feature.BlockMean, feature.BlockWords}}, train.SolutionOptions{}, 1)
 	if _, err := l.Learn(t.Context(), 0, lesson()); err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +191,7 @@ func TestAPRMSaysWhatItDoesNotRead(t *testing.T) {
 }
 
 func TestALearnerKnowsNothingAtFirst(t *testing.T) {
-	scores, err := NewLearner(over(t, seeing()), t.TempDir(), train.Options{}).Score(t.Context(), lesson()[:2])
+	scores, err := NewLearner(over(t, seeing()), t.TempDir(), train.Options{}, train.SolutionOptions{}, 1).Score(t.Context(), lesson()[:2])
 	if err != nil || scores[0] != 0.5 {
 		t.Errorf("before round 0: %v, %v; want one half", scores, err)
 	}

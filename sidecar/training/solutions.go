@@ -39,19 +39,33 @@ type solution struct {
 	states map[string]dataset.Vector
 }
 
-// natural are the whole answers that a run of the game drew, those of the problems that it kept for measuring among them, and the pairs of a correct step and its
-// sure corruption that it learned from.
+// natural are the whole answers that a run of the game drew, those of the problems that it kept for measuring among them, and what it learned from by contrast.
 func natural(folder string) ([]solution, []train.Contrast, error) {
 	labelled, err := generator.ReadLabelled(filepath.Join(folder, StepsFile))
 	if err != nil {
 		return nil, nil, err
 	}
-	byID := map[string]*solution{}
-	var order []string
+	solutions, contrasts := whole(labelled)
+	return solutions, contrasts, nil
+}
+
+// whole puts the steps of whole answers together. Contrasts are of problems that are learned from: a correct step and its sure corruption, and a right answer of the
+// LLM's own and what it made of it where it ended wrong.
+func whole(labelled []generator.Labelled) ([]solution, []train.Contrast) {
+	byID, branches := map[string]*solution{}, map[string]*solution{}
+	leaves := map[string]string{} // of each branched answer: the sample
+	var order, branched []string
 	pairs := map[string][2][]generator.Labelled{} // right ones and wrong ones
 	var names []string
 	for _, l := range labelled {
-		if l.Source != generator.Natural {
+		of, list := byID, &order
+		switch {
+		case l.Source == generator.Branched && l.HeldOut:
+			continue
+		case l.Source == generator.Branched:
+			of, list = branches, &branched
+			leaves[l.Sample] = l.Against
+		case l.Source != generator.Natural:
 			if l.Pair != "" && !l.HeldOut && l.Step != step.Unknown {
 				if _, known := pairs[l.Pair]; !known {
 					names = append(names, l.Pair)
@@ -66,10 +80,10 @@ func natural(folder string) ([]solution, []train.Contrast, error) {
 			}
 			continue
 		}
-		s := byID[l.Sample]
+		s := of[l.Sample]
 		if s == nil {
 			s = &solution{problem: l.Prefix.Problem, kind: step.Prose}
-			byID[l.Sample], order = s, append(order, l.Sample)
+			of[l.Sample], *list = s, append(*list, l.Sample)
 		}
 		if len(l.Prefix.Steps) != len(s.steps) { // a step that was labelled again stands there already
 			continue
@@ -89,16 +103,28 @@ func natural(folder string) ([]solution, []train.Contrast, error) {
 	for _, name := range names {
 		for _, better := range pairs[name][0] {
 			for _, worse := range pairs[name][1] {
-				contrasts = append(contrasts, train.Contrast{Better: blind(better.Trace()), Worse: blind(worse.Trace()), Problem: problemKey(better.Prefix.Problem)})
+				contrasts = append(contrasts, train.Contrast{Better: pooled(better.Trace(), nil), Worse: pooled(worse.Trace(), nil), Problem: problemKey(better.Prefix.Problem)})
 			}
 		}
 	}
-	return out, contrasts, nil
+	for _, id := range branched {
+		if better, worse := byID[leaves[id]], branches[id]; better != nil {
+			tokens := [2][][]step.Token{better.tokens, worse.tokens}
+			if slices.ContainsFunc(worse.tokens, func(t []step.Token) bool { return t == nil }) {
+				tokens = [2][][]step.Token{}
+			}
+			contrasts = append(contrasts, train.Contrast{Better: pooled(better.trace(), tokens[0]), Worse: pooled(worse.trace(), tokens[1]), Problem: problemKey(better.problem)})
+		}
+	}
+	return out, contrasts
 }
 
-// blind is what the solution head reads of a beginning without log-probabilities: a corruption's are those of another prompt.
-func blind(t step.Trace) feature.Solution {
-	return feature.Pool(read(t.Problem, t.Steps, nil), nil)
+func (s solution) trace() step.Trace { return step.Trace{Problem: s.problem, Steps: s.steps} }
+
+// pooled is what the solution head reads of an answer or a beginning; tokens are of its steps, nil where they aren't known or, as those of a corruption, are of another
+// prompt.
+func pooled(t step.Trace, tokens [][]step.Token) feature.Solution {
+	return feature.Pool(read(t.Problem, t.Steps, tokens), tokens)
 }
 
 // attacked are pairs of a program that is right and one that is wrong for one thing that was changed in it (see generator.AttackProgram), n at most of each program.
@@ -188,7 +214,7 @@ func read(p step.Problem, steps []string, tokens [][]step.Token) []feature.Input
 	return out
 }
 
-// contrastWeights are the weights of corruptions beside outcomes that are tried; the best by held-out likelihood stands.
+// contrastWeights are the weights of contrasts beside outcomes that are tried where the options say none; the best by held-out likelihood stands.
 var contrastWeights = []float64{0, 0.1, 0.3, 1}
 
 // grouped are whole answers to learn from; order names their problems as they come, byProblem has those answers to each of which it is known whether they are right.
@@ -233,8 +259,11 @@ func judging(ctx context.Context, model *prm.Model, llm string, solutions []solu
 	var head *prm.SolutionHead
 	var report SolutionReport
 	weights := contrastWeights
-	if len(contrasts) == 0 {
+	switch {
+	case len(contrasts) == 0:
 		weights = weights[:1]
+	case opt.Contrasts > 0:
+		weights = []float64{opt.Contrasts}
 	}
 	for _, w := range weights {
 		try := opt

@@ -32,6 +32,7 @@ type Run struct {
 	Game     generator.Config // Compact is set by what the LLM says of itself
 	PRM      train.Options
 	Head     train.SolutionOptions                 // of the head for whole answers
+	Pace     float64                               // of the PRM, see NewLearner; 0 for 1
 	Answered []dataset.Answered                    // recorded answers of the same LLM, from which it learns beside those that the game draws
 	Attacks  int                                   // corruptions of each right program of Answered to learn from beside the answers
 	Folder   string                                // labelled steps, checkpoints, state and report of this run: the same training goes on from there
@@ -78,7 +79,13 @@ func (r Run) Play(ctx context.Context, llm adapters.LLM, problems []step.Problem
 			return Trained{}, err
 		}
 	}
-	learner := NewLearner(r.Engine, r.Folder, r.PRM)
+	if r.Pace == 0 {
+		r.Pace = 1
+	}
+	if !(r.Pace > 0 && r.Pace <= 1) {
+		return Trained{}, fmt.Errorf("pace: must be in (0,1], is %v", r.Pace)
+	}
+	learner := NewLearner(r.Engine, r.Folder, r.PRM, r.Head, r.Pace)
 	journal, err := generator.OpenJournal(filepath.Join(r.Folder, StepsFile))
 	if err != nil {
 		return Trained{}, FolderError{err}
@@ -88,7 +95,7 @@ func (r Run) Play(ctx context.Context, llm adapters.LLM, problems []step.Problem
 	cfg := r.Game
 	cfg.Compact = caps.Compact
 	if cfg.Slip && caps.Prefill == adapters.PrefillNone {
-		return Trained{}, errors.New("slip: the endpoint doesn't continue an unfinished answer, so its next step can't be drawn")
+		return Trained{}, errors.New("slip: the endpoint doesn't continue an unfinished answer, so it can't be branched off")
 	}
 	game, err := generator.New(cfg, problems, generator.Players{LLM: llm, Judge: oracle.New(), Reward: learner, Journal: journal, Truth: r.Truth})
 	if err != nil {
@@ -122,6 +129,9 @@ func (r Run) Play(ctx context.Context, llm adapters.LLM, problems []step.Problem
 		return dataset.WriteJSON(filepath.Join(r.Folder, stateFile), state{s, holds}, disk.Private)
 	})
 	if err != nil {
+		return Trained{}, err
+	}
+	if err := learner.Finish(ctx, state.Round, game.Lessons(state.Round-1)); err != nil {
 		return Trained{}, err
 	}
 	trained = Trained{Game: state.Reports, Reports: learner.Reports(), llm: caps.Identity()}
@@ -169,11 +179,13 @@ func resume(game *generator.Game, path string) (state, error) {
 // settings are what a run is begun with: gone on with others, its labelled steps and its PRM would be of other problems, some of them
 // held out before and learned from now.
 type settings struct {
-	Model    string           `json:"model"`
-	Problems string           `json:"problems"` // their number and digest
-	NoHidden bool             `json:"no_hidden"`
-	Game     generator.Config `json:"game"` // without rounds and concurrency, which may change
-	PRM      train.Options    `json:"prm"`
+	Model    string                `json:"model"`
+	Problems string                `json:"problems"` // their number and digest
+	NoHidden bool                  `json:"no_hidden"`
+	Game     generator.Config      `json:"game"` // without rounds and concurrency, which may change
+	PRM      train.Options         `json:"prm"`
+	Head     train.SolutionOptions `json:"head"`
+	Pace     float64               `json:"pace"`
 }
 
 // hold writes the settings down where the run begins, and else holds them against those that it was begun with. A run begun before they were
@@ -183,7 +195,7 @@ func (r Run) hold(path string, begun, written bool, model string, problems []ste
 	if err != nil {
 		return err
 	}
-	now := settings{model, fmt.Sprintf("%d (%.8x)", len(problems), sha256.Sum256(text)), r.NoHidden, r.Game, r.PRM}
+	now := settings{model, fmt.Sprintf("%d (%.8x)", len(problems), sha256.Sum256(text)), r.NoHidden, r.Game, r.PRM, r.Head, r.Pace}
 	now.Game.Rounds, now.Game.Concurrency = 0, 0
 	data, err := disk.Read(path, largestFile)
 	switch {

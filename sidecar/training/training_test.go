@@ -42,7 +42,7 @@ func TestARunIsNotGoneOnWithByOtherStrategies(t *testing.T) {
 	if _, err := run.Play(t.Context(), llm, problems); err != nil {
 		t.Fatal(err)
 	}
-	run.Game.LeftOut = []string{"operator"}
+	run.Game.LeftOut = []string{"calculation", "count", "unit", "deception"} // all of an arm
 	if _, err := run.Play(t.Context(), llm, problems); !errors.As(err, &FolderError{}) || !strings.Contains(err.Error(), "other strategies") {
 		t.Errorf("the same folder without a strategy: %v", err)
 	}

@@ -30,8 +30,7 @@ func completionsRaw(o Object) string {
 	if several := severalOf(o); several != "" {
 		return several
 	}
-	var prompt string
-	if v, _ := o.Get("prompt"); json.Unmarshal(v, &prompt) != nil || strings.TrimSpace(prompt) == "" {
+	if strings.TrimSpace(promptOf(o)) == "" {
 		return "prompt"
 	}
 	if forbidden, _, _ := classify(o, completionsFields); forbidden != "" {
@@ -40,12 +39,19 @@ func completionsRaw(o Object) string {
 	return ""
 }
 
-func readCompletions(o Object) (a Ask, err error) {
+// promptOf is the text of a prompt, also of one in a list, as frameworks send it; "" for several, and for tokens.
+func promptOf(o Object) string {
+	value, _ := o.Get("prompt")
 	var prompt string
-	if err := o.Read("prompt", &prompt, "a string"); err != nil {
-		return a, err
+	var list []string
+	if json.Unmarshal(value, &prompt) != nil && json.Unmarshal(value, &list) == nil && len(list) == 1 {
+		return list[0]
 	}
-	a.Messages = []adapters.Message{{Role: adapters.User, Content: prompt}}
+	return prompt
+}
+
+func readCompletions(o Object) (a Ask, err error) {
+	a.Messages = []adapters.Message{{Role: adapters.User, Content: promptOf(o)}}
 	return a, a.readOpenAI(o, completionsFields)
 }
 
