@@ -12,7 +12,7 @@ import (
 type Drawing struct {
 	Use      step.Kinds  `json:"use"`      // what auto draws
 	Programs vote.Rule   `json:"programs"` // how votes over programs alone are weighed
-	Mixed    vote.Rule   `json:"mixed"`    // and votes over both
+	Mixed    vote.Rule   `json:"mixed"`    // and votes over both; zero where that wasn't measured
 	Problems int         `json:"problems"` // that have both
 	Votes    []DrawnVote `json:"votes"`
 }
@@ -60,6 +60,9 @@ func (d *Drawing) String() string {
 			parts = append(parts, fmt.Sprintf("%s-%d %.1f %%, %+.1f [%+.1f, %+.1f] against as many of prose (%.1f %% at %.0f %% of the tokens when it stops early)",
 				v.Kinds, v.N, 100*v.Weighted, 100*v.Gain, 100*v.Low, 100*v.High, 100*v.Auto, 100*v.AutoTokens/max(v.Tokens, 1)))
 		}
+	}
+	if len(parts) == 0 {
+		return fmt.Sprintf("auto draws %s: it wasn't compared with programs", d.Use)
 	}
 	return fmt.Sprintf("auto draws %s: weighted votes over %s, by %d problems", d.Use, strings.Join(parts, ", "), d.Problems)
 }

@@ -63,6 +63,7 @@ type decodeFlags struct {
 
 	Kinds       step.Kinds `help:"${kinds_help}" enum:"prose,programs,mixed,measured" default:"${kinds_default}"`
 	ShowProgram bool       `help:"${show_program_help}"`
+	Explain     int        `help:"${explain_help}" default:"${explain_default}"`
 
 	Expansion         int     `help:"${expansion_help}" default:"${expansion_default}"`
 	ESSThreshold      float64 `name:"ess-threshold" help:"${ess_threshold_help}" default:"${ess_threshold_default}"`
@@ -78,7 +79,7 @@ func (d decodeFlags) check() error {
 func (d decodeFlags) options() decode.Options {
 	return decode.Options{N: d.N, Temperature: d.Temperature, TopP: d.TopP, MaxTokens: d.MaxTokens, MaxSteps: d.MaxSteps,
 		TokenBudget: d.TokenBudget, Threshold: d.Threshold, Aggregate: d.Aggregate,
-		Kinds: d.Kinds, ShowProgram: d.ShowProgram,
+		Kinds: d.Kinds, ShowProgram: d.ShowProgram, Explain: d.Explain,
 		Expansion: d.Expansion, ESSThreshold: d.ESSThreshold, Entropic: d.Entropic, RebaseTemperature: d.RebaseTemperature}
 }
 

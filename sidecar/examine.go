@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -51,6 +54,9 @@ func (c *examineCommand) Run(ctx context.Context, std streams) (err error) {
 			return badInput{errors.New("--solutions: answers drawn in several ways: examine those of each by themselves")}
 		}
 	}
+	if err := c.unasked(); err != nil {
+		return err
+	}
 	llm, closeLLM, err := c.Upstream.llm(ctx, recordFlags{})
 	if err != nil {
 		return err
@@ -79,13 +85,15 @@ func (c *examineCommand) Run(ctx context.Context, std streams) (err error) {
 	return c.examine(ctx, std, e, answered, file)
 }
 
-// examine asks about what the file lacks; the answers to a problem are written together.
+// examine asks about what the file lacks; the answers to a problem are written together. A problem that fails leaves the others alone and is named at the end.
 func (c *examineCommand) examine(ctx context.Context, std streams, e *engine.Engine, answered []dataset.Answered, file *dataset.AnswersFile) error {
 	bar := newProgress(std.err, "examine")
+	began := time.Now()
 	var mu sync.Mutex
+	var failed []error
 	done, examined := 0, 0
-	group, inner := errgroup.WithContext(ctx)
-	group.SetLimit(max(1, c.Upstream.Concurrency/8)) // problems; their answers follow one another, and so does what an endpoint keeps of the question
+	var group errgroup.Group
+	group.SetLimit(1 + c.Upstream.Concurrency/max(1, len(answered[0].Answers))) // one more than keeps the endpoint busy: while a problem's last answers are read, the next one's are
 	for _, of := range answered {
 		mu.Lock()
 		missing := of.Answers[min(file.Known(of.Problem.Question), len(of.Answers)):]
@@ -93,33 +101,66 @@ func (c *examineCommand) examine(ctx context.Context, std streams, e *engine.Eng
 			done++
 		}
 		mu.Unlock()
-		if len(missing) == 0 {
+		if len(missing) == 0 || ctx.Err() != nil {
 			continue
 		}
 		group.Go(func() error {
 			found := slices.Clone(missing)
-			each, inner := errgroup.WithContext(inner)
+			each, inner := errgroup.WithContext(ctx)
 			for i := range found {
 				each.Go(func() error { return c.ask(inner, e, of.Problem, &found[i]) })
 			}
-			if err := each.Wait(); err != nil {
-				return fmt.Errorf("%s: %w", of.Problem.ID, err)
-			}
+			err := each.Wait()
 			mu.Lock()
 			defer mu.Unlock()
+			if err != nil {
+				if ctx.Err() == nil {
+					failed = append(failed, fmt.Errorf("%s: %w", of.Problem.ID, err))
+				}
+				return nil
+			}
+			if err := file.Add(of.Problem, found); err != nil {
+				return err
+			}
 			done, examined = done+1, examined+len(found)
-			bar.report(done, len(answered), "")
-			return file.Add(of.Problem, found)
+			bar.report(done, len(answered), fmt.Sprintf("%.1f answers/s", float64(examined)/time.Since(began).Seconds()))
+			return nil
 		})
 	}
-	err := group.Wait()
+	if err := group.Wait(); err != nil {
+		return err
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if err == nil {
-		_, err = fmt.Fprintf(std.out, "%d answers to %d problems examined now, %d problems in all: %s\n", examined, done, len(answered), c.Out)
+	_, err := fmt.Fprintf(std.out, "%d answers examined now in %s; %d of %d problems are in %s\n", examined, time.Since(began).Round(time.Second), done, len(answered), c.Out)
+	return errors.Join(errors.Join(failed...), err)
+}
+
+// unasked is the error of an output of an earlier pass that asked for something else: nothing in it would be asked about again.
+func (c *examineCommand) unasked() error {
+	if _, err := os.Stat(c.Out); errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	return err
+	known := map[string]bool{}
+	answers := 0
+	before, err := given(dataset.ReadAnswers(c.Out))
+	if err != nil {
+		return nil // whoever opens it to write says what is wrong with it
+	}
+	for _, of := range before {
+		for _, a := range of.Answers {
+			answers++
+			known[askPTrue] = known[askPTrue] || a.PTrue != nil
+			known[askStates] = known[askStates] || a.States != nil
+		}
+	}
+	for _, what := range c.Ask {
+		if answers > 0 && !known[what] {
+			return badInput{fmt.Errorf("--out: %s is of a pass that didn't ask for %s: take it for --solutions, and name another file", c.Out, what)}
+		}
+	}
+	return nil
 }
 
 // ask adds to an answer what the LLM is found to think of it.

@@ -2,12 +2,20 @@ package main
 
 import (
 	"bytes"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
+	"aprm/adapters/adaptertest"
+	"aprm/prm/step"
 	"aprm/sidecar/dataset"
 )
 
@@ -23,10 +31,13 @@ func TestExamineCommand(t *testing.T) {
 		t.Helper()
 		return command(t, want, append([]string{"examine", "--upstream", "builtin", "--solutions", answers, "--out", read}, args...)...)
 	}
-	if out := examine(0, "--limit", "2", "--ask", "states"); !strings.Contains(out, "4 answers to 2 problems examined now") {
+	if out := examine(0, "--limit", "2", "--ask", "states"); !strings.Contains(out, "4 answers examined now") {
 		t.Error(out)
 	}
-	if out := examine(0, "--ask", "ptrue,states"); !strings.Contains(out, "4 answers to 4 problems examined now") {
+	if out := examine(2, "--ask", "ptrue"); !strings.Contains(out, "a pass that didn't ask for ptrue") {
+		t.Error(out)
+	}
+	if out := examine(0, "--ask", "states"); !strings.Contains(out, "4 of 4 problems are in") {
 		t.Error(out)
 	}
 	was, err := dataset.ReadAnswers(answers)
@@ -62,7 +73,67 @@ func TestExamineCommand(t *testing.T) {
 	if err := os.WriteFile(answers, bytes.Replace(other, []byte(`"model":"builtin`), []byte(`"model":"another`), 1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out := examine(2); !strings.Contains(out, "an LLM can only be asked about its own") {
+	if out := examine(2, "--ask", "states"); !strings.Contains(out, "an LLM can only be asked about its own") {
 		t.Error(out)
+	}
+}
+
+// One server gives log-probabilities, another hidden states: both are asked in one pass. A problem that fails is named, and asked about again by the same command.
+func TestExamineAtTwoServers(t *testing.T) {
+	var refusing atomic.Bool
+	refusing.Store(true)
+	chat := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		switch {
+		case r.URL.Path == "/v1/models":
+			fmt.Fprint(w, `{"data":[{"id":"fake","owned_by":"vllm"}]}`)
+		case refusing.Load() && bytes.Contains(body, []byte("unlucky")):
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprint(w, `{"error":{"message":"not that one"}}`)
+		default:
+			fmt.Fprint(w, `data: {"choices":[{"index":0,"delta":{"content":"Yes"},"finish_reason":"length","logprobs":{"content":[{"token":"Yes","logprob":-0.5108256,"top_logprobs":[{"token":"Yes","logprob":-0.5108256},{"token":"No","logprob":-1.6094379}]}]}}]}`+"\n\ndata: [DONE]\n\n")
+		}
+	}))
+	defer chat.Close()
+	states := (&adaptertest.Upstream{OwnedBy: "llamacpp"}).Start(t)
+	folder := t.TempDir()
+	answers, read := filepath.Join(folder, "answers.jsonl"), filepath.Join(folder, "read.jsonl")
+	file, err := dataset.OpenAnswers(answers, dataset.Sampling{Model: "fake", Kind: step.Prose, MaxTokens: 100, Instruction: "Short."})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 12 {
+		p := step.Problem{ID: fmt.Sprint("p", i), Question: fmt.Sprintf("How many pens in %d boxes?", i), Answer: "5"}
+		if i == 5 {
+			p.Question += " An unlucky one."
+		}
+		if err := file.Add(p, []dataset.Answer{{Text: "2 + 3 = 5\n#### 5", Spent: 9}, {Text: "6", Spent: 1}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	examine := func(want int) string {
+		t.Helper()
+		return command(t, want, "examine", "--upstream", "openai+"+chat.URL, "--upstream-hidden-url", states.URL, "--solutions", answers, "--ask", "ptrue,states", "--out", read)
+	}
+	if out := examine(1); !strings.Contains(out, "22 answers examined now") || !strings.Contains(out, "p5") || !strings.Contains(out, "not that one") {
+		t.Error(out)
+	}
+	refusing.Store(false)
+	if out := examine(0); !strings.Contains(out, "2 answers examined now") || !strings.Contains(out, "12 of 12 problems") {
+		t.Error(out)
+	}
+	found, err := dataset.ReadAnswers(read)
+	if err != nil || len(found) != 12 {
+		t.Fatal(len(found), err)
+	}
+	for _, of := range found {
+		for _, a := range of.Answers {
+			if a.PTrue == nil || math.Abs(*a.PTrue-0.75) > 1e-6 || len(a.States) != 6 || len(a.States["asked"]) != 4 || a.States["asked"][0] <= a.States["last"][0] {
+				t.Errorf("%s: %v, %v", of.Problem.ID, a.PTrue, a.States)
+			}
+		}
 	}
 }

@@ -57,7 +57,7 @@ func explainGate(ctx context.Context, e *engine.Engine, g *decode.Gate, where st
 	case own == nil:
 		slog.Warn("auto takes plain votes, in which the PRM only breaks ties: the gate is of another PRM or another model", "gate", where,
 			"its PRM", g.Checkpoint, "its model", g.Model, "this PRM", id)
-	case own.Vote.Trusted():
+	case own.Weighs():
 		slog.Info("auto weighs votes by the PRM: "+own.String(), "gate", where)
 	default:
 		slog.Info("auto takes plain votes: "+own.String(), "gate", where)

@@ -11,6 +11,7 @@ import (
 
 	"aprm/generator"
 	"aprm/prm"
+	"aprm/prm/step"
 	"aprm/prm/vote"
 	"aprm/sidecar/decode"
 )
@@ -128,6 +129,11 @@ func TestWhoseGateItIs(t *testing.T) {
 	useless.Vote.Nats = 0
 	if own, log := use(&useless); own != &useless || !strings.Contains(log, "auto takes plain votes: the PRM's word has no say: +0.000 nats a problem, 0.030 are chance") {
 		t.Errorf("useless: %v, %q", own, log)
+	}
+	drawing := useless // whose word counts for nothing over prose, and something over what is drawn
+	drawing.Drawing = &prm.Drawing{Use: step.OnlyPrograms, Programs: trusted, Problems: 100}
+	if _, log := use(&drawing); !strings.Contains(log, "auto weighs votes by the PRM: votes over programs are weighed by the PRM") {
+		t.Errorf("of programs: %q", log)
 	}
 	for name, change := range map[string]func(*decode.Gate){"checkpoint": func(g *decode.Gate) { g.Checkpoint = "other" }, "model": func(g *decode.Gate) { g.Model = "other" }} {
 		foreign := *g

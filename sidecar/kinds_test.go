@@ -2,23 +2,28 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"aprm/adapters/wire"
+	"aprm/sidecar/dataset"
 )
 
 const (
 	pensProgram = "```python\nboxes = 3\npens = boxes * 12 - 5\nprint(pens)\n```" // 31
 	pensTold    = "boxes = 3\npens = boxes * 12 - 5 = 3 * 12 - 5 = 31\n#### 31"
+	pensWords   = "Three boxes hold 3 * 12 = 36 pens, and 36 - 5 = 31 are left.\n#### 31" // an explanation of the program
 	pensProse   = "3 * 12 = 36.\n36 - 5 = 31.\n#### 31"
 )
 
-// bilingual is an OpenAI-compatible endpoint that answers with a program where the system message asks for one.
+// bilingual is an OpenAI-compatible endpoint that answers with a program where the system message asks for one, and goes on with an answer that is begun.
 func bilingual(t *testing.T, prose, program string) *httptest.Server {
 	t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -34,6 +39,18 @@ func bilingual(t *testing.T, prose, program string) *httptest.Server {
 		text := prose
 		if raw, _ := json.Marshal(in.Messages); strings.Contains(string(raw), "short Python program") {
 			text = program
+		}
+		if raw, _ := json.Marshal(in.Messages); strings.Contains(string(raw), "This solution is right. Explain it") {
+			text = pensWords
+			if !strings.Contains(string(raw), strings.ReplaceAll(pensTold, "\n", `\n`)) {
+				text = "Of what?"
+			}
+		}
+		if n := len(in.Messages); n > 0 && in.Messages[n-1].Role == "assistant" { // it goes on with what is begun
+			const opening = "```python\n"
+			if text = " July, August"; in.Messages[n-1].Content == opening {
+				text = strings.TrimPrefix(program, opening)
+			}
 		}
 		chunk, _ := json.Marshal(text)
 		w.Header().Set("Content-Type", "text/event-stream")
@@ -88,6 +105,7 @@ func TestKindsInEveryDialect(t *testing.T) {
 					{"in the body", "fake@majority-2", `,"prm":{"kinds":"programs","trace":true}`, []string{pensTold, "print(pens)", `"kind":"program"`, `"kinds":"programs"`}},
 					{"in the body alone", "fake", `,"prm":{"kinds":"programs","n":2}`, []string{pensTold}},
 					{"with the program", "fake@programs-2", `,"prm":{"show_program":true}`, []string{pensProgram + "\n\n" + pensTold}},
+					{"explained", "fake@programs-2", `,"prm":{"explain":80}`, []string{pensWords}},
 					{"with the search", "fake@programs-2", `,"prm":{"show_search":true}`, []string{pensTold, "candidate 1, a program: answer 31", "print(pens)"}},
 				} {
 					if name == "completions" && test.what == "with the search" {
@@ -154,6 +172,37 @@ func joined(body string) string {
 		walk(event)
 	}
 	return b.String()
+}
+
+// Recorded programs say how they were begun, and are whole; no others come into their file, and together with others they are taken with a word.
+func TestSampledPrograms(t *testing.T) {
+	up := bilingual(t, pensProse, pensProgram)
+	folder := t.TempDir()
+	problems, answers := filepath.Join(folder, "problems.jsonl"), filepath.Join(folder, "answers.jsonl")
+	if err := os.WriteFile(problems, []byte(`{"question":"`+pens+`","answer":"#### 31"}`+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sample := []string{"sample", "--upstream", "openai+" + up.URL, "--upstream-model", "fake", "--kind", "program", "--problems", problems, "--n", "2", "--out", answers}
+	command(t, 0, sample...)
+	got, err := dataset.ReadAnswers(answers)
+	if err != nil || len(got) != 1 || got[0].Sampling.Opening != "```python\n" || got[0].Answers[1].Text != pensProgram {
+		t.Fatalf("%v: %+v", err, got)
+	}
+	older, drawn := filepath.Join(folder, "older.jsonl"), got[0].Sampling
+	drawn.Opening = ""
+	file, err := dataset.OpenAnswers(older, drawn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(file.Add(got[0].Problem, got[0].Answers), file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if out := command(t, 2, append(sample[:len(sample)-1:len(sample)-1], older)...); !strings.Contains(out, "name another file") {
+		t.Errorf("%s", out)
+	}
+	if out := command(t, 0, "eval", "--solutions", older, "--solutions", answers, "--n", "2"); strings.Count(out, "drawn in different ways") != 1 {
+		t.Errorf("%s", out)
+	}
 }
 
 // The embedded model writes no programs, and says so in the dialect's own form, naming the field, before anything is drawn.

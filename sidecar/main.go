@@ -51,15 +51,16 @@ type commands struct {
 
 	Dataset datasetCommand `cmd:"" help:"Convert files of labelled solutions and of problems."`
 
-	PRM       prmCommand       `cmd:"" name:"prm" help:"Score steps with a PRM, measure it on labelled steps, or print what its checkpoint says."`
-	Oracle    oracleCommand    `cmd:"" help:"Ask the oracle whether steps are truly wrong, or audit it on steps whose truth is known."`
-	Probe     probeCommand     `cmd:"" help:"Ask the endpoint what it can do, and print it."`
-	Config    configCommand    `cmd:"" help:"Check a file of settings."`
-	Shown     showVersion      `name:"version" help:"Print the version."`
-	Version   versionCommand   `cmd:"" help:"Print the version of this build and of what its checkpoints hold."`
-	Key       keyCommand       `cmd:"" help:"Make keys up that clients are let in with."`
-	Recording recordingCommand `cmd:"" help:"Check a file that the LLM's answers are kept in, and mend it."`
-	Healthy   healthyCommand   `cmd:"" help:"Exit with 0 when the sidecar at an address is ready (for container health checks)." hidden:""`
+	PRM        prmCommand        `cmd:"" name:"prm" help:"Score steps with a PRM, measure it on labelled steps, or print what its checkpoint says."`
+	Oracle     oracleCommand     `cmd:"" help:"Ask the oracle whether steps are truly wrong, or audit it on steps whose truth is known."`
+	Probe      probeCommand      `cmd:"" help:"Ask the endpoint what it can do, and print it."`
+	Config     configCommand     `cmd:"" help:"Check a file of settings."`
+	Shown      showVersion       `name:"version" help:"Print the version."`
+	Version    versionCommand    `cmd:"" help:"Print the version of this build and of what its checkpoints hold."`
+	Key        keyCommand        `cmd:"" help:"Make keys up that clients are let in with."`
+	Completion completionCommand `cmd:"" help:"Print what has a shell complete commands, flags and their values."`
+	Recording  recordingCommand  `cmd:"" help:"Check a file that the LLM's answers are kept in, and mend it."`
+	Healthy    healthyCommand    `cmd:"" help:"Exit with 0 when the sidecar at an address is ready (for container health checks)." hidden:""`
 }
 
 // streams is what a command reads and writes besides files.
@@ -117,7 +118,11 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 		log = slog.NewJSONHandler(errs, options)
 	}
 	slog.SetDefault(slog.New(log))
-	parsed.BindTo(ctx, (*context.Context)(nil))
+	work, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	parsed.BindTo(context.WithValue(work, giveUpKey{}, func(why error) {
+		giveUp(fmt.Errorf("%w; what was finished is kept, the same command goes on from there", why))
+	}), (*context.Context)(nil))
 	parsed.Bind(&commandLine{args: args, settings: string(cmd.Settings)})
 	if err := existing(parsed); err != nil {
 		fmt.Fprintln(errs, "sidecar:", err)
@@ -132,6 +137,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 			}
 			return 130
 		}
+		if cause := context.Cause(work); cause != nil && ctx.Err() == nil {
+			err = cause
+		}
 		fmt.Fprintln(errs, "sidecar:", err)
 		if errors.As(err, &badInput{}) {
 			return 2
@@ -140,6 +148,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	}
 	return 0
 }
+
+// giveUpKey holds in a command's context what ends the command with the reason why it can't go on.
+type giveUpKey struct{}
 
 // commandLine is what the process was started with, to be read again: the files that it names may say something else by then.
 type commandLine struct {

@@ -187,6 +187,40 @@ func TestReloadOfABadEndpoint(t *testing.T) {
 	})
 }
 
+// TestWatchOfOtherFiles: what has changed since before it was read is read again, and once other files are asked for these are watched.
+func TestWatchOfOtherFiles(t *testing.T) {
+	one, two := filepath.Join(t.TempDir(), "one"), filepath.Join(t.TempDir(), "two")
+	write := func(path, text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(one, "1")
+	write(two, "2")
+	files := []string{one}
+	seen := contents(files)
+	write(one, "1, changed while it was read")
+	var reloads atomic.Int64
+	stop, err := watch(t.Context(), func() []string { return files }, seen, func() error {
+		files = []string{two}
+		reloads.Add(1)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	soon(t, "it is read again", func() bool { return reloads.Load() == 1 })
+	time.Sleep(settled)
+	write(two, "2, changed")
+	soon(t, "the other file is watched", func() bool { return reloads.Load() == 2 })
+	write(one, "1, changed again")
+	time.Sleep(3 * settled)
+	if stop(); reloads.Load() != 2 {
+		t.Errorf("%d reloads", reloads.Load())
+	}
+}
+
 // TestWatchInABusyFolder: that something else in a file's folder changes all the time keeps no change from being noticed.
 func TestWatchInABusyFolder(t *testing.T) {
 	dir := t.TempDir()
@@ -198,7 +232,7 @@ func TestWatchInABusyFolder(t *testing.T) {
 	}
 	write(file, "one")
 	var read atomic.Bool
-	stop, err := watch(t.Context(), []string{file}, func() error { read.Store(true); return nil })
+	stop, err := watch(t.Context(), func() []string { return []string{file} }, contents([]string{file}), func() error { read.Store(true); return nil })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,12 +66,6 @@ func (c *sampleCommand) Run(ctx context.Context, std streams) (err error) {
 	if !caps.LogProbs {
 		slog.Warn("the endpoint gives no log-probabilities: the answers will be without, and a PRM that learns from them too")
 	}
-	file, err := given(dataset.OpenAnswers(c.Out, dataset.Sampling{Model: caps.Identity(), Kind: c.Kind, Temperature: c.Temperature, TopP: c.TopP,
-		MaxTokens: c.MaxTokens, Instruction: instructions[c.Kind]}))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
 	e, err := engine.New(engine.Config{Open: func(string) (adapters.LLM, error) { return llm, nil }, Instruction: generator.Instruction})
 	if err != nil {
 		return err
@@ -81,6 +75,16 @@ func (c *sampleCommand) Run(ctx context.Context, std streams) (err error) {
 			return badInput{fmt.Errorf("--kind: %w", err)}
 		}
 	}
+	opening, err := e.Opening(ctx, c.Kind)
+	if err != nil {
+		return err
+	}
+	file, err := given(dataset.OpenAnswers(c.Out, dataset.Sampling{Model: caps.Identity(), Kind: c.Kind, Temperature: c.Temperature, TopP: c.TopP,
+		MaxTokens: c.MaxTokens, Instruction: instructions[c.Kind], Opening: opening}))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
 	return c.draw(ctx, std, e, problems, file)
 }
 

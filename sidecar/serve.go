@@ -24,6 +24,7 @@ type serveCommand struct {
 	Decode   decodeFlags   `embed:"" group:"Search:"`
 
 	Listen        string        `help:"Address to serve at." env:"SIDECAR_LISTEN" default:"127.0.0.1:8484"`
+	AdminListen   string        `help:"Address to serve Go's profiles at (/debug/pprof/), to keys of the scope admin; without keys at addresses of this machine alone. None without it." placeholder:"ADDRESS"`
 	APIKey        string        `help:"Bearer token that clients must present, which opens everything; without one, and without --keys, everyone on this machine is let in." env:"SIDECAR_API_KEY" placeholder:"KEY" xor:"keys"`
 	Keys          string        `help:"File of keys (YAML) with scopes, rates and budgets; 'sidecar key new' makes them." type:"existingfile" placeholder:"FILE" xor:"keys"`
 	TLSCert       string        `name:"tls-cert" help:"Serve by TLS, with the certificate in this file (PEM, with what leads to its authority). It is read again when it changes." type:"existingfile" placeholder:"FILE"`
@@ -84,6 +85,8 @@ func (c *serveCommand) Validate() error {
 
 func (c *serveCommand) Run(ctx context.Context, std streams, line *commandLine) error {
 	bounded()
+	files := c.files(line.settings)
+	seen := contents(files) // before any of them is read
 	asked := c.Upstream
 	if err := c.Upstream.resolve(ctx, c.ProbeWait); err != nil {
 		return err
@@ -92,7 +95,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams, line *commandLine) 
 	if err != nil {
 		return err
 	}
-	s.asked = asked
+	s.asked, s.files, s.seen = asked, files, seen
 	s.reload = func(ctx context.Context, now service) (service, error) {
 		cmd, err := line.again()
 		if err != nil {
@@ -106,17 +109,19 @@ func (c *serveCommand) Run(ctx context.Context, std streams, line *commandLine) 
 			return service{}, err
 		}
 		made, err := next.service()
-		made.asked = asked
+		made.asked, made.files = asked, next.files(line.settings)
 		return made, err
 	}
-	s.files = func() []string {
-		files := []string{line.settings, c.Keys, c.TLSCert, c.TLSKey, c.PRM.Checkpoint}
-		if c.PRM.Checkpoint != "" {
-			files = append(files, gatePath(c.PRM.Checkpoint))
-		}
-		return files
-	}
 	return s.run(ctx, std)
+}
+
+// files are those that a service is made of, "" for none.
+func (c *serveCommand) files(settings string) []string {
+	files := []string{settings, c.Keys, c.TLSCert, c.TLSKey, c.PRM.Checkpoint}
+	if c.PRM.Checkpoint != "" {
+		files = append(files, gatePath(c.PRM.Checkpoint))
+	}
+	return files
 }
 
 // service is what the flags ask for, over a resolved endpoint. It starts nothing.
@@ -138,7 +143,7 @@ func (c *serveCommand) service() (service, error) {
 	}
 	return service{
 		certificate: cert,
-		upstream:    c.Upstream, engine: e, gate: gate, gateFrom: where, strategy: c.Strategy, listen: c.Listen, insecure: c.Insecure, probeWait: c.ProbeWait, otlp: c.OTLPEndpoint,
+		upstream:    c.Upstream, engine: e, gate: gate, gateFrom: where, strategy: c.Strategy, listen: c.Listen, admin: c.AdminListen, insecure: c.Insecure, probeWait: c.ProbeWait, otlp: c.OTLPEndpoint,
 		config: server.Config{
 			Keys: keys, Origins: c.CORSOrigins, Defaults: c.Decode.options(), MaxSearches: c.MaxSearches, SearchTimeout: c.SearchTimeout, ShowSearch: c.ShowSearch,
 			Hosts: c.Hosts, MaxQueued: c.MaxQueued, MaxBody: int64(c.MaxBody) << 20, MaxBodies: int64(c.MaxBodies) << 20, BodyTimeout: c.BodyTimeout,

@@ -2,13 +2,18 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"go.uber.org/goleak"
+
+	"aprm/sidecar/access"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/server"
 )
@@ -85,6 +90,54 @@ func TestNobodyIsLetInByAccident(t *testing.T) {
 			t.Errorf("%s: %t", listen, !want)
 		}
 	}
+}
+
+// TestProfiles: none unless asked for; beyond this machine not without keys, --insecure or not; and with keys only for those of the scope admin.
+func TestProfiles(t *testing.T) {
+	for _, args := range [][]string{{"--insecure"}, nil} {
+		var errs bytes.Buffer
+		if code := run(t.Context(), append([]string{"serve", "--upstream", "builtin", "--listen", "127.0.0.1:0", "--admin-listen", "0.0.0.0:0"}, args...), nil, io.Discard, &errs); code != 2 || !strings.Contains(errs.String(), "--admin-listen") {
+			t.Errorf("%v: status %d: %s", args, code, &errs)
+		}
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin := ln.Addr().String()
+	ln.Close()
+	leaks := goleak.IgnoreCurrent()
+	chat, a := access.New("chat", []access.Scope{access.Chat})
+	boss, b := access.New("boss", []access.Scope{access.Admin})
+	keys := filepath.Join(t.TempDir(), "keys.yaml")
+	text := fmt.Sprintf("keys:\n  - {name: chat, hash: %q, scopes: [chat]}\n  - {name: boss, hash: %q, scopes: [admin]}\n", a.Hash, b.Hash)
+	if err := os.WriteFile(keys, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	addr, stop := startServe(t, "--upstream", "builtin", "--keys", keys, "--admin-listen", admin)
+	for _, tt := range []struct {
+		at, path, key string
+		code          int
+	}{
+		{admin, "/debug/pprof/", "", 401}, {admin, "/debug/pprof/heap", chat, 403}, {admin, "/debug/pprof/", boss, 200}, {admin, "/debug/pprof/heap", boss, 200},
+		{admin, "/debug/pprof/goroutine?debug=1", boss, 200}, {admin, "/v1/models", boss, 404}, {addr, "/debug/pprof/", boss, 404},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+tt.at+tt.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+tt.key)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if said := bodyOf(t, resp); resp.StatusCode != tt.code {
+			t.Errorf("%s%s: %d, not %d: %.200s", tt.at, tt.path, resp.StatusCode, tt.code, said)
+		}
+	}
+	stop()
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	goleak.VerifyNone(t, leaks)
 }
 
 // TestKeyNew: what it prints opens, and is a file's entry.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,13 +32,15 @@ type service struct {
 	gateFrom    string       // where it is, or would be
 	strategy    string       // of a bare name; auto without a PRM is raw
 	listen      string
+	admin       string // address of the profiles; "" for none
 	certificate *certificate
 	insecure    bool // listen beyond this machine without a key
 	probeWait   time.Duration
 	otlp        string // URL of a collector; "" for where the environment says
 	config      server.Config
 
-	files  func() []string                                         // that it was made of, "" for none
+	files  []string                                                // that it was made of, "" for none
+	seen   [sha256.Size]byte                                       // what they held before they were read
 	reload func(ctx context.Context, now service) (service, error) // makes it anew of what these say now; nil for never
 }
 
@@ -70,6 +73,9 @@ func (s service) run(ctx context.Context, std streams) error {
 		cfg.Upstream, cfg.Dialect, cfg.UpstreamKey, cfg.Model = target, s.upstream.Dialect, s.upstream.Key, s.upstream.Model
 		cfg.Route, cfg.Figures = s.upstream.route(), s.figures()
 		cfg.Tools, cfg.Defaults.Strategy, cfg.TraceExporter = tools.Load, s.bare(), exporter
+		if cfg.Keys == nil && s.admin != "" && !local(s.admin) {
+			return cfg, badInput{fmt.Errorf("--admin-listen %s shows profiles to whoever reaches it: have clients send a key (--api-key, --keys), or listen at 127.0.0.1", s.admin)}
+		}
 		if cfg.Keys == nil && !s.insecure && !local(s.listen) {
 			return cfg, badInput{fmt.Errorf("--listen %s lets in whoever reaches it: have clients send a key (--api-key, --keys), listen at 127.0.0.1, or say --insecure", s.listen)}
 		}
@@ -87,6 +93,13 @@ func (s service) run(ctx context.Context, std streams) error {
 	if err != nil {
 		return badInput{fmt.Errorf("--listen: %w; choose another address", err)}
 	}
+	if s.admin != "" {
+		closeAdmin, err := profiles(s.admin, srv.Admin())
+		if err != nil {
+			return errors.Join(err, ln.Close())
+		}
+		defer closeAdmin()
+	}
 	id, trained := s.engine.Checkpoint()
 	fmt.Fprint(std.out, welcome(&s.upstream, s.certificate.scheme()+"://"+ln.Addr().String(), s.bare(), id, trained))
 	ln = s.certificate.over(ln)
@@ -94,14 +107,14 @@ func (s service) run(ctx context.Context, std streams) error {
 		return srv.Run(ctx, ln)
 	}
 	now := s
-	watching, err := watch(ctx, s.files(), func() error {
+	watching, err := watch(ctx, func() []string { return now.files }, s.seen, func() error {
 		next, err := s.reload(ctx, now)
 		if err != nil {
 			return err
 		}
-		if next.listen != s.listen || next.otlp != s.otlp || (next.certificate == nil) != (s.certificate == nil) {
-			slog.Warn("listen, otlp-endpoint and whether there is TLS stay as they are until the sidecar is started again")
-			next.listen = s.listen
+		if next.listen != s.listen || next.admin != s.admin || next.otlp != s.otlp || (next.certificate == nil) != (s.certificate == nil) {
+			slog.Warn("listen, admin-listen, otlp-endpoint and whether there is TLS stay as they are until the sidecar is started again")
+			next.listen, next.admin = s.listen, s.admin
 		}
 		to := target
 		if next.upstream.URL != builtinURL {
@@ -136,6 +149,24 @@ func (s service) run(ctx context.Context, std streams) error {
 	}
 	defer watching()
 	return srv.Run(ctx, ln)
+}
+
+// profiles serves them at an address until it is closed.
+func profiles(at string, handler http.Handler) (closeIt func(), err error) {
+	ln, err := net.Listen("tcp", at)
+	if err != nil {
+		return nil, badInput{fmt.Errorf("--admin-listen: %w; choose another address", err)}
+	}
+	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			slog.Error("profiles are served no more", "err", err)
+		}
+	}()
+	slog.Info("profiles", "url", "http://"+ln.Addr().String()+"/debug/pprof/")
+	return func() { logClose(srv.Close()); <-ended }, nil
 }
 
 // bare is what a bare model name gets. A person who only looks in is not to pay for votes: auto without a PRM is raw.

@@ -98,7 +98,7 @@ func soakRequests(t *testing.T, usual int) int {
 }
 
 // startServe runs the real `serve` at a free port. stop ends it, and fails the test if it doesn't end well.
-func startServe(t *testing.T, args ...string) (addr string, stop func()) {
+func startServe(t testing.TB, args ...string) (addr string, stop func()) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

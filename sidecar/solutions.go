@@ -20,10 +20,16 @@ func readSolutions(paths []string) ([]dataset.Answered, error) {
 	if err != nil {
 		return nil, err
 	}
+	ways, told := map[step.Kind]dataset.Sampling{}, false
 	for _, of := range answered {
 		if err := of.Sampling.Kind.Check(); err != nil {
 			return nil, badInput{err}
 		}
+		if way, known := ways[of.Sampling.Kind]; known && way != of.Sampling && !told {
+			told = true
+			slog.Warn("answers of one kind that were drawn in different ways are taken together", "one", fmt.Sprintf("%+v", way), "another", fmt.Sprintf("%+v", of.Sampling))
+		}
+		ways[of.Sampling.Kind] = of.Sampling
 	}
 	return answered, nil
 }

@@ -111,13 +111,7 @@ func TestEndlessAnswersKeepToTheDeadline(t *testing.T) {
 				t.Fatalf("%d %s", code, said)
 			}
 			bad.Store(true)
-			var core starvation
-			watched := make(chan struct{})
-			var watching sync.WaitGroup
-			watching.Go(func() { core.watch(watched) })
-			for core.since.Load() == 0 {
-				time.Sleep(time.Millisecond)
-			}
+			core, watched := starving()
 			for _, strategy := range []string{"weighted_vote", "guided", "auto"} {
 				before, began := core.soFar(), time.Now()
 				code, said, _ := searchFor(t.Context(), addr, strategy, 4, deadline)
@@ -129,8 +123,7 @@ func TestEndlessAnswersKeepToTheDeadline(t *testing.T) {
 					t.Errorf("%s: %d bytes", strategy, len(said))
 				}
 			}
-			close(watched)
-			watching.Wait()
+			watched()
 			stop()
 			http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 			soon(t, "the endpoint has noticed that nobody listens", func() bool { return goleak.Find(leaks) == nil }) // it may have much to write still

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,10 +22,11 @@ type trainCommand struct {
 	Game      gameFlags     `embed:""`
 	Problems  string        `help:"Problems with answers and worked solutions, ${published}: play the game on them." type:"existingfile" placeholder:"FILE"`
 	Solutions []string      `help:"Files of recorded answers, as 'sidecar sample' writes them, to learn from." type:"existingfile" placeholder:"FILE"`
+	Attacks   int           `name:"attack-programs" help:"Corruptions of each right program of --solutions to learn from beside the answers: one operand, operator or number is changed, and the program run to see that it comes to something else. Their weight is chosen on problems held out." default:"0"`
 	Without   []string      `help:"Inputs that the head for whole answers is not to read, to see what they are worth: symbols, logprobs." enum:"symbols,logprobs" placeholder:"INPUT"`
-	Ablate    bool          `help:"With --solutions alone: learn nothing, but print what each kind of input is worth, alone and left out; P(True) and hidden states too where 'sidecar examine' asked for them."`
+	Ablate    bool          `help:"With --solutions alone: learn nothing, but print what each kind of input is worth, alone and left out; P(True) and hidden states too where 'sidecar examine' asked for them, and the corruptions of the game that --run names."`
 	Skip      int           `help:"Leave out so many problems at the beginning of the file."`
-	Folder    string        `name:"run" help:"Folder of this run: answers, labelled steps, checkpoints, report. The same command goes on from there." default:"runs/train" type:"path"`
+	Folder    string        `name:"run" help:"Folder of this run: answers, labelled steps, checkpoints, report; runs/train unless it is named. The same command goes on from there." type:"path" placeholder:"FOLDER"`
 	Out       string        `help:"Write the finished checkpoint here too, and its gate beside it (FILE.gate.json): what strategy auto may trust it with, by the solutions of problems kept out of training." placeholder:"FILE" type:"path"`
 }
 
@@ -55,6 +57,9 @@ type gameFlags struct {
 	Smooth      float64 `name:"entropy" help:"How strongly the PRM is kept from being sure (c)." default:"0.01"`
 }
 
+// usualRun is the folder of a run that names none.
+const usualRun = "runs/train"
+
 // answersFile is where a command keeps the LLM's answers in its folder.
 const answersFile = "answers.jsonl"
 
@@ -69,6 +74,9 @@ no endpoint at all, in minutes, which of several answers to trust; with both it 
 func (c *trainCommand) Validate() error {
 	if c.Problems == "" && len(c.Solutions) == 0 {
 		return errors.New("name what to learn from: --problems FILE to play the game, --solutions FILE of recorded answers, or both")
+	}
+	if err := atLeast(0, "--attack-programs", c.Attacks); err != nil {
+		return err
 	}
 	if c.Ablate && (c.Problems != "" || len(c.Solutions) == 0) {
 		return errors.New("--ablate is of recorded answers alone: name --solutions FILE and no --problems")
@@ -92,9 +100,14 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 	}
 	if c.Ablate {
 		bar := newProgress(std.err, "fits")
-		table, err := training.Ablate(ctx, answered, func(done, total int) { bar.report(done, total, "") })
-		if errors.As(err, &train.TooFewError{}) {
+		work := training.Solutions{PRM: c.Game.network(), Answered: answered}
+		work.PRM.KL = 0
+		table, err := work.Ablate(ctx, c.Folder, func(done, total int) { bar.report(done, total, "") })
+		switch {
+		case errors.As(err, &train.TooFewError{}), errors.As(err, &training.UnlikeError{}):
 			err = badInput{fmt.Errorf("--solutions: %w", err)}
+		case errors.As(err, &training.FolderError{}):
+			err = badInput{fmt.Errorf("--run: %w", err)}
 		}
 		if err == nil {
 			_, err = fmt.Fprint(std.out, table)
@@ -132,7 +145,7 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 
 // learn trains from recorded answers alone.
 func (c *trainCommand) learn(ctx context.Context, std streams, answered []dataset.Answered) (training.Trained, error) {
-	work := training.Solutions{PRM: c.Game.network(), Head: c.head(), Answered: answered}
+	work := training.Solutions{PRM: c.Game.network(), Head: c.head(), Answered: answered, Attacks: c.Attacks}
 	steps, answers := newProgress(std.err, "steps"), newProgress(std.err, "answers")
 	work.PRM.KL = 0 // there is no earlier round to be held to
 	work.PRM.Progress = func(done, total int, loss float64) { steps.report(done, total, fmt.Sprintf("loss %.3f", loss)) }
@@ -158,13 +171,14 @@ func (c *trainCommand) play(ctx context.Context, std streams, answered []dataset
 	if c.Skip >= len(problems) {
 		return training.Trained{}, badInput{fmt.Errorf("--skip %d leaves nothing of %d problems", c.Skip, len(problems))}
 	}
-	llm, closeLLM, err := c.Upstream.llm(ctx, recordFlags{Record: filepath.Join(c.Folder, answersFile)})
+	folder := cmp.Or(c.Folder, usualRun)
+	llm, closeLLM, err := c.Upstream.llm(ctx, recordFlags{Record: filepath.Join(folder, answersFile)})
 	if err != nil {
 		return training.Trained{}, err
 	}
 	defer func() { logClose(closeLLM()) }()
-	work := c.Game.run(c.Folder, c.Upstream.Concurrency)
-	work.Answered, work.Head = answered, c.head()
+	work := c.Game.run(folder, c.Upstream.Concurrency)
+	work.Answered, work.Head, work.Attacks = answered, c.head(), c.Attacks
 	work.Show = func(r generator.Report) { fmt.Fprintln(std.out, r) }
 	work.Game.Progress = roundsProgress(newProgress(std.err, "train"), c.Game.Rounds)
 	trained, err := work.Play(ctx, llm, problems[c.Skip:])

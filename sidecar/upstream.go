@@ -364,6 +364,7 @@ func (u *upstreamFlags) llm(ctx context.Context, r recordFlags) (llm adapters.LL
 		if err != nil {
 			return nil, none, err
 		}
+		kept.GaveUp, _ = ctx.Value(giveUpKey{}).(func(error))
 		llm, none = kept, kept.Close
 	}
 	caps, err := llm.Capabilities(ctx)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -21,9 +22,9 @@ import (
 // settled is how long files are left alone once one of them changed: who writes several is not met between them.
 const settled = 300 * time.Millisecond
 
-// watch calls reload on SIGHUP, and when the content of one of these files changes, until ctx ends or stop is called, which waits for the end of a reload that
-// is under way. What reload says is logged: whatever it was to replace is still in place.
-func watch(ctx context.Context, files []string, reload func() error) (stop func(), err error) {
+// watch calls reload on SIGHUP, and when the files hold something else than was, until ctx ends or stop is called, which waits for the end of a reload that is
+// under way. Which files there are is asked again after each reload. What reload says is logged: whatever it was to replace is still in place.
+func watch(ctx context.Context, files func() []string, was [sha256.Size]byte, reload func() error) (stop func(), err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
@@ -33,22 +34,23 @@ func watch(ctx context.Context, files []string, reload func() error) (stop func(
 		signal.Stop(hangup)
 		return nil, fmt.Errorf("watching files: %w", err)
 	}
-	for _, path := range files { // folders, for files are replaced by others of their name
-		if path == "" {
-			continue
-		}
-		if err := watcher.Add(filepath.Dir(path)); err != nil {
-			slog.Warn("changes of a file will not be noticed: send SIGHUP", "file", path, "err", err)
+	look := func() {
+		for _, path := range files() { // folders, for files are replaced by others of their name
+			if path == "" {
+				continue
+			}
+			if err := watcher.Add(filepath.Dir(path)); err != nil { // one that is watched already is no error
+				slog.Warn("changes of a file will not be noticed: send SIGHUP", "file", path, "err", err)
+			}
 		}
 	}
-	was := contents(files)
+	look()
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		defer signal.Stop(hangup)
 		defer func() { logClose(watcher.Close()) }()
-		seen := was // a while ago
-		var quiet <-chan time.Time
+		seen, quiet := contents(files()), time.After(settled) // a while ago; something may have changed since was
 		for {
 			asked := false
 			select {
@@ -58,7 +60,7 @@ func watch(ctx context.Context, files []string, reload func() error) (stop func(
 				asked = true
 			case <-watcher.Events:
 				if quiet == nil { // what else is in the folder may change all the time
-					seen, quiet = contents(files), time.After(settled)
+					seen, quiet = contents(files()), time.After(settled)
 				}
 				continue
 			case err := <-watcher.Errors:
@@ -67,7 +69,7 @@ func watch(ctx context.Context, files []string, reload func() error) (stop func(
 			case <-quiet:
 				quiet = nil
 			}
-			now := contents(files)
+			now := contents(files())
 			if now != seen && !asked { // they are still being written
 				seen, quiet = now, time.After(settled)
 				continue
@@ -76,8 +78,16 @@ func watch(ctx context.Context, files []string, reload func() error) (stop func(
 				continue
 			}
 			was = now
-			if err := reload(); err != nil && ctx.Err() == nil {
-				slog.Error("not reloaded: what is in place stays", "err", err)
+			before := files()
+			if err := reload(); err != nil {
+				if ctx.Err() == nil {
+					slog.Error("not reloaded: what is in place stays", "err", err)
+				}
+				continue
+			}
+			if after := files(); !slices.Equal(before, after) {
+				look()
+				was = contents(after)
 			}
 		}
 	}()

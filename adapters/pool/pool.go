@@ -144,21 +144,21 @@ func (w way) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	var tried []*member
 	for {
-		m, done, err := w.pool.take(r.Context(), w.waits, tried)
+		c, err := w.pool.take(r.Context(), w.waits, tried)
 		if err != nil {
 			if r.Body != nil {
 				r.Body.Close() // as a RoundTripper must
 			}
 			return nil, err
 		}
-		out := r
+		m, out := c.member, r
 		if m != w.pool.members[0] || len(tried) > 0 {
 			out = r.Clone(r.Context())
 			out.URL.Scheme, out.URL.Host, out.Host = m.base.Scheme, m.base.Host, ""
 		}
 		if len(tried) > 0 && r.GetBody != nil {
 			if out.Body, err = r.GetBody(); err != nil {
-				done(errUntold)
+				c.end(errUntold)
 				return nil, err
 			}
 		}
@@ -169,7 +169,7 @@ func (w way) RoundTrip(r *http.Request) (*http.Response, error) {
 		case err != nil && errors.Is(context.Cause(r.Context()), draw.ErrIdle):
 			kind = Silent
 		case err != nil && r.Context().Err() != nil:
-			done(errUntold)
+			c.end(errUntold)
 			return nil, err
 		case err != nil:
 			kind = Unreachable
@@ -179,11 +179,11 @@ func (w way) RoundTrip(r *http.Request) (*http.Response, error) {
 			kind = Failed
 		}
 		if kind == "" && resp.StatusCode == http.StatusSwitchingProtocols { // the connection is the client's from here on
-			done(nil)
+			c.end(nil)
 			return resp, nil
 		}
 		if kind == "" {
-			resp.Body = &body{ReadCloser: resp.Body, ctx: r.Context(), done: done, tell: func(kind string) { w.pool.tell(m.base.Host, kind) }}
+			resp.Body = &body{ReadCloser: resp.Body, ctx: r.Context(), call: c, tell: func(kind string) { w.pool.tell(m.base.Host, kind) }}
 			return resp, nil
 		}
 		w.pool.tell(m.base.Host, kind)
@@ -194,7 +194,7 @@ func (w way) RoundTrip(r *http.Request) (*http.Response, error) {
 		if kind == Limited { // it is well, and has enough to do
 			outcome = errUntold
 		}
-		done(outcome)
+		c.end(outcome)
 		if (r.Body == nil || r.Body == http.NoBody || r.GetBody != nil) && r.Context().Err() == nil && w.pool.another(tried) {
 			if resp != nil {
 				resp.Body.Close()
@@ -206,8 +206,8 @@ func (w way) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// take picks an endpoint that was not tried. done must be called once with what came of the call.
-func (p *Pool) take(ctx context.Context, waits bool, tried []*member) (*member, func(error), error) {
+// take picks an endpoint that was not tried. The call must be ended.
+func (p *Pool) take(ctx context.Context, waits bool, tried []*member) (*call, error) {
 	for {
 		var wait time.Duration
 		var why error
@@ -221,7 +221,7 @@ func (p *Pool) take(ctx context.Context, waits bool, tried []*member) (*member, 
 			}
 			done, err := m.breaker.Allow()
 			if err == nil {
-				return m, m.begin(done), nil
+				return m.begin(done), nil
 			}
 			if why == nil {
 				why = m.open()
@@ -229,18 +229,18 @@ func (p *Pool) take(ctx context.Context, waits bool, tried []*member) (*member, 
 		}
 		if !waits { // the one that is best off, however that is
 			m := p.order(tried)[0]
-			return m, m.begin(func(error) {}), nil
+			return m.begin(func(error) {}), nil
 		}
 		if until, timed := ctx.Deadline(); wait == 0 || wait > longest || timed && time.Until(until) <= wait {
 			p.tell(p.members[0].base.Host, Open)
-			return nil, nil, why
+			return nil, why
 		}
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return nil, nil, why
+			return nil, why
 		}
 	}
 }
@@ -296,20 +296,32 @@ func (p *Pool) order(tried []*member) []*member {
 	return out
 }
 
-// begin counts a call, until its outcome is told.
-func (m *member) begin(done func(error)) func(error) {
+// call is one that an endpoint is asked: it is busy with it until its end, and what came of it may be known before.
+type call struct {
+	*member
+	done        func(error)
+	known, over sync.Once
+}
+
+// begin counts a call.
+func (m *member) begin(done func(error)) *call {
 	m.mu.Lock()
 	m.busy++
 	m.mu.Unlock()
-	var once sync.Once
-	return func(err error) {
-		once.Do(func() {
-			m.mu.Lock()
-			m.busy--
-			m.mu.Unlock()
-			done(err)
-		})
-	}
+	return &call{member: m, done: done}
+}
+
+// came tells what came of it; the first word counts.
+func (c *call) came(outcome error) { c.known.Do(func() { c.done(outcome) }) }
+
+// end ends it, with what came of it if that isn't known.
+func (c *call) end(outcome error) {
+	c.over.Do(func() {
+		c.mu.Lock()
+		c.busy--
+		c.mu.Unlock()
+		c.came(outcome)
+	})
 }
 
 // holding is how long the endpoint asked to be left alone still, and its words; 0 where it may be asked.
@@ -367,19 +379,21 @@ func rest(begin []byte, body io.ReadCloser) io.ReadCloser {
 	}{io.MultiReader(bytes.NewReader(begin), body), body}
 }
 
-// body tells what came of an answer: it is good when its first byte is there, and the endpoint is busy with it until its end.
+// body tells what came of an answer: it is good when its first byte is there, so that an endpoint that is tried again is well at once and not only when a long
+// stream ends. The endpoint is busy with it until its end.
 type body struct {
 	io.ReadCloser
 	ctx  context.Context
-	done func(error)
+	call *call
 	tell func(kind string)
-	read bool
-	once sync.Once
+	once sync.Once // of its end
 }
 
 func (b *body) Read(into []byte) (int, error) {
 	n, err := b.ReadCloser.Read(into)
-	b.read = b.read || n > 0
+	if n > 0 {
+		b.call.came(nil)
+	}
 	switch {
 	case err == nil:
 	case errors.Is(err, io.EOF):
@@ -398,21 +412,13 @@ func (b *body) Read(into []byte) (int, error) {
 func (b *body) fail(kind string) {
 	b.once.Do(func() {
 		b.tell(kind)
-		if b.read {
-			b.done(errUntold)
-		} else {
-			b.done(errFailed)
-		}
+		b.call.end(errFailed)
 	})
 }
 
-func (b *body) end(outcome error) { b.once.Do(func() { b.done(outcome) }) }
+func (b *body) end(outcome error) { b.once.Do(func() { b.call.end(outcome) }) }
 
 func (b *body) Close() error {
-	if b.read {
-		b.end(nil)
-	} else {
-		b.end(errUntold)
-	}
+	b.end(errUntold)
 	return b.ReadCloser.Close()
 }

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"aprm/adapters"
+	"aprm/adapters/internal/draw"
 	"aprm/adapters/pool"
 )
 
@@ -79,6 +80,48 @@ func echo(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) }
 
 func fails(w http.ResponseWriter, _ *http.Request) {
 	http.Error(w, "no", http.StatusInternalServerError)
+}
+
+// TestAnEndpointIsWellAtTheFirstByte: one that is tried again need not come to the end of a long stream first.
+func TestAnEndpointIsWellAtTheFirstByte(t *testing.T) {
+	var well atomic.Bool
+	e := start(t, func(w http.ResponseWriter, r *http.Request) {
+		if !well.Load() {
+			fails(w, r)
+			return
+		}
+		io.WriteString(w, "first")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	})
+	p := over(t, e)
+	way := p.Waiting(transport(t))
+	for range 30 {
+		ask(t.Context(), way, e.URL)
+	}
+	well.Store(true)
+	ctx, leave := context.WithCancel(t.Context())
+	for streams := 0; streams < 4; time.Sleep(20 * time.Millisecond) { // twice as many as try it out
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.URL.String(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := way.RoundTrip(req)
+		if err != nil {
+			continue // it is left alone for a while
+		}
+		defer resp.Body.Close()
+		if _, err := io.ReadFull(resp.Body, make([]byte, 5)); err != nil {
+			t.Fatal(err)
+		}
+		streams++
+	}
+	for host, state := range p.States() {
+		if state != "closed" {
+			t.Errorf("%s is %s while it streams", host, state)
+		}
+	}
+	leave()
 }
 
 // TestAFailingEndpointIsLeftAlone, and tried again after a while.
@@ -248,5 +291,41 @@ func TestSeveralEndpoints(t *testing.T) {
 	}
 	if _, err := pool.New([]*url.URL{{Scheme: "http", Host: "a", Path: "/v1"}, {Scheme: "http", Host: "b", Path: "/api"}}, nil); err == nil {
 		t.Error("two paths are one")
+	}
+}
+
+// TestSentOnToItself: an endpoint may send its callers on within itself, whichever of several it is, and to no other.
+func TestSentOnToItself(t *testing.T) {
+	var other string
+	moves := func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/moved":
+			http.Redirect(w, r, "http://"+r.Host+"/here", http.StatusTemporaryRedirect)
+		case "/gone":
+			http.Redirect(w, r, other, http.StatusTemporaryRedirect)
+		default:
+			echo(w, r)
+		}
+	}
+	a, b, stranger := start(t, moves), start(t, moves), start(t, echo)
+	other = stranger.String() + "/here"
+	client := draw.Client(over(t, a, b).Waiting(transport(t)), "key", true)
+	for range 4 {
+		resp, err := client.Post(a.String()+"/moved", "text/plain", strings.NewReader("question"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		said, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode != 200 || string(said) != "question" {
+			t.Errorf("%d %s", resp.StatusCode, said)
+		}
+		if resp, err := client.Post(a.String()+"/gone", "text/plain", strings.NewReader("question")); err == nil {
+			resp.Body.Close()
+			t.Error("it went to an endpoint that was not named")
+		}
+	}
+	if a.calls.Load() == 0 || b.calls.Load() == 0 || stranger.calls.Load() > 0 {
+		t.Errorf("calls: %d, %d and %d", a.calls.Load(), b.calls.Load(), stranger.calls.Load())
 	}
 }

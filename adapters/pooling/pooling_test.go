@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"aprm/adapters"
+	"aprm/prm/casetest"
 	"aprm/prm/step"
 )
 
@@ -331,7 +332,9 @@ func FuzzParse(f *testing.F) {
 		if n < 1 || column < 0 {
 			return
 		}
-		scores, err := parse(body, n, column)
+		var scores []float64
+		var err error
+		casetest.Bounded(t, len(body), 1024, func() { scores, err = parse(body, n, column) })
 		if err != nil {
 			return
 		}

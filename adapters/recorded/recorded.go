@@ -4,7 +4,7 @@
 // The file is JSON Lines (disk.Format), appended to and synced answer by answer, each line with its checksum; a line that was damaged is passed over, and
 // asked again. An answer's key is the SHA-256 of the model, the
 // splitter's version and the whole request, so requests that should be drawn afresh must differ in their seed. Errors are
-// not kept. Hidden states are kept as float16, and rounded to it on the live path too: live and replayed runs are equal.
+// not kept: what may pass is asked again for a minute. Hidden states are kept as float16, and rounded to it on the live path too: live and replayed runs are equal.
 package recorded
 
 import (
@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"aprm/adapters"
 	"aprm/prm/disk"
@@ -26,6 +27,10 @@ import (
 
 // LLM implements adapters.LLM over a recording.
 type LLM struct {
+	// GaveUp is called with the reason when live has failed for longer than it is waited for, which is a minute, or an answer can't be kept: what depends on the
+	// answers would come to something else than with them, and had better end, and be run again. Nil for nobody; to be set before the first call.
+	GaveUp func(why error)
+
 	live adapters.LLM // nil when only replaying
 	path string
 
@@ -171,22 +176,57 @@ func (l *LLM) Capabilities(ctx context.Context) (adapters.Capabilities, error) {
 	return caps, l.keep(opCapabilities, "", caps)
 }
 
-// Generate implements adapters.LLM. Only answers without any failed completion are kept.
+// Generate implements adapters.LLM. Only answers without any failed completion are kept; others are asked for again as a whole, for another answer would be
+// another draw than the one that a replay has.
 func (l *LLM) Generate(ctx context.Context, req adapters.Request) ([]adapters.Completion, error) {
 	req.Timeout = 0 // how long it may take is no part of what is asked
-	return answer(ctx, l, opGenerate, req, func() ([]adapters.Completion, error) {
-		done, err := l.live.Generate(ctx, req)
+	return answer(ctx, l, opGenerate, req, func(ctx context.Context) (done []adapters.Completion, usable bool, err error) {
+		done, err = l.live.Generate(ctx, req)
 		for _, c := range done {
 			if err == nil && c.Err != nil {
-				return done, errPartial
+				return done, true, c.Err
 			}
 		}
-		return done, err
+		return done, false, err
 	})
 }
 
-// errPartial marks an answer that is used and not kept.
-var errPartial = errors.New("some completions failed")
+// waits are the pauses before live is asked the same again; a minute in all.
+var waits = []time.Duration{time.Second, 3 * time.Second, 6 * time.Second, 10 * time.Second, 15 * time.Second, 25 * time.Second}
+
+// insist asks until there is an answer, or an error that does not pass. usable says of one that failed in part that it may be used, as it is after errors that
+// don't pass.
+func insist[T any](ctx context.Context, l *LLM, ask func(context.Context) (T, bool, error)) (out T, usable bool, err error) {
+	out, usable, err = ask(ctx)
+	for _, wait := range waits {
+		if !passes(ctx, err) {
+			return out, usable, err
+		}
+		select {
+		case <-time.After(wait):
+			out, usable, err = ask(adapters.WithPatience(ctx))
+		case <-ctx.Done():
+			return out, usable, err
+		}
+	}
+	if passes(ctx, err) {
+		usable = false
+		l.giveUp(fmt.Errorf("the endpoint has failed for too long: %w", err))
+	}
+	return out, usable, err
+}
+
+func (l *LLM) giveUp(why error) {
+	if l.GaveUp != nil {
+		l.GaveUp(why)
+	}
+}
+
+// passes reports whether the same may be answered another time.
+func passes(ctx context.Context, err error) bool {
+	var up *adapters.UpstreamError
+	return ctx.Err() == nil && errors.As(err, &up) && up.MayPass()
+}
 
 // Hidden implements adapters.LLM.
 func (l *LLM) Hidden(ctx context.Context, text string, spans []adapters.Span) ([]adapters.State, error) {
@@ -194,15 +234,15 @@ func (l *LLM) Hidden(ctx context.Context, text string, spans []adapters.Span) ([
 		Text  string
 		Spans []adapters.Span
 	}{text, spans}
-	half, err := answer(ctx, l, opHidden, ask, func() ([]halfState, error) {
+	half, err := answer(ctx, l, opHidden, ask, func(ctx context.Context) ([]halfState, bool, error) {
 		states, err := l.live.Hidden(ctx, text, spans)
-		return toHalf(states), err
+		return toHalf(states), false, err
 	})
 	return fromHalf(half), err
 }
 
 // answer gives what the file has, or what live says, which is then kept.
-func answer[T any](ctx context.Context, l *LLM, op string, ask any, live func() (T, error)) (T, error) {
+func answer[T any](ctx context.Context, l *LLM, op string, ask any, live func(context.Context) (T, bool, error)) (T, error) {
 	var out T
 	caps, err := l.Capabilities(ctx)
 	if err != nil {
@@ -226,14 +266,17 @@ func answer[T any](ctx context.Context, l *LLM, op string, ask any, live func() 
 	if l.live == nil {
 		return out, fmt.Errorf("recording %s: %s %s: %w", l.path, op, key[:12], ErrNotRecorded)
 	}
-	out, err = live()
-	if errors.Is(err, errPartial) {
+	out, usable, err := insist(ctx, l, live)
+	if usable {
 		return out, nil
 	}
 	if err != nil {
 		return out, err
 	}
-	return out, l.keep(op, key, out)
+	if err = l.keep(op, key, out); err != nil {
+		l.giveUp(err)
+	}
+	return out, err
 }
 
 // known returns what the file has for a key. Where it has nothing, the caller is to ask, and whoever needs the same meanwhile waits until it

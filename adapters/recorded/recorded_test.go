@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"aprm/adapters"
 	"aprm/adapters/adaptertest"
@@ -127,11 +129,13 @@ func compress(t *testing.T, from, to string) {
 	}
 }
 
-func TestResumesBehindATornLine(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "answers.jsonl")
-	live := &counting{caps: adapters.Capabilities{Model: "m"}}
+// recording makes a file of the answers to so many requests, and what asked for them.
+func recording(t *testing.T, requests int64) (path string, live *counting, data []byte) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "answers.jsonl")
+	live = &counting{caps: adapters.Capabilities{Model: "m"}}
 	l := wrap(t, live, path)
-	for seed := range int64(2) {
+	for seed := range requests {
 		if _, err := l.Generate(t.Context(), request(seed)); err != nil {
 			t.Fatal(err)
 		}
@@ -143,11 +147,16 @@ func TestResumesBehindATornLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return path, live, data
+}
+
+func TestResumesBehindATornLine(t *testing.T) {
+	path, live, data := recording(t, 2)
 	if err := os.WriteFile(path, data[:len(data)-9], 0o644); err != nil {
 		t.Fatal(err)
 	}
 	live.calls = 0
-	l = wrap(t, live, path)
+	l := wrap(t, live, path)
 	for range 2 {
 		for seed := range int64(2) {
 			if _, err := l.Generate(t.Context(), request(seed)); err != nil {
@@ -177,6 +186,57 @@ func TestNotKept(t *testing.T) {
 	live.err = nil
 	if done, err := l.Generate(t.Context(), request(1)); err != nil || live.calls != 3 || done[1].Err != nil {
 		t.Errorf("%d calls, %+v, %v: failures are asked again", live.calls, done, err)
+	}
+}
+
+// faltering fails so many times before it answers: as a whole, or in its second completion.
+type faltering struct {
+	counting
+	fails  int
+	partly bool
+	asked  []adapters.Request
+}
+
+func (f *faltering) Generate(ctx context.Context, req adapters.Request) ([]adapters.Completion, error) {
+	f.asked = append(f.asked, req)
+	done, err := f.counting.Generate(ctx, req)
+	if len(f.asked) > f.fails {
+		return done, err
+	}
+	cut := &adapters.UpstreamError{Op: "generate", Message: "cut off"}
+	if !f.partly {
+		return nil, cut
+	}
+	done[1].Err = cut
+	return done, nil
+}
+
+// TestWhatMayPassIsAskedAgain: an answer that failed, or one completion of it, is asked for again with the same request, so that it is the one that comes without
+// failures; an endpoint that has failed for a minute is given up.
+func TestWhatMayPassIsAskedAgain(t *testing.T) {
+	for _, partly := range []bool{false, true} {
+		for _, fails := range []int{1, len(waits), len(waits) + 1} {
+			synctest.Test(t, func(t *testing.T) {
+				live := &faltering{counting: counting{caps: adapters.Capabilities{Model: "m"}}, fails: fails, partly: partly}
+				l := wrap(t, live, filepath.Join(t.TempDir(), "answers.jsonl"))
+				var lost error
+				l.GaveUp = func(err error) { lost = err }
+				began := time.Now()
+				done, err := l.Generate(t.Context(), request(1))
+				gone := fails > len(waits)
+				if (err != nil) != gone || (lost != nil) != gone || !gone && (len(done) != 2 || done[1].Err != nil) {
+					t.Errorf("partly %t, %d times: %+v, %v, given up for %v", partly, fails, done, err, lost)
+				}
+				if took := time.Since(began); took > time.Minute || gone && took < time.Minute/2 {
+					t.Errorf("it was waited for %v", took)
+				}
+				for _, req := range live.asked {
+					if !reflect.DeepEqual(req, live.asked[0]) {
+						t.Errorf("asked %+v, then %+v", live.asked[0], req)
+					}
+				}
+			})
+		}
 	}
 }
 
@@ -231,23 +291,9 @@ func TestNothingButARecordingIsWrittenTo(t *testing.T) {
 
 // TestADamagedLineIsAskedAgain: and all others are as they were. A line torn before it was whole is no damage.
 func TestADamagedLineIsAskedAgain(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "answers.jsonl")
-	live := &counting{caps: adapters.Capabilities{Model: "m"}}
-	l := wrap(t, live, path)
-	for seed := range int64(4) {
-		if _, err := l.Generate(t.Context(), request(seed)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	path, live, data := recording(t, 4)
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("others may read what was asked: %v, %v", info.Mode(), err)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
 	}
 	for name, spoil := range map[string]func(line string) string{
 		"another letter": func(line string) string { return strings.Replace(line, `"second"`, `"secomd"`, 1) }, // still JSON: only its checksum tells

@@ -38,15 +38,15 @@ func (m *Malformed) Error() string { return "an event of the stream can't be rea
 
 func (m *Malformed) Unwrap() error { return m.Err }
 
-// Next returns the next reply; io.EOF behind [DONE] or, without it, where the bytes end. Comments, also those that stand in data, and events
-// without data are passed over. A fault told by an event of its own kind ("event: error") is a reply with that Fault.
+// Next returns the next reply; io.EOF behind [DONE] or, without it, where the bytes end. Comments, also those that stand in data, signs of life in a word
+// ("data: ping") and events without data are passed over. A fault told by an event of its own kind ("event: error") is a reply with that Fault.
 func (s *Stream) Next() (Reply, error) {
 	for {
 		kind, data, err := s.event()
 		switch {
 		case err != nil:
 			return Reply{}, err
-		case len(data) == 0 || data[0] == ':':
+		case len(data) == 0 || data[0] == ':', kind != "error" && word(data):
 			continue
 		case string(data) == "[DONE]":
 			s.done = true
@@ -62,6 +62,18 @@ func (s *Stream) Next() (Reply, error) {
 		}
 		return reply, nil
 	}
+}
+
+// word reports whether data is one word, such as ping or keep-alive, which no part of an answer is.
+func word(data []byte) bool {
+	for _, c := range data {
+		if c|0x20 < 'a' || c|0x20 > 'z' {
+			if c != '-' && c != '_' {
+				return false
+			}
+		}
+	}
+	return len(data) <= 20
 }
 
 // event returns the kind and the data of the next event. An event may end without its blank line, as servers' lines all stand for themselves:
@@ -125,6 +137,7 @@ func (s *Stream) ends(data []byte) bool {
 // line returns the next line without its end.
 func (s *Stream) line() ([]byte, error) {
 	var text []byte
+	first := len(s.said) == 0
 	for {
 		more, err := s.in.ReadSlice('\n')
 		s.said = append(s.said, more[:min(len(more), saidBytes-len(s.said))]...)
@@ -137,6 +150,9 @@ func (s *Stream) line() ([]byte, error) {
 		case err != nil && (len(text) == 0 || !errors.Is(err, io.EOF)):
 			return nil, err
 		default:
+			if first {
+				text = bytes.TrimPrefix(text, []byte("\ufeff")) // a byte order mark
+			}
 			return bytes.TrimRight(text, "\r\n"), nil
 		}
 	}

@@ -87,7 +87,7 @@ func ParseReply(data []byte) (Reply, error) {
 		}
 		one := ReplyChoice{Index: int(c.Index), Finish: finishOf(c.Finish), Tokens: parseLogprobs(c.Logprobs)}
 		content, thoughts := parseContent(m.Content)
-		one.Text = cmp.Or(content+string(c.Text), string(m.Refusal))
+		one.Text = cmp.Or(content, string(c.Text), string(m.Refusal))
 		one.Thinking = cmp.Or(m.ReasoningContent.plain(), m.Reasoning.plain(), m.Thinking.plain()) + thoughts
 		if json.Unmarshal(c.Stop, &one.Stop) != nil { // a number is the id of a stop token: the end of the text
 			one.Stop = ""
@@ -349,6 +349,9 @@ func ParseError(body []byte) Error {
 	if !empty(in.Error) {
 		var inner object
 		if json.Unmarshal(in.Error, &inner) == nil {
+			if deeper := (object{}); inner.Message == "" && json.Unmarshal(inner.Error, &deeper) == nil { // a gateway's, around the one of its own endpoint
+				inner = deeper
+			}
 			in.Message, in.Detail = cmp.Or(inner.Message, inner.Msg, in.Message), inner.Detail
 			in.Type, in.Code, in.Param = cmp.Or(inner.Type, inner.ErrorType), inner.Code, inner.Param
 		} else {

@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"aprm/prm/casetest"
 )
 
 // TestCalls: in whatever fragments servers send tool calls, the same two come out.
@@ -133,6 +135,7 @@ func TestParseError(t *testing.T) {
 		`{"error":{"message":"too long","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}`: {Message: "too long", Type: "invalid_request_error", Param: "messages", Code: "context_length_exceeded"},
 		`{"error":{"message":"Loading model","type":"unavailable_error","code":503}}`:                                         {Message: "Loading model", Type: "unavailable_error", Status: 503},
 		`{"error":"plain"}`: {Message: "plain"},
+		`{"error":{"error":{"message":"within","code":"x"}}}`:                                 {Message: "within", Code: "x"},
 		`{"object":"error","message":"old","type":"BadRequestError","code":400,"param":null}`: {Message: "old", Type: "BadRequestError", Status: 400},
 		`{"message":"bare"}`:      {Message: "bare"},
 		`{"detail":"of FastAPI"}`: {Message: "of FastAPI"},
@@ -162,6 +165,8 @@ func TestStream(t *testing.T) {
 		"plain":                 {"data: " + hi + "\n\ndata: [DONE]\n\n", 1, true, ""},
 		"no space, CRLF":        {"data:" + hi + "\r\n\r\ndata:[DONE]\r\n\r\n", 1, true, ""},
 		"comments":              {": OPENROUTER PROCESSING\n\n:\n\n\n\nevent: ping\n\nid: 7\nretry: 100\n\ndata: " + hi + "\n\ndata: [DONE]\n\n", 1, true, ""},
+		"a byte order mark":     {"\ufeffdata: " + hi + "\n\ndata: [DONE]\n\n", 1, true, ""},
+		"words":                 {"data: ping\n\ndata: " + hi + "\n\ndata: keep-alive\n\nevent: error\ndata: overloaded\n\n", 1, false, "overloaded"},
 		"a comment in data":     {"data: : keepalive\n\ndata: " + hi + "\n\ndata: [DONE]\n\n", 1, true, ""},
 		"data of several lines": {"data: {\"choices\":\ndata: [{\"delta\":{\"content\":\"hi\"}}]}\n\n", 1, false, ""},
 		"no end mark":           {"data: " + hi + "\n\n", 1, false, ""},
@@ -222,24 +227,26 @@ func FuzzStream(f *testing.F) {
 	f.Add("data: : x\n\ndata: [{\"error\":null}]")
 	f.Add("data: {\"choices\":[{\"delta\":{\"content\":[{\"type\":\"thinking\",\"thinking\":[[\"x\"]]}]}}],\"usage\":{\"prompt_tokens\":1e400}}\n\n")
 	f.Fuzz(func(t *testing.T, stream string) {
-		in := NewStream(strings.NewReader(stream))
-		var calls Calls
-		for range len(stream) + 2 {
-			reply, err := in.Next()
-			if err != nil {
-				return
-			}
-			for _, c := range reply.Choices {
-				calls.Add(c.Calls)
-			}
-			if whole, err := calls.Whole(); err == nil {
-				for _, c := range whole {
-					if !json.Valid([]byte(c.Function.Arguments)) {
-						t.Fatalf("%q: arguments %q", stream, c.Function.Arguments)
+		casetest.Bounded(t, len(stream), 4096, func() {
+			in := NewStream(strings.NewReader(stream))
+			var calls Calls
+			for range len(stream) + 2 {
+				reply, err := in.Next()
+				if err != nil {
+					return
+				}
+				for _, c := range reply.Choices {
+					calls.Add(c.Calls)
+				}
+				if whole, err := calls.Whole(); err == nil {
+					for _, c := range whole {
+						if !json.Valid([]byte(c.Function.Arguments)) {
+							t.Fatalf("%q: arguments %q", stream, c.Function.Arguments)
+						}
 					}
 				}
 			}
-		}
-		t.Fatalf("%q has no end", stream)
+			t.Fatalf("%q has no end", stream)
+		})
 	})
 }

@@ -1,6 +1,34 @@
 package disk
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+)
 
 // ErrInUse is returned for a file that is open for appending already: two processes would each write where the other does, and both would lose lines.
 var ErrInUse = errors.New("in use by another process: wait until that one is done, or name another")
+
+// openClaimed opens the file at path, and claims it. Whoever had it claimed before may have put another in its place meanwhile: then it is that one.
+func openClaimed(path string, flag int, mode fs.FileMode) (*os.File, error) {
+	for {
+		f, err := open(path, flag, mode)
+		if err != nil {
+			return nil, err
+		}
+		if err := claim(f); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
+		}
+		mine, err := f.Stat()
+		if err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		if now, err := os.Stat(path); err == nil && os.SameFile(mine, now) {
+			return f, nil
+		}
+		if err := f.Close(); err != nil {
+			return nil, err
+		}
+	}
+}

@@ -78,7 +78,8 @@ func Write(path string, data []byte, mode fs.FileMode) (err error) {
 	if err := MkdirAll(folder); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(folder, "."+filepath.Base(path)+".*")
+	sweep(path)
+	f, err := unfinishedOf(path)
 	if err != nil {
 		return err
 	}
@@ -104,6 +105,48 @@ func Write(path string, data []byte, mode fs.FileMode) (err error) {
 		return err
 	}
 	return syncFolder(folder)
+}
+
+// unfinished is in the names of files that are being written.
+const unfinished = ".unfinished-"
+
+// unfinishedOf makes a file that is to become the one at path, and claims it. Another process may sweep it away before it is claimed.
+func unfinishedOf(path string) (*os.File, error) {
+	for try := 1; ; try++ {
+		f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+unfinished+"*")
+		if err != nil {
+			return nil, err
+		}
+		if err = claim(f); err == nil {
+			if _, err = os.Lstat(f.Name()); err == nil {
+				return f, nil
+			}
+		}
+		_ = f.Close()
+		_ = os.Remove(f.Name())
+		if try == 3 {
+			return nil, err
+		}
+	}
+}
+
+// sweep removes what processes that were killed have left of files that were to become the one at path: such as nobody has claimed. What can't be removed is no
+// reason not to write.
+func sweep(path string) {
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+unfinished+"*"))
+	if err != nil {
+		return
+	}
+	for _, name := range left {
+		f, err := open(name, os.O_RDWR, 0)
+		if err != nil {
+			continue
+		}
+		if claim(f) == nil {
+			_ = os.Remove(name)
+		}
+		_ = f.Close()
+	}
 }
 
 // MkdirAll makes a folder and those above it that aren't there, and has each on disk in the one above it.

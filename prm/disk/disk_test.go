@@ -29,6 +29,29 @@ func TestAPipeIsNoFile(t *testing.T) {
 	}
 }
 
+// TestWriteSweeps: what a killed process has left half written goes with the next write, what another is writing just now doesn't.
+func TestWriteSweeps(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	dead, err := unfinishedOf(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := dead.Close(); err != nil { // which lets go of it, as the end of a process does
+		t.Fatal(err)
+	}
+	living, err := unfinishedOf(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer living.Close()
+	if err := Write(path, []byte("text"), Private); err != nil {
+		t.Fatal(err)
+	}
+	if exists(dead.Name()) || !exists(living.Name()) {
+		t.Errorf("of a dead process: %t; of a living one: %t", exists(dead.Name()), exists(living.Name()))
+	}
+}
+
 func TestWrite(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a", "b", "file")
 	for _, text := range []string{"one", "two"} {

@@ -73,11 +73,12 @@ type Found struct {
 	Broken []int // the numbers of the whole ones that are not, from 1
 	End    int64 // the bytes of the whole lines
 	Torn   int64 // bytes behind them: of a line that was never finished
+	open   bool  // the last of the whole lines has no line break yet
 	why    error // what is wrong with the first of the broken ones
 }
 
-// Read hands the good lines of r, in order and each until the next is read, to take, whose error ends it. What stands behind the last line break is left
-// alone. path is how errors call r. It is an error when r holds something and its first line is none of the format.
+// Read hands the good lines of r, in order and each until the next is read, to take, whose error ends it. What stands behind the last line break is a line too if
+// it is good, else it is left alone. path is how errors call r. It is an error when r holds something and its first line is none of the format.
 func (f Format) Read(r io.Reader, path string, take func(line []byte) error) (Found, error) {
 	found, err := f.scan(r, path, take)
 	switch {
@@ -114,6 +115,13 @@ func (f Format) scan(r io.Reader, path string, take func(line []byte) error) (fo
 				continue
 			}
 			if errors.Is(err, io.EOF) {
+				if size > 0 && !long && f.check(line) == nil { // an editor may have left out the last break
+					if err := take(line); err != nil {
+						return found, fmt.Errorf("%s:%d: %w", path, n, err)
+					}
+					found.Lines, found.End, found.open = found.Lines+1, found.End+size, true
+					return found, nil
+				}
 				if found.Torn = size; found.End <= int64(len(mark)) && size > 0 && !begins(line, f.Begin) {
 					return found, fmt.Errorf("%s: it is not %s: name another file", path, f.Kind)
 				}
@@ -163,6 +171,7 @@ type Lines struct {
 	path string
 	end  int64 // where the next line goes
 	torn bool  // something stands behind that
+	open bool  // what stands before it lacks its line break
 }
 
 // Lines opens the file at path to append to, and makes it where there is none, for its owner's eyes only; take is as for Read. A line torn by a crash is
@@ -172,7 +181,7 @@ func (f Format) Lines(path string, take func(line []byte) error) (_ *Lines, err 
 	if err := MkdirAll(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
-	file, err := open(path, os.O_RDWR|os.O_CREATE, Private)
+	file, err := openClaimed(path, os.O_RDWR|os.O_CREATE, Private)
 	if err != nil {
 		return nil, err
 	}
@@ -181,9 +190,6 @@ func (f Format) Lines(path string, take func(line []byte) error) (_ *Lines, err 
 			err = errors.Join(err, file.Close())
 		}
 	}()
-	if err := claim(file); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
 	found, err := f.Read(file, path, take)
 	if err != nil {
 		return nil, err
@@ -191,13 +197,16 @@ func (f Format) Lines(path string, take func(line []byte) error) (_ *Lines, err 
 	if found.End == 0 { // it may be new
 		err = syncFolder(filepath.Dir(path))
 	}
-	return &Lines{file: file, path: path, end: found.End, torn: found.Torn > 0}, err
+	return &Lines{file: file, path: path, end: found.End, torn: found.Torn > 0, open: found.open}, err
 }
 
 // Append adds JSON objects as lines, each with its checksum, in one write, and has them on disk when it returns. What could not be written whole is taken
 // back, so that the next line stands by itself.
 func (l *Lines) Append(objects ...[]byte) error {
 	var buf bytes.Buffer
+	if l.open {
+		buf.WriteByte('\n')
+	}
 	for _, o := range objects {
 		buf.Write(Summed(o))
 		buf.WriteByte('\n')
@@ -219,7 +228,7 @@ func (l *Lines) Append(objects ...[]byte) error {
 		}
 		return fmt.Errorf("%s: %w", l.path, err)
 	}
-	l.end += int64(buf.Len())
+	l.end, l.open = l.end+int64(buf.Len()), false
 	return nil
 }
 
@@ -266,14 +275,11 @@ func examine(path string, f Format) (Found, error) {
 // Repair leaves of the file at path its good lines, in their order; the broken ones and a torn end go to a file beside it, whose path it returns, "" where
 // there are none. Nobody else may have the file open to append to it.
 func Repair(path string, f Format) (dropped string, err error) {
-	file, err := open(path, os.O_RDWR, 0)
+	file, err := openClaimed(path, os.O_RDWR, 0)
 	if err != nil {
 		return "", err
 	}
 	defer file.Close()
-	if err := claim(file); err != nil {
-		return "", fmt.Errorf("%s: %w", path, err)
-	}
 	info, err := file.Stat()
 	if err != nil {
 		return "", err
@@ -284,8 +290,8 @@ func Repair(path string, f Format) (dropped string, err error) {
 	}
 	var good, bad []byte
 	for line := range bytes.Lines(bytes.TrimPrefix(text, []byte(mark))) {
-		if bytes.HasSuffix(line, []byte("\n")) && len(line) <= longestLine && f.check(bytes.TrimSuffix(line, []byte("\n"))) == nil {
-			good = append(good, line...)
+		if whole := bytes.TrimSuffix(line, []byte("\n")); len(line) <= longestLine && f.check(whole) == nil {
+			good = append(append(good, whole...), '\n')
 		} else {
 			bad = append(bad, line...)
 		}

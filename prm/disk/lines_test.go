@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -97,6 +98,71 @@ func TestATornLineGoesWithTheNext(t *testing.T) {
 	l, _ := open2(t, numbered, path)
 	if err := l.Append([]byte(`{"n":1}`)); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestALastLineWithoutItsBreak is a line like any other, if it is good.
+func TestALastLineWithoutItsBreak(t *testing.T) {
+	for name, last := range map[string]string{"with a checksum": string(Summed([]byte(`{"n":2}`))), "without": `{"n":2}`} {
+		path := filepath.Join(t.TempDir(), "n.jsonl")
+		if err := os.WriteFile(path, []byte("{\"n\":1}\n"+last), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, found, err := Examine(path, numbered); err != nil || found.Lines != 2 || found.Torn != 0 || len(found.Broken) > 0 {
+			t.Errorf("%s: %+v, %v", name, found, err)
+		}
+		l, read := open2(t, numbered, path)
+		if len(read) != 2 {
+			t.Errorf("%s: %q", name, read)
+		}
+		for n := range 2 {
+			if err := l.Append(fmt.Appendf(nil, `{"n":%d}`, 3+n)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l.Close()
+		if _, read := open2(t, numbered, path); len(read) != 4 || read[1] != last {
+			t.Errorf("%s: %q", name, read)
+		}
+	}
+}
+
+// TestWhoWaitsForAFileGetsTheOneThatIsThere: a file that was mended is another one of the same name.
+func TestWhoWaitsForAFileGetsTheOneThatIsThere(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "n.jsonl")
+	if err := os.WriteFile(path, []byte("{\"n\":1}\nbroken\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var wrote sync.WaitGroup
+	for n := range 8 {
+		wrote.Go(func() {
+			for {
+				if n%2 == 0 {
+					if _, err := Repair(path, numbered); err == nil {
+						return
+					}
+					continue
+				}
+				f := numbered
+				f.Skip = true
+				l, err := f.Lines(path, func([]byte) error { return nil })
+				if errors.Is(err, ErrInUse) {
+					continue
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := errors.Join(l.Append(fmt.Appendf(nil, `{"n":%d}`, n)), l.Close()); err != nil {
+					t.Error(err)
+				}
+				return
+			}
+		})
+	}
+	wrote.Wait()
+	if _, read := open2(t, numbered, path); len(read) != 5 {
+		t.Errorf("%d lines, of 5 that were written: %q", len(read), read)
 	}
 }
 

@@ -7,12 +7,18 @@ import (
 	"time"
 )
 
-// programs are the sources of those programs of the corpus that a model wrote and that have a value.
+// programs are the sources of those programs of the corpus that a model wrote and that have a value as they stand.
 func programs(b *testing.B) []string {
 	var out []string
 	for _, r := range corpus(b) {
-		if got, err := Run(context.Background(), r.Text); err == nil && r.Variant == "" {
-			out = append(out, got.Source)
+		got, err := Run(context.Background(), r.Text)
+		if err != nil || r.Variant != "" {
+			continue
+		}
+		if p, err := Translate(got.Source); err == nil {
+			if _, err := p.Run(context.Background()); err == nil {
+				out = append(out, got.Source)
+			}
 		}
 	}
 	return out

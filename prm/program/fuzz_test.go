@@ -35,6 +35,7 @@ func seed(f *testing.F) {
 	for _, c := range snippets(f) {
 		f.Add(c.Source)
 	}
+	f.Add("total = ken + Tony\nken = lost + 1\nlost = 3\ntony = 2 * baloons\nballoons = 1\nprint(total)")
 }
 
 // inTime fails a test when f took longer than a hostile program may, or allocated more. Where the fuzzer's own work may have come in

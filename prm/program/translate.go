@@ -34,6 +34,10 @@ func Translate(source string) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
+	return translate(source, body, module)
+}
+
+func translate(source string, body []*stmt, module *scope) (*Program, error) {
 	t := &translator{env: &env{scope: module}, program: &Program{source: source}}
 	file := &syntax.File{Path: "answer", Options: &syntax.FileOptions{Set: true, While: true, TopLevelControl: true, GlobalReassign: true, Recursion: true}}
 	for n := range module.bound {
@@ -51,6 +55,7 @@ func Translate(source string) (*Program, error) {
 	}
 	file.Stmts = append(append(file.Stmts, rest...), &syntax.BranchStmt{Token: syntax.PASS, TokenPos: position(1)})
 	t.program.main = mainFunction(body)
+	var err error
 	if t.program.compiled, err = starlark.FileProgram(file, func(name string) bool { return predeclared[name] != nil }); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrSyntax, err)
 	}

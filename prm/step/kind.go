@@ -25,12 +25,12 @@ type Kinds string
 const (
 	OnlyProse    Kinds = "prose"
 	OnlyPrograms Kinds = "programs"
-	Mixed        Kinds = "mixed" // one of each in turn, prose first
+	Mixed        Kinds = "mixed" // one of each in turn, a program first: it is the shorter, and oftener right, so that what stops early takes least
 )
 
 // At is the kind of the answer that is drawn as the 0-based n-th.
 func (k Kinds) At(n int) Kind {
-	if k == OnlyPrograms || k == Mixed && n%2 == 1 {
+	if k == OnlyPrograms || k == Mixed && n%2 == 0 {
 		return Program
 	}
 	return Prose

@@ -83,10 +83,14 @@ func deal(units [][]int, kind func([]int) bool) {
 // an input with chance 1−rate, and scales it so that its expectation stays.
 func (gr *graph[F]) fill(w *prm.Weights, batch []item, opt Options, rng *rand.Rand) {
 	in := &gr.in
-	for _, b := range gr.feed[:len(gr.feed)] {
+	for _, b := range gr.feed {
 		if b.node.Name() != "ones" {
 			clear(b.data)
 		}
+	}
+	clear(in.read)
+	for i := range in.bags {
+		clear(in.bags[i].rows)
 	}
 	var total [2]float64
 	for _, e := range batch {
@@ -94,15 +98,13 @@ func (gr *graph[F]) fill(w *prm.Weights, batch []item, opt Options, rng *rand.Ra
 		total[1] += float64(e.weights[1])
 	}
 	for row, e := range batch {
-		standardise(in.last, row, e.Input.Last, &w.LastCentre, &w.LastScale)
-		standardise(in.mean, row, e.Input.Mean, &w.MeanCentre, &w.MeanScale)
+		standardise(in.last[row*w.LastCentre.Cols:], e.Input.Last, &w.LastCentre, &w.LastScale)
+		standardise(in.mean[row*w.MeanCentre.Cols:], e.Input.Mean, &w.MeanCentre, &w.MeanScale)
 		if e.Input.LogProbs != nil {
-			standardise(in.logProbs, row, e.Input.LogProbs[:], &w.LogProbsCentre, &w.LogProbsScale)
+			standardise(gr.block(in.read, row, prm.LogProbs, feature.NumLogProbs), e.Input.LogProbs[:], &w.LogProbsCentre, &w.LogProbsScale)
 		}
-		standardise(in.symbols, row, e.Input.Symbols[:], &w.SymbolsCentre, &w.SymbolsScale)
-		bag(in.words, row, feature.WordRows, e.Input.Words)
-		bag(in.context, row, feature.ContextRows, e.Input.Context)
-		bag(in.roles, row, feature.RoleRows, e.Input.Roles)
+		standardise(gr.block(in.read, row, prm.Symbols, feature.NumSymbols), e.Input.Symbols[:], &w.SymbolsCentre, &w.SymbolsScale)
+		in.bags[0].rows[row], in.bags[1].rows[row], in.bags[2].rows[row] = e.Input.Words, e.Input.Context, e.Input.Roles
 		for head, target := range []step.Verdict{e.Step, e.Value} {
 			k := row*2 + head
 			if target == step.Right {
@@ -118,32 +120,31 @@ func (gr *graph[F]) fill(w *prm.Weights, batch []item, opt Options, rng *rand.Ra
 			in.spread[k] = F(opt.Entropy / float64(len(batch)))
 		}
 	}
-	for _, mask := range append(in.dropout[:], in.hiddenDropout) {
+	drop := func(mask []F) {
 		for i := range mask {
 			if rng.Float64() >= opt.Dropout {
 				mask[i] = F(1 / (1 - opt.Dropout))
 			}
 		}
 	}
+	for block, at := range gr.at {
+		if at < 0 {
+			drop(in.dropout[block])
+			continue
+		}
+		for row := range gr.size {
+			drop(gr.block(in.readDropout, row, prm.Block(block), w.Dense[block].Rows))
+		}
+	}
+	drop(in.hiddenDropout)
 }
 
-// standardise writes (x − centre)·scale to a row of out; a masked x leaves zeros.
-func standardise[F real](out []F, row int, x []float32, centre, scale *prm.Tensor) {
+// standardise writes (x − centre)·scale to the beginning of y; a masked x leaves it as it is.
+func standardise[F real](y []F, x []float32, centre, scale *prm.Tensor) {
 	if len(x) != centre.Cols {
 		return
 	}
-	y := out[row*len(x):][:len(x)]
 	for i, v := range x {
 		y[i] = F((v - centre.Data[i]) * scale.Data[i])
-	}
-}
-
-func bag[F real](out []F, row, rows int, indices []uint16) {
-	if len(indices) == 0 {
-		return
-	}
-	weight := F(prm.BagWeight(len(indices)))
-	for _, i := range indices {
-		out[row*rows+int(i)] = weight
 	}
 }

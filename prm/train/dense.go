@@ -37,12 +37,19 @@ func (p *pairs) dense(ctx context.Context, floor *prm.SolutionHead, of func(prob
 	rng := random(opt.Seed, "solution")
 	normal(&head.Dense, math.Sqrt(2/float64(prm.SolutionWidth)), rng) // Out begins at zero: the head begins as the floor
 
+	floors := make([]float32, len(rows))
+	for i, r := range rows {
+		for k, w := range head.Linear.Data {
+			floors[i] += w * (r.better[k] - r.worse[k])
+		}
+	}
 	g, err := newContrastGraph(head, denseBatch)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, g.close()) }()
-	moving := newMoments([]*prm.Tensor{&head.Dense, &head.DenseBias, &head.Out})
+	layer := []*prm.Tensor{&head.Dense, &head.DenseBias, &head.Out}
+	moving := newMoments(layer)
 	rate := Options{Rate: opt.Rate, Decay: denseDecay}
 	for range opt.Epochs {
 		order := rng.Perm(len(rows))
@@ -51,7 +58,7 @@ func (p *pairs) dense(ctx context.Context, floor *prm.SolutionHead, of func(prob
 				return nil, err
 			}
 			n := min(len(order), denseBatch)
-			g.fill(head, rows, order[:n], float64(len(rows))/total, rng)
+			g.fill(rows, floors, order[:n], float64(len(rows))/total, rng)
 			order = order[n:]
 			if err := g.run(); err != nil {
 				return nil, err
@@ -62,44 +69,49 @@ func (p *pairs) dense(ctx context.Context, floor *prm.SolutionHead, of func(prob
 			moving.done()
 		}
 	}
-	for i, t := range []*prm.Tensor{&head.Dense, &head.DenseBias, &head.Out} {
-		copy(t.Data, g.params[i].data)
+	for i, t := range layer {
+		transposed(t.Data, g.params[i].data, t.Cols)
 	}
 	return head, nil
 }
 
-// contrastGraph is the loss of a batch of pairs, softplus of the worse one's logit less the better one's, with the gradients of the dense layer.
+// contrastGraph is the loss of a batch of pairs, softplus of the worse one's logit less the better one's, with the gradients of the dense layer. Its matrices lie on their sides,
+// an answer a column, those of the worse ones behind those of the better: rows of the layer's few units would make products of short ones.
 type contrastGraph struct {
 	*graph[float32]
-	better, worse, keep []float32 // size × SolutionWidth; keep are both sides' dropout
-	floor, weight       []float32 // size: the floor's difference, and the pair's weight, 0 for padding
+	x, keep       []float32 // SolutionWidth × 2·size, as it is read; size × SolutionWidth, the dropout of both of a pair
+	floor, weight []float32 // size: the floor's difference, and the pair's weight, 0 for padding
 }
 
 func newContrastGraph(head *prm.SolutionHead, size int) (*contrastGraph, error) {
 	b := &builder{g: G.NewGraph(), dtype: tensor.Float32}
-	c := &contrastGraph{graph: &graph[float32]{size: size}}
-	input := func(name string, cols int, data *[]float32) *G.Node {
-		*data = make([]float32, size*cols)
-		n := b.matrix(name, size, cols)
-		c.feed = append(c.feed, bound[float32]{n, *data, size, cols})
+	c := &contrastGraph{graph: &graph[float32]{size: size}, keep: make([]float32, size*prm.SolutionWidth)}
+	input := func(name string, rows, cols int) (*G.Node, []float32) {
+		data := make([]float32, rows*cols)
+		n := b.matrix(name, rows, cols)
+		c.feed = append(c.feed, bound[float32]{n, data, rows, cols})
+		return n, data
+	}
+	trained := func(t *prm.Tensor) *G.Node {
+		n, data := b.matrix(t.Name, t.Cols, t.Rows), make([]float32, len(t.Data))
+		transposed(data, t.Data, t.Rows)
+		c.params = append(c.params, param[float32]{name: t.Name, data: data, node: len(c.trained)})
+		c.trained = append(c.trained, bound[float32]{n, data, t.Cols, t.Rows})
 		return n
 	}
-	param := func(t *prm.Tensor) *G.Node {
-		n := b.matrix(t.Name, t.Rows, t.Cols)
-		c.params = append(c.params, bound[float32]{n, append([]float32(nil), t.Data...), t.Rows, t.Cols})
-		return n
+	x, read := input("answers", prm.SolutionWidth, 2*size)
+	one, ones := input("ones", 1, 2*size)
+	apart, signs := input("better less worse", 2*size, size)
+	floor, floors := input("floor", 1, size)
+	weight, weights := input("weight", 1, size)
+	c.x, c.floor, c.weight = read, floors, weights
+	for i := range size {
+		ones[i], ones[size+i] = 1, 1
+		signs[i*size+i], signs[(size+i)*size+i] = 1, -1
 	}
-	dense, bias, out := param(&head.Dense), param(&head.DenseBias), param(&head.Out)
-	var ones []float32
-	one, keep := input("ones", 1, &ones), input("dropout", prm.SolutionWidth, &c.keep)
-	for i := range ones {
-		ones[i] = 1
-	}
-	spread := b.mul(one, bias)
-	side := func(x *G.Node) *G.Node { return b.mul(b.rectify(b.plus(b.mul(b.times(x, keep), dense), spread)), out) }
-	better, worse := side(input("better", prm.SolutionWidth, &c.better)), side(input("worse", prm.SolutionWidth, &c.worse))
-	margin := b.plus(b.minus(better, worse), input("floor", 1, &c.floor))
-	cost := b.sum(b.times(input("weight", 1, &c.weight), b.minus(b.one(G.Softplus, margin), margin))) // softplus(−m) = softplus(m) − m
+	units := b.rectify(b.plus(b.mul(trained(&head.Dense), x), b.mul(trained(&head.DenseBias), one)))
+	margin := b.plus(b.mul(b.mul(trained(&head.Out), units), apart), floor)
+	cost := b.sum(b.times(weight, b.minus(b.one(G.Softplus, margin), margin))) // softplus(−m) = softplus(m) − m
 	if b.err != nil {
 		return nil, fmt.Errorf("build the graph: %w", b.err)
 	}
@@ -109,28 +121,34 @@ func newContrastGraph(head *prm.SolutionHead, size int) (*contrastGraph, error) 
 	return c, nil
 }
 
-// fill puts pairs into the batch; scale makes the mean weight of all pairs 1.
-func (c *contrastGraph) fill(head *prm.SolutionHead, rows []pair, which []int, scale float64, rng *rand.Rand) {
-	clear(c.better)
-	clear(c.worse)
+// transposed writes a matrix of so many rows to out, its columns as rows.
+func transposed(out, of []float32, rows int) {
+	cols := len(of) / max(rows, 1)
+	for r := range rows {
+		for k := range cols {
+			out[k*rows+r] = of[r*cols+k]
+		}
+	}
+}
+
+// fill puts pairs into the batch, with what the floor says of each; scale makes the mean weight of all pairs 1.
+func (c *contrastGraph) fill(rows []pair, floors []float32, which []int, scale float64, rng *rand.Rand) {
+	clear(c.x)
 	clear(c.weight)
 	clear(c.floor)
-	for i, k := range which {
-		r := rows[k]
-		at := i * prm.SolutionWidth
-		copy(c.better[at:], r.better)
-		copy(c.worse[at:], r.worse)
-		var margin float32
-		for j, w := range head.Linear.Data {
-			margin += w * (r.better[j] - r.worse[j])
-		}
-		c.floor[i] = margin
-		c.weight[i] = float32(r.weight * scale / float64(len(which)))
-	}
 	for i := range c.keep {
 		c.keep[i] = 0
 		if rng.Float32() >= denseDropout {
 			c.keep[i] = 1 / (1 - denseDropout)
 		}
+	}
+	for i, k := range which {
+		r, keep := rows[k], c.keep[i*prm.SolutionWidth:]
+		for j, v := range r.better {
+			c.x[j*2*c.size+i] = v * keep[j]
+			c.x[j*2*c.size+c.size+i] = r.worse[j] * keep[j]
+		}
+		c.floor[i] = floors[k]
+		c.weight[i] = float32(r.weight * scale / float64(len(which)))
 	}
 }

@@ -260,7 +260,7 @@ func (r *run) epoch(ctx context.Context, gr *graph[float32]) (float64, error) {
 			return 0, err
 		}
 		for i, p := range gr.params {
-			o.step(gr.tensors[i], p.data, gr.gradient(i), opt)
+			o.step(p.tensor, p.data, gr.gradient(i), opt)
 		}
 		o.done()
 		sum += gr.value()

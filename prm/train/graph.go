@@ -3,13 +3,13 @@ package train
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	_ "go4.org/unsafe/assume-no-moving-gc" // pinned: an older one that gorgonia asks for panics on current Go
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"aprm/prm"
-	"aprm/prm/feature"
 )
 
 // real is what a graph computes in: float32 to train, float64 to check gradients.
@@ -17,30 +17,55 @@ type real interface{ float32 | float64 }
 
 // graph is the network and its loss for one batch size, with the gradient of every trained tensor. Shapes are fixed, so a
 // smaller batch is padded with examples of no weight.
+//
+// What the dense layer reads of a step beside its hidden states is one matrix, so that it takes one product. Bags are looked up in their tables outside of gorgonia, which knows
+// no sparse product: most of a table's rows are in no step of a batch.
 type graph[F real] struct {
 	size int
 	vm   G.VM
 
 	in      inputs[F]
-	feed    []bound[F] // every input node with the slice that fills it
-	params  []bound[F] // every trained tensor that has any numbers
-	tensors []int      // which of prm.Weights.Trained each of params is
+	at      [prm.NumBlocks]int // column of in.read at which a block begins; -1: it isn't there
+	feed    []bound[F]         // every input node with the slice that fills it
+	trained []bound[F]         // every node that there is a gradient of
+	params  []param[F]         // every trained tensor that has any numbers
 
 	loss      G.Value
 	logits    G.Value // size × 2: step, value
 	gradients []G.Value
 }
 
+// param is a trained tensor.
+type param[F real] struct {
+	name   string
+	tensor int // which of prm.Weights.Trained it is
+	data   []F
+
+	node  int // of trained its numbers are in, from there on
+	from  int
+	moved []F // its gradient, of a table of bags; nil of others
+}
+
+// bags are those of one kind in a batch.
+type bags struct {
+	block prm.Block // that they are looked up for
+	table int       // of params
+	cols  int
+	rows  [][]uint16
+}
+
 // inputs are the slices a batch is written to, row-major, one row an example.
 type inputs[F real] struct {
-	last, mean            []F                // size × Width, standardised; zero rows are masked
-	words, context, roles []F                // size × rows of the table: the bag's weights
-	logProbs, symbols     []F                // standardised
-	dropout               [prm.NumBlocks][]F // size × block's width: 0 or 1/(1−rate)
-	hiddenDropout         []F                // size × Hidden
-	targets, weights      []F                // size × 2: 1 for Right; 0 weighs nothing
-	reference             []F                // size × 2: R_ref's logits
-	towardsRef, spread    []F                // size × 2: τ and c, times the example's weight
+	last, mean       []F                // size × Width, standardised; zero rows are masked
+	bags             [3]bags            // words, context, roles
+	read             []F                // size × width of all blocks but hidden states, standardised
+	dropout          [prm.NumBlocks][]F // of hidden states, size × block's width: 0 or 1/(1−rate)
+	readDropout      []F                // of read
+	hiddenDropout    []F                // size × Hidden
+	targets, weights []F                // size × 2: 1 for Right; 0 weighs nothing
+	reference        []F                // size × 2: R_ref's logits
+	towardsRef       []F                // size × 2: τ, times the example's weight
+	spread           []F                // size × 2: c, times the example's weight
 }
 
 type bound[F real] struct {
@@ -68,53 +93,76 @@ func newGraph[F real](h prm.Header, size int) (*graph[F], error) {
 		gr.feed = append(gr.feed, bound[F]{n, *data, size, cols})
 		return n
 	}
+	trained := func(name string, rows, cols int) (*G.Node, []F) {
+		data := make([]F, rows*cols)
+		n := b.matrix(name, rows, cols)
+		gr.trained = append(gr.trained, bound[F]{n, data, rows, cols})
+		return n, data
+	}
 	shapes := prm.NewWeights(h)
-	nodes := make(map[*prm.Tensor]*G.Node)
+	number := map[*prm.Tensor]int{}
 	for i, t := range shapes.Trained() {
-		if h.Width == 0 && unseen(shapes, t) {
-			continue
-		}
-		gr.tensors = append(gr.tensors, i)
-		n := b.matrix(t.Name, t.Rows, t.Cols)
-		nodes[t] = n
-		gr.params = append(gr.params, bound[F]{n, make([]F, t.Rows*t.Cols), t.Rows, t.Cols})
+		number[t] = i
 	}
-	param := func(t *prm.Tensor) *G.Node { return nodes[t] }
-
-	in := &gr.in
-	var z [prm.NumBlocks]*G.Node
-	if h.Width > 0 {
-		z[prm.LastState] = b.mul(input("last", h.Width, &in.last), param(&shapes.LastProjection))
-		z[prm.MeanState] = b.mul(input("mean", h.Width, &in.mean), param(&shapes.MeanProjection))
+	learned := func(t *prm.Tensor) *G.Node {
+		n, data := trained(t.Name, t.Rows, t.Cols)
+		gr.params = append(gr.params, param[F]{name: t.Name, tensor: number[t], data: data, node: len(gr.trained) - 1})
+		return n
 	}
-	z[prm.Words] = b.mul(input("words", feature.WordRows, &in.words), param(&shapes.WordEmbedding))
-	z[prm.Context] = b.mul(input("context", feature.ContextRows, &in.context), param(&shapes.ContextEmbedding))
-	z[prm.Roles] = b.mul(input("roles", feature.RoleRows, &in.roles), param(&shapes.RoleEmbedding))
-	z[prm.Cross] = b.times(z[prm.Words], z[prm.Context])
-	z[prm.LogProbs] = input("logprobs", feature.NumLogProbs, &in.logProbs)
-	z[prm.Symbols] = input("symbols", feature.NumSymbols, &in.symbols)
 
 	// A column of ones spreads the biases over the batch: a product, where a broadcast's gradient would be a reduction.
-	ones := make([]F, size)
+	in := &gr.in
+	var ones []F
+	one := input("ones", 1, &ones)
 	for i := range ones {
 		ones[i] = 1
 	}
-	one := b.matrix("ones", size, 1)
-	gr.feed = append(gr.feed, bound[F]{one, ones, size, 1})
-
-	hidden := b.mul(one, param(&shapes.DenseBias))
-	logits := b.mul(one, param(&shapes.OutBias))
+	hidden := b.mul(one, learned(&shapes.DenseBias))
+	logits := b.mul(one, learned(&shapes.OutBias))
+	readBy := func(z, dense, skip *G.Node) {
+		hidden = b.plus(hidden, b.mul(z, dense))
+		logits = b.plus(logits, b.mul(z, skip))
+	}
+	width := 0
 	for block := range prm.NumBlocks {
-		if z[block] == nil {
+		gr.at[block] = -1
+		if block != prm.LastState && block != prm.MeanState {
+			gr.at[block] = width
+			width += shapes.Dense[block].Rows
 			continue
 		}
-		keep := input(fmt.Sprintf("%s.dropout", block), shapes.Dense[block].Rows, &in.dropout[block])
-		kept := b.times(z[block], keep)
-		hidden = b.plus(hidden, b.mul(kept, param(&shapes.Dense[block])))
-		logits = b.plus(logits, b.mul(kept, param(&shapes.Skip[block])))
+		if h.Width == 0 {
+			continue
+		}
+		state, projection := &in.last, &shapes.LastProjection
+		if block == prm.MeanState {
+			state, projection = &in.mean, &shapes.MeanProjection
+		}
+		z := b.mul(input(block.String(), h.Width, state), learned(projection))
+		keep := input(block.String()+".dropout", shapes.Dense[block].Rows, &in.dropout[block])
+		readBy(b.times(z, keep), learned(&shapes.Dense[block]), learned(&shapes.Skip[block]))
+	}
+	read, data := trained("read", size, width)
+	in.read = data
+	dense, denses := trained("dense", width, h.Shape.Hidden)
+	skip, skips := trained("skip", width, 2)
+	readBy(b.times(read, input("read.dropout", width, &in.readDropout)), dense, skip)
+	for block, at := range gr.at {
+		if at < 0 {
+			continue
+		}
+		rows := shapes.Dense[block].Rows
+		for i, t := range []*prm.Tensor{&shapes.Dense[block], &shapes.Skip[block]} {
+			all := [][]F{denses, skips}[i]
+			gr.params = append(gr.params, param[F]{name: t.Name, tensor: number[t], data: all[at*t.Cols:][:rows*t.Cols], node: len(gr.trained) - 2 + i, from: at * t.Cols})
+		}
+	}
+	for i, t := range []*prm.Tensor{&shapes.WordEmbedding, &shapes.ContextEmbedding, &shapes.RoleEmbedding} {
+		in.bags[i] = bags{[]prm.Block{prm.Words, prm.Context, prm.Roles}[i], len(gr.params), t.Cols, make([][]uint16, size)}
+		gr.params = append(gr.params, param[F]{name: t.Name, tensor: number[t], data: make([]F, t.Rows*t.Cols), moved: make([]F, t.Rows*t.Cols)})
 	}
 	hidden = b.times(b.rectify(hidden), input("hidden.dropout", h.Shape.Hidden, &in.hiddenDropout))
-	logits = b.plus(logits, b.mul(hidden, param(&shapes.Out)))
+	logits = b.plus(logits, b.mul(hidden, learned(&shapes.Out)))
 
 	cost := b.cost(logits,
 		input("targets", 2, &in.targets), input("weights", 2, &in.weights),
@@ -131,9 +179,9 @@ func newGraph[F real](h prm.Header, size int) (*graph[F], error) {
 // compile differentiates the cost and readies the machine. Values are taken through Read nodes only: the machine reuses
 // its registers.
 func (gr *graph[F]) compile(g *G.ExprGraph, cost, logits *G.Node) error {
-	wrt := make(G.Nodes, len(gr.params))
-	for i, p := range gr.params {
-		wrt[i] = p.node
+	wrt := make(G.Nodes, len(gr.trained))
+	for i, t := range gr.trained {
+		wrt[i] = t.node
 	}
 	gradients, err := G.Grad(cost, wrt...)
 	if err != nil {
@@ -154,7 +202,8 @@ func (gr *graph[F]) compile(g *G.ExprGraph, cost, logits *G.Node) error {
 
 // run computes loss, logits and gradients of what stands in the inputs and params.
 func (gr *graph[F]) run() error {
-	for _, group := range [][]bound[F]{gr.feed, gr.params} {
+	gr.embed()
+	for _, group := range [][]bound[F]{gr.feed, gr.trained} {
 		for _, b := range group {
 			if err := G.Let(b.node, b.tensor()); err != nil {
 				return fmt.Errorf("feed %s: %w", b.node.Name(), err)
@@ -166,18 +215,96 @@ func (gr *graph[F]) run() error {
 		return fmt.Errorf("run the graph: %w", err)
 	}
 	for i, v := range gr.gradients {
+		b := gr.trained[i]
 		if v == nil {
-			return fmt.Errorf("no gradient for %s", gr.params[i].node.Name())
+			return fmt.Errorf("no gradient for %s", b.node.Name())
 		}
-		if got, ok := v.Data().([]F); !ok || len(got) != len(gr.params[i].data) {
-			return fmt.Errorf("gradient of %s: got %v", gr.params[i].node.Name(), v.Shape())
+		if got, ok := v.Data().([]F); !ok || len(got) != len(b.data) {
+			return fmt.Errorf("gradient of %s: got %v", b.node.Name(), v.Shape())
 		}
 	}
+	gr.scatter()
 	return nil
 }
 
+// block are the columns of a block in a row of size × width numbers.
+func (gr *graph[F]) block(of []F, row int, block prm.Block, cols int) []F {
+	width := len(of) / gr.size
+	return of[row*width+gr.at[block]:][:cols]
+}
+
+// embed writes what bags are in their tables to what is read: the sum of a bag's rows, each weighing 1/√n, and of words and context the product too.
+func (gr *graph[F]) embed() {
+	in := &gr.in
+	for _, of := range in.bags {
+		if of.rows == nil {
+			return // a graph of something else
+		}
+		table := gr.params[of.table].data
+		for row, bag := range of.rows {
+			z := gr.block(in.read, row, of.block, of.cols)
+			clear(z)
+			for _, r := range bag {
+				for i, v := range table[int(r)*of.cols:][:of.cols] {
+					z[i] += v
+				}
+			}
+			weight := F(prm.BagWeight(max(len(bag), 1)))
+			for i := range z {
+				z[i] *= weight
+			}
+		}
+	}
+	for row := range gr.size {
+		cols := in.bags[0].cols
+		words, context := gr.block(in.read, row, prm.Words, cols), gr.block(in.read, row, prm.Context, cols)
+		for i := range cols {
+			gr.block(in.read, row, prm.Cross, cols)[i] = words[i] * context[i]
+		}
+	}
+}
+
+// scatter brings the gradient of what is read to the tables of bags.
+func (gr *graph[F]) scatter() {
+	in := &gr.in
+	for k, of := range in.bags {
+		if of.rows == nil {
+			return
+		}
+		p := gr.params[of.table]
+		clear(p.moved)
+		read := slices.IndexFunc(gr.trained, func(b bound[F]) bool { return b.node.Name() == "read" })
+		gradient := gr.gradients[read].Data().([]F)
+		for row, bag := range of.rows {
+			if len(bag) == 0 {
+				continue
+			}
+			slope := append([]F(nil), gr.block(gradient, row, of.block, of.cols)...)
+			if of.block != prm.Roles {
+				cross, other := gr.block(gradient, row, prm.Cross, of.cols), gr.block(in.read, row, in.bags[1-k].block, of.cols)
+				for i := range slope {
+					slope[i] += cross[i] * other[i]
+				}
+			}
+			weight := F(prm.BagWeight(len(bag)))
+			for _, r := range bag {
+				to := p.moved[int(r)*of.cols:][:of.cols]
+				for i, v := range slope {
+					to[i] += weight * v
+				}
+			}
+		}
+	}
+}
+
 // gradient returns the gradient of the i-th of params, valid until the next run.
-func (gr *graph[F]) gradient(i int) []F { return gr.gradients[i].Data().([]F) }
+func (gr *graph[F]) gradient(i int) []F {
+	p := gr.params[i]
+	if p.moved != nil {
+		return p.moved
+	}
+	return gr.gradients[p.node].Data().([]F)[p.from:][:len(p.data)]
+}
 
 // value returns the loss of the last run.
 func (gr *graph[F]) value() float64 {
@@ -190,8 +317,8 @@ func (gr *graph[F]) close() error { return gr.vm.Close() }
 // load copies weights into params.
 func (gr *graph[F]) load(w *prm.Weights) {
 	trained := w.Trained()
-	for i, p := range gr.params {
-		for k, v := range trained[gr.tensors[i]].Data {
+	for _, p := range gr.params {
+		for k, v := range trained[p.tensor].Data {
 			p.data[k] = F(v)
 		}
 	}
@@ -200,22 +327,12 @@ func (gr *graph[F]) load(w *prm.Weights) {
 // store copies params into weights.
 func (gr *graph[F]) store(w *prm.Weights) {
 	trained := w.Trained()
-	for i, p := range gr.params {
-		t := trained[gr.tensors[i]]
+	for _, p := range gr.params {
+		t := trained[p.tensor]
 		for k, v := range p.data {
 			t.Data[k] = float32(v)
 		}
 	}
-}
-
-// unseen tells the tensors that are there only to read hidden states.
-func unseen(w *prm.Weights, t *prm.Tensor) bool {
-	for _, b := range []prm.Block{prm.LastState, prm.MeanState} {
-		if t == &w.Dense[b] || t == &w.Skip[b] {
-			return true
-		}
-	}
-	return t == &w.LastProjection || t == &w.MeanProjection
 }
 
 // builder strings operations together and keeps the first error.

@@ -316,17 +316,26 @@ func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pair
 		read[i] = p.row(a.Solution)
 	}
 	p.compared(answers, read, byProblem)
-	count := map[string]int{}
-	for _, c := range contrasts {
-		count[c.Problem]++
-	}
-	for _, c := range contrasts {
-		if opt.Contrasts <= 0 {
-			break
+	if opt.Contrasts > 0 {
+		rows := make([]pair, len(contrasts))
+		for i, c := range contrasts {
+			rows[i] = pair{better: p.row(c.Better), worse: p.row(c.Worse), problem: c.Problem}
 		}
-		p.rows = append(p.rows, pair{p.row(c.Better), p.row(c.Worse), c.Problem, opt.Contrasts / float64(count[c.Problem]), 0})
+		p.contrasted(rows, opt.Contrasts)
 	}
 	return p
+}
+
+// contrasted adds contrasts of which those of a problem weigh so much together.
+func (p *pairs) contrasted(rows []pair, weight float64) {
+	count := map[string]int{}
+	for _, r := range rows {
+		count[r.problem]++
+	}
+	for _, r := range rows {
+		r.weight = weight / float64(count[r.problem])
+		p.rows = append(p.rows, r)
+	}
 }
 
 // votersOf are the answers that can be voted for, problem by problem in the order in which they come: sums depend on it.
@@ -422,13 +431,11 @@ func standardWithin(centre, scale *prm.Tensor, answers []Answer, byProblem [][]i
 // linear fits the floor to the pairs of some problems: Σ w·softplus(−β·Δx), a problem, + ½·penalty·|β|². start is where to begin, nil for zero. It returns two fits, one
 // behind the other: to everything, and to log-probabilities alone; the last number of each is the intercept of answers alone.
 func (p *pairs) linear(d differences, penalty float64, start []float64) []float64 {
-	width, from := p.width()+1, p.doubt() // the last column is the side
+	width, from := p.width()+1, p.doubt() // the last number is the intercept
 	if start == nil {
 		start = make([]float64, width+width-from)
 	}
-	all, doubt := d.x, d.x // the same numbers, but for the first columns
-	doubt.Data, doubt.Cols = doubt.Data[min(from, len(doubt.Data)):], width-from
-	return append(contrast(all, d.weight, penalty, start[:width]), contrast(doubt, d.weight, penalty, start[width:])...)
+	return append(d.fit(0, penalty, start[:width]), d.fit(from, penalty, start[width:])...)
 }
 
 // head is the mean of linear's two fits, that to everything weighing share.
@@ -473,20 +480,32 @@ func (p *pairs) head(beta []float64, share float64) *prm.SolutionHead {
 	return head
 }
 
-// differences are those of the better from the worse one of pairs, and what each pair weighs.
+// differences are pairs of rows, the better and the worse one, with what each pair weighs. A row stands there once, in however many pairs it is.
 type differences struct {
-	x      blas64.General
-	weight []float64
+	x             blas64.General
+	better, worse []int // rows of x
+	side          []float64
+	weight        []float64
 }
 
-// differences are those of the pairs of some problems, and of their answers alone, which together weigh as much; behind the numbers stands the side.
+// differences are those of the pairs of some problems, and of their answers alone, which together weigh as much.
 func (p *pairs) differences(of func(problem string) bool) differences {
 	var d differences
-	var rows []pair
+	var rows [][]float32
+	at := map[*float32]int{}
+	row := func(x []float32) int {
+		k, known := at[&x[0]]
+		if !known {
+			k = len(rows)
+			at[&x[0]], rows = k, append(rows, x)
+		}
+		return k
+	}
 	chosen := func(from []pair) (weight float64, n int) {
 		for _, r := range from {
 			if of(r.problem) {
-				rows, d.weight = append(rows, r), append(d.weight, r.weight)
+				d.better, d.worse = append(d.better, row(r.better)), append(d.worse, row(r.worse))
+				d.side, d.weight = append(d.side, r.side), append(d.weight, r.weight)
 				weight, n = weight+r.weight, n+1
 			}
 		}
@@ -500,31 +519,37 @@ func (p *pairs) differences(of func(problem string) bool) differences {
 	if len(rows) == 0 {
 		return d
 	}
-	width := len(rows[0].better)
-	d.x = blas64.General{Rows: len(rows), Cols: width + 1, Stride: width + 1, Data: make([]float64, len(rows)*(width+1))}
-	for i, r := range rows {
-		to := d.x.Data[i*(width+1):][:width+1]
-		for k, v := range r.better {
-			to[k] = float64(v) - float64(r.worse[k])
+	width := len(rows[0])
+	d.x = blas64.General{Rows: len(rows), Cols: width, Stride: width, Data: make([]float64, len(rows)*width)}
+	for i, x := range rows {
+		for k, v := range x {
+			d.x.Data[i*width+k] = float64(v)
 		}
-		to[width] = r.side
 	}
 	return d
 }
 
-// contrast returns the β that minimises the weighted mean of softplus(−β·Δx), + ½·penalty·|β|², over the rows of x.
-func contrast(x blas64.General, weight []float64, penalty float64, start []float64) []float64 {
-	total := 0.0
-	for _, w := range weight {
-		total += w
+// fit returns the β that minimises the weighted mean of softplus(−β·Δx − side·intercept), + ½·penalty·|β|², where Δx are the differences of the numbers from one on;
+// the intercept is β's last. start is where to begin.
+func (d differences) fit(from int, penalty float64, start []float64) []float64 {
+	if len(d.weight) == 0 {
+		return slices.Clone(start)
 	}
+	x := d.x
+	x.Data, x.Cols = x.Data[from:], x.Cols-from
+	total := floats.Sum(d.weight)
 	vector := func(data []float64) blas64.Vector { return blas64.Vector{N: len(data), Inc: 1, Data: data} }
-	margins, slope := make([]float64, x.Rows), make([]float64, x.Rows)
-	var at []float64 // where margins are of: the loss and its slope are asked for at the same places
+	last := x.Cols
+	worth, margins := make([]float64, x.Rows), make([]float64, len(d.weight)) // of rows, and of pairs
+	var at []float64                                                          // where margins are of: the loss and its slope are asked for at the same places
 	margin := func(beta []float64) {
-		if !slices.Equal(at, beta) {
-			at = append(at[:0], beta...)
-			blas64.Gemv(blas.NoTrans, 1, x, vector(beta), 0, vector(margins))
+		if slices.Equal(at, beta) {
+			return
+		}
+		at = append(at[:0], beta...)
+		blas64.Gemv(blas.NoTrans, 1, x, vector(beta[:last]), 0, vector(worth))
+		for i := range margins {
+			margins[i] = worth[d.better[i]] - worth[d.worse[i]] + d.side[i]*beta[last]
 		}
 	}
 	problem := optimize.Problem{
@@ -532,7 +557,7 @@ func contrast(x blas64.General, weight []float64, penalty float64, start []float
 			margin(beta)
 			loss := 0.0
 			for i, m := range margins {
-				loss += weight[i] * softplus(-m)
+				loss += d.weight[i] * softplus(-m)
 			}
 			loss /= total
 			for _, b := range beta {
@@ -542,13 +567,17 @@ func contrast(x blas64.General, weight []float64, penalty float64, start []float
 		},
 		Grad: func(grad, beta []float64) {
 			margin(beta)
-			for i, m := range margins {
-				slope[i] = -weight[i] / (1 + math.Exp(m)) / total
-			}
 			for k, b := range beta {
 				grad[k] = penalty * b
 			}
-			blas64.Gemv(blas.Trans, 1, x, vector(slope), 1, vector(grad))
+			slope := make([]float64, x.Rows)
+			for i, m := range margins {
+				s := -d.weight[i] / (1 + math.Exp(m)) / total
+				slope[d.better[i]] += s
+				slope[d.worse[i]] -= s
+				grad[last] += s * d.side[i]
+			}
+			blas64.Gemv(blas.Trans, 1, x, vector(slope), 1, vector(grad[:last]))
 		},
 	}
 	// Strictly convex: what it ends with is the minimum, or, when the line search finds nothing better any more, as near as numbers go.

@@ -235,14 +235,14 @@ func TestAnswersAloneTeach(t *testing.T) {
 		d := design.differences(func(problem string) bool { return sure || !strings.HasPrefix(problem, "sure") })
 		var pairs, alone float64
 		for i, w := range d.weight {
-			if side := d.x.Data[i*d.x.Stride+d.x.Cols-1]; side == 0 {
+			if d.side[i] == 0 {
 				pairs += w
 			} else {
 				alone += w
 			}
 		}
-		if math.Abs(pairs-alone) > 1e-9 || sure != (d.x.Rows == len(design.rows)+len(answers)) {
-			t.Errorf("pairs weigh %g, answers alone %g, in %d rows", pairs, alone, d.x.Rows)
+		if math.Abs(pairs-alone) > 1e-9 || sure != (len(d.weight) == len(design.rows)+len(answers)) {
+			t.Errorf("pairs weigh %g, answers alone %g, in %d rows", pairs, alone, len(d.weight))
 		}
 		weights[sure] = design.linear(d, 0.1, nil)[design.doubt()+1]
 	}
@@ -337,7 +337,13 @@ func TestContrastGradient(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer g.close()
-	g.fill(head, rows, []int{0, 1, 2, 3, 4}, 1.5, rng)
+	floors := make([]float32, len(rows))
+	for i, r := range rows {
+		for k, w := range head.Linear.Data {
+			floors[i] += w * (r.better[k] - r.worse[k])
+		}
+	}
+	g.fill(rows, floors, []int{0, 1, 2, 3, 4}, 1.5, rng)
 	if err := g.run(); err != nil {
 		t.Fatal(err)
 	}
@@ -352,7 +358,7 @@ func TestContrastGradient(t *testing.T) {
 		for u := range units {
 			h := params[1][u]
 			for k := range prm.SolutionWidth {
-				h += float64(x[k]) * params[0][k*units+u]
+				h += float64(x[k]) * params[0][u*prm.SolutionWidth+k]
 			}
 			sum += max(h, 0) * params[2][u]
 		}

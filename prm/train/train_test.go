@@ -132,7 +132,7 @@ func TestGradientsMeetFiniteDifferences(t *testing.T) {
 					}
 				}
 				if !moved {
-					t.Errorf("%s: no gradient but zero", p.node.Name())
+					t.Errorf("%s: no gradient but zero", p.name)
 				}
 				for range 2 {
 					at = append(at, rng.IntN(len(p.data)))
@@ -147,7 +147,7 @@ func TestGradientsMeetFiniteDifferences(t *testing.T) {
 					p.data[k] = v
 					numeric := (up - down) / (2 * step)
 					if got := analytic[i][k]; math.Abs(got-numeric) > 1e-6+1e-4*math.Abs(numeric) {
-						t.Errorf("%s[%d]: gradient %v, finite difference %v", p.node.Name(), k, got, numeric)
+						t.Errorf("%s[%d]: gradient %v, finite difference %v", p.name, k, got, numeric)
 					}
 				}
 			}
@@ -202,8 +202,11 @@ func TestRunLeavesInputsAlone(t *testing.T) {
 	defer gr.close()
 	gr.load(w)
 	gr.fill(w, its, Options{Dropout: 0.5, KL: 1, Entropy: 1}, random(1, "test"))
+	if err := gr.run(); err != nil { // which looks bags up
+		t.Fatal(err)
+	}
 	var before [][]float32
-	for _, b := range append(gr.feed, gr.params...) {
+	for _, b := range append(gr.feed, gr.trained...) {
 		before = append(before, append([]float32(nil), b.data...))
 	}
 	for range 3 {
@@ -211,7 +214,7 @@ func TestRunLeavesInputsAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for i, b := range append(gr.feed, gr.params...) {
+	for i, b := range append(gr.feed, gr.trained...) {
 		for k, v := range b.data {
 			if v != before[i][k] {
 				t.Fatalf("%s[%d] was %v, is %v", b.node.Name(), k, before[i][k], v)

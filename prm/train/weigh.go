@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 
@@ -16,6 +17,21 @@ import (
 // Numbers are of each answer, as many of every one; nil where they are not known, which counts as their mean.
 type Numbers [][]float32
 
+// width is how many numbers are known of an answer, 0 where none are of any.
+func (of Numbers) width() (int, error) {
+	width := 0
+	for _, x := range of {
+		switch {
+		case x == nil || len(x) == width:
+		case width == 0:
+			width = len(x)
+		default:
+			return 0, fmt.Errorf("of some answers there are %d numbers, of others %d", width, len(x))
+		}
+	}
+	return width, nil
+}
+
 // VoteSizes are of how many answers the votes are whose Gains a Worth has.
 var VoteSizes = [...]int{4, 8}
 
@@ -26,33 +42,78 @@ type Worth struct {
 	Gains [len(VoteSizes)]metric.Interval // of accuracy over a plain vote's, in [-1,1], by rules that hadn't learned from their problems either; NaN where no problem has so many answers
 }
 
+// Beside is what a head learns from beside the outcomes of answers. The zero value is nothing.
+type Beside struct {
+	Pairs   [][2]int  // of answers in no group, of one problem, of which the first is known to be the better
+	Weights []float64 // of a problem's pairs that are tried, where its outcomes weigh 1: that of the least held-out loss stands
+	Alone   bool      // outcomes are not learned from
+}
+
 // Weigh returns what several kinds of numbers are worth together. Heads are fitted as the linear floor of FitSolution is, to everything.
-func Weigh(ctx context.Context, answers []Answer, kinds ...Numbers) (Worth, error) {
+func Weigh(ctx context.Context, answers []Answer, beside Beside, kinds ...Numbers) (Worth, error) {
 	byProblem := votersOf(answers)
 	read := make([][]float32, len(answers))
 	for _, of := range kinds {
-		standardised(of, byProblem, read)
+		if err := standardised(of, byProblem, read); err != nil {
+			return Worth{}, err
+		}
 	}
-	p := &pairs{}
-	p.compared(answers, read, byProblem)
-	if p.problems < 2*folds {
-		return Worth{}, TooFewError{p.problems}
+	outcomes := &pairs{}
+	outcomes.compared(answers, read, byProblem)
+	if outcomes.problems < 2*folds {
+		return Worth{}, TooFewError{outcomes.problems}
 	}
 	if len(read[0]) == 0 {
 		return Worth{}, errors.New("there are no numbers to weigh")
 	}
+	weights := beside.Weights
+	if len(beside.Pairs) == 0 {
+		weights = []float64{0}
+	}
+	var best [][]vote.Ballot
+	var worth Worth
+	least := math.Inf(1)
+	for _, weight := range weights {
+		p := &pairs{}
+		if !beside.Alone {
+			*p = *outcomes
+			p.rows = slices.Clone(p.rows)
+		}
+		var contrasts []pair
+		for _, i := range beside.Pairs {
+			contrasts = append(contrasts, pair{better: read[i[0]], worse: read[i[1]], problem: answers[i[0]].Problem})
+		}
+		p.contrasted(contrasts, weight)
+		logits, err := p.crosswise(ctx, answers, read)
+		if err != nil {
+			return Worth{}, err
+		}
+		for _, z := range logits {
+			of := ballots(answers, z)
+			if losses, auc := compare(of); stat.Mean(losses, nil) < least {
+				least, best, worth.AUC = stat.Mean(losses, nil), of, auc
+			}
+		}
+	}
+	worth.Vote = vote.Fit(best)
+	worth.Gains = gains(best, foldsOf(answers))
+	return worth, ctx.Err()
+}
+
+// crosswise gives every answer a logit for each of penalties, by a linear head that had not learned from its problem.
+func (p *pairs) crosswise(ctx context.Context, answers []Answer, read [][]float32) ([][]float64, error) {
 	logits := make([][]float64, len(penalties))
 	for k := range logits {
 		logits[k] = make([]float64, len(answers))
 	}
 	for f := range folds {
 		if err := ctx.Err(); err != nil {
-			return Worth{}, err
+			return nil, err
 		}
 		d := p.differences(func(problem string) bool { return fold(problem) != f })
 		beta := make([]float64, len(read[0])+1)
 		for k := len(penalties) - 1; k >= 0; k-- {
-			beta = contrast(d.x, d.weight, penalties[k], beta)
+			beta = d.fit(0, penalties[k], beta)
 			for i, a := range answers {
 				if fold(a.Problem) == f {
 					logits[k][i] = dot(read[i], beta)
@@ -60,18 +121,7 @@ func Weigh(ctx context.Context, answers []Answer, kinds ...Numbers) (Worth, erro
 			}
 		}
 	}
-	var best [][]vote.Ballot
-	var worth Worth
-	least := math.Inf(1)
-	for _, z := range logits {
-		of := ballots(answers, z)
-		if losses, auc := compare(of); stat.Mean(losses, nil) < least {
-			least, best, worth.AUC = stat.Mean(losses, nil), of, auc
-		}
-	}
-	worth.Vote = vote.Fit(best)
-	worth.Gains = gains(best, foldsOf(answers))
-	return worth, ctx.Err()
+	return logits, nil
 }
 
 // foldsOf are the folds of the problems of answers, in the order in which they come.
@@ -135,10 +185,10 @@ func dot(x []float32, beta []float64) (sum float64) {
 }
 
 // standardised appends numbers to rows as a head reads them: in deviations within a problem, cut off at two.
-func standardised(of Numbers, byProblem [][]int, rows [][]float32) {
-	width := 0
-	for _, x := range of {
-		width = max(width, len(x))
+func standardised(of Numbers, byProblem [][]int, rows [][]float32) error {
+	width, err := of.width()
+	if err != nil {
+		return err
 	}
 	centre, square := make([]float64, width), make([]float64, width)
 	n := 0.0
@@ -169,14 +219,15 @@ func standardised(of Numbers, byProblem [][]int, rows [][]float32) {
 			rows[i] = append(rows[i], float32(max(min(z, 2), -2)))
 		}
 	}
+	return nil
 }
 
 // Components returns the n principal components of numbers about their problems' means, by subspace iteration: what there is most of within problems.
-func Components(answers []Answer, of Numbers, n int) Numbers {
+func Components(answers []Answer, of Numbers, n int) (Numbers, error) {
 	byProblem := votersOf(answers)
-	width := 0
-	for _, x := range of {
-		width = max(width, len(x))
+	width, err := of.width()
+	if err != nil {
+		return nil, err
 	}
 	n = min(n, width)
 	var rows []float64
@@ -225,7 +276,7 @@ func Components(answers []Answer, of Numbers, n int) Numbers {
 			}
 		}
 	}
-	return out
+	return out, nil
 }
 
 // orthonormal makes the n columns of a matrix orthonormal, in order (Gram–Schmidt).

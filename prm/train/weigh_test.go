@@ -5,7 +5,11 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
+
+	"aprm/prm/feature"
 )
 
 // What decides whether answers are right is worth something in a vote, noise is not, and what is known of half of the answers less than what is known of all.
@@ -24,7 +28,7 @@ func TestWeigh(t *testing.T) {
 	}
 	weigh := func(kinds ...Numbers) Worth {
 		t.Helper()
-		w, err := Weigh(t.Context(), answers, kinds...)
+		w, err := Weigh(t.Context(), answers, Beside{}, kinds...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,13 +70,13 @@ func TestWeigh(t *testing.T) {
 	for i, a := range four {
 		known[i] = []float32{a.Solution.LogProbs[1]}
 	}
-	if w, err := Weigh(t.Context(), four, known); err != nil || math.IsNaN(float64(w.Gains[0].Mean)) || !math.IsNaN(float64(w.Gains[1].Mean)) {
+	if w, err := Weigh(t.Context(), four, Beside{}, known); err != nil || math.IsNaN(float64(w.Gains[0].Mean)) || !math.IsNaN(float64(w.Gains[1].Mean)) {
 		t.Errorf("of four answers to each problem: %+v, %v", w.Gains, err)
 	}
-	if _, err := Weigh(t.Context(), answers); err == nil {
+	if _, err := Weigh(t.Context(), answers, Beside{}); err == nil {
 		t.Error("nothing was weighed")
 	}
-	if _, err := Weigh(t.Context(), answers[:8*5], decides[:8*5]); !errors.As(err, &TooFewError{}) {
+	if _, err := Weigh(t.Context(), answers[:8*5], Beside{}, decides[:8*5]); !errors.As(err, &TooFewError{}) {
 		t.Errorf("five problems: %v", err)
 	}
 }
@@ -96,7 +100,10 @@ func TestComponents(t *testing.T) {
 		}
 	}
 	numbers[7] = nil
-	got := Components(answers, numbers, 3)
+	got, err := Components(answers, numbers, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if got[7] != nil || len(got[0]) != 3 {
 		t.Fatalf("%v of what isn't known, %d components", got[7], len(got[0]))
 	}
@@ -110,7 +117,51 @@ func TestComponents(t *testing.T) {
 			t.Errorf("problem %d: two answers are %.2f apart in the first component, not %.2f", p, moved, should)
 		}
 	}
-	if few := Components(answers, numbers, 40); len(few[0]) != width {
-		t.Errorf("%d components of %d numbers", len(few[0]), width)
+	if few, err := Components(answers, numbers, 40); err != nil || len(few[0]) != width {
+		t.Errorf("%d components of %d numbers, %v", len(few[0]), width, err)
+	}
+	numbers[9] = numbers[9][:width-1]
+	_, ofComponents := Components(answers, numbers, 3)
+	_, ofWeigh := Weigh(t.Context(), answers, Beside{}, numbers)
+	for _, err := range []error{ofComponents, ofWeigh} {
+		if err == nil || !strings.Contains(err.Error(), "of some answers there are 11 numbers, of others 12") && !strings.Contains(err.Error(), "of some answers there are 12 numbers, of others 11") {
+			t.Errorf("of two widths: %v", err)
+		}
+	}
+}
+
+// Pairs of which the better is known teach where outcomes are few, and by themselves.
+func TestWeighLearnsFromPairs(t *testing.T) {
+	rng := rand.New(rand.NewPCG(6, 1))
+	answers := planted(rng, 30, 4, straight)
+	numbers := make(Numbers, len(answers))
+	of := func(s feature.Solution) []float32 { return slices.Concat(s.Symbols[:8], s.LogProbs[:8]) }
+	for i, a := range answers {
+		numbers[i] = of(a.Solution)
+	}
+	all, beside := answers, Beside{Weights: []float64{0.1, 1, 10}}
+	for p, pair := range planted(rng, 300, 2, straight) {
+		pair.Group = -1
+		if all, numbers = append(all, pair), append(numbers, of(pair.Solution)); p%2 == 0 {
+			continue
+		}
+		n := len(all) - 2
+		if sum := straight(all[n].Solution) - straight(all[n+1].Solution); sum > 0 {
+			beside.Pairs = append(beside.Pairs, [2]int{n, n + 1})
+		} else {
+			beside.Pairs = append(beside.Pairs, [2]int{n + 1, n})
+		}
+	}
+	auc := map[string]float64{}
+	for name, b := range map[string]Beside{"outcomes": {}, "both": beside, "pairs": {Pairs: beside.Pairs, Weights: []float64{1}, Alone: true}} {
+		w, err := Weigh(t.Context(), all, b, numbers)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		auc[name] = float64(w.AUC)
+	}
+	t.Log(auc)
+	if auc["both"] < auc["outcomes"]+0.03 || auc["pairs"] < auc["outcomes"]+0.03 {
+		t.Errorf("%v", auc)
 	}
 }

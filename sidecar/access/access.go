@@ -260,8 +260,3 @@ func (k *Key) Search() (done func(), ok bool) {
 		k.running--
 	}, true
 }
-
-// Gives reports whether some key is given that scope by name.
-func (t *Keys) Gives(s Scope) bool {
-	return slices.ContainsFunc(t.keys, func(k *Key) bool { return slices.Contains(k.Scopes, s) })
-}

@@ -22,6 +22,7 @@ type Sampling struct {
 	TopP        float64   `json:"top_p,omitempty"` // 0: the endpoint's default
 	MaxTokens   int       `json:"max_tokens"`
 	Instruction string    `json:"instruction"`
+	Opening     string    `json:"opening,omitempty"` // of each answer, given and not drawn
 }
 
 // Answer is one drawn solution of a problem.

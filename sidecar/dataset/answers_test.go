@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"aprm/prm/casetest"
 	"aprm/prm/disk"
 	"aprm/prm/step"
 )
@@ -201,16 +202,20 @@ func FuzzAnswers(f *testing.F) {
 	f.Add(`{"sampling":{"temperature":1e999}}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		var all []Answered
-		for a, err := range Answers(strings.NewReader(text), "fuzz") {
-			if err != nil {
-				return
+		var bad error
+		casetest.Bounded(t, len(text), 1024, func() {
+			all = nil
+			for a, err := range Answers(strings.NewReader(text), "fuzz") {
+				if bad = err; err != nil {
+					return
+				}
+				if a.Problem.Question == "" {
+					t.Fatal("answers to no question")
+				}
+				all = append(all, a)
 			}
-			if a.Problem.Question == "" {
-				t.Fatal("answers to no question")
-			}
-			all = append(all, a)
-		}
-		if len(all) == 0 {
+		})
+		if bad != nil || len(all) == 0 {
 			return
 		}
 		// What was read can be written, and is read alike.

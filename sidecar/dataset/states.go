@@ -5,16 +5,23 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"math"
 
 	"github.com/x448/float16"
 )
 
-// Vector is numbers that a file keeps as float16, base64 of their little-endian bytes.
+// Vector is finite numbers that a file keeps as float16, base64 of their little-endian bytes; what is larger than float16 can be is cut off.
 type Vector []float32
+
+const largestFloat16 = 65504
 
 func (v Vector) MarshalJSON() ([]byte, error) {
 	data := make([]byte, 0, 2*len(v))
-	for _, x := range v {
+	for i, x := range v {
+		if math.IsNaN(float64(x)) {
+			return nil, fmt.Errorf("number %d of a vector is not finite", i)
+		}
+		x = max(min(x, largestFloat16), -largestFloat16)
 		data = binary.LittleEndian.AppendUint16(data, float16.Fromfloat32(x).Bits())
 	}
 	return json.Marshal(base64.StdEncoding.EncodeToString(data))

@@ -13,7 +13,8 @@ import (
 // Where something was measured of the PRM with this LLM (Options.Gate, else what the checkpoint has from its training) and logits were worth
 // more than nothing, votes are weighed by them: one answer is drawn after the other, until the chance that the leading answer is right,
 // fitted on that hold-out, is as great as was found to lose no accuracy there (vote.Stop). Questions that are still open after half of the
-// candidates go to Gate.Escalate with the tokens that the others would have taken, if that was measured to be better.
+// candidates go to Gate.Escalate with the tokens that the others would have taken, if that was measured to be better. Of programs and prose a program comes first;
+// where nothing says how likely it alone is right, one of each.
 //
 // Without a PRM answers weigh what their own log-probabilities say (see Confidence), where the endpoint gives them.
 //
@@ -50,17 +51,18 @@ type AutoReport struct {
 // stops reports whether a vote by the rule is weighed, and knows when it is settled.
 func stops(r vote.Rule) bool { return r.Beta > 0 && r.Stop.At > 0 }
 
-// more is how many of n answers of these kinds to draw next when drawn are there, dead ones counted; 0 to stop. Of both kinds one of each comes first.
+// more is how many of n answers of these kinds to draw next when drawn are there, dead ones counted; 0 to stop. Of both kinds one of each comes
+// first, but where it is known how likely the first alone is right.
 func more(r vote.Rule, kinds step.Kinds, ballots []ballot, drawn, n int) int {
 	left := n - drawn
 	c := r.Of(numbered(ballots))
 	switch {
 	case left <= 0:
 		return 0
-	case drawn == 0 && kinds == step.Mixed:
-		return min(2, left)
 	case drawn == 0 && stops(r):
 		return 1
+	case drawn == 0 && kinds == step.Mixed:
+		return min(2, left)
 	case drawn == 0:
 		return min(opening, left)
 	case c.Winner < 0:
@@ -208,7 +210,7 @@ func (g *Gate) Rule(kinds step.Kinds) vote.Rule {
 
 func (auto) Search(ctx context.Context, s *Search) (Result, error) {
 	g := s.Options.Gate
-	report := AutoReport{Vote: "plain", Reason: g.String(), Of: s.Options.N}
+	report := AutoReport{Vote: "plain", Reason: g.reason(s.kinds), Of: s.Options.N}
 	r, escalate := g.Rule(s.kinds), ""
 	switch {
 	case s.scorer == nil:
@@ -284,7 +286,7 @@ func (auto) Search(ctx context.Context, s *Search) (Result, error) {
 		plainly("time was up before the PRM had a say")
 	}
 	c := r.Of(numbered(ballotsOf(solutions)))
-	if s.scorer != nil && g == nil && c.Winner >= 0 && c.Lead() < 1e-9 {
+	if _, measured := g.measuredFor(s.kinds); s.scorer != nil && !measured && c.Winner >= 0 && c.Lead() < 1e-9 {
 		if err := s.scoreAll(ctx, solutions); err != nil && ctx.Err() != nil {
 			return Result{}, ctx.Err()
 		}

@@ -32,7 +32,8 @@ type SampleRequest struct {
 	TopLogProbs int
 	TopWanted   bool // by the client, not only for the PRM
 
-	Kind step.Kind // of whole solutions
+	Kind    step.Kind // of whole solutions
+	Explain string    // a solution, told in lines, that the LLM is asked to explain; "" for an answer of its own
 }
 
 // Sample is one continuation.

@@ -24,7 +24,7 @@ type Gate struct {
 
 	Measured []Measured `json:"measured"` // strategies against a plain majority vote at equal tokens
 
-	Vote     vote.Rule `json:"vote"`               // how much the PRM's word counts, and when it is settled
+	Vote     vote.Rule `json:"vote"`               // how much the PRM's word counts over prose, and when it is settled; zero where that wasn't measured
 	Escalate string    `json:"escalate,omitempty"` // the step-wise strategy for questions that stay open; "" for none
 	Auto     Stops     `json:"auto"`               // what stopping so came to on the hold-out
 
@@ -101,16 +101,19 @@ func (g *Gate) kinds() step.Kinds {
 func (g *Gate) measuredFor(kinds step.Kinds) (r vote.Rule, ok bool) {
 	switch {
 	case g == nil:
-		return vote.Rule{}, false
 	case !kinds.HavePrograms():
-		return g.Vote, true
+		r = g.Vote
 	case g.Drawing == nil:
-		return vote.Rule{}, false
 	case kinds == step.OnlyPrograms:
-		return g.Drawing.Programs, true
+		r = g.Drawing.Programs
+	default:
+		r = g.Drawing.Mixed
 	}
-	return g.Drawing.Mixed, true
+	return r, r != vote.Rule{}
 }
+
+// Weighs reports whether auto weighs votes over what it draws by the PRM.
+func (g *Gate) Weighs() bool { return stops(g.Rule(g.kinds())) }
 
 // By has a search go by a gate, nil for nothing: auto, and how votes count.
 func (o *Options) By(g *Gate) {
@@ -134,17 +137,35 @@ func (g *Gate) measured(strategy string) (Measured, bool) {
 	return Measured{}, false
 }
 
-// String is the gate in a sentence.
-func (g *Gate) String() string {
+// String is the gate in a sentence: how votes over what auto draws count, and why.
+func (g *Gate) String() string { return g.reason(g.kinds()) }
+
+// reason is how votes over answers of these kinds count, and why.
+func (g *Gate) reason(kinds step.Kinds) string {
 	if g == nil {
 		return "nothing was measured of this PRM with this LLM"
 	}
-	verdict := "the PRM's word has no say"
-	if stops(g.Rule(step.OnlyProse)) {
-		verdict = fmt.Sprintf("votes are weighed by the PRM (beta %.2g, power %.2g)", g.Vote.Beta, g.Vote.Power)
+	over, problems := "", g.Problems
+	if kinds.HavePrograms() {
+		if over = " over programs"; kinds == step.Mixed {
+			over += " and prose"
+		}
 	}
-	verdict += fmt.Sprintf(": %+.3f nats a problem, %.3f are chance, by %d of %d problems of %s", g.Vote.Nats, g.Vote.Margin, g.Vote.Problems, g.Problems, g.Source)
-	if m, ok := g.measured(WeightedVote); ok {
+	r, measured := g.measuredFor(kinds)
+	verdict := "the PRM's word has no say" + over
+	switch {
+	case !measured:
+		verdict = "nothing was measured of this PRM's word" + over
+	case stops(g.Rule(kinds)):
+		verdict = fmt.Sprintf("votes%s are weighed by the PRM (beta %.2g, power %.2g)", over, r.Beta, r.Power)
+	}
+	if measured {
+		if over != "" {
+			problems = g.Drawing.Problems
+		}
+		verdict += fmt.Sprintf(": %+.3f nats a problem, %.3f are chance, by %d of %d problems of %s", r.Nats, r.Margin, r.Problems, problems, g.Source)
+	}
+	if m, ok := g.measured(WeightedVote); ok && over == "" {
 		verdict += fmt.Sprintf("; %+.1f points [%+.1f, %+.1f] against a plain vote", 100*m.Gain, 100*m.Low, 100*m.High)
 	}
 	if g.Drawing != nil {

@@ -16,6 +16,12 @@ const AsMeasured step.Kinds = "measured"
 // AsksProgram is what a conversation's system message ends with where a program is asked for.
 const AsksProgram = program.Prompt
 
+// Where the LLM goes on with what is begun, such an answer is begun with OpensProgram; what comes behind ClosesProgram is of no use.
+const (
+	OpensProgram  = program.Opening
+	ClosesProgram = program.Closing
+)
+
 // ErrNoPrograms is returned when programs are asked for of an LLM that can't write any.
 var ErrNoPrograms = errors.New("this model can't write programs: leave kinds at prose")
 

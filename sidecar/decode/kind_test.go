@@ -17,6 +17,7 @@ import (
 // bilingual is an LLM that answers in prose, or with a program where it is asked for one; each in turn.
 type bilingual struct {
 	prose, programs []string
+	explanation     string // of a solution, where it is asked for one; "" for an error
 	mu              sync.Mutex
 	dealt           [2]int
 	asked           []SampleRequest
@@ -30,7 +31,10 @@ func (b *bilingual) Sample(_ context.Context, req SampleRequest) ([]Sample, erro
 	if req.Kind == step.Program {
 		texts, dealt = b.programs, &b.dealt[1]
 	}
-	if len(texts) == 0 {
+	if req.Explain != "" {
+		texts, dealt = []string{b.explanation}, new(int)
+	}
+	if len(texts) == 0 || texts[0] == "" {
 		return nil, errors.New("nothing is scripted")
 	}
 	var out []Sample
@@ -107,7 +111,7 @@ func TestKinds(t *testing.T) {
 	}
 }
 
-// One of each kind comes first; where they agree that settles a vote whose rule says so, else it goes on.
+// A program comes first, and alone where the rule says that it may be enough, else one of each; where they agree that settles a vote whose rule says so, else it goes on.
 func TestAutoDrawsOneOfEachFirst(t *testing.T) {
 	rule := vote.Rule{Beta: 1, Power: 1, Nats: 1, Margin: 0.1, Problems: 50, Stop: vote.Stop{Bias: -1, Lead: 0.5, Both: 5, At: 0.9}}
 	gate := func(use step.Kinds) *Gate {
@@ -115,6 +119,8 @@ func TestAutoDrawsOneOfEachFirst(t *testing.T) {
 		g.Drawing = &prm.Drawing{Use: use, Programs: rule, Mixed: rule, Problems: 50}
 		return g
 	}
+	sure := gate(step.Mixed)
+	sure.Drawing.Mixed.Stop.Bias = 5
 	for _, test := range []struct {
 		name     string
 		gate     *Gate
@@ -126,6 +132,7 @@ func TestAutoDrawsOneOfEachFirst(t *testing.T) {
 		{"they agree", gate(step.Mixed), "", []string{boxes}, 2, "program+prose"},
 		{"at odds", gate(step.Mixed), "", []string{slip, slip, boxes}, 3, "program+prose"}, // a second prose answer, and no third
 		{"the gate says prose", gate(step.OnlyProse), "", nil, 0, "prose"},
+		{"the program alone is enough", sure, "", []string{boxes}, 1, "program"},
 		{"asked for, whatever the gate says", gate(step.OnlyProse), step.Mixed, []string{boxes}, 2, "program+prose"},
 		{"nothing measured", trusting(), "", nil, 0, "prose"},
 	} {
@@ -153,6 +160,51 @@ func TestAutoCountsAgreementOfKindsWithoutLogits(t *testing.T) {
 		r := solve(t, llm, &table{}, Options{Strategy: Auto, N: 8, Gate: g})
 		if r.Answer != want || r.Auto.Vote != "plain" || r.Auto.Rule.Mix != g.Drawing.Mixed.Mix {
 			t.Errorf("with %g for both kinds %q, want %q: %+v", both, r.Answer, want, r.Auto)
+		}
+	}
+}
+
+// What was measured of votes over prose says nothing of votes over programs, nor the other way round; each says which it speaks of.
+func TestEveryKindIsWeighedByItsOwnMeasurement(t *testing.T) {
+	rule := trusting().Vote
+	rule.Power = 2
+	prose, programs := trusting(), trusting()
+	programs.Vote, programs.Drawing = vote.Rule{}, &prm.Drawing{Use: step.OnlyPrograms, Programs: rule, Problems: 40}
+	weak := vote.Rule{Power: 1, Margin: 0.1, Problems: 40}
+	both := trusting()
+	both.Drawing = &prm.Drawing{Use: step.Mixed, Programs: rule, Mixed: weak, Problems: 40}
+	for _, test := range []struct {
+		name   string
+		gate   *Gate
+		kinds  step.Kinds
+		weighs vote.Rule // a vote that is asked for by name
+		auto   vote.Rule
+		says   string
+	}{
+		{"prose of prose", prose, step.OnlyProse, prose.Vote, prose.Vote, "votes are weighed by the PRM"},
+		{"mixed of prose", prose, step.Mixed, Unmeasured, vote.Plain, "nothing was measured of this PRM's word over programs and prose"},
+		{"programs of prose", prose, step.OnlyPrograms, Unmeasured, vote.Plain, "nothing was measured of this PRM's word over programs"},
+		{"prose of programs", programs, step.OnlyProse, Unmeasured, vote.Plain, "nothing was measured of this PRM's word; "},
+		{"programs of programs", programs, step.OnlyPrograms, rule, rule, "votes over programs are weighed by the PRM (beta 1, power 2): "},
+		{"mixed of programs", programs, step.Mixed, Unmeasured, vote.Plain, "nothing was measured of this PRM's word over programs and prose"},
+		{"mixed of mixed", both, step.Mixed, weak, vote.Plain, "the PRM's word has no say over programs and prose: +0.000 nats a problem, 0.100 are chance, by 40 of 40 problems"},
+	} {
+		var o Options
+		o.By(test.gate)
+		if got := o.withDefaults().rule(test.kinds); got != test.weighs {
+			t.Errorf("%s: votes count by %+v, want %+v", test.name, got, test.weighs)
+		}
+		if got := test.gate.Rule(test.kinds); got != test.auto {
+			t.Errorf("%s: auto's votes count by %+v, want %+v", test.name, got, test.auto)
+		}
+		llm := &bilingual{prose: []string{"#### 36"}, programs: []string{boxes}}
+		if r := solve(t, llm, &table{}, Options{Strategy: Auto, N: 4, Kinds: test.kinds, Gate: test.gate}); !strings.HasPrefix(r.Auto.Reason, test.says) {
+			t.Errorf("%s: %q, want %q", test.name, r.Auto.Reason, test.says)
+		}
+	}
+	for gate, want := range map[*Gate]bool{prose: true, programs: true, both: false} {
+		if gate.Weighs() != want {
+			t.Errorf("%s: weighs %t", gate, !want)
 		}
 	}
 }

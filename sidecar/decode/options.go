@@ -33,6 +33,7 @@ type Options struct {
 
 	Kinds       step.Kinds // of whole answers: prose, programs, mixed, or AsMeasured
 	ShowProgram bool       // put the program that came to the answer before it, as a block of code
+	Explain     int        // most tokens of an explanation that the LLM is asked for where only programs came to the answer; 0 for none
 
 	// Vote is how much the PRM's word counts in votes over whole answers; see vote.Rule [Unmeasured].
 	Vote vote.Rule
@@ -71,10 +72,14 @@ func (o Options) Draws() step.Kinds {
 	return step.OnlyProse
 }
 
-// rule is how votes over answers of these kinds are weighed by the PRM.
+// rule is how votes over answers of these kinds are weighed by the PRM. What was measured of prose says nothing of programs.
 func (o Options) rule(kinds step.Kinds) vote.Rule {
-	if r, ok := o.Gate.measuredFor(kinds); ok {
+	r, ok := o.Gate.measuredFor(kinds)
+	switch {
+	case ok:
 		return r
+	case o.Gate != nil && kinds.HavePrograms():
+		return Unmeasured
 	}
 	return o.Vote
 }

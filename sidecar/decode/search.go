@@ -36,6 +36,8 @@ type Search struct {
 	confident                                                   bool                      // answers are weighed by their own log-probabilities
 	unscored                                                    error                     // of the PRM's last failure, nil when it has none
 	kinds                                                       step.Kinds                // of whole solutions
+	code                                                        string                    // the program that is shown before the answer, as a block; "" for none
+	told                                                        bool                      // the answer is a program's, whose steps are told
 }
 
 func newSearch(sampler Sampler, scorer Scorer, opts Options) *Search {

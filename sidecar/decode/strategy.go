@@ -126,6 +126,7 @@ func Solve(ctx context.Context, sampler Sampler, scorer Scorer, opts Options) (R
 	if err != nil {
 		return s.bill(Result{}), err
 	}
+	s.explain(ctx, &result)
 	s.settle(result.Text)
 	return s.bill(result), nil
 }

@@ -36,6 +36,8 @@ func Settings() []Setting {
 			}},
 		{"show_program", "Put the program that came to the answer before it, as a block of code.", "false", "true or false",
 			func(o *Options) any { return &o.ShowProgram }, func(Options) bool { return true }},
+		{"explain", "Most tokens of an explanation in prose that the LLM is asked for where only programs came to the answer: it is shown where it comes to the same and holds no false equation, else the program's steps are told. 0 for none.",
+			"0", "a whole number, 0 or above", func(o *Options) any { return &o.Explain }, func(o Options) bool { return whole(o.Explain, 0) }},
 		{"temperature", "Temperature of sampling.", "0.7", "a number above 0, at most 2",
 			func(o *Options) any { return &o.Temperature }, func(o Options) bool { return o.Temperature > 0 && o.Temperature <= 2 }},
 		{"top_p", "Nucleus of sampling: the share of probability drawn from.", "0.95", "a number above 0, at most 1",

@@ -210,8 +210,9 @@ func (s *Search) result(solutions []solution, chosen int, why string, beaten fun
 	c := solutions[chosen]
 	s.choose(c.id, why)
 	r := Result{Text: c.reading.Text, Answer: c.Answer, Answered: c.Answered, Finish: c.Finish, Steps: scoredSteps(c.Steps, c.scores), Tokens: c.draw.Tokens}
+	s.told = c.Program != nil
 	switch {
-	case c.Program != nil:
+	case s.told:
 		r.Tokens, r.Finish = nil, FinishEnd // they are the program's, not those of what it is told as
 	case c.Text == "":
 		r.Text = c.draw.Text // a program without a value: there is nothing else
@@ -226,8 +227,8 @@ func (s *Search) result(solutions []solution, chosen int, why string, beaten fun
 func (s *Search) showProgram(r *Result, solutions []solution, among []int) {
 	for _, i := range among {
 		if c := solutions[i]; c.Source != "" {
-			r.Text = "```python\n" + strings.TrimSpace(c.Source) + "\n```\n\n" + r.Text
-			r.Tokens = nil
+			s.code = "```python\n" + strings.TrimSpace(c.Source) + "\n```\n\n"
+			r.Text, r.Tokens = s.code+r.Text, nil
 			return
 		}
 	}

@@ -228,6 +228,15 @@ func (e *Engine) Writes(ctx context.Context, model string) error {
 	return nil
 }
 
+// Opening is what an answer of that kind begins with without being drawn: the configured model is given it to go on with; "" for nothing.
+func (e *Engine) Opening(ctx context.Context, kind step.Kind) (string, error) {
+	llm, err := e.llm("")
+	if err != nil || kind != step.Program {
+		return "", err
+	}
+	return openingOf(ctx, llm)
+}
+
 // Sampler draws solutions of a problem from the configured model, as Solve does for a conversation of that one question.
 func (e *Engine) Sampler(p step.Problem) (decode.Sampler, error) {
 	return e.sampler("", []adapters.Message{{Role: adapters.User, Content: p.Question}})

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"aprm/adapters"
@@ -18,8 +19,22 @@ type conversation struct {
 
 func (c conversation) Sample(ctx context.Context, req decode.SampleRequest) ([]decode.Sample, error) {
 	messages := c.messages
+	var opening string
+	var stop []string
 	if req.Kind == step.Program {
 		messages = c.programs
+		var err error
+		if opening, err = openingOf(ctx, c.llm); err != nil {
+			return nil, err
+		}
+		if stop = []string{decode.ClosesProgram}; opening == "" {
+			stop = []string{decode.ClosesProgram + "\n\n"} // a fence that opens has code behind it
+		} else {
+			messages = append(messages[:len(messages):len(messages)], adapters.Message{Role: adapters.Assistant, Content: opening})
+		}
+	}
+	if req.Explain != "" {
+		messages = append(messages[:len(messages):len(messages)], adapters.Message{Role: adapters.Assistant, Content: req.Explain}, adapters.Message{Role: adapters.User, Content: decode.AsksToExplain})
 	}
 	if len(req.Prefix) > 0 {
 		prefill := adapters.Message{Role: adapters.Assistant, Content: strings.Join(req.Prefix, "\n") + "\n"}
@@ -31,6 +46,7 @@ func (c conversation) Sample(ctx context.Context, req decode.SampleRequest) ([]d
 		Temperature: req.Temperature,
 		TopP:        req.TopP,
 		MaxTokens:   req.MaxTokens,
+		Stop:        stop,
 		Seed:        req.Seed,
 		LogProbs:    req.LogProbs,
 		TopLogProbs: req.TopLogProbs,
@@ -50,8 +66,44 @@ func (c conversation) Sample(ctx context.Context, req decode.SampleRequest) ([]d
 			CompletionTokens: done.Usage.CompletionTokens,
 			Err:              done.Err,
 		}
+		if req.Kind == step.Program {
+			whole(&samples[i], opening)
+		}
 	}
 	return samples, nil
+}
+
+// openingOf is what the LLM is given as the beginning of an answer that is to be a program; "" where it wouldn't go on with it, or that isn't known yet.
+func openingOf(ctx context.Context, llm adapters.LLM) (string, error) {
+	caps, err := llm.Capabilities(ctx)
+	switch {
+	case errors.Is(err, adapters.ErrUnprobed):
+		return "", nil
+	case err != nil:
+		return "", err
+	case caps.Prefill == adapters.PrefillContinued, caps.Prefill == adapters.PrefillEchoed:
+		return decode.OpensProgram, nil
+	}
+	return "", nil
+}
+
+// whole gives a program the fences back that it was drawn without: the one that it was to go on from, and the one that it was stopped at.
+func whole(s *decode.Sample, opening string) {
+	given := func(text string) []step.Token {
+		if s.Tokens == nil || text == "" {
+			return nil
+		}
+		return []step.Token{{Text: text}} // as sure as can be: nobody drew it
+	}
+	s.Text, s.Tokens = opening+s.Text, append(given(opening), s.Tokens...)
+	const fence = "```"
+	if s.Err == nil && s.Finish != decode.FinishLength && strings.Count(s.Text, fence)%2 == 1 && !strings.HasSuffix(strings.TrimSpace(s.Text), fence) {
+		closing := decode.ClosesProgram
+		if strings.HasSuffix(s.Text, "\n") {
+			closing = fence
+		}
+		s.Text, s.Tokens = s.Text+closing, append(s.Tokens, given(closing)...)
+	}
 }
 
 func finish(f adapters.FinishReason) decode.Finish {

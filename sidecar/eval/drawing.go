@@ -24,7 +24,7 @@ func (v Votes) Of(kinds step.Kinds) (out Votes) {
 	if kinds == step.Mixed {
 		take = nil
 		for i := range min(len(at[step.Prose]), len(at[step.Program])) {
-			take = append(take, at[step.Prose][i], at[step.Program][i])
+			take = append(take, at[kinds.At(0)][i], at[kinds.At(1)][i])
 		}
 	}
 	for _, i := range take {

@@ -89,7 +89,7 @@ func equally(run func(context.Context, *contest, int) (Outcome, error)) func(con
 		prose, mixed := 0, 0
 		for i := range min(n, len(c.prose)) {
 			prose += c.prose[i].CompletionTokens
-			mixed += []decode.Sample{c.prose[i/2], c.coded[i/2]}[i%2].CompletionTokens
+			mixed += []decode.Sample{c.coded[i/2], c.prose[i/2]}[i%2].CompletionTokens
 		}
 		budget, fits := min(prose, mixed), 1
 		for fits < len(c.pool) && abs(c.tokens(fits+1)-budget) <= abs(c.tokens(fits)-budget) {

@@ -74,7 +74,7 @@ func (c *contest) rotated(k int, kinds step.Kinds) *contest {
 	case step.Mixed:
 		out.pool, out.votes, out.options.Kinds = nil, Votes{}, kinds
 		for i := range min(len(out.prose), len(out.coded)) {
-			out.pool = append(out.pool, out.prose[i], out.coded[i])
+			out.pool = append(out.pool, out.coded[i], out.prose[i]) // as step.Mixed has them
 		}
 		return &out
 	}

@@ -42,7 +42,7 @@ func (s *Server) take(g *gin.Context) {
 	_ = control.SetWriteDeadline(time.Time{}) // of the request before, on this connection
 	out := &outlet{ResponseWriter: g.Writer, control: control, patience: s.cfg.WriteTimeout}
 	g.Writer = out
-	defer func() { _ = control.SetWriteDeadline(time.Now().Add(s.cfg.WriteTimeout)) }() // net/http has the end of the answer still to write
+	defer func() { out.arm(time.Now()) }() // net/http has the end of the answer still to write
 	if g.Request.Body != nil && g.Request.Body != http.NoBody {
 		in := &intake{ReadCloser: g.Request.Body, server: s, control: control}
 		g.Request.Body, out.in = in, in
@@ -121,6 +121,7 @@ type outlet struct {
 	patience time.Duration
 	in       *intake   // the request's body; nil for none
 	first    time.Time // when the first byte was written
+	armed    time.Time // when the deadline was set last
 }
 
 // WriteHeader has the connection closed behind an answer that begins before its request was read to the end: what is left of that must not be read as another
@@ -136,11 +137,20 @@ func (o *outlet) WriteHeader(status int) {
 func (o *outlet) Unwrap() http.ResponseWriter { return o.ResponseWriter }
 
 func (o *outlet) Write(data []byte) (int, error) {
+	now := time.Now()
 	if o.first.IsZero() {
-		o.first = time.Now()
+		o.first = now
 	}
-	_ = o.control.SetWriteDeadline(time.Now().Add(o.patience)) // in a test there is no connection
+	o.arm(now)
 	return o.ResponseWriter.Write(data)
+}
+
+// arm gives the client its time from now on, or nearly: streams have many writes.
+func (o *outlet) arm(now time.Time) {
+	if now.Sub(o.armed) > o.patience/8 {
+		o.armed = now
+		_ = o.control.SetWriteDeadline(now.Add(o.patience)) // in a test there is no connection
+	}
 }
 
 func (o *outlet) WriteString(text string) (int, error) { return o.Write([]byte(text)) }

@@ -27,14 +27,23 @@ const headerApplied = "X-Sidecar-Applied"
 // call is a request to a route, as far as it is understood.
 type call struct {
 	route
-	body  []byte      // for the upstream: without what is only the sidecar's
-	name  string      // the model as the client named it, Config.Model where it named none
-	model string      // the upstream's name of it
-	ask   dialect.Ask // for a search only
+	body  []byte         // as the client sent it, until bare is called
+	sent  dialect.Object // the same; none where it is no JSON object
+	name  string         // the model as the client named it, Config.Model where it named none
+	model string         // the upstream's name of it
+	ask   dialect.Ask    // for a search only
 	opts  decode.Options
 	ov    overrides
 	why   string    // the reason, as headerApplied has it
 	came  time.Time // before its body was read
+}
+
+// bare is the body for the upstream: without what is only the sidecar's. It is made of the client's bytes, which are lost, and what was read of them with them.
+func (c *call) bare() []byte {
+	if c.sent.Is() {
+		c.body, c.sent = upstreamBytes(c.sent), dialect.Object{}
+	}
+	return c.body
 }
 
 func (c *call) applied() string { return c.opts.Strategy + "; reason=" + c.why }
@@ -51,7 +60,7 @@ func (s *Server) understand(r route, body []byte) (*call, error) {
 		c.why = "no JSON object"
 		return c, nil
 	}
-	c.body = upstreamBytes(o)
+	c.sent = o
 	var name string
 	if o.Read("model", &name, "a string") != nil {
 		c.why = "not understood, field model"
@@ -171,16 +180,17 @@ func (s *Server) generating(r route) gin.HandlerFunc {
 			return
 		}
 		c.came = came
-		s.decided(g, c.opts.Strategy, c.why)
 		switch {
 		case c.opts.Strategy != strategyRaw:
+			s.decided(g, c.opts.Strategy, c.why)
 			s.search(g, c)
 		case s.lacking(r):
+			s.decided(g, strategyRaw, c.why)
 			s.translate(g, c)
 		case r.Chat != nil && r.Dialect != dialect.Ollama:
 			s.perhaps(g, c)
 		default:
-			s.pass(g, c.why, c.body)
+			s.pass(g, c.why, c.bare())
 		}
 	}
 }
@@ -486,9 +496,9 @@ func (t *streamer) send(chunk []byte) error {
 	return http.NewResponseController(t.g.Writer).Flush()
 }
 
-// upstreamBytes is a request without what is only the sidecar's: virtual names lose their suffix, the prm object goes.
+// upstreamBytes is a request without what is only the sidecar's: virtual names lose their suffix, the prm object goes. The request's own bytes are lost.
 func upstreamBytes(o dialect.Object) []byte {
-	return o.Edit(func(key string, value json.RawMessage) json.RawMessage {
+	return o.Spend(func(key string, value json.RawMessage) json.RawMessage {
 		if key != "model" && key != "name" { // Ollama's older name of it
 			return nil
 		}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -110,5 +111,30 @@ func readAll(t *testing.T, resp *http.Response) {
 	t.Helper()
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestWhatAPackedAnswerCosts: an endpoint that would pack its answers isn't asked to where their cost is to be seen.
+func TestWhatAPackedAnswerCosts(t *testing.T) {
+	keys, as := keyed(t, map[string]string{"a": "    tokens-a-day: 100\n"})
+	up := newFakeUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+		answer := `{"choices":[],"usage":{"prompt_tokens":90,"completion_tokens":20}}`
+		if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+			fmt.Fprint(w, answer)
+			return
+		}
+		w.Header().Set("Content-Encoding", "gzip")
+		out := gzip.NewWriter(w)
+		fmt.Fprint(out, answer)
+		out.Close()
+	})
+	addr := serve(t, Config{Keys: keys, Defaults: defaults(guided)}, answers(solved()), up)
+	header := as["a"].Clone()
+	header.Set("Accept-Encoding", "gzip")
+	for i, want := range []int{http.StatusOK, http.StatusTooManyRequests} {
+		resp := do(t, "POST", addr+"/v1/chat/completions", `{"model":"m@raw","messages":[]}`, header)
+		if readAll(t, resp); resp.StatusCode != want {
+			t.Errorf("request %d: %d, not %d", i, resp.StatusCode, want)
+		}
 	}
 }

@@ -93,6 +93,7 @@ func TestCarried(t *testing.T) {
 		{"effort, Ollama", "/v1/chat/completions", dialect.Ollama, `"reasoning_effort":"none"`, `{"think":false}`},
 		{"little effort, Ollama", "/v1/chat/completions", dialect.Ollama, `"reasoning_effort":"minimal"`, `{"think":"low"}`},
 		{"template, Ollama", "/v1/chat/completions", dialect.Ollama, `"chat_template_kwargs":{"enable_thinking":true}`, `{"think":true}`},
+		{"how hard, as Anthropic says it", "/v1/messages", dialect.OpenAI, `"output_config":{"effort":"max"}`, `{"reasoning_effort":"high"}`},
 		{"think, as Anthropic says it", "/v1/messages", dialect.OpenAI, `"thinking":{"type":"enabled","budget_tokens":1024}`, `{"chat_template_kwargs":{"enable_thinking":true}}`},
 		{"think not, as Anthropic says it", "/v1/messages", dialect.Ollama, `"thinking":{"type":"disabled"}`, `{"think":false}`},
 		{"no function", "/v1/chat/completions", dialect.OpenAI, `"function_call":"none","tool_choice":"none"`, `{}`},
@@ -311,6 +312,9 @@ func TestOrigins(t *testing.T) {
 			"Access-Control-Request-Private-Network": {"true"}})
 		if got := resp.Header.Get("Access-Control-Allow-Private-Network"); got == "true" != (tt.preflight == 204) { // pages of the internet ask so for a machine at home
 			t.Errorf("%v, preflight from %s: a private network is allowed: %q", tt.origins, tt.origin, got)
+		}
+		if resp.Header.Get(headerApplied) == "" {
+			t.Errorf("preflight from %s: no %s", tt.origin, headerApplied)
 		}
 		if resp.StatusCode != tt.preflight || resp.Header.Get("Access-Control-Allow-Origin") != tt.want || tt.preflight == 204 && resp.Header.Get("Access-Control-Allow-Headers") != "authorization,x-stainless-os" {
 			t.Errorf("%v, preflight from %s: %d %v", tt.origins, tt.origin, resp.StatusCode, resp.Header)

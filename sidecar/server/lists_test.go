@@ -5,7 +5,9 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"aprm/sidecar/server/dialect"
 )
@@ -99,4 +101,37 @@ func TestOllamaShowsItsOwn(t *testing.T) {
 	if do(t, "GET", addr+"/api/version", "", nil); up.last(t).uri != "/api/version" {
 		t.Error("the version is not the upstream's")
 	}
+}
+
+// TestAListThatTakesLong: what is to be looked up in the upstream's list doesn't wait for that long, nor one after the other.
+func TestAListThatTakesLong(t *testing.T) {
+	release := make(chan struct{})
+	up := newFakeUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/models" {
+			<-release
+		}
+		replies(`{}`)(w, r)
+	})
+	addr := serve(t, Config{}, &reasoner{}, up)
+	began := time.Now()
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			resp, err := http.Post(addr+"/v1/chat/completions", "application/json", strings.NewReader(`{"model":"odd@name","messages":[]}`))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			resp.Body.Close()
+			if resp.StatusCode != 200 {
+				t.Errorf("%d", resp.StatusCode)
+			}
+		})
+	}
+	group.Wait()
+	if took := time.Since(began); took > 3*listedWithin {
+		t.Errorf("four requests took %v", took)
+	}
+	close(release)
+	http.DefaultClient.CloseIdleConnections()
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"aprm/sidecar/decode"
+	"aprm/sidecar/trace"
 )
 
 // metrics are the server's figures, on a registry of their own.
@@ -147,6 +149,9 @@ func (s *Server) measure(g *gin.Context) {
 		if strategy == "" {
 			strategy = "none"
 		}
+		if said := g.Writer.Header().Get(headerRequest); plainID(said) { // perhaps the upstream's
+			id = said
+		}
 		status := g.Writer.Status()
 		if noted := g.GetInt(keyStatus); noted != 0 {
 			status = noted
@@ -161,10 +166,27 @@ func (s *Server) measure(g *gin.Context) {
 				s.metrics.first.WithLabelValues(strategy).Observe(first.Seconds())
 			}
 		}
-		s.log.Info("request", "id", id, "method", g.Request.Method, "route", route, "strategy", strategy, "status", status, "bytes", max(0, g.Writer.Size()),
-			"ms", time.Since(began).Milliseconds(), "first_ms", first.Milliseconds(), "key", ownerOf(g))
+		if s.cfg.TraceExporter != nil && strategy == strategyRaw {
+			s.cfg.TraceExporter.Passed(trace.Passed{Method: g.Request.Method, Route: route, TraceParent: trace.TraceParent(g.GetHeader("traceparent")),
+				Status: status, Began: began, First: first, Total: time.Since(began)})
+		}
+		s.logged(g,
+			slog.String("id", id), slog.String("method", g.Request.Method), slog.String("route", route), slog.String("strategy", strategy), slog.Int("status", status),
+			slog.Int("bytes", max(0, g.Writer.Size())), slog.Int64("ms", time.Since(began).Milliseconds()), slog.Int64("first_ms", first.Milliseconds()),
+			slog.String("key", ownerOf(g)))
 	}()
 	g.Next()
+}
+
+// logged writes the line of a request. It is slog.Logger's LogAttrs but for the look at the call stack, which no line has and every request would wait for.
+func (s *Server) logged(g *gin.Context, attrs ...slog.Attr) {
+	ctx, to := g.Request.Context(), s.log.Handler()
+	if !to.Enabled(ctx, slog.LevelInfo) {
+		return
+	}
+	line := slog.NewRecord(time.Now(), slog.LevelInfo, "request", 0)
+	line.AddAttrs(attrs...)
+	_ = to.Handle(ctx, line) // as slog.Logger has it
 }
 
 // headerRequest names a request in the logs of all that it passes.

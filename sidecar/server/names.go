@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
@@ -124,7 +127,7 @@ func splitName(name string) (model string, c choice, virtual bool) {
 // bareName is a JSON string that is a virtual model name, without its suffix; nil for any other value.
 func bareName(value json.RawMessage) json.RawMessage {
 	var name string
-	if json.Unmarshal(value, &name) != nil {
+	if bytes.IndexByte(value, '@') < 0 && bytes.IndexByte(value, '\\') < 0 || json.Unmarshal(value, &name) != nil {
 		return nil
 	}
 	if model, _, virtual := splitName(name); virtual {
@@ -141,6 +144,9 @@ func bareText(name string) string {
 
 // bareQuery is a query string, or a form in that shape, whose model is no virtual name; every other byte is as it came.
 func bareQuery(query string) string {
+	if query == "" {
+		return ""
+	}
 	parts := strings.Split(query, "&")
 	for i, part := range parts {
 		if key, value, _ := strings.Cut(part, "="); key == "model" {
@@ -155,28 +161,54 @@ func bareQuery(query string) string {
 
 // knownModels are the names in the upstream's list, for a while.
 type knownModels struct {
+	asking singleflight.Group
+
 	mu    sync.Mutex
 	asked time.Time // zero for never
 	names []string
 }
 
-// listedFor is how long the upstream's list of models counts.
-const listedFor = time.Minute
+// listedFor is how long the upstream's list of models counts, and listedWithin how long a request waits for it: then it goes by what was known before.
+const (
+	listedFor    = time.Minute
+	listedWithin = 3 * time.Second
+)
+
+// current are the names, and whether they count still.
+func (k *knownModels) current() (names []string, fresh bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.names, !k.asked.IsZero() && time.Since(k.asked) < listedFor
+}
 
 // modelNames are the names of the upstream's models; none where it doesn't tell.
 func (s *Server) modelNames(r *http.Request) []string {
 	k := &s.known
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.asked.IsZero() || time.Since(k.asked) > listedFor {
-		k.asked, k.names = time.Now(), nil
+	names, fresh := k.current()
+	if fresh {
+		return names
+	}
+	told := k.asking.DoChan("", func() (any, error) {
+		var names []string
 		if models, err := s.models(r); err == nil {
 			for _, m := range models {
-				k.names = append(k.names, m.ID)
+				names = append(names, m.ID)
 			}
 		}
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.asked, k.names = time.Now(), names
+		return nil, nil
+	})
+	patience := time.NewTimer(listedWithin)
+	defer patience.Stop()
+	select {
+	case <-told:
+	case <-patience.C:
+	case <-r.Context().Done():
 	}
-	return k.names
+	names, _ = k.current()
+	return names
 }
 
 // checkName refuses a name that is a known model's with a suffix that is none: its model would be looked for in vain, or answer otherwise than was asked.

@@ -39,9 +39,12 @@ func (s *Server) cross() gin.HandlerFunc {
 	allow := cors.New(rules)
 	return func(g *gin.Context) {
 		origin := g.GetHeader("Origin")
+		if origin == "" {
+			return
+		}
 		wanted := g.GetHeader("Access-Control-Request-Method")
 		preflight := g.Request.Method == http.MethodOptions && wanted != ""
-		if u, err := url.Parse(origin); origin == "" || err == nil && u.Host == g.Request.Host {
+		if u, err := url.Parse(origin); err == nil && u.Host == g.Request.Host {
 			return
 		}
 		switch {

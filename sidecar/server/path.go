@@ -21,6 +21,9 @@ var slashes = regexp.MustCompile("/{2,}")
 
 // meant is the path that a client's stands for, whose base URL has a slash or a /v1 too many or lacks it; both are escaped.
 func meant(path string) string {
+	if v1, versioned := strings.CutPrefix(path, "/v1"); versioned && slices.Contains(below, v1) {
+		return path // nearly all are
+	}
 	head, rest := path, ""
 	if i := strings.Index(path, "/models/"); i >= 0 && strings.Trim(path[i+len("/models"):], "/") != "" { // the name behind it may hold slashes of its own
 		head, rest = path[:i+len("/models")], path[i+len("/models"):]

@@ -21,7 +21,8 @@ import (
 	"aprm/sidecar/server/dialect"
 )
 
-// upstream is the way to the endpoint: where each path is, whose key is sent, and a reverse proxy that changes nothing.
+// upstream is the way to the endpoint: where each path is, whose key is sent, and a reverse proxy that changes nothing and passes on every chunk of a stream
+// as it comes.
 type upstream struct {
 	base      url.URL // scheme and host
 	root      string  // path below which everything but the OpenAI API is, "" or "/prefix"
@@ -55,7 +56,8 @@ func newUpstream(cfg Config, log *slog.Logger) *upstream {
 		IdleConnTimeout:       4 * time.Second, // llama-server and uvicorn (vLLM) hang up after 5: a request must not meet that
 		TLSHandshakeTimeout:   10 * time.Second,
 		ForceAttemptHTTP2:     true,
-		DisableCompression:    true, // what the client didn't ask for is not unpacked for it
+		DisableCompression:    true,     // what the client didn't ask for is not unpacked for it
+		WriteBufferSize:       32 << 10, // most requests go out at once
 		ResponseHeaderTimeout: cfg.HeaderTimeout,
 	}
 	if cfg.Route != nil {
@@ -64,7 +66,6 @@ func newUpstream(cfg Config, log *slog.Logger) *upstream {
 	u.proxy = &httputil.ReverseProxy{
 		Rewrite:        u.rewrite,
 		Transport:      u.transport,
-		FlushInterval:  -1, // every chunk as it comes
 		BufferPool:     &bufferPool{},
 		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 		ModifyResponse: u.receive,
@@ -107,6 +108,11 @@ func (u *upstream) rewrite(r *httputil.ProxyRequest) {
 		}
 	}
 	u.authorize(r.Out.Header)
+	if r.Out.GetBody != nil { // a body that is kept: the transport sees that it needn't wait for it, and sends it along with the head
+		if body, err := r.Out.GetBody(); err == nil {
+			r.Out.Body = body
+		}
+	}
 	repeatable(r.Out)
 }
 
@@ -161,32 +167,34 @@ func (u *upstream) client(r *http.Request) adapters.Client {
 	return adapters.Client{Header: h, Query: r.URL.RawQuery}
 }
 
-// lackKey holds, in the context of a request that may be answered another way, whether the upstream has no such route.
-type lackKey struct{}
-
 var errLacking = errors.New("the upstream has no such route")
 
 // receive looks at the head of what the upstream answers to a forwarded request. Which pages may use the sidecar is for the sidecar to say, not for it.
 func (u *upstream) receive(resp *http.Response) error {
-	if lacks, ok := resp.Request.Context().Value(lackKey{}).(*bool); ok {
-		switch resp.StatusCode {
-		case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
-			*lacks = true
-			return errLacking
-		}
-	}
-	if f, ok := resp.Request.Context().Value(forwardedKey{}).(forwarded); ok && resp.Header.Get(headerRequest) != "" {
-		f.header.Del(headerRequest) // the upstream has its own name for it
-	}
 	for name := range resp.Header {
 		if strings.HasPrefix(name, "Access-Control-") {
 			resp.Header.Del(name)
 		}
 	}
-	if f, ok := resp.Request.Context().Value(forwardedKey{}).(forwarded); ok && resp.StatusCode != http.StatusSwitchingProtocols {
-		resp.Body = &watched{ReadCloser: resp.Body, idle: u.idle, timer: time.AfterFunc(u.idle, func() { f.cancel(errIdle) }), spent: f.spent,
-			ctx: resp.Request.Context(), last: farewell(resp, f.dialect)}
+	f, ok := resp.Request.Context().Value(forwardedKey{}).(*forwarded)
+	if !ok {
+		return nil
 	}
+	switch resp.StatusCode {
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		if f.elsewhere {
+			f.lacks = true
+			return errLacking
+		}
+	case http.StatusSwitchingProtocols:
+		return nil
+	}
+	f.header.Del(headerRequest) // the answer has the upstream's own headers, whether it names requests or not
+	w := &watched{ReadCloser: resp.Body, idle: u.idle, timer: time.AfterFunc(u.idle, func() { f.cancel(errIdle) }), spent: f.spent, ctx: resp.Request.Context()}
+	if resp.ContentLength < 0 {
+		w.last = farewell(resp.Header, f.dialect)
+	}
+	resp.Body = w
 	return nil
 }
 
@@ -196,6 +204,9 @@ type forwarded struct {
 	dialect dialect.Dialect
 	header  http.Header      // of the answer
 	spent   func(said usage) // told what its answer says that it cost; nil for nobody
+
+	elsewhere bool // it may be answered another way, if the upstream has no such route
+	lacks     bool // the upstream has none
 }
 
 type forwardedKey struct{}
@@ -210,7 +221,7 @@ type watched struct {
 	spent func(usage)
 	said  usage
 	ctx   context.Context
-	last  []byte // see farewell
+	last  func() []byte // see farewell; nil for none
 }
 
 func (w *watched) Read(into []byte) (int, error) {
@@ -220,28 +231,30 @@ func (w *watched) Read(into []byte) (int, error) {
 	if w.spent != nil {
 		_, _ = w.said.Write(into[:n])
 	}
-	if err != nil && len(w.last) > 0 && errors.Is(context.Cause(w.ctx), errStopping) {
-		n, err = copy(into, w.last), io.EOF // which the proxy's buffers have room for
+	if err != nil && w.last != nil && errors.Is(context.Cause(w.ctx), errStopping) {
+		n, err = copy(into, w.last()), io.EOF // which the proxy's buffers have room for
 		w.last = nil
 	}
 	return n, err
 }
 
 // farewell is what a stream ends with that there is no more time for, nil where the answer is none.
-func farewell(resp *http.Response, d dialect.Dialect) []byte {
-	said := dialect.Compact(errStopping.Shape(d))
-	kind, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
+func farewell(head http.Header, d dialect.Dialect) func() []byte {
+	kind, _, _ := strings.Cut(head.Get("Content-Type"), ";")
+	form := ""
 	switch {
-	case resp.ContentLength >= 0 || resp.Header.Get("Content-Encoding") != "":
-		return nil
+	case head.Get("Content-Encoding") != "":
 	case kind == "text/event-stream" && d == dialect.Anthropic:
-		return fmt.Appendf(nil, "\n\nevent: error\ndata: %s\n\n", said)
+		form = "\n\nevent: error\ndata: %s\n\n"
 	case kind == "text/event-stream":
-		return fmt.Appendf(nil, "\n\ndata: %s\n\n", said)
+		form = "\n\ndata: %s\n\n"
 	case kind == "application/x-ndjson":
-		return fmt.Appendf(nil, "\n%s\n", said)
+		form = "\n%s\n"
 	}
-	return nil
+	if form == "" {
+		return nil
+	}
+	return func() []byte { return fmt.Appendf(nil, form, dialect.Compact(errStopping.Shape(d))) }
 }
 
 func (w *watched) Close() error {
@@ -282,8 +295,9 @@ func (u *upstream) close() {
 	}
 }
 
-// forward sends a request to the upstream as it is; body is what has been read of it, nil when nothing has.
-func (s *Server) forward(g *gin.Context, body []byte) {
+// forward sends a request to the upstream as it is; body is what has been read of it, nil when nothing has. One that may be answered elsewhere, another
+// way, gets no answer where the upstream has no such route, which is reported.
+func (s *Server) forward(g *gin.Context, body []byte, elsewhere bool) (lacks bool) {
 	if body != nil {
 		again := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 		g.Request.Body, _ = again()
@@ -296,9 +310,10 @@ func (s *Server) forward(g *gin.Context, body []byte) {
 	ctx, cancel := context.WithCancelCause(g.Request.Context())
 	defer cancel(nil)
 	defer func(r *http.Request) { g.Request = r }(g.Request) // it may be answered another way
-	f := forwarded{cancel: cancel, header: g.Writer.Header(), dialect: dialectOf(g.Request.URL.Path)}
+	f := &forwarded{cancel: cancel, header: g.Writer.Header(), dialect: dialectOf(g.Request.URL.Path), elsewhere: elsewhere}
 	if key := keyOf(g); key != nil {
 		f.spent = func(said usage) { key.Spend(time.Now(), said.tokens(len(body))) }
+		g.Request.Header.Set("Accept-Encoding", "identity") // what a packed answer cost can't be seen
 	}
 	g.Request = g.Request.WithContext(context.WithValue(ctx, forwardedKey{}, f))
 	s.upstream.proxy.ServeHTTP(g.Writer, g.Request)
@@ -307,6 +322,7 @@ func (s *Server) forward(g *gin.Context, body []byte) {
 	if _, err := io.Copy(io.Discard, g.Request.Body); err != nil {
 		s.log.Debug("the rest of a request", "error", err)
 	}
+	return f.lacks
 }
 
 // bufferPool lends the buffers that bodies are copied through.
@@ -327,8 +343,10 @@ func (s *Server) onBehalf(r *http.Request) context.Context {
 }
 
 // pass forwards a request that is not for a search, and says why.
-func (s *Server) pass(g *gin.Context, why string, body []byte) {
+func (s *Server) pass(g *gin.Context, why string, body []byte) { s.passing(g, why, body, false) }
+
+func (s *Server) passing(g *gin.Context, why string, body []byte, elsewhere bool) (lacks bool) {
 	s.decided(g, strategyRaw, why)
 	g.Request.URL.RawQuery = bareQuery(g.Request.URL.RawQuery)
-	s.forward(g, body)
+	return s.forward(g, body, elsewhere)
 }

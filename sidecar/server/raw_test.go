@@ -98,6 +98,11 @@ func TestRawByteForByte(t *testing.T) {
 					t.Errorf("the client got %s: %q, want %q", k, resp.Header[k], v)
 				}
 			}
+			for k := range resp.Header {
+				if k != headerApplied && k != "Date" && k != "Content-Length" && k != "Content-Type" && tt.replyHeader[k] == nil {
+					t.Errorf("the client got %s: %q, which the upstream didn't send", k, resp.Header[k])
+				}
+			}
 			if r.searched() > 0 {
 				t.Error("it was searched")
 			}

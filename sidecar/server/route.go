@@ -1,8 +1,6 @@
 package server
 
 import (
-	"context"
-
 	"github.com/gin-gonic/gin"
 
 	"aprm/sidecar/server/dialect"
@@ -37,10 +35,7 @@ func (s *Server) lacking(r route) bool {
 // perhaps forwards a request of a route that the upstream may lack, as younger APIs are by many; where it does the request is translated. A model
 // that isn't there is a 404 too: what the translation comes to says which it was.
 func (s *Server) perhaps(g *gin.Context, c *call) {
-	lacks := false
-	g.Request = g.Request.WithContext(context.WithValue(g.Request.Context(), lackKey{}, &lacks))
-	s.pass(g, c.why, c.body)
-	if lacks && s.translate(g, c) {
+	if s.passing(g, c.why, c.bare(), true) && s.translate(g, c) {
 		s.lacks.Store(c.path, true)
 	}
 }

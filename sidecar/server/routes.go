@@ -33,15 +33,11 @@ func (s *Server) routes() *gin.Engine {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
 	r.RedirectTrailingSlash = false // a path we don't know is the upstream's
-	r.Use(s.measure, s.survive, s.take, s.cross(), func(g *gin.Context) { g.Header(headerApplied, "none; reason=the sidecar's own answer") })
+	r.Use(s.measure, s.survive, s.take, func(g *gin.Context) { g.Header(headerApplied, "none; reason=the sidecar's own answer") }, s.cross())
 	look := []string{http.MethodGet, http.MethodHead} // as wget --spider and Ollama's clients do; net/http leaves out the body
 	r.Match(look, "/healthz", s.healthy)
 	r.Match(look, "/readyz", s.ours, s.ready)
-	figures := s.ours
-	if s.cfg.Keys != nil && s.cfg.Keys.Gives(access.Metrics) {
-		figures = s.admit(access.Metrics)
-	}
-	r.GET("/metrics", figures, gin.WrapH(s.metrics.handler()))
+	r.GET("/metrics", s.admit(access.Metrics), gin.WrapH(s.metrics.handler()))
 
 	open := r.Group("/", s.admit(access.Chat))
 	for _, one := range routes {

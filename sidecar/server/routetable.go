@@ -40,6 +40,6 @@ func Routes() []Route {
 		{Methods: get, Path: "/v1/prm/traces/:id", Scope: access.Traces, Help: "one search: its candidates, scores, times"},
 		{Methods: look, Path: "/healthz", Help: "200 while the process serves, with the checkpoint's id"},
 		{Methods: look, Path: "/readyz", Help: "the same while the endpoint answers; else, and while it stops, 503"},
-		{Methods: get, Path: "/metrics", Scope: access.Metrics, Help: "figures for Prometheus; without a key unless some key is given this scope"},
+		{Methods: get, Path: "/metrics", Scope: access.Metrics, Help: "figures for Prometheus"},
 	}
 }

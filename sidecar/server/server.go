@@ -245,6 +245,17 @@ func (s *Server) Become(cfg Config, reasoner Reasoner) error {
 	if next.cfg.Traces == was.cfg.Traces {
 		next.traces = was.traces
 	}
+	// What is under way counts against the same limits, else a reload would double them for a while.
+	if next.cfg.MaxSearches == was.cfg.MaxSearches {
+		next.slots = was.slots
+		if next.cfg.MaxQueued == was.cfg.MaxQueued {
+			next.queue = was.queue
+		}
+	}
+	if next.cfg.MaxBodies == was.cfg.MaxBodies {
+		next.bodies = was.bodies
+	}
+	next.judging = was.judging
 	next.metrics.beside(next.cfg.Figures)
 	next.handler = canonical(next.routes())
 	s.front.now.Store(next)

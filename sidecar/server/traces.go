@@ -16,9 +16,11 @@ import (
 	"aprm/sidecar/trace"
 )
 
-// TraceExporter is told of every search whose answer has been written. It must not block for long: the end of a stream waits for it.
+// TraceExporter is told of every search whose answer has been written, and of every request that was passed on. It must not block for long: the end of a stream
+// waits for it.
 type TraceExporter interface {
 	Export(t trace.Trace)
+	Passed(p trace.Passed)
 }
 
 // watchers tell several of what a search does, in turn; nil ones are passed over.

@@ -22,6 +22,7 @@ import (
 type exported []trace.Trace
 
 func (e *exported) Export(t trace.Trace) { *e = append(*e, t) }
+func (e *exported) Passed(trace.Passed)  {}
 
 func get(s *Server, path string, header http.Header) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodGet, path, nil)

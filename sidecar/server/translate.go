@@ -18,7 +18,7 @@ const largestReply = 64 << 20
 
 // translate answers a request whose format the upstream lacks by a chat completion of it, without a search. It reports whether the upstream took it.
 func (s *Server) translate(g *gin.Context, c *call) (taken bool) {
-	asked, err := c.Chat(c.body)
+	asked, err := c.Chat(c.bare())
 	if err != nil {
 		s.fail(g, c.Dialect, err)
 		return false

@@ -8,7 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"aprm/prm/casetest"
 	"aprm/sidecar/decode"
+	"aprm/sidecar/server/dialect"
 )
 
 // TestYoungerRoutesAreTranslated: what an upstream with chat completions alone is asked, and what the client gets of it, whole and streamed, in golden files.
@@ -22,10 +24,10 @@ func TestYoungerRoutesAreTranslated(t *testing.T) {
 			"input":[{"role":"user","content":"hi"},{"type":"function_call","call_id":"c0","name":"get_weather","arguments":"{}"},{"type":"function_call_output","call_id":"c0","output":"rain"},{"role":"user","content":[{"type":"input_text","text":"look"},{"type":"input_image","image_url":"data:x"}]}]}`,
 			`{"model":"m","messages":[{"role":"system","content":"s"},{"role":"user","content":"hi"},{"role":"assistant","content":"","tool_calls":[{"index":0,"id":"c0","type":"function","function":{"name":"get_weather","arguments":"{}"}}]},{"role":"tool","content":"rain","tool_call_id":"c0"},` +
 				`{"role":"user","content":[{"text":"look","type":"text"},{"image_url":{"url":"data:x"},"type":"image_url"}]}],"stream":STREAM,"tools":[{"function":{"name":"get_weather","parameters":{"type":"object"}},"type":"function"}],"max_tokens":9,"reasoning_effort":"low"}`},
-		{"anthropic", "/v1/messages", `{"model":"m@raw","stream":STREAM,"max_tokens":9,"system":[{"type":"text","text":"s"}],"stop_sequences":["x"],"tools":[{"name":"get_weather","description":"d","input_schema":{"type":"object"}}],"tool_choice":{"type":"any"},
+		{"anthropic", "/v1/messages", `{"model":"m@raw","stream":STREAM,"max_tokens":9,"system":[{"type":"text","text":"s"}],"output_config":{"effort":"low","format":{"type":"json_schema","schema":{}}},"stop_sequences":["x"],"tools":[{"name":"get_weather","description":"d","input_schema":{"type":"object"}}],"tool_choice":{"type":"any"},
 			"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":[{"type":"text","text":"t"},{"type":"tool_use","id":"c0","name":"get_weather","input":{"city":"Oslo"}}]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"c0","content":"rain"},{"type":"text","text":"so?"}]}]}`,
 			`{"model":"m","messages":[{"role":"system","content":"s"},{"role":"user","content":"hi"},{"role":"assistant","content":"t","tool_calls":[{"index":0,"id":"c0","type":"function","function":{"name":"get_weather","arguments":"{\"city\":\"Oslo\"}"}}]},{"role":"tool","content":"rain","tool_call_id":"c0"},` +
-				`{"role":"user","content":"so?"}],"stream":STREAM,"tools":[{"function":{"description":"d","name":"get_weather","parameters":{"type":"object"}},"type":"function"}],"tool_choice":"required","max_tokens":9,"stop":["x"]}`},
+				`{"role":"user","content":"so?"}],"stream":STREAM,"tools":[{"function":{"description":"d","name":"get_weather","parameters":{"type":"object"}},"type":"function"}],"tool_choice":"required","max_tokens":9,"stop":["x"],"reasoning_effort":"low","response_format":{"json_schema":{"name":"answer","schema":{}},"type":"json_schema"}}`},
 	} {
 		for _, streamed := range []string{"false", "true"} {
 			up := newFakeUpstream(t, func(w http.ResponseWriter, r *http.Request) {
@@ -117,8 +119,15 @@ func TestYoungerRoutesSearchTextOnly(t *testing.T) {
 		{"/v1/messages", `{"max_tokens":9,"tools":[{}],"messages":[{"role":"user","content":"` + question + `"}]}`, "raw; reason=tools"},
 		{"/v1/messages", `{"max_tokens":9,"messages":[{"role":"user","content":[{"type":"image"}]}]}`, "raw; reason=content part image"},
 		{"/v1/messages", `{"max_tokens":9,"messages":[{"role":"user","content":"` + question + `"},{"role":"assistant","content":"He"}]}`, "raw; reason=prefill"},
+		{"/v1/messages", `{"max_tokens":9,"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":[{"type":"thinking","thinking":"x","signature":"y"},{"type":"text","text":"hello"}]},{"role":"user","content":"` + question + `"}]}`, "majority; reason=question"},
+		{"/v1/messages", `{"max_tokens":9,"messages":[{"role":"user","content":[{"type":"thinking","thinking":"x"},{"type":"text","text":"` + question + `"}]}]}`, "raw; reason=content part thinking"},
+		{"/v1/messages", `{"max_tokens":9,"output_config":{"effort":"low"},"messages":[{"role":"user","content":"` + question + `"}]}`, "majority; reason=question"},
+		{"/v1/messages", `{"max_tokens":9,"output_config":{"effort":"low","format":{"type":"json_schema"}},"messages":[{"role":"user","content":"` + question + `"}]}`, "raw; reason=output_config"},
+		{"/v1/completions", `{"model":"m@majority-4","prompt":["` + question + `"]}`, "majority; reason=asked"},
+		{"/v1/completions", `{"model":"m@majority-4","prompt":["` + question + `","` + question + `"]}`, "raw; reason=prompt"},
 		{"/v1/completions", `{"model":"m","prompt":"` + question + `"}`, "raw; reason=default"},
 		{"/v1/completions", `{"model":"m@majority-4","prompt":"` + question + `"}`, "majority; reason=asked"},
+		{"/v1/completions", `{"model":"m@majority-4","best_of":1,"metadata":{"a":"b"},"reasoning_effort":"none","keep_alive":"5m","prompt":"` + question + `"}`, "majority; reason=asked"},
 		{"/v1/completions", `{"model":"m@majority-4","prompt":"Once upon a time"}`, "raw; reason=no numbers"},
 		{"/v1/completions", `{"model":"m@majority-4","prompt":[1,2]}`, "raw; reason=prompt"},
 		{"/v1/completions", `{"model":"m@majority-4","suffix":"}","prompt":"` + question + `"}`, "raw; reason=field suffix"},
@@ -162,7 +171,9 @@ func FuzzTranslate(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, which byte, body []byte) {
 		r := translated[int(which)%len(translated)]
-		asked, err := r.Chat(body)
+		var asked dialect.Translation
+		var err error
+		casetest.Bounded(t, len(body), 1024, func() { asked, err = r.Chat(body) })
 		if err != nil {
 			if p := problemOf(err); p.Status != 400 && p.Status != 501 {
 				t.Fatalf("%s %s: %d %s", r.path, body, p.Status, p.Message)

@@ -233,6 +233,14 @@ func head(reason string) string {
 	return reason
 }
 
+// Passed is a request that was passed on to the endpoint as it is.
+type Passed struct {
+	Method, Route, TraceParent string
+	Status                     int
+	Began                      time.Time
+	First, Total               time.Duration // until the first byte of the answer, 0 for none, and until its end
+}
+
 // TraceParent is the value of a W3C traceparent header, "" when it isn't one of version 00 (w3.org/TR/trace-context).
 func TraceParent(header string) string {
 	parts := strings.Split(header, "-")

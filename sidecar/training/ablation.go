@@ -10,7 +10,6 @@ import (
 
 	"aprm/prm/feature"
 	"aprm/prm/train"
-	"aprm/sidecar/dataset"
 )
 
 // components is how many principal components of a kind of hidden states are weighed: more than a few hundred problems can't tell apart.
@@ -33,55 +32,148 @@ type Ablation struct {
 	Problems int
 }
 
-// Ablate weighs the inputs of recorded answers crosswise: symbols, log-probabilities of the steps, the profile of the whole answer's, the runs of programs, and, where the answers
-// were examined, P(True) and hidden states. progress is called after each fit, nil for none.
-func Ablate(ctx context.Context, answered []dataset.Answered, progress func(done, total int)) (Ablation, error) {
-	_, solutions, err := recordedSolutions(ctx, answered)
+// UnlikeError is of recorded answers that can't be held against each other.
+type UnlikeError struct{ error }
+
+func (e UnlikeError) Unwrap() error { return e.error }
+
+// Ablate weighs the inputs of recorded answers crosswise: symbols, log-probabilities of the steps, the profile of the whole answer's, the runs of programs, what a step head
+// says of the steps, and, where the answers were examined, P(True) and hidden states; and beside these, where there is the folder of a run of the game with the same LLM, what the
+// corruptions that it was sure of teach. progress is called after each fit, nil for none.
+func (t Solutions) Ablate(ctx context.Context, run string, progress func(done, total int)) (Ablation, error) {
+	llm, solutions, err := recordedSolutions(ctx, t.Answered)
 	if err != nil {
 		return Ablation{}, err
 	}
 	answers, order, _ := grouped(solutions)
 	out := Ablation{Answers: len(answers), Problems: len(order)}
-	kinds := kindsOf(solutions, answers)
 	for _, s := range solutions {
 		if s.chance == nil && s.states == nil {
 			out.Unasked++
 		}
 	}
-	fits := 2*len(kinds) + 1
+	var corrupted train.Beside
+	if run != "" {
+		contrasts, err := contrastsOf(run, llm)
+		if err != nil {
+			return out, err
+		}
+		for _, c := range contrasts { // they stand behind the answers, in no vote
+			n := len(answers)
+			answers = append(answers, train.Answer{Solution: c.Better, Problem: c.Problem, Group: -1}, train.Answer{Solution: c.Worse, Problem: c.Problem, Group: -1})
+			corrupted.Pairs = append(corrupted.Pairs, [2]int{n, n + 1})
+		}
+		corrupted.Weights = contrastWeights[1:]
+	}
+	kinds, err := t.kindsOf(ctx, solutions, answers)
+	if err != nil {
+		return out, err
+	}
+	rows := rowsOf(kinds)
+	fits := 2*len(rows) + 1
+	if len(corrupted.Pairs) > 0 {
+		fits += 2
+	}
 	done := 0
-	weigh := func(of ...kind) (w train.Worth, err error) {
+	weigh := func(beside train.Beside, of ...kind) (w train.Worth, err error) {
 		var numbers []train.Numbers
 		for _, k := range of {
 			numbers = append(numbers, k.of...)
 		}
 		if len(numbers) > 0 {
-			w, err = train.Weigh(ctx, answers, numbers...)
+			w, err = train.Weigh(ctx, answers, beside, numbers...)
 		}
 		if done++; progress != nil {
 			progress(done, fits)
 		}
 		return w, err
 	}
-	if out.All, err = weigh(kinds...); err != nil {
+	if out.All, err = weigh(corrupted, kinds...); err != nil {
 		return out, err
 	}
-	for i, k := range kinds {
-		alone, err := weigh(k)
+	row := func(name string, alone, without func() (train.Worth, error)) error {
+		a, err := alone()
 		if err != nil {
-			return out, err
+			return err
 		}
-		without, err := weigh(slices.Concat(kinds[:i:i], kinds[i+1:])...)
-		if err != nil {
-			return out, err
-		}
-		out.Kinds, out.Alone, out.Without = append(out.Kinds, k.name), append(out.Alone, alone), append(out.Without, without)
+		w, err := without()
+		out.Kinds, out.Alone, out.Without = append(out.Kinds, name), append(out.Alone, a), append(out.Without, w)
+		return err
 	}
-	return out, nil
+	for _, r := range rows {
+		with, rest := r.split(kinds)
+		err := row(r.name, func() (train.Worth, error) { return weigh(train.Beside{}, with...) }, func() (train.Worth, error) { return weigh(corrupted, rest...) })
+		if err != nil {
+			return out, err
+		}
+	}
+	if len(corrupted.Pairs) == 0 {
+		return out, nil
+	}
+	alone := corrupted
+	alone.Alone, alone.Weights = true, []float64{1}
+	err = row(fmt.Sprintf("corruptions of the game (%d)", len(corrupted.Pairs)), func() (train.Worth, error) { return weigh(alone, kinds...) },
+		func() (train.Worth, error) { return weigh(train.Beside{}, kinds...) })
+	return out, err
 }
 
-// kindsOf are the kinds of inputs that the answers have. Beside prose, a program's numbers weigh what they weigh in prose, and something of their own.
-func kindsOf(solutions []solution, answers []train.Answer) []kind {
+// together is what several kinds of inputs are together.
+type together struct {
+	name string
+	of   []string
+}
+
+// rowsOf are the kinds, each by itself, and hidden states together too: what is left without one way of pooling them, another has.
+func rowsOf(kinds []kind) (rows []together) {
+	states := together{name: "hidden states together"}
+	for _, k := range kinds {
+		rows = append(rows, together{k.name, []string{k.name}})
+		if strings.HasPrefix(k.name, hiddenStates) {
+			states.of = append(states.of, k.name)
+		}
+	}
+	if len(states.of) > 1 {
+		rows = append(rows, states)
+	}
+	return rows
+}
+
+// split are those of kinds that are meant, and the others.
+func (t together) split(kinds []kind) (with, rest []kind) {
+	for _, k := range kinds {
+		if slices.Contains(t.of, k.name) {
+			with = append(with, k)
+		} else {
+			rest = append(rest, k)
+		}
+	}
+	return with, rest
+}
+
+// hiddenStates begins the names of their kinds.
+const hiddenStates = "hidden states: "
+
+// contrastsOf are the corruptions of a run of the game with an LLM.
+func contrastsOf(run, llm string) ([]train.Contrast, error) {
+	played, err := playedWith(run)
+	if err != nil {
+		return nil, err
+	}
+	if played != llm {
+		return nil, UnlikeError{fmt.Errorf("the game in %s was played with %s, the recorded answers are of %s", run, played, llm)}
+	}
+	_, contrasts, err := natural(run)
+	if err != nil {
+		return nil, FolderError{err}
+	}
+	if len(contrasts) == 0 {
+		return nil, FolderError{fmt.Errorf("%s: the game found no corruption that it was sure of", run)}
+	}
+	return contrasts, nil
+}
+
+// kindsOf are the kinds of inputs that the answers have, solutions first among them. Beside prose, a program's numbers weigh what they weigh in prose, and something of their own.
+func (t Solutions) kindsOf(ctx context.Context, solutions []solution, answers []train.Answer) ([]kind, error) {
 	const steps = feature.NumPooledLogProbs - feature.NumProfile
 	numbers := func(of func(i int) []float32) train.Numbers {
 		out := make(train.Numbers, len(answers))
@@ -133,12 +225,17 @@ func kindsOf(solutions []solution, answers []train.Answer) []kind {
 			return run[:]
 		})}})
 	}
+	judged, err := train.Crosswise(ctx, examplesOf(solutions), t.PRM)
+	if err != nil {
+		return nil, err
+	}
+	add("logits of the step and the value head", append(judged, make(train.Numbers, len(answers)-len(solutions))...))
 	add("P(True)", numbers(func(i int) []float32 {
-		if p := solutions[i].chance; p != nil {
-			c := max(min(*p, 1-1e-4), 1e-4)
-			return []float32{float32(math.Log(c / (1 - c)))}
+		if i >= len(solutions) || solutions[i].chance == nil {
+			return nil
 		}
-		return nil
+		c := max(min(*solutions[i].chance, 1-1e-4), 1e-4)
+		return []float32{float32(math.Log(c / (1 - c)))}
 	}))
 	names := map[string]bool{}
 	for _, s := range solutions {
@@ -147,10 +244,19 @@ func kindsOf(solutions []solution, answers []train.Answer) []kind {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		states := numbers(func(i int) []float32 { return solutions[i].states[name] })
-		add("hidden states: "+name, train.Components(answers, states, components))
+		states := numbers(func(i int) []float32 {
+			if i >= len(solutions) {
+				return nil
+			}
+			return solutions[i].states[name]
+		})
+		reduced, err := train.Components(answers, states, components)
+		if err != nil {
+			return nil, UnlikeError{fmt.Errorf("hidden states %q: %w: they were read at servers of different models, or something other than 'sidecar examine' wrote them; examine the answers anew at one", name, err)}
+		}
+		add(hiddenStates+name, reduced)
 	}
-	return kinds
+	return kinds, nil
 }
 
 // String is a table.

@@ -2,7 +2,10 @@ package training
 
 import (
 	"context"
+	"math/rand/v2"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"aprm/adapters"
@@ -10,6 +13,8 @@ import (
 	"aprm/generator/oracle"
 	"aprm/prm/step"
 	"aprm/prm/train"
+	"aprm/prm/vote"
+	"aprm/sidecar/dataset"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/eval"
 )
@@ -71,5 +76,72 @@ func TestThereIsNoGateOfProgramsAlone(t *testing.T) {
 	program := eval.Votes{Ballots: []decode.Ballot{{Answer: "1", Answered: true, Kind: step.Program, Program: true}}, Right: []bool{true}}
 	if g := (Trained{votes: []eval.Votes{program}}).Gate(1); g != nil {
 		t.Errorf("%+v", g)
+	}
+}
+
+// What was measured of votes over programs alone says nothing of votes over prose.
+func TestProgramsAloneSayNothingOfProse(t *testing.T) {
+	llm := seeing()
+	answered := answeredBy(rand.New(rand.NewPCG(1, 2)), 120, true)
+	answered = slices.DeleteFunc(answered, func(a dataset.Answered) bool { return a.Sampling.Kind != step.Program })
+	for i := range answered {
+		answered[i].Sampling.Model = llm.caps.Identity()
+	}
+	trained, err := Solutions{PRM: train.Options{Seed: 1, Epochs: 1}, Head: train.SolutionOptions{Seed: 1}, Answered: answered}.Learn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said := trained.Solutions.String(); !trained.Solutions.Vote.Trusted() || !strings.Contains(said, "it wasn't compared with programs") {
+		t.Errorf("%s", said)
+	}
+	e := over(t, llm)
+	if err := e.Use(trained.Model); err != nil {
+		t.Fatal(err)
+	}
+	g, err := e.Gate(t.Context())
+	if err != nil || g == nil {
+		t.Fatalf("%v, %v", g, err)
+	}
+	if g.Rule(step.OnlyProse) != vote.Plain || g.Weighs() || g.Rule(step.OnlyPrograms) != trained.Solutions.Vote {
+		t.Errorf("prose by %+v, programs by %+v: %s", g.Rule(step.OnlyProse), g.Rule(step.OnlyPrograms), g)
+	}
+}
+
+// Programs that are right are attacked, each several times, and nothing else is; the head learns from pairs of a right one and its corruption, by a weight that is chosen.
+func TestAttackedPrograms(t *testing.T) {
+	answered := answeredBy(rand.New(rand.NewPCG(1, 2)), 40, true)
+	for i, a := range answered {
+		if a.Sampling.Kind == step.Program {
+			for j := range a.Answers {
+				text := &answered[i].Answers[j].Text
+				*text = strings.Replace(*text, "pens = ", "pens = 1 + -1 + ", 1)
+			}
+		}
+	}
+	_, solutions, err := recordedSolutions(t.Context(), answered)
+	if err != nil {
+		t.Fatal(err)
+	}
+	right := 0
+	for _, s := range solutions {
+		if s.kind == step.Program && s.right == step.Right {
+			right++
+		}
+	}
+	pairs := attacked(t.Context(), solutions, 3, 1)
+	if len(pairs) != 3*right {
+		t.Errorf("%d pairs of %d right programs", len(pairs), right)
+	}
+	for _, p := range pairs {
+		if p.Better.Program == nil || p.Worse.Program == nil || p.Better.LogProbs != nil || p.Worse.LogProbs != nil || p.Better.Symbols == p.Worse.Symbols && *p.Better.Program == *p.Worse.Program {
+			t.Fatalf("%+v", p)
+		}
+	}
+	if none := attacked(t.Context(), solutions, 0, 1); none != nil {
+		t.Errorf("%d pairs though none are wanted", len(none))
+	}
+	trained, err := Solutions{PRM: train.Options{Seed: 1, Epochs: 1}, Head: train.SolutionOptions{Seed: 1}, Answered: answered, Attacks: 2}.Learn(t.Context())
+	if said := trained.Solutions.String(); err != nil || !strings.Contains(said, "corruptions beside them weigh ") || trained.Solutions.Contrasts != 2*right {
+		t.Errorf("%v: %s", err, said)
 	}
 }

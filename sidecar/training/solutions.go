@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,6 +28,7 @@ type solution struct {
 	problem step.Problem
 	kind    step.Kind
 	program *feature.Program // what is known of its run; nil of prose
+	source  string           // of the program
 	steps   []string
 	tokens  [][]step.Token
 	answer  string       // "" where it has none that counts
@@ -125,6 +127,28 @@ func pooled(t step.Trace, tokens [][]step.Token) feature.Solution {
 	return feature.Pool(read(t.Problem, t.Steps, tokens), tokens)
 }
 
+// attacked are pairs of a program that is right and one that is wrong for one thing that was changed in it (see generator.AttackProgram), n at most of each program.
+func attacked(ctx context.Context, solutions []solution, n int, seed int64) []train.Contrast {
+	of := make([][]train.Contrast, len(solutions))
+	concurrently(len(solutions), func(i int) {
+		s := solutions[i]
+		if s.program == nil || s.right != step.Right {
+			return
+		}
+		told := func(steps []string, run *feature.Program) feature.Solution {
+			return pooled(step.Trace{Problem: s.problem, Steps: steps}, nil).Of(run)
+		}
+		better := told(s.steps, s.program)
+		for _, a := range generator.AttackProgram(ctx, rand.New(rand.NewPCG(uint64(seed), uint64(i))), s.source, s.answer, n) {
+			read := decode.Sample{Kind: step.Program, Text: decode.OpensProgram + a.Source + decode.ClosesProgram}.Read(ctx)
+			if read.Program != nil {
+				of[i] = append(of[i], train.Contrast{Better: better, Worse: told(read.Steps, read.Program), Problem: problemKey(s.problem)})
+			}
+		}
+	})
+	return slices.Concat(of...)
+}
+
 // problemKey names a problem by its question: ids may be those of several files.
 func problemKey(p step.Problem) string { return dataset.ProblemID(p.Question) }
 
@@ -151,7 +175,7 @@ func recordedSolutions(ctx context.Context, answered []dataset.Answered) (model 
 				return "", nil, err
 			}
 			read := Sample(a, of.Sampling.Kind).Read(ctx)
-			s := solution{problem: of.Problem, kind: of.Sampling.Kind, program: read.Program, steps: read.Steps, tokens: read.Tokens, spent: a.Spent, chance: a.PTrue, states: a.States}
+			s := solution{problem: of.Problem, kind: of.Sampling.Kind, program: read.Program, source: read.Source, steps: read.Steps, tokens: read.Tokens, spent: a.Spent, chance: a.PTrue, states: a.States}
 			cut := a.Cut && s.program == nil && s.kind != step.Program
 			if read.Answered && !cut {
 				s.answer = read.Answer
@@ -268,7 +292,11 @@ func judging(ctx context.Context, model *prm.Model, llm string, solutions []solu
 		}
 	}
 	report.Drawing = eval.NewDrawing(votes, uint64(opt.Seed), 0)
-	model, err := model.Judging(head, prm.SolutionHeader{Model: llm, Problems: report.Problems, AUC: report.AUC(), Vote: report.Vote, Drawing: report.Drawing})
+	prose := report.Vote
+	if !slices.ContainsFunc(solutions, func(s solution) bool { return s.kind != step.Program }) { // it says nothing of prose
+		prose, report.Drawing = vote.Rule{}, &prm.Drawing{Use: step.OnlyProse, Programs: report.Vote, Problems: len(votes)}
+	}
+	model, err := model.Judging(head, prm.SolutionHeader{Model: llm, Problems: report.Problems, AUC: report.AUC(), Vote: prose, Drawing: report.Drawing})
 	if err != nil {
 		return nil, report, nil, err
 	}
@@ -308,6 +336,9 @@ func (r SolutionReport) found() string {
 	}
 	s := fmt.Sprintf("whole answers: %s head from %d problems with right and wrong answers; within a problem a right answer is thought better than a wrong one in %s %% of the cases (AUC, crosswise)",
 		kind, r.Problems, (100 * r.AUC()).Text("%.1f"))
+	if r.Contrasts > 0 {
+		s += fmt.Sprintf("; %d corruptions beside them weigh %g", r.Contrasts, r.ContrastWeight)
+	}
 	if !r.Vote.Trusted() {
 		return s + fmt.Sprintf(". That is not shown to be worth anything in a vote (%+.3f nats a problem, %.3f are chance): votes stay plain", r.Vote.Nats, r.Vote.Margin)
 	}
@@ -324,6 +355,7 @@ type Solutions struct {
 	PRM      train.Options
 	Head     train.SolutionOptions
 	Answered []dataset.Answered
+	Attacks  int // corruptions of each right program to learn from beside the answers
 }
 
 // Learn trains a PRM from recorded answers, with no endpoint: its steps by what is sure of them (right in an answer that ends right and holds no false equation, wrong
@@ -333,14 +365,12 @@ func (t Solutions) Learn(ctx context.Context) (Trained, error) {
 	if err != nil {
 		return Trained{}, err
 	}
-	examples := make([][]train.Example, len(solutions))
-	concurrently(len(solutions), func(i int) { examples[i] = solutions[i].examples() })
-	model, report, err := train.Fit(ctx, nil, nil, slices.Concat(examples...), t.PRM)
+	model, report, err := train.Fit(ctx, nil, nil, slices.Concat(examplesOf(solutions)...), t.PRM)
 	if err != nil {
 		return Trained{}, err
 	}
 	trained := Trained{Reports: []train.Report{report}}
-	trained.Model, trained.Solutions, trained.votes, err = judging(ctx, model, llm, solutions, nil, t.Head)
+	trained.Model, trained.Solutions, trained.votes, err = judging(ctx, model, llm, solutions, attacked(ctx, solutions, t.Attacks, t.Head.Seed), t.Head)
 	trained.llm = llm
 	if err == nil && trained.Solutions.Why != "" {
 		if err = errors.New(trained.Solutions.Why); trained.Solutions.few {
@@ -348,6 +378,13 @@ func (t Solutions) Learn(ctx context.Context) (Trained, error) {
 		}
 	}
 	return trained, err
+}
+
+// examplesOf are the steps of answers to learn from.
+func examplesOf(solutions []solution) [][]train.Example {
+	examples := make([][]train.Example, len(solutions))
+	concurrently(len(solutions), func(i int) { examples[i] = solutions[i].examples() })
+	return examples
 }
 
 // examples are the steps of an answer to learn from.

@@ -34,6 +34,7 @@ type Run struct {
 	Head     train.SolutionOptions                 // of the head for whole answers
 	Pace     float64                               // of the PRM, see NewLearner; 0 for 1
 	Answered []dataset.Answered                    // recorded answers of the same LLM, from which it learns beside those that the game draws
+	Attacks  int                                   // corruptions of each right program of Answered to learn from beside the answers
 	Folder   string                                // labelled steps, checkpoints, state and report of this run: the same training goes on from there
 	Engine   *engine.Engine                        // over the same LLM, to share what is known of hidden states; nil for one of its own
 	NoHidden bool                                  // don't ask for hidden states, where Engine is nil
@@ -145,7 +146,7 @@ func (r Run) Play(ctx context.Context, llm adapters.LLM, problems []step.Problem
 	if err != nil {
 		return Trained{}, err
 	}
-	trained.Model, trained.Solutions, trained.votes, err = judging(ctx, learner.Model(), trained.llm, append(solutions, recorded...), contrasts, r.Head)
+	trained.Model, trained.Solutions, trained.votes, err = judging(ctx, learner.Model(), trained.llm, append(solutions, recorded...), append(contrasts, attacked(ctx, recorded, r.Attacks, r.Head.Seed)...), r.Head)
 	if err != nil {
 		return Trained{}, err
 	}
@@ -226,6 +227,25 @@ func (r Run) hold(path string, begun, written bool, model string, problems []ste
 		return nil
 	}
 	return FolderError{fmt.Errorf("%s: this run was begun with other settings (%s): take another folder, or the settings that it was begun with", path, strings.Join(other, "; "))}
+}
+
+// playedWith is the LLM that the game in a folder was played with.
+func playedWith(folder string) (model string, err error) {
+	path := filepath.Join(folder, settingsFile)
+	data, err := disk.Read(path, largestFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", FolderError{fmt.Errorf("%s is no folder of a run of the game: there is no %s in it", folder, settingsFile)}
+	}
+	var begun settings
+	if err == nil {
+		if err = json.Unmarshal(data, &begun); err != nil {
+			err = fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	if err != nil {
+		return "", FolderError{err}
+	}
+	return begun.Model, nil
 }
 
 // flat are the settings by name, each as JSON has it; what is left out there is not set.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -176,11 +177,14 @@ func FuzzState(f *testing.F) {
 		if err := os.WriteFile(filepath.Join(run.Folder, stateFile), data, 0o600); err != nil {
 			t.Fatal(err)
 		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
 		began := time.Now()
 		run.Game.Rounds = 1
 		_, err := run.Play(t.Context(), llm, problems)
-		if took := time.Since(began); took > 20*time.Second {
-			t.Errorf("it took %v", took)
+		runtime.ReadMemStats(&after)
+		if took, made := time.Since(began), after.TotalAlloc-before.TotalAlloc; took > 20*time.Second || made > 1<<30 { // a whole game of one round
+			t.Errorf("it took %v and %d bytes", took, made)
 		}
 		if err != nil && !errors.As(err, &FolderError{}) {
 			t.Errorf("not the folder's fault: %v", err)

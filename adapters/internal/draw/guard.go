@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 
 	"aprm/adapters"
 )
@@ -30,7 +31,7 @@ func (g guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if to, err := resp.Location(); resp.StatusCode >= 300 && resp.StatusCode < 400 && err == nil && (to.Host != r.URL.Host || to.Scheme != r.URL.Scheme) {
+	if to, err := resp.Location(); resp.StatusCode >= 300 && resp.StatusCode < 400 && err == nil && !at(to, r.URL) && (resp.Request == nil || !at(to, resp.Request.URL)) {
 		resp.Body.Close()
 		return nil, &adapters.UpstreamError{Op: "upstream", Status: resp.StatusCode,
 			Message: fmt.Sprintf("it sends its callers on to %s://%s, which was not named: name that one, should it be the endpoint", to.Scheme, to.Host)}
@@ -38,6 +39,9 @@ func (g guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp.Body = &bounded{resp.Body, LargestAnswer}
 	return resp, nil
 }
+
+// at reports whether both are at one host. Of several endpoints the one that answered may be another one than was asked: it may send its callers on to itself.
+func at(a, b *url.URL) bool { return a.Host == b.Host && a.Scheme == b.Scheme }
 
 type bounded struct {
 	io.ReadCloser

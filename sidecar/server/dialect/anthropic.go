@@ -14,7 +14,7 @@ var Messages = Format{Dialect: Anthropic, IDPrefix: "msg_", Raw: anthropicRaw, R
 var anthropicFields = map[string]rule{
 	"model": ruleUsed, "messages": ruleUsed, "system": ruleUsed, "max_tokens": ruleUsed, "stop_sequences": ruleUsed, "stream": ruleUsed, "temperature": ruleUsed,
 	"top_p": ruleUsed, "prm": ruleUsed, "tools": ruleUsed, "tool_choice": ruleUsed, "seed": ruleUsed,
-	"metadata": ruleHarmless, "service_tier": ruleHarmless, "container": ruleHarmless, "thinking": ruleCarried, "top_k": ruleIgnored,
+	"metadata": ruleHarmless, "service_tier": ruleHarmless, "container": ruleHarmless, "thinking": ruleCarried, "output_config": ruleCarried, "top_k": ruleIgnored,
 }
 
 func anthropicRaw(o Object) string {
@@ -24,6 +24,9 @@ func anthropicRaw(o Object) string {
 	if forbidden, _, _ := classify(o, anthropicFields); forbidden != "" {
 		return "field " + PlainWord(forbidden)
 	}
+	if v, ok := o.Get("output_config"); ok && says(v) && effortOf(v) == "" {
+		return "output_config"
+	}
 	if v, ok := o.Get("system"); ok {
 		if why := contentRaw(v, "text"); why != "" {
 			return why
@@ -31,6 +34,24 @@ func anthropicRaw(o Object) string {
 	}
 	v, _ := o.Get("messages")
 	return messagesRaw(v)
+}
+
+// effortOf is how hard output_config wants the model to think, in OpenAI's words; "" where it says nothing of it, or more.
+func effortOf(config json.RawMessage) string {
+	var in map[string]json.RawMessage
+	var effort string
+	if json.Unmarshal(config, &in) != nil || len(in) != 1 || json.Unmarshal(in["effort"], &effort) != nil {
+		return ""
+	}
+	return openAIEffort(effort)
+}
+
+// openAIEffort puts Anthropic's word for how hard the model is to think into one that others know.
+func openAIEffort(effort string) string {
+	if effort == "max" {
+		return "high"
+	}
+	return effort
 }
 
 func readAnthropic(o Object) (a Ask, err error) {
@@ -77,6 +98,13 @@ func fromAnthropic(body []byte) (t Translation, err error) {
 			Name string `json:"name"`
 		} `json:"tool_choice"`
 		Thinking json.RawMessage `json:"thinking"`
+		Output   struct {
+			Effort string `json:"effort"`
+			Format struct {
+				Type   string          `json:"type"`
+				Schema json.RawMessage `json:"schema"`
+			} `json:"format"`
+		} `json:"output_config"`
 	}
 	if err := decodeBody(body, &in); err != nil {
 		return t, err
@@ -92,6 +120,16 @@ func fromAnthropic(body []byte) (t Translation, err error) {
 	}
 	if think := thinkOf("thinking", in.Thinking); think != nil {
 		r.Extra = with(r.Extra, "chat_template_kwargs", Compact(map[string]json.RawMessage{"enable_thinking": think}))
+	}
+	if in.Output.Effort != "" {
+		r.Extra = with(r.Extra, "reasoning_effort", Compact(openAIEffort(in.Output.Effort)))
+	}
+	switch in.Output.Format.Type {
+	case "":
+	case "json_schema":
+		r.Extra = with(r.Extra, "response_format", Compact(map[string]any{"type": "json_schema", "json_schema": map[string]any{"name": "answer", "schema": in.Output.Format.Schema}}))
+	default:
+		return t, lacked("output_config.format.type")
 	}
 	system, err := contentOf(in.System, "system")
 	if err != nil {

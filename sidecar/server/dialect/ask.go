@@ -286,18 +286,23 @@ func readContent(value json.RawMessage, param string) (string, error) {
 	if json.Unmarshal(value, &parts) != nil {
 		return "", BadRequest(param, "%s must be a string or a list of text parts", param)
 	}
-	texts := make([]string, len(parts))
+	var texts []string
 	for i, p := range parts {
 		var part struct {
+			Type string  `json:"type"`
 			Text *string `json:"text"`
 		}
-		if json.Unmarshal(p, &texts[i]) == nil {
+		var text string
+		switch {
+		case json.Unmarshal(p, &text) == nil:
+		case json.Unmarshal(p, &part) == nil && slices.Contains(thoughts, part.Type):
 			continue
-		}
-		if json.Unmarshal(p, &part) != nil || part.Text == nil {
+		case part.Text == nil:
 			return "", BadRequest(fmt.Sprintf("%s[%d].text", param, i), "%s[%d].text must be a string", param, i)
+		default:
+			text = *part.Text
 		}
-		texts[i] = *part.Text
+		texts = append(texts, text)
 	}
 	return strings.Join(texts, "\n"), nil
 }
@@ -321,7 +326,11 @@ func messagesRaw(value json.RawMessage) string {
 		case says(m.Images):
 			return "images"
 		}
-		if why := contentRaw(m.Content, "text", "input_text", "output_text"); why != "" {
+		texts := []string{"text", "input_text", "output_text"}
+		if strings.EqualFold(m.Role, string(adapters.Assistant)) {
+			texts = append(texts, thoughts...) // of an answer before
+		}
+		if why := contentRaw(m.Content, texts...); why != "" {
 			return why
 		}
 	}
@@ -330,6 +339,9 @@ func messagesRaw(value json.RawMessage) string {
 	}
 	return ""
 }
+
+// thoughts are the types of parts that an answer's thoughts come back in; they are no part of its text.
+var thoughts = []string{"thinking", "redacted_thinking", "reasoning"}
 
 // contentRaw tells which part of a content is of another type than those of texts.
 func contentRaw(content json.RawMessage, texts ...string) string {

@@ -22,6 +22,8 @@ func Carry(carried map[string]json.RawMessage, from, to Dialect) map[string]json
 			} else {
 				out["chat_template_kwargs"] = Compact(map[string]bool{"enable_thinking": wanted}) // llama-server, vLLM
 			}
+		case from == Anthropic && name == "output_config":
+			out["reasoning_effort"] = Compact(effortOf(value))
 		case from == Anthropic:
 			if think := thinkOf(name, value); think != nil {
 				out["chat_template_kwargs"] = Compact(map[string]json.RawMessage{"enable_thinking": think})

@@ -12,20 +12,25 @@ import (
 var Completions = Format{Dialect: OpenAI, IDPrefix: "cmpl-", Raw: completionsRaw, Read: readCompletions,
 	Wire: func(a Ask) Wire { return textWire{a.IncludeUsage} }}
 
-var completionsFields = map[string]rule{
-	"model": ruleUsed, "prompt": ruleUsed, "stream": ruleUsed, "stream_options": ruleUsed, "temperature": ruleUsed, "top_p": ruleUsed, "max_tokens": ruleUsed, "seed": ruleUsed,
-	"stop": ruleUsed, "n": ruleUsed, "best_of": ruleUsed, "prm": ruleUsed, "echo": ruleFlag, "user": ruleHarmless,
-	"frequency_penalty": ruleIgnored, "presence_penalty": ruleIgnored, "top_k": ruleIgnored, "min_p": ruleIgnored, "repetition_penalty": ruleIgnored, "repeat_penalty": ruleIgnored,
-}
-
-func completionsRaw(o Object) string {
-	for _, key := range []string{"n", "best_of"} {
-		if v, ok := o.Get(key); ok && string(v) != "1" {
-			return key
+// completionsFields are those of a chat that are no question of its shape, and its own.
+var completionsFields = func() map[string]rule {
+	out := map[string]rule{
+		"model": ruleUsed, "prompt": ruleUsed, "stream": ruleUsed, "stream_options": ruleUsed, "temperature": ruleUsed, "top_p": ruleUsed, "max_tokens": ruleUsed, "seed": ruleUsed,
+		"stop": ruleUsed, "n": ruleUsed, "best_of": ruleUsed, "prm": ruleUsed,
+	}
+	for name, r := range chatFields {
+		if r != ruleUsed {
+			out[name] = r
 		}
 	}
-	var prompt string
-	if v, _ := o.Get("prompt"); json.Unmarshal(v, &prompt) != nil || strings.TrimSpace(prompt) == "" {
+	return out
+}()
+
+func completionsRaw(o Object) string {
+	if several := severalOf(o); several != "" {
+		return several
+	}
+	if strings.TrimSpace(promptOf(o)) == "" {
 		return "prompt"
 	}
 	if forbidden, _, _ := classify(o, completionsFields); forbidden != "" {
@@ -34,12 +39,19 @@ func completionsRaw(o Object) string {
 	return ""
 }
 
-func readCompletions(o Object) (a Ask, err error) {
+// promptOf is the text of a prompt, also of one in a list, as frameworks send it; "" for several, and for tokens.
+func promptOf(o Object) string {
+	value, _ := o.Get("prompt")
 	var prompt string
-	if err := o.Read("prompt", &prompt, "a string"); err != nil {
-		return a, err
+	var list []string
+	if json.Unmarshal(value, &prompt) != nil && json.Unmarshal(value, &list) == nil && len(list) == 1 {
+		return list[0]
 	}
-	a.Messages = []adapters.Message{{Role: adapters.User, Content: prompt}}
+	return prompt
+}
+
+func readCompletions(o Object) (a Ask, err error) {
+	a.Messages = []adapters.Message{{Role: adapters.User, Content: promptOf(o)}}
 	return a, a.readOpenAI(o, completionsFields)
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"iter"
+	"slices"
 )
 
 // Object is a JSON object that remembers its bytes, so that a member can be changed and the rest left as it came: order,
@@ -22,8 +23,8 @@ type member struct {
 
 // Parse notes where the members of a JSON object are. It looks no deeper than it must to find their ends: bodies are
 // long, a raw request must not wait, and what is wrong within a value is found by whoever reads it, here or upstream.
-func Parse(body []byte) (Object, error) {
-	o := Object{raw: body}
+func Parse(body []byte) (o Object, err error) {
+	o.raw = body
 	at := skipSpace(body, 0)
 	switch {
 	case at == len(body):
@@ -32,6 +33,7 @@ func Parse(body []byte) (Object, error) {
 		return o, BadRequest("", "the body is not a JSON object")
 	}
 	o.open = at + 1
+	o.members = make([]member, 0, 8) // as most have
 	from := o.open
 	for {
 		at = skipSpace(body, from)
@@ -52,7 +54,7 @@ func Parse(body []byte) (Object, error) {
 			return o, notJSON(body, key)
 		}
 		m := member{from: from}
-		if json.Unmarshal(body[key:at], &m.key) != nil {
+		if m.key, err = readKey(body[key:at]); err != nil {
 			return o, notJSON(body, key)
 		}
 		if at = skipSpace(body, at); !is(body, at, ':') {
@@ -65,6 +67,26 @@ func Parse(body []byte) (Object, error) {
 		o.members = append(o.members, m)
 		from = m.end
 	}
+}
+
+// readKey reads a quoted key. Most are plain words, which json.Unmarshal takes its time for.
+func readKey(quoted []byte) (key string, err error) {
+	inner := quoted[1 : len(quoted)-1]
+	if plainWord(inner) {
+		return string(inner), nil
+	}
+	err = json.Unmarshal(quoted, &key)
+	return key, err
+}
+
+// plainWord reports whether a text stands for itself between JSON's quotes, and is ASCII.
+func plainWord(text []byte) bool {
+	for _, c := range text {
+		if c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // notJSON is the problem of a body that goes wrong at that place.
@@ -143,6 +165,9 @@ func skipValue(text []byte, at int) int {
 	return -1
 }
 
+// Is reports whether there is one: the zero value is none.
+func (o Object) Is() bool { return o.raw != nil }
+
 // Get returns the value of a key: of the last one where the key is repeated, as JSON readers do. null is as good as absent.
 func (o Object) Get(key string) (value json.RawMessage, ok bool) {
 	for i := len(o.members) - 1; i >= 0; i-- {
@@ -171,6 +196,10 @@ func (o Object) Read(key string, v any, want string) error {
 	if !ok {
 		return nil
 	}
+	if text, ok := v.(*string); ok && len(value) > 1 && value[0] == '"' && plainWord(value[1:len(value)-1]) {
+		*text = string(value[1 : len(value)-1])
+		return nil
+	}
 	if err := json.Unmarshal(value, v); err != nil {
 		return BadRequest(key, "%s must be %s", key, want)
 	}
@@ -180,35 +209,58 @@ func (o Object) Read(key string, v any, want string) error {
 // Edit returns the bytes with some values replaced and some members dropped. replace returns the new value of a member, or
 // nil to leave it. Nothing to change gives the very bytes that came in.
 func (o Object) Edit(replace func(key string, value json.RawMessage) json.RawMessage, drop string) []byte {
-	var out []byte
-	keep := func(part []byte) {
-		if out == nil {
-			out = make([]byte, 0, len(o.raw)+64) // once: names and settings are short
-		}
-		out = append(out, part...)
+	changes := o.changes(replace, drop)
+	if len(changes) == 0 {
+		return o.raw
 	}
-	copied := 0      // up to where o.raw stands in out
+	return o.with(changes, make([]byte, 0, len(o.raw)+64)) // names and settings are short
+}
+
+// Spend is Edit for bytes that nobody needs afterwards, those of the object included: they are written over where there is room.
+func (o Object) Spend(replace func(key string, value json.RawMessage) json.RawMessage, drop string) []byte {
+	changes := o.changes(replace, drop)
+	switch {
+	case len(changes) == 0:
+		return o.raw
+	case slices.ContainsFunc(changes, func(c change) bool { return len(c.value) > c.end-c.start }):
+		return o.with(changes, make([]byte, 0, len(o.raw)+64))
+	}
+	return o.with(changes, o.raw[:0])
+}
+
+// change puts a value in place of raw[start:end].
+type change struct {
+	start, end int
+	value      []byte
+}
+
+// changes are those of an Edit, in their order.
+func (o Object) changes(replace func(key string, value json.RawMessage) json.RawMessage, drop string) (out []change) {
 	leading := false // what came first was dropped: so must be the comma before the next
 	for i, m := range o.members {
 		if m.key == drop {
-			keep(o.raw[copied:m.from])
-			copied = m.end
+			out = append(out, change{m.from, m.end, nil})
 			leading = leading || i == 0
 			continue
 		}
 		if leading {
-			copied = m.from + bytes.IndexByte(o.raw[m.from:m.start], ',') + 1
+			out = append(out, change{m.from, m.from + bytes.IndexByte(o.raw[m.from:m.start], ',') + 1, nil})
 			leading = false
 		}
 		if value := replace(m.key, o.raw[m.start:m.end]); value != nil {
-			keep(o.raw[copied:m.start])
-			keep(value)
-			copied = m.end
+			out = append(out, change{m.start, m.end, value})
 		}
 	}
-	if copied == 0 {
-		return o.raw
-	}
-	keep(o.raw[copied:])
 	return out
+}
+
+// with appends the bytes with these changes to into, which may begin where raw does if none of them is longer than what it replaces.
+func (o Object) with(changes []change, into []byte) []byte {
+	copied := 0
+	for _, c := range changes {
+		into = append(into, o.raw[copied:c.start]...)
+		into = append(into, c.value...)
+		copied = c.end
+	}
+	return append(into, o.raw[copied:]...)
 }

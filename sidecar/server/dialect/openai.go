@@ -15,7 +15,7 @@ var Chat = Format{Dialect: OpenAI, IDPrefix: "chatcmpl-", Raw: chatRaw, Read: re
 var chatFields = map[string]rule{
 	"model": ruleUsed, "messages": ruleUsed, "stream": ruleUsed, "stream_options": ruleUsed, "temperature": ruleUsed,
 	"top_p": ruleUsed, "max_tokens": ruleUsed, "max_completion_tokens": ruleUsed, "seed": ruleUsed, "stop": ruleUsed,
-	"n": ruleUsed, "logprobs": ruleUsed, "top_logprobs": ruleUsed, "prm": ruleUsed, "response_format": ruleUsed,
+	"n": ruleUsed, "best_of": ruleUsed, "logprobs": ruleUsed, "top_logprobs": ruleUsed, "prm": ruleUsed, "response_format": ruleUsed,
 	"tools": ruleUsed, "tool_choice": ruleUsed, "function_call": ruleUsed, "modalities": ruleUsed,
 	"user": ruleHarmless, "metadata": ruleHarmless, "store": ruleHarmless, "service_tier": ruleHarmless,
 	"safety_identifier": ruleHarmless, "prompt_cache_key": ruleHarmless, "prompt_cache_retention": ruleHarmless, "parallel_tool_calls": ruleHarmless,
@@ -26,7 +26,8 @@ var chatFields = map[string]rule{
 	"provider": ruleCarried, "safe_prompt": ruleCarried, "prompt_mode": ruleCarried,
 	"keep_alive": ruleCarried, "reasoning_effort": ruleCarried, "chat_template_kwargs": ruleCarried, "reasoning": ruleCarried, "think": ruleCarried,
 	"thinking": ruleCarried, "enable_thinking": ruleCarried, "include_reasoning": ruleCarried, "reasoning_format": ruleCarried,
-	"reasoning_budget": ruleCarried, "thinking_budget": ruleCarried, "verbosity": ruleCarried,
+	"reasoning_budget": ruleCarried, "thinking_budget": ruleCarried, "verbosity": ruleCarried, "separate_reasoning": ruleCarried, "stream_reasoning": ruleCarried,
+	"num_ctx": ruleCarried, "num_gpu": ruleCarried, "num_thread": ruleCarried, "num_batch": ruleCarried,
 	"frequency_penalty": ruleIgnored, "presence_penalty": ruleIgnored, "top_k": ruleIgnored, "min_p": ruleIgnored,
 	"repeat_penalty": ruleIgnored, "repetition_penalty": ruleIgnored, "length_penalty": ruleIgnored, "min_tokens": ruleIgnored,
 	"repeat_last_n": ruleIgnored, "typ_p": ruleIgnored, "typical_p": ruleIgnored, "top_a": ruleIgnored, "tfs_z": ruleIgnored, "top_n_sigma": ruleIgnored, "samplers": ruleIgnored,
@@ -55,14 +56,24 @@ func chatRaw(o Object) string {
 	if v, ok := o.Get("modalities"); ok && string(v) != `["text"]` && says(v) {
 		return "modalities"
 	}
-	if v, ok := o.Get("n"); ok && string(v) != "1" {
-		return "n"
+	if several := severalOf(o); several != "" {
+		return several
 	}
 	if forbidden, _, _ := classify(o, chatFields); forbidden != "" {
 		return "field " + PlainWord(forbidden)
 	}
 	v, _ := o.Get("messages")
 	return messagesRaw(v)
+}
+
+// severalOf names the member by which a request asks for several answers, or for what can't be told; "" for none.
+func severalOf(o Object) string {
+	for _, key := range []string{"n", "best_of"} {
+		if n, err := o.number(key, key); err != nil || n != nil && *n != 1 {
+			return key
+		}
+	}
+	return ""
 }
 
 func readChat(o Object) (a Ask, err error) {

@@ -98,6 +98,9 @@ func orNull(s string) *string {
 
 // Compact marshals without HTML escapes: text of a model is not HTML, and clients compare bytes.
 func Compact(v any) []byte {
+	if text, ok := v.(string); ok && plainWord([]byte(text)) {
+		return []byte(`"` + text + `"`)
+	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

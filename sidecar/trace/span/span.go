@@ -1,5 +1,5 @@
 // Package span exports traces as OpenTelemetry spans: one of the request, one of its search, one of each candidate. They are
-// built when the search has ended, with its own times, so that nothing is done while it runs.
+// built when the search has ended, with its own times, so that nothing is done while it runs. A request that is passed on as it is has one.
 //
 // Names follow the semantic conventions for HTTP and for generative AI (opentelemetry.io/docs/specs/semconv/gen-ai); what they
 // don't name is sidecar.*. Spans carry no question, text or answer: those stay where `sidecar trace ID` finds them.
@@ -88,6 +88,20 @@ func (e *Exporter) Export(t trace.Trace) {
 	}
 	search.End(otel.WithTimestamp(ended.Add(-duration(t.Seconds.Write))))
 	request.End(otel.WithTimestamp(ended))
+}
+
+// Passed makes the span of a request that was passed on. It continues the trace of its traceparent header.
+func (e *Exporter) Passed(p trace.Passed) {
+	ctx := propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{"traceparent": p.TraceParent})
+	_, request := e.tracer.Start(ctx, p.Method+" "+p.Route, otel.WithSpanKind(otel.SpanKindServer), otel.WithTimestamp(p.Began), otel.WithAttributes(
+		semconv.HTTPRequestMethodKey.String(p.Method), semconv.HTTPRoute(p.Route), semconv.HTTPResponseStatusCode(p.Status), attribute.String("sidecar.strategy", "raw")))
+	if p.First > 0 {
+		request.AddEvent("first byte", otel.WithTimestamp(p.Began.Add(p.First)))
+	}
+	if p.Status >= 500 {
+		request.SetStatus(codes.Error, "")
+	}
+	request.End(otel.WithTimestamp(p.Began.Add(p.Total)))
 }
 
 func searchAttributes(t trace.Trace) []attribute.KeyValue {

@@ -37,6 +37,29 @@ func searched() trace.Trace {
 		Tokens: trace.Tokens{Prompt: 40, Completion: 11}, ScoringCalls: 2, Seconds: trace.Times{Total: 1.5, Queued: 0.25, LLM: 1, PRM: 0.125, Own: 0.125}}
 }
 
+// TestPassed: a request that was passed on is one span, in the client's own trace.
+func TestPassed(t *testing.T) {
+	memory := tracetest.NewInMemoryExporter()
+	e, err := newExporter(t.Context(), sdk.WithSyncer(memory))
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Unix(1000, 0)
+	e.Passed(trace.Passed{Method: "GET", Route: "/v1/models", TraceParent: parent, Status: 502, Began: began, First: time.Second, Total: 3 * time.Second})
+	spans := memory.GetSpans()
+	if err := e.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(spans) != 1 {
+		t.Fatalf("%d spans", len(spans))
+	}
+	s := spans[0]
+	if s.Name != "GET /v1/models" || s.SpanContext.TraceID().String() != parent[3:35] || s.Parent.SpanID().String() != parent[36:52] ||
+		!s.EndTime.Equal(began.Add(3*time.Second)) || s.Status.Code != codes.Error || len(s.Events) != 1 || !s.Events[0].Time.Equal(began.Add(time.Second)) {
+		t.Errorf("%+v", s)
+	}
+}
+
 // TestExport: the spans of a search as a collector in memory gets them.
 func TestExport(t *testing.T) {
 	memory := tracetest.NewInMemoryExporter()

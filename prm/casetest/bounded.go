@@ -1,0 +1,27 @@
+package casetest
+
+import (
+	"runtime"
+	"testing"
+	"time"
+)
+
+// Bounded runs f, which reads an input of so many bytes, and fails if it takes over 5 s or allocates over 16 MB and so many times the input in each of three
+// tries: a busy machine is slow once.
+func Bounded(t testing.TB, size int, times uint64, f func()) {
+	t.Helper()
+	var took time.Duration
+	var made uint64
+	for range 3 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		began := time.Now()
+		f()
+		took = time.Since(began)
+		runtime.ReadMemStats(&after)
+		if made = after.TotalAlloc - before.TotalAlloc; took <= 5*time.Second && made <= 16<<20+times*uint64(size) {
+			return
+		}
+	}
+	t.Errorf("%d bytes took %v and %d bytes", size, took, made)
+}

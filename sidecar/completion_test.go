@@ -1,0 +1,54 @@
+package main
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestCompletion: what a shell is offered for the words so far.
+func TestCompletion(t *testing.T) {
+	for line, want := range map[string]struct{ has, lacks []string }{
+		"":                                {[]string{"serve", "train", "completion"}, []string{"healthy", "--config"}},
+		"se":                              {[]string{"serve"}, []string{"train"}},
+		"experiment ":                     {[]string{"run"}, []string{"serve"}},
+		"serve --ups":                     {[]string{"--upstream", "--upstream-model"}, []string{"--listen"}},
+		"serve --strategy ":               {[]string{"auto", "guided", "raw"}, []string{"serve"}},
+		"serve --strategy=raw --listen ":  {nil, []string{"serve", "raw"}},
+		"--log-format json serve --admin": {[]string{"--admin-listen"}, nil},
+		"serve --show-search --tls":       {[]string{"--tls-cert", "--tls-key"}, nil},
+		"sample --kind p":                 {[]string{"prose", "program"}, nil},
+	} {
+		args := append([]string{"completion", "words", "--"}, strings.Split(line, " ")...)
+		got := strings.Fields(command(t, 0, args...))
+		for _, w := range want.has {
+			if !slices.Contains(got, w) {
+				t.Errorf("%q: no %s in %v", line, w, got)
+			}
+		}
+		for _, w := range want.lacks {
+			if slices.Contains(got, w) {
+				t.Errorf("%q: %s in %v", line, w, got)
+			}
+		}
+	}
+}
+
+// TestCompletionScripts: each shell that is there takes its script.
+func TestCompletionScripts(t *testing.T) {
+	for _, shell := range []string{"bash", "zsh", "fish"} {
+		script := command(t, 0, "completion", shell)
+		if !strings.Contains(script, "sidecar completion words") && !strings.Contains(script, `completion words -- "${`) {
+			t.Errorf("%s: %s", shell, script)
+		}
+		path, err := exec.LookPath(shell)
+		if err != nil {
+			t.Logf("%s isn't here: its script was not tried", shell)
+			continue
+		}
+		if out, err := exec.Command(path, "-n", "-c", script).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v: %s", shell, err, out)
+		}
+	}
+}

@@ -1,0 +1,86 @@
+package engine
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"aprm/adapters"
+	"aprm/prm/step"
+	"aprm/sidecar/decode"
+)
+
+// An endpoint that goes on with an unfinished answer is given the beginning of a program, and stopped at its end; any other is asked for it alone. What comes is a whole
+// answer with tokens that spell it, however it ended.
+func TestProgramsAreBegunForTheLLM(t *testing.T) {
+	const code = "boxes = 3\nprint(boxes * 12)"
+	for _, test := range []struct {
+		name    string
+		prefill adapters.Prefill
+		text    string
+		finish  adapters.FinishReason
+		want    string
+	}{
+		{"stopped at the fence", adapters.PrefillContinued, code, adapters.FinishStop, "```python\n" + code + "\n```"},
+		{"echoed", adapters.PrefillEchoed, code + "\n", adapters.FinishEnd, "```python\n" + code + "\n```"},
+		{"not stopped", adapters.PrefillContinued, code + "\n```\nThat is 36.", adapters.FinishEnd, "```python\n" + code + "\n```\nThat is 36."},
+		{"cut off", adapters.PrefillContinued, "boxes = 3\npri", adapters.FinishLength, "```python\nboxes = 3\npri"},
+		{"begun anew", adapters.PrefillContinued, "```python\n" + code, adapters.FinishStop, "```python\n```python\n" + code},
+		{"by itself", adapters.PrefillNone, "```python\n" + code, adapters.FinishStop, "```python\n" + code + "\n```"},
+		{"by itself, with its fence", adapters.PrefillNone, "Here:\n```python\n" + code + "\n```", adapters.FinishEnd, "Here:\n```python\n" + code + "\n```"},
+		{"bare", adapters.PrefillNone, code, adapters.FinishEnd, code},
+		{"bare, closed", adapters.PrefillNone, code + "\n```", adapters.FinishEnd, code + "\n```"},
+	} {
+		llm := seeing()
+		llm.caps.Prefill = test.prefill
+		llm.answer = func(adapters.Request) []adapters.Completion {
+			c := adapters.Completion{Text: test.text, Finish: test.finish}
+			for line := range strings.SplitAfterSeq(test.text, "\n") {
+				c.Tokens = append(c.Tokens, step.Token{Text: line, LogProb: -1})
+			}
+			return []adapters.Completion{c}
+		}
+		e := with(t, llm, Config{Instruction: "In short steps."})
+		sampler, err := e.Sampler(step.Problem{Question: "How many pens?"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		samples, err := sampler.Sample(t.Context(), decode.SampleRequest{N: 1, MaxTokens: 50, Kind: step.Program, LogProbs: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := samples[0]
+		s.Kind = step.Program
+		spelt := ""
+		for _, token := range s.Tokens {
+			spelt += token.Text
+		}
+		if s.Text != test.want || spelt != test.want {
+			t.Errorf("%s: %q of tokens %q, want %q", test.name, s.Text, spelt, test.want)
+		}
+		if r := s.Read(t.Context()); (r.Answer == "36") != (test.finish != adapters.FinishLength) {
+			t.Errorf("%s: %q, %s", test.name, r.Answer, r.Why)
+		}
+		begun := test.prefill != adapters.PrefillNone
+		asked := llm.requests[0]
+		if last := asked.Messages[len(asked.Messages)-1]; (last == adapters.Message{Role: adapters.Assistant, Content: decode.OpensProgram}) != begun {
+			t.Errorf("%s: it was asked by %+v", test.name, asked.Messages)
+		}
+		if want := map[bool]string{true: "\n```", false: "\n```\n\n"}[begun]; !slices.Equal(asked.Stop, []string{want}) {
+			t.Errorf("%s: it stops at %q", test.name, asked.Stop)
+		}
+		opening, err := e.Opening(t.Context(), step.Program)
+		if err != nil || (opening == decode.OpensProgram) != begun {
+			t.Errorf("%s: programs open with %q, %v", test.name, opening, err)
+		}
+		if opening, err := e.Opening(t.Context(), step.Prose); opening != "" || err != nil {
+			t.Errorf("prose opens with %q, %v", opening, err)
+		}
+		if _, err := sampler.Sample(t.Context(), decode.SampleRequest{N: 1, MaxTokens: 50}); err != nil {
+			t.Fatal(err)
+		}
+		if asked := llm.requests[1]; asked.Stop != nil || asked.Messages[len(asked.Messages)-1].Role != adapters.User {
+			t.Errorf("%s: prose is asked for by %+v", test.name, asked)
+		}
+	}
+}
