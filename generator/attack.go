@@ -102,16 +102,20 @@ func planAgain(cfg Config, round int, attacks []*attack, used map[string][]strin
 	return out
 }
 
-// draw has the policy choose an arm that was not played on the step yet; an own move is of the solver's own solutions alone.
+// draw has the policy choose an arm, one that was not played on the step yet where there is one left; an own move is of the solver's own solutions alone.
 func draw(cfg Config, rng *rand.Rand, t Target, used map[string][]string, policy *Policy) Arm {
-	id := t.stepKey()
-	not := slices.Clone(used[id])
+	var never []string
 	if t.From == nil {
 		for _, a := range cfg.arms() {
 			if a.Own() {
-				not = append(not, a.Name)
+				never = append(never, a.Name)
 			}
 		}
+	}
+	id := t.stepKey()
+	not := slices.Concat(never, used[id])
+	if !slices.ContainsFunc(policy.Names, func(name string) bool { return !slices.Contains(not, name) }) {
+		not = never
 	}
 	name := policy.Draw(rng, t.Kind, not...)
 	used[id] = append(used[id], name)

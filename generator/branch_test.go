@@ -127,7 +127,15 @@ func TestOwnMovesAreOfOwnSolutions(t *testing.T) {
 		t.Errorf("%d worked steps: nothing was tested", worked)
 	}
 	cfg := testConfig()
-	cfg.Slip, cfg.Compact = true, true
+	cfg.Slip = true
+	target := Target{Prefix: step.Trace{Problem: testProblems(1)[0]}, Text: "At last 13 + 5 = 18.", Source: Worked, Kind: Additive}
+	used := map[string][]string{}
+	for n := range 12 { // more often than there are other arms
+		if a := draw(cfg, rngOf(1, strconv.Itoa(n)), target, used, (&Game{cfg: cfg}).Start().Policy); a.Own() {
+			t.Errorf("a worked step is attacked by %s", a.Name)
+		}
+	}
+	cfg.Compact = true
 	for _, a := range cfg.arms() {
 		if a.Name == "hasty" {
 			t.Error("it can't be told to be")

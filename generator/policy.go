@@ -111,9 +111,10 @@ func (p *Policy) vetoes() []bool {
 // Draw returns a strategy for a step of this kind, none of those in not where others are left.
 func (p *Policy) Draw(rng *rand.Rand, kind Kind, not ...string) string {
 	pi := p.Probabilities(kind)
+	others := slices.ContainsFunc(p.Names, func(name string) bool { return !slices.Contains(not, name) })
 	var total float64
 	for i, name := range p.Names {
-		if len(not) < len(p.Names) && slices.Contains(not, name) {
+		if others && slices.Contains(not, name) {
 			pi[i] = 0
 		}
 		total += pi[i]

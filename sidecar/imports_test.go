@@ -34,7 +34,7 @@ var arrows = map[string]string{
 	"adapters/internal/draw":        "adapters prm/step",
 	"adapters/internal/llamaserver": "adapters adapters/internal/draw",
 
-	"generator":          "adapters prm/disk generator/oracle prm/step prm/arith prm/program prm/metric",
+	"generator":          "adapters prm/disk generator/oracle prm/step prm/arith prm/program prm/metric prm/vote",
 	"generator/oracle":   "prm/step prm/arith",
 	"generator/tasks":    "adapters generator prm/step prm/arith",
 	"sidecar/decode":     "prm prm/step prm/arith prm/feature prm/program prm/vote",
