@@ -11,7 +11,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"aprm/adapters"
-	"aprm/generator"
 	"aprm/prm/arith"
 	"aprm/prm/step"
 	"aprm/sidecar/dataset"
@@ -26,6 +25,7 @@ type sampleCommand struct {
 	Limit       int           `help:"Take only so many of the rest; 0 for all."`
 	N           int           `name:"n" help:"Answers to each problem; those that the file has already count." default:"8"`
 	Kind        step.Kind     `help:"What to ask for: prose, or a short program, which is run (here, with no files or network) for its value." enum:"prose,program" default:"prose"`
+	Instruction string        `help:"What is added to the system message where prose is asked for; 'none' adds nothing, which very small models may do best with." placeholder:"TEXT" default:"${instruction}"`
 	Out         string        `help:"File of answers (JSON lines) to write; it is gone on with where it is there." required:"" type:"path" placeholder:"FILE"`
 	Temperature float64       `help:"Temperature of sampling." default:"0.7"`
 	TopP        float64       `name:"top-p" help:"Nucleus of sampling; 0 leaves it to the endpoint." default:"0"`
@@ -66,11 +66,13 @@ func (c *sampleCommand) Run(ctx context.Context, std streams) (err error) {
 	if !caps.LogProbs {
 		slog.Warn("the endpoint gives no log-probabilities: the answers will be without, and a PRM that learns from them too")
 	}
-	e, err := engine.New(engine.Config{Open: func(string) (adapters.LLM, error) { return llm, nil }, Instruction: generator.Instruction})
+	e, err := engine.New(engine.Config{Open: func(string) (adapters.LLM, error) { return llm, nil }, Instruction: instructionOf(c.Instruction)})
 	if err != nil {
 		return err
 	}
+	asked := e.Instruction()
 	if c.Kind == step.Program {
+		asked = decode.AsksProgram
 		if err := e.Writes(ctx, ""); err != nil {
 			return badInput{fmt.Errorf("--kind: %w", err)}
 		}
@@ -80,7 +82,7 @@ func (c *sampleCommand) Run(ctx context.Context, std streams) (err error) {
 		return err
 	}
 	file, err := given(dataset.OpenAnswers(c.Out, dataset.Sampling{Model: caps.Identity(), Kind: c.Kind, Temperature: c.Temperature, TopP: c.TopP,
-		MaxTokens: c.MaxTokens, Instruction: instructions[c.Kind], Opening: opening}))
+		MaxTokens: c.MaxTokens, Instruction: asked, Opening: opening}))
 	if err != nil {
 		return err
 	}

@@ -59,6 +59,12 @@ func TestSampleThenTrain(t *testing.T) {
 	if after, err := os.ReadFile(answers); err != nil || !bytes.Equal(before, after) {
 		t.Errorf("a file of other answers was changed, %v", err)
 	}
+	expect(sample(2, "--limit", "5", "--instruction", "none"), "name another file", answers)
+	bare := filepath.Join(folder, "bare.jsonl")
+	command(t, 0, "sample", "--upstream", "builtin", "--problems", problems, "--out", bare, "--limit", "1", "--n", "1", "--instruction", "none")
+	if drawn, err := dataset.ReadAnswers(bare); err != nil || len(drawn) != 1 || drawn[0].Sampling.Instruction != "" {
+		t.Fatalf("%v, %+v", err, drawn)
+	}
 	expect(sample(2, "--skip", "40"), "leaves nothing")
 
 	checkpoint := filepath.Join(folder, "my.prm")

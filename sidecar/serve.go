@@ -164,12 +164,17 @@ func (c *serveCommand) keys() (*access.Keys, error) {
 	return readKeys(c.Keys)
 }
 
+// instructionOf is what --instruction means.
+func instructionOf(flag string) string {
+	if flag == "none" {
+		return ""
+	}
+	return flag
+}
+
 // openEngine joins an endpoint with the PRM that the flags name, or with the one that comes with the embedded model. where is where its gate is, or
 // would be.
 func openEngine(upstream *upstreamFlags, flags modelFlags, instruction string) (e *engine.Engine, gate *decode.Gate, where string, err error) {
-	if instruction == "none" {
-		instruction = ""
-	}
 	if upstream.Model != "" && upstream.own == nil {
 		if upstream.own, err = upstream.open(""); err != nil {
 			return nil, nil, "", err
@@ -181,7 +186,7 @@ func openEngine(upstream *upstreamFlags, flags modelFlags, instruction string) (
 			return own, nil
 		}
 		return upstream.open(model)
-	}, instruction)
+	}, instructionOf(instruction))
 	if err != nil {
 		return nil, nil, "", err
 	}

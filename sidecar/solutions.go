@@ -4,15 +4,11 @@ import (
 	"fmt"
 	"log/slog"
 
-	"aprm/generator"
 	"aprm/prm/step"
 	"aprm/sidecar/dataset"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/training"
 )
-
-// instructions are what asks for answers of each kind.
-var instructions = map[step.Kind]string{step.Prose: generator.Instruction, step.Program: decode.AsksProgram}
 
 // readSolutions reads files of recorded answers that a flag names.
 func readSolutions(paths []string) ([]dataset.Answered, error) {
