@@ -19,7 +19,7 @@ const (
 )
 
 // maxAltered bounds what Alter returns.
-const maxAltered = 2000
+const maxAltered = 1000
 
 // others are the operators that one is mistaken for.
 var others = map[string][]string{"+": {"-", "*"}, "-": {"+"}, "*": {"+", "/"}, "/": {"*"}, "//": {"*"}}

@@ -46,7 +46,7 @@ func inTime(t *testing.T, f func()) {
 	}
 }
 
-// FuzzTranslate holds that any text is translated or refused with a reason, in time, and that what was translated runs within bounds.
+// FuzzTranslate holds that any text is translated or refused with a reason, in time, and altered to something else.
 func FuzzTranslate(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, source string) {
@@ -54,6 +54,11 @@ func FuzzTranslate(f *testing.F) {
 		inTime(t, func() { _, err = Translate(source) })
 		if err != nil && !ofKind(err) {
 			t.Errorf("an error of no kind: %v", err)
+		}
+		for i, a := range Alter(source) {
+			if a.Source == source || a.Line < 1 || i >= maxAltered {
+				t.Errorf("altered to %+v", a)
+			}
 		}
 	})
 }

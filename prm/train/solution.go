@@ -70,7 +70,8 @@ type SolutionReport struct {
 	DenseAUC  metric.Figure `json:"dense_auc_within_problem"`
 	LinearLL  metric.Figure `json:"linear_log_likelihood"` // of the right answers by a vote, nats a problem
 	DenseLL   metric.Figure `json:"dense_log_likelihood"`
-	Dense     bool          `json:"dense"` // the dense layer beat the floor
+	Dense     bool          `json:"dense"`   // the dense layer beat the floor
+	Untried   bool          `json:"untried"` // there are programs, and a dense layer, which reads prose alone, was not tried
 	Vote      vote.Rule     `json:"vote"`
 	PlainLL   metric.Figure `json:"plain_log_likelihood"`
 
@@ -113,8 +114,8 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 	}
 	report.Answers, report.Contrasts = design.answers, len(contrasts)
 
-	if design.programs {
-		opt.Units = 0 // the dense layer reads prose alone
+	if design.programs && opt.Units > 0 {
+		opt.Units, report.Untried = 0, true
 	}
 	fits := folds + 1
 	if opt.Units > 0 {
@@ -530,7 +531,8 @@ func (p *pairs) differences(of func(problem string) bool) differences {
 }
 
 // fit returns the β that minimises the weighted mean of softplus(−β·Δx − side·intercept), + ½·penalty·|β|², where Δx are the differences of the numbers from one on;
-// the intercept is β's last. start is where to begin.
+// the intercept is β's last number, and free: how many answers are right is no weight of any number, and one that is held back has the numbers make up for it. start is where to
+// begin.
 func (d differences) fit(from int, penalty float64, start []float64) []float64 {
 	if len(d.weight) == 0 {
 		return slices.Clone(start)
@@ -560,16 +562,17 @@ func (d differences) fit(from int, penalty float64, start []float64) []float64 {
 				loss += d.weight[i] * softplus(-m)
 			}
 			loss /= total
-			for _, b := range beta {
+			for _, b := range beta[:last] {
 				loss += penalty / 2 * b * b
 			}
 			return loss
 		},
 		Grad: func(grad, beta []float64) {
 			margin(beta)
-			for k, b := range beta {
+			for k, b := range beta[:last] {
 				grad[k] = penalty * b
 			}
+			grad[last] = 0
 			slope := make([]float64, x.Rows)
 			for i, m := range margins {
 				s := -d.weight[i] / (1 + math.Exp(m)) / total
@@ -580,7 +583,7 @@ func (d differences) fit(from int, penalty float64, start []float64) []float64 {
 			blas64.Gemv(blas.Trans, 1, x, vector(slope), 1, vector(grad[:last]))
 		},
 	}
-	// Strictly convex: what it ends with is the minimum, or, when the line search finds nothing better any more, as near as numbers go.
+	// Convex: what it ends with is the minimum, or, when the line search finds nothing better any more, as near as numbers go.
 	found, _ := optimize.Minimize(problem, start, &optimize.Settings{GradientThreshold: 1e-5, MajorIterations: 200}, &optimize.LBFGS{})
 	if found == nil || len(found.X) != len(start) {
 		return slices.Clone(start)

@@ -5,16 +5,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
-	"time"
-
-	"gonum.org/v1/gonum/blas"
-	"gonum.org/v1/gonum/blas/blas64"
-	"gonum.org/v1/gonum/blas/gonum"
-	G "gorgonia.org/gorgonia"
 
 	"aprm/prm"
 	"aprm/prm/feature"
@@ -403,54 +396,6 @@ func TestContrastGradient(t *testing.T) {
 	}
 	if moved < len(params[0])/2 {
 		t.Errorf("%d numbers matter", moved)
-	}
-}
-
-// Gemv of the linear part is measured beside the graph's Sgemm.
-func (c clocked) Dgemv(tA blas.Transpose, m, n int, alpha float64, a []float64, lda int, x []float64, incX int, beta float64, y []float64, incY int) {
-	began := time.Now()
-	c.Implementation.Dgemv(tA, m, n, alpha, a, lda, x, incX, beta, y, incY)
-	c.nanoseconds.Add(int64(time.Since(began)))
-	c.products.Add(1)
-	c.useful.Add(int64(m) * int64(n))
-}
-
-// A whole FitSolution on 400 problems of eight answers, every number of them in use: seconds by ns/op, the part in products, their speed, and
-// the highest heap that was seen.
-func BenchmarkFitSolution(b *testing.B) {
-	rng := rand.New(rand.NewPCG(6, 1))
-	answers := planted(rng, 400, 8, straight)
-	for _, a := range answers {
-		for k := 8; k < feature.NumPooledLogProbs; k++ {
-			a.Solution.LogProbs[k] = float32(rng.NormFloat64())
-		}
-	}
-	for i := range answers {
-		for k := 8; k < feature.NumPooledSymbols; k++ {
-			answers[i].Solution.Symbols[k] = float32(rng.NormFloat64())
-		}
-	}
-	for name, opt := range map[string]SolutionOptions{"linear": {Units: -1}, "dense": {}} {
-		b.Run(name, func(b *testing.B) {
-			clock := newClocked()
-			G.Use(clock)
-			blas64.Use(clock)
-			b.Cleanup(func() { G.Use(gonum.Implementation{}); blas64.Use(gonum.Implementation{}) })
-			peak := uint64(0)
-			opt.Progress = func(int, int) {
-				var m runtime.MemStats
-				runtime.ReadMemStats(&m)
-				peak = max(peak, m.HeapSys)
-			}
-			b.ReportAllocs()
-			for b.Loop() {
-				fitSolution(b, answers, nil, opt)
-			}
-			inside := float64(clock.nanoseconds.Load())
-			b.ReportMetric(100*inside/float64(b.Elapsed()), "share_%")
-			b.ReportMetric(2*float64(clock.useful.Load())/inside, "GFLOP/s")
-			b.ReportMetric(float64(peak)/(1<<20), "heap_MiB")
-		})
 	}
 }
 

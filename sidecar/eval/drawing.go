@@ -133,12 +133,15 @@ func NewDrawing(votes []Votes, seed uint64, draws int) *prm.Drawing {
 		return weighted, interval.Mean, (interval.High - interval.Low) / 4
 	}
 	best := 0.0
+	prosaic := map[int][]float64{} // by the number of answers
 	for _, of := range []struct {
 		kinds step.Kinds
 		n     int
 	}{{step.OnlyPrograms, min(prose, programs)}, {step.Mixed, min(prose, 2*min(prose, programs)) / 2 * 2}} {
-		asProse, _, _ := measure(step.OnlyProse, of.n, nil)
-		if _, gain, deviation := measure(of.kinds, of.n, asProse); gain > deviation && gain > best {
+		if prosaic[of.n] == nil {
+			prosaic[of.n], _, _ = measure(step.OnlyProse, of.n, nil)
+		}
+		if _, gain, deviation := measure(of.kinds, of.n, prosaic[of.n]); gain > deviation && gain > best {
 			d.Use, best = of.kinds, gain
 		}
 	}

@@ -160,8 +160,8 @@ func escalation(g decode.Gate) string {
 // measured again on fewer problems, or wasn't measured again at all.
 //
 // A measurement of fewer problems never replaces one of more: not the vote's, with all that follows from it (whether the PRM is trusted,
-// how votes are weighed and when auto stops), and not a step-wise strategy's, each of which stands for itself. On as many problems, the newer one stands. Step-wise strategies are
-// joined whatever their N, and only where scores were aggregated alike. Of another PRM or LLM nothing stays.
+// how votes are weighed and when auto stops), and not a step-wise strategy's, each of which stands for itself. On as many problems, the newer one stands. What was measured of
+// programs stands for itself too. Step-wise strategies are joined whatever their N, and only where scores were aggregated alike. Of another PRM or LLM nothing stays.
 func MergeGates(old *decode.Gate, fresh decode.Gate) (merged decode.Gate, kept []decode.Measured) {
 	if !old.Of(fresh.Checkpoint, fresh.Model) {
 		return fresh, nil
@@ -171,7 +171,8 @@ func MergeGates(old *decode.Gate, fresh decode.Gate) (merged decode.Gate, kept [
 		merged = *old
 	}
 	merged.Measured = nil
-	if merged.Drawing == nil {
+	merged.Drawing = fresh.Drawing
+	if old.Drawing != nil && (fresh.Drawing == nil || fresh.Drawing.Problems < old.Drawing.Problems) {
 		merged.Drawing = old.Drawing
 	}
 	row := func(g decode.Gate, strategy string) (decode.Measured, bool) {

@@ -287,6 +287,22 @@ func TestMergeGates(t *testing.T) {
 	if merged, _ := MergeGates(&other, gate(300, true)); merged.N != 8 || merged.Measured[2].N != 4 {
 		t.Errorf("a search of 4 is said to be of 8: %+v", merged)
 	}
+	// What was measured of programs stands or goes by its own problems, whatever the votes were measured on.
+	for _, tt := range []struct{ votes, newVotes, drawing, newDrawing, want int }{
+		{200, 30, 88, 120, 120}, {30, 200, 88, 40, 88}, {200, 30, 88, 88, 88}, {30, 200, 88, 0, 88}, {200, 30, 0, 40, 40},
+	} {
+		drawn := func(votes, problems int) decode.Gate {
+			g := gate(votes, true)
+			if problems > 0 {
+				g.Drawing = &prm.Drawing{Problems: problems}
+			}
+			return g
+		}
+		old := drawn(tt.votes, tt.drawing)
+		if merged, _ := MergeGates(&old, drawn(tt.newVotes, tt.newDrawing)); merged.Drawing == nil || merged.Drawing.Problems != tt.want {
+			t.Errorf("%+v: %+v", tt, merged.Drawing)
+		}
+	}
 }
 
 func TestDistort(t *testing.T) {

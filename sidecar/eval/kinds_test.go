@@ -3,8 +3,10 @@ package eval
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,6 +45,17 @@ func TestNewDrawing(t *testing.T) {
 	}
 	if bad == nil || bad.Use != step.OnlyProse {
 		t.Fatalf("%+v", bad)
+	}
+	even := bothKinds(rng, 60, false) // as many of either: a vote of programs and one of both kinds are held against the same prose
+	for i, v := range even {
+		even[i] = Votes{slices.Concat(v.Ballots[:4], v.Ballots[8:]), slices.Concat(v.Right[:4], v.Right[8:])}
+	}
+	rows := map[string]int{}
+	for _, v := range NewDrawing(even, 1, 100).Votes {
+		rows[fmt.Sprint(v.Kinds, v.N)]++
+	}
+	if len(rows) != 3 || slices.Max(slices.Collect(maps.Values(rows))) > 1 {
+		t.Errorf("rows %v", rows)
 	}
 	for _, v := range good.Votes {
 		if math.Abs(v.Tokens-float64(10*v.N)) > 1e-6 || v.Kinds == step.Mixed && (v.N != 8 || v.Low <= 0 || v.Gain < 0.05) || v.Kinds == step.OnlyPrograms && v.N != 4 {

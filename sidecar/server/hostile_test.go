@@ -251,6 +251,14 @@ func TestTheUpstreamIsAskedSeldomAboutItself(t *testing.T) {
 	if asked := up.requests() - before; asked != 2 {
 		t.Errorf("%d requests for two keys", asked)
 	}
+	// And so may another organisation's, by whatever header; but each request has an id of its own.
+	before = up.requests()
+	for i, organisation := range []string{"a", "b", "b"} {
+		do(t, "GET", addr+"/v1/models", "", http.Header{"Openai-Organization": {organisation}, "X-Request-Id": {fmt.Sprint(i)}})
+	}
+	if asked := up.requests() - before; asked < 2 || asked > 3 {
+		t.Errorf("%d requests for two organisations", asked)
+	}
 }
 
 // TestRawAnswersDontStall: neither before the first byte nor behind it.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -242,12 +243,17 @@ func (s *Server) models(r *http.Request) ([]dialect.Model, error) {
 	return list.Data, nil
 }
 
-// get asks the upstream on a client's behalf; what it answered a moment ago to the same client's key counts still.
+// ofOneRequest are headers that tell one request from another of the same client, and nothing else.
+var ofOneRequest = []string{headerRequest, "Traceparent", "Tracestate", "Date", "Content-Length"}
+
+// get asks the upstream on a client's behalf; what it answered a moment ago to the same headers counts still, for any may be by what it knows its clients apart.
 func (s *Server) get(r *http.Request, path string) (status int, body []byte, err error) {
 	client := s.upstream.client(r)
 	who := sha256.New()
-	for _, name := range adapters.KeyHeaders {
-		fmt.Fprintf(who, "%q", client.Header.Values(name))
+	for _, name := range slices.Sorted(maps.Keys(client.Header)) {
+		if !slices.ContainsFunc(ofOneRequest, func(one string) bool { return http.CanonicalHeaderKey(one) == name }) {
+			fmt.Fprintf(who, "%q: %q", name, client.Header[name])
+		}
 	}
 	a := s.asked.about(fmt.Sprintf("%s?%s %x", path, client.Query, who.Sum(nil)), freshList, func() answered { return s.fetch(r, path, 30*time.Second) })
 	return a.status, a.body, a.err

@@ -141,7 +141,7 @@ func TestAttackedPrograms(t *testing.T) {
 		t.Errorf("%d pairs though none are wanted", len(none))
 	}
 	trained, err := Solutions{PRM: train.Options{Seed: 1, Epochs: 1}, Head: train.SolutionOptions{Seed: 1}, Answered: answered, Attacks: 2}.Learn(t.Context())
-	if said := trained.Solutions.String(); err != nil || !strings.Contains(said, "corruptions beside them weigh ") || trained.Solutions.Contrasts != 2*right {
+	if said := trained.Solutions.String(); err != nil || !strings.Contains(said, "contrasts beside them weigh ") || trained.Solutions.Contrasts != 2*right {
 		t.Errorf("%v: %s", err, said)
 	}
 }

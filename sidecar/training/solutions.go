@@ -331,13 +331,16 @@ func (r SolutionReport) found() string {
 		return "no head for whole answers: " + r.Why
 	}
 	kind := "linear"
-	if r.Dense {
+	switch {
+	case r.Dense:
 		kind = "dense"
+	case r.Untried:
+		kind = "linear (no dense one is tried where there are programs)"
 	}
 	s := fmt.Sprintf("whole answers: %s head from %d problems with right and wrong answers; within a problem a right answer is thought better than a wrong one in %s %% of the cases (AUC, crosswise)",
 		kind, r.Problems, (100 * r.AUC()).Text("%.1f"))
 	if r.Contrasts > 0 {
-		s += fmt.Sprintf("; %d corruptions beside them weigh %g", r.Contrasts, r.ContrastWeight)
+		s += fmt.Sprintf("; %d contrasts beside them weigh %g", r.Contrasts, r.ContrastWeight)
 	}
 	if !r.Vote.Trusted() {
 		return s + fmt.Sprintf(". That is not shown to be worth anything in a vote (%+.3f nats a problem, %.3f are chance): votes stay plain", r.Vote.Nats, r.Vote.Margin)
