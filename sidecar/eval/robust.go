@@ -69,7 +69,7 @@ type RobustRow struct {
 	Wrong, Right   int             // answers that could be disguised
 	OfWrong        metric.Interval // by how much wrong answers rise
 	OfRight        metric.Interval // by how much right ones do
-	Gained, Fooled metric.Interval // share of the wrong ones that rise at all, and that come above the mean of the right ones as they are
+	Gained, Fooled metric.Interval // of the wrong ones the share that rise at all, and by how much the share that is above the mean of the right ones as they are grows
 }
 
 // Robustness scores answers as they are and in each disguise: by the head for whole answers where the PRM has one, else by the least of the steps' scores.
@@ -137,7 +137,12 @@ func Robustness(ctx context.Context, scorer func(step.Problem) (decode.Scorer, e
 	for k, d := range disguises {
 		rows = append(rows, RobustRow{Disguise: d, Wrong: len(wrong[k]), Right: len(right[k]), OfWrong: mean(wrong[k], by), OfRight: mean(right[k], by),
 			Gained: mean(wrong[k], func(m moved) float64 { return flag(m.by > 0) }),
-			Fooled: mean(wrong[k], func(m moved) float64 { return flag(m.before+m.by > level/n) - flag(m.before > level/n) })})
+			Fooled: mean(wrong[k], func(m moved) float64 {
+				if n == 0 {
+					return math.NaN()
+				}
+				return flag(m.before+m.by > level/n) - flag(m.before > level/n)
+			})})
 	}
 	return rows, nil
 }

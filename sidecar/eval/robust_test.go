@@ -54,9 +54,11 @@ func TestRobustnessFindsWhatAPRMFallsFor(t *testing.T) {
 			t.Errorf("%s", text)
 		}
 	}
-	rows, err := Robustness(t.Context(), func(step.Problem) (decode.Scorer, error) { return gullible("x"), nil }, solutions[1:2], 1, 200, nil)
-	if err != nil || strings.Contains(RobustMarkdown(rows), "NaN") {
-		t.Errorf("without a wrong answer: %v\n%s", err, RobustMarkdown(rows))
+	for name, some := range map[string][]step.Judged{"wrong": solutions[1:2], "right": solutions[:1]} {
+		rows, err := Robustness(t.Context(), func(step.Problem) (decode.Scorer, error) { return gullible("x"), nil }, some, 1, 200, nil)
+		if err != nil || strings.Contains(RobustMarkdown(rows), "NaN") || !math.IsNaN(rows[0].Fooled.Mean) {
+			t.Errorf("without a %s answer: %v\n%s", name, err, RobustMarkdown(rows))
+		}
 	}
 }
 
