@@ -14,9 +14,10 @@ import (
 )
 
 type prmCommand struct {
-	Score prmScoreCommand `cmd:"" help:"Score the steps of solutions read from standard input."`
-	Eval  prmEvalCommand  `cmd:"" help:"Measure how well the PRM finds the first wrong step of labelled solutions read from standard input."`
-	Show  prmShowCommand  `cmd:"" help:"Print what a checkpoint says of itself."`
+	Score  prmScoreCommand  `cmd:"" help:"Score the steps of solutions read from standard input."`
+	Eval   prmEvalCommand   `cmd:"" help:"Measure how well the PRM finds the first wrong step of labelled solutions read from standard input."`
+	Robust prmRobustCommand `cmd:"" help:"Measure how far scores move when labelled solutions are disguised: inflated, reordered, said with confidence, padded, or begun with the question."`
+	Show   prmShowCommand   `cmd:"" help:"Print what a checkpoint says of itself."`
 }
 
 // judgeFlags say which PRM judges, and who reads hidden states for it.
@@ -200,6 +201,43 @@ func (c *prmEvalCommand) Run(ctx context.Context, std streams) error {
 	add("position alone (the later, the worse)", scores)
 	id, _ := j.Checkpoint()
 	_, err = fmt.Fprintf(std.out, "checkpoint %s\n\n%s", id, eval.StepsMarkdown(rows))
+	return err
+}
+
+type prmRobustCommand struct {
+	Judge judgeFlags `embed:""`
+	Limit int        `help:"Measure on so many solutions, the first; 0 for all." default:"0"`
+	Seed  uint64     `help:"Of the bootstrap." default:"1"`
+}
+
+func (c *prmRobustCommand) Help() string {
+	return `Reads labelled solutions as 'prm eval' does and writes a table: by how much wrong and right ones rise in each disguise, which changes how they look and not what they
+come to. A PRM that reads what is said moves little, and wrong ones not up.
+
+  sidecar prm robust --checkpoint my.prm < processbench.jsonl` + maskedUnless
+}
+
+func (c *prmRobustCommand) Run(ctx context.Context, std streams) error {
+	solutions, unlabelled, err := dataset.Judged(std.in, "standard input", c.Limit)
+	if err != nil {
+		return badInput{err}
+	}
+	if unlabelled > 0 {
+		slog.Warn("left out solutions whose first wrong step isn't known", "solutions", unlabelled)
+	}
+	j, closeLLM, err := c.Judge.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { logClose(closeLLM()) }()
+	const draws = 2000
+	bar := newProgress(std.err, "prm robust")
+	rows, err := eval.Robustness(ctx, j.Scorer, solutions, c.Seed, draws, func(done, total int) { bar.report(done, total, "") })
+	if err != nil {
+		return err
+	}
+	id, _ := j.Checkpoint()
+	_, err = fmt.Fprintf(std.out, "checkpoint %s\n\n%s", id, eval.RobustMarkdown(rows))
 	return err
 }
 

@@ -269,6 +269,9 @@ func TestCalibrationIsNotOnWhatStopsTraining(t *testing.T) {
 // Attacks stand one to one beside their correct steps; of the LLM's own steps few are wrong. By these a probability is meant.
 func TestCalibrationIsAtTheNaturalRatio(t *testing.T) {
 	examples := randomExamples(1, 300, 8)
+	for i := range examples { // nothing tells them from each other: what is right is the share of right ones
+		examples[i].Input = examples[0].Input
+	}
 	lone := 0
 	for _, e := range slices.Clone(examples) {
 		e.Pair, e.Problem = "", e.Problem+" natural"
@@ -304,21 +307,23 @@ func TestARoundsFirstStepIsAPlainOne(t *testing.T) {
 	after := func(plain bool) []float32 {
 		o := newOptimiser(w.Clone())
 		opt := Options{Rate: 0.01, Plain: true}
-		params, gradient := o.weights.Trained()[0].Data, make([]float32, len(o.weights.Trained()[0].Data))
+		tensors := o.weights.Trained()
+		at := len(tensors) - 1
+		params, gradient := tensors[at].Data, make([]float32, len(tensors[at].Data))
 		for i := range gradient {
 			gradient[i] = float32(i%3) - 1
 		}
-		o.step(0, params, gradient, opt)
+		o.step(at, params, gradient, opt)
 		o.done()
 		o.begin(1, 0)
 		for i := range gradient {
 			gradient[i] = 0.5
 		}
 		opt.Plain = plain
-		o.step(0, params, gradient, opt)
+		o.step(at, params, gradient, opt)
 		return slices.Clone(params)
 	}
-	if a, b := after(false), after(true); !slices.Equal(a, b) {
-		t.Errorf("optimistic %v, plain %v", a[:4], b[:4])
+	if a, b := after(false), after(true); len(a) == 0 || !slices.Equal(a, b) {
+		t.Errorf("optimistic %v, plain %v", a, b)
 	}
 }
