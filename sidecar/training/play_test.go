@@ -83,8 +83,7 @@ func TestAnAnswerWeighsByWhatWasLearned(t *testing.T) {
 	}
 }
 
-// Learned to the end in each round, the PRM is hardly fooled after the first; at a pace it is while rounds last, and what comes of it in the end is
-// no worse for that. In the toy world.
+// Learned to the end in each round, the PRM is hardly fooled after the first; at a pace it is while rounds last. In the toy world.
 func TestASlowPlayerStaysToBeFooled(t *testing.T) {
 	llm, err := builtin.Embedded()
 	if err != nil {
