@@ -92,7 +92,7 @@ func (c *examineCommand) examine(ctx context.Context, std streams, e *engine.Eng
 	var mu sync.Mutex
 	var failed []error
 	done, examined := 0, 0
-	var group errgroup.Group
+	group, work := errgroup.WithContext(ctx)                                    // which ends at an error of the file: what is asked then is lost
 	group.SetLimit(1 + c.Upstream.Concurrency/max(1, len(answered[0].Answers))) // one more than keeps the endpoint busy: while a problem's last answers are read, the next one's are
 	for _, of := range answered {
 		mu.Lock()
@@ -101,12 +101,12 @@ func (c *examineCommand) examine(ctx context.Context, std streams, e *engine.Eng
 			done++
 		}
 		mu.Unlock()
-		if len(missing) == 0 || ctx.Err() != nil {
+		if len(missing) == 0 || work.Err() != nil {
 			continue
 		}
 		group.Go(func() error {
 			found := slices.Clone(missing)
-			each, inner := errgroup.WithContext(ctx)
+			each, inner := errgroup.WithContext(work)
 			for i := range found {
 				each.Go(func() error { return c.ask(inner, e, of.Problem, &found[i]) })
 			}
@@ -114,7 +114,7 @@ func (c *examineCommand) examine(ctx context.Context, std streams, e *engine.Eng
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				if ctx.Err() == nil {
+				if work.Err() == nil {
 					failed = append(failed, fmt.Errorf("%s: %w", of.Problem.ID, err))
 				}
 				return nil

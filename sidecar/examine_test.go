@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"math"
@@ -14,9 +15,11 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"aprm/adapters"
 	"aprm/adapters/adaptertest"
 	"aprm/prm/step"
 	"aprm/sidecar/dataset"
+	"aprm/sidecar/engine"
 )
 
 // Recorded answers are read again by the LLM that gave them, problem by problem; nothing that was known of them is lost.
@@ -135,5 +138,40 @@ func TestExamineAtTwoServers(t *testing.T) {
 				t.Errorf("%s: %v, %v", of.Problem.ID, a.PTrue, a.States)
 			}
 		}
+	}
+}
+
+// yesSayer is an LLM that finds every answer right, and counts.
+type yesSayer struct {
+	adapters.LLM
+	asked atomic.Int64
+}
+
+func (y *yesSayer) Generate(context.Context, adapters.Request) ([]adapters.Completion, error) {
+	y.asked.Add(1)
+	return []adapters.Completion{{Text: "Yes", Tokens: []step.Token{{Text: "Yes"}}}}, nil
+}
+
+// Where nothing can be kept nothing more is asked.
+func TestExamineEndsWithItsFile(t *testing.T) {
+	llm := &yesSayer{}
+	e, err := engine.New(engine.Config{Open: func(string) (adapters.LLM, error) { return llm, nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := dataset.OpenAnswers(filepath.Join(t.TempDir(), "out.jsonl"), dataset.Sampling{Model: "fake", Kind: step.Prose, MaxTokens: 9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var answered []dataset.Answered
+	for i := range 200 {
+		answered = append(answered, dataset.Answered{Problem: step.Problem{Question: fmt.Sprint(i)}, Answers: []dataset.Answer{{Text: "5"}}})
+	}
+	c := examineCommand{Ask: []string{askPTrue}}
+	if err := c.examine(t.Context(), streams{out: io.Discard, err: io.Discard}, e, answered, file); err == nil || llm.asked.Load() > 20 {
+		t.Errorf("%d asked: %v", llm.asked.Load(), err)
 	}
 }

@@ -128,7 +128,11 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 		fmt.Fprintln(errs, "sidecar:", err)
 		return 2
 	}
-	if err := parsed.Run(streams{in: in, out: out, err: errs}); err != nil {
+	err = parsed.Run(streams{in: in, out: out, err: errs})
+	if cause := context.Cause(work); cause != nil && ctx.Err() == nil { // also where the command made do with what it had
+		err = cause
+	}
+	if err != nil {
 		if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 			if name, _, _ := strings.Cut(parsed.Command(), " "); name == "train" || name == "sample" || name == "examine" || name == "eval" || name == "experiment" {
 				fmt.Fprintln(errs, "sidecar: interrupted; what was finished is kept, the same command goes on from there")
@@ -136,9 +140,6 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 				fmt.Fprintln(errs, "sidecar: interrupted")
 			}
 			return 130
-		}
-		if cause := context.Cause(work); cause != nil && ctx.Err() == nil {
-			err = cause
 		}
 		fmt.Fprintln(errs, "sidecar:", err)
 		if errors.As(err, &badInput{}) {

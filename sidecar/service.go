@@ -94,7 +94,7 @@ func (s service) run(ctx context.Context, std streams) error {
 		return badInput{fmt.Errorf("--listen: %w; choose another address", err)}
 	}
 	if s.admin != "" {
-		closeAdmin, err := profiles(s.admin, srv.Admin())
+		closeAdmin, err := profiles(s.admin, s.certificate, srv.Admin())
 		if err != nil {
 			return errors.Join(err, ln.Close())
 		}
@@ -151,8 +151,8 @@ func (s service) run(ctx context.Context, std streams) error {
 	return srv.Run(ctx, ln)
 }
 
-// profiles serves them at an address until it is closed.
-func profiles(at string, handler http.Handler) (closeIt func(), err error) {
+// profiles serves them at an address until it is closed; by TLS where the rest is, for the keys are the same.
+func profiles(at string, cert *certificate, handler http.Handler) (closeIt func(), err error) {
 	ln, err := net.Listen("tcp", at)
 	if err != nil {
 		return nil, badInput{fmt.Errorf("--admin-listen: %w; choose another address", err)}
@@ -161,11 +161,11 @@ func profiles(at string, handler http.Handler) (closeIt func(), err error) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		if err := srv.Serve(cert.over(ln)); !errors.Is(err, http.ErrServerClosed) {
 			slog.Error("profiles are served no more", "err", err)
 		}
 	}()
-	slog.Info("profiles", "url", "http://"+ln.Addr().String()+"/debug/pprof/")
+	slog.Info("profiles", "url", cert.scheme()+"://"+ln.Addr().String()+"/debug/pprof/")
 	return func() { logClose(srv.Close()); <-ended }, nil
 }
 

@@ -66,7 +66,13 @@ func TestTLS(t *testing.T) {
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	roots := writeCertificate(t, cert, key, 1)
-	addr, stop := startServe(t, "--upstream", upstream.URL, "--upstream-model", "fake", "--tls-cert", cert, "--tls-key", key, "--log-level", "error")
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin := ln.Addr().String()
+	ln.Close()
+	addr, stop := startServe(t, "--upstream", upstream.URL, "--upstream-model", "fake", "--tls-cert", cert, "--tls-key", key, "--admin-listen", admin, "--log-level", "error")
 	client := func(roots *x509.CertPool) *http.Client {
 		return &http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: roots}}}
 	}
@@ -90,10 +96,19 @@ func TestTLS(t *testing.T) {
 			t.Fatalf("%s: %v %v %s", body, err, resp, text)
 		}
 	}
-	if resp, err := http.Get("http://" + addr + "/healthz"); err == nil {
-		if resp.StatusCode == http.StatusOK {
-			t.Error("it answers without TLS too")
+	for _, open := range []string{addr + "/healthz", admin + "/debug/pprof/"} {
+		if resp, err := http.Get("http://" + open); err == nil {
+			if resp.StatusCode == http.StatusOK {
+				t.Errorf("%s answers without TLS too", open)
+			}
+			resp.Body.Close()
 		}
+	}
+	profiler := client(roots)
+	defer profiler.CloseIdleConnections()
+	if resp, err := profiler.Get("https://" + admin + "/debug/pprof/"); err != nil || resp.StatusCode != http.StatusOK {
+		t.Errorf("profiles by TLS: %v %v", resp, err)
+	} else {
 		resp.Body.Close()
 	}
 

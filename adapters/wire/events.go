@@ -46,7 +46,7 @@ func (s *Stream) Next() (Reply, error) {
 		switch {
 		case err != nil:
 			return Reply{}, err
-		case len(data) == 0 || data[0] == ':', kind != "error" && word(data):
+		case len(data) == 0 || data[0] == ':':
 			continue
 		case string(data) == "[DONE]":
 			s.done = true
@@ -100,6 +100,7 @@ func (s *Stream) event() (kind string, data []byte, err error) {
 			kind = ""
 		case string(field) == "event":
 			kind = string(value)
+		case string(field) == "data" && kind != "error" && len(data) == 0 && word(value):
 		case string(field) == "data":
 			if len(data) > 0 {
 				data = append(data, '\n')

@@ -166,6 +166,7 @@ func TestStream(t *testing.T) {
 		"no space, CRLF":        {"data:" + hi + "\r\n\r\ndata:[DONE]\r\n\r\n", 1, true, ""},
 		"comments":              {": OPENROUTER PROCESSING\n\n:\n\n\n\nevent: ping\n\nid: 7\nretry: 100\n\ndata: " + hi + "\n\ndata: [DONE]\n\n", 1, true, ""},
 		"a byte order mark":     {"\ufeffdata: " + hi + "\n\ndata: [DONE]\n\n", 1, true, ""},
+		"words in lines":        {"data: ping\ndata: " + hi + "\ndata: ping\ndata: [DONE]\n", 1, true, ""},
 		"words":                 {"data: ping\n\ndata: " + hi + "\n\ndata: keep-alive\n\nevent: error\ndata: overloaded\n\n", 1, false, "overloaded"},
 		"a comment in data":     {"data: : keepalive\n\ndata: " + hi + "\n\ndata: [DONE]\n\n", 1, true, ""},
 		"data of several lines": {"data: {\"choices\":\ndata: [{\"delta\":{\"content\":\"hi\"}}]}\n\n", 1, false, ""},

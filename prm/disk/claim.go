@@ -17,7 +17,7 @@ func openClaimed(path string, flag int, mode fs.FileMode) (*os.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := claim(f); err != nil {
+		if _, err := claim(f); err != nil {
 			return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
 		}
 		mine, err := f.Stat()

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // ErrNotFile is returned for what is no regular file: opening a named pipe would wait for a writer that may never come.
@@ -74,18 +75,17 @@ func Write(path string, data []byte, mode fs.FileMode) (err error) {
 	if err := Regular(path); err != nil {
 		return err
 	}
-	folder := filepath.Dir(path)
-	if err := MkdirAll(folder); err != nil {
+	if err := MkdirAll(filepath.Dir(path)); err != nil {
 		return err
 	}
 	sweep(path)
-	f, err := unfinishedOf(path)
+	f, claimed, err := unfinishedOf(path)
 	if err != nil {
 		return err
 	}
 	defer func() {
+		f.Close() // all of it is on disk by then, or given up
 		if err != nil {
-			f.Close() // a second time where it went well so far
 			os.Remove(f.Name())
 		}
 	}()
@@ -98,51 +98,56 @@ func Write(path string, data []byte, mode fs.FileMode) (err error) {
 	if err := f.Sync(); err != nil {
 		return err
 	}
-	if err := f.Close(); err != nil {
-		return err
+	if !claimed { // where there are no claims a file that is open may have to stay where it is; else it is claimed until it has its name
+		if err := f.Close(); err != nil {
+			return err
+		}
 	}
 	if err := os.Rename(f.Name(), path); err != nil {
 		return err
 	}
-	return syncFolder(folder)
+	return syncFolder(filepath.Dir(path))
 }
 
 // unfinished is in the names of files that are being written.
 const unfinished = ".unfinished-"
 
-// unfinishedOf makes a file that is to become the one at path, and claims it. Another process may sweep it away before it is claimed.
-func unfinishedOf(path string) (*os.File, error) {
-	for try := 1; ; try++ {
-		f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+unfinished+"*")
+// unfinishedOf makes a file that is to become the one at path, and claims it, where there are claims. Others who write the same may sweep it away before that: then it
+// is another one.
+func unfinishedOf(path string) (f *os.File, claimed bool, err error) {
+	for range 100 {
+		f, err = os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+unfinished+"*")
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		if err = claim(f); err == nil {
+		if claimed, err = claim(f); err == nil {
 			if _, err = os.Lstat(f.Name()); err == nil {
-				return f, nil
+				return f, claimed, nil
 			}
 		}
 		_ = f.Close()
 		_ = os.Remove(f.Name())
-		if try == 3 {
-			return nil, err
-		}
 	}
+	return nil, false, err
 }
 
-// sweep removes what processes that were killed have left of files that were to become the one at path: such as nobody has claimed. What can't be removed is no
-// reason not to write.
+// sweep removes what processes that were killed have left of files that were to become the one at path: such as nobody has claimed. What can't be removed, or be
+// told from what is being written, is no reason not to write.
 func sweep(path string) {
-	left, err := filepath.Glob(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+unfinished+"*"))
+	left, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
 		return
 	}
-	for _, name := range left {
+	for _, entry := range left {
+		if !strings.HasPrefix(entry.Name(), "."+filepath.Base(path)+unfinished) {
+			continue
+		}
+		name := filepath.Join(filepath.Dir(path), entry.Name())
 		f, err := open(name, os.O_RDWR, 0)
 		if err != nil {
 			continue
 		}
-		if claim(f) == nil {
+		if claimed, err := claim(f); claimed && err == nil {
 			_ = os.Remove(name)
 		}
 		_ = f.Close()

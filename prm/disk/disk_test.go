@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // TestAPipeIsNoFile: opened, it would be waited for.
@@ -32,14 +34,14 @@ func TestAPipeIsNoFile(t *testing.T) {
 // TestWriteSweeps: what a killed process has left half written goes with the next write, what another is writing just now doesn't.
 func TestWriteSweeps(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
-	dead, err := unfinishedOf(path)
+	dead, _, err := unfinishedOf(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := dead.Close(); err != nil { // which lets go of it, as the end of a process does
 		t.Fatal(err)
 	}
-	living, err := unfinishedOf(path)
+	living, _, err := unfinishedOf(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,6 +51,28 @@ func TestWriteSweeps(t *testing.T) {
 	}
 	if exists(dead.Name()) || !exists(living.Name()) {
 		t.Errorf("of a dead process: %t; of a living one: %t", exists(dead.Name()), exists(living.Name()))
+	}
+}
+
+// TestWriteTogether: who writes the same file at the same time takes nothing from the others, also where names have a meaning in patterns.
+func TestWriteTogether(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "[a-z]", "f*le")
+	var group errgroup.Group
+	for range 8 {
+		group.Go(func() error {
+			for range 100 {
+				if err := Write(path, []byte("text"), Private); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
+	}
+	if left, _ := os.ReadDir(filepath.Dir(path)); len(left) != 1 {
+		t.Errorf("left behind: %v", left)
 	}
 }
 

@@ -112,18 +112,13 @@ func TestAListThatTakesLong(t *testing.T) {
 		}
 		replies(`{}`)(w, r)
 	})
-	addr := serve(t, Config{}, &reasoner{}, up)
+	keys, as := keyed(t, map[string]string{"team": ""}) // for whose sake requests are changed when they are passed on
+	addr := serve(t, Config{Keys: keys}, &reasoner{}, up)
 	began := time.Now()
 	var group sync.WaitGroup
 	for range 4 {
 		group.Go(func() {
-			resp, err := http.Post(addr+"/v1/chat/completions", "application/json", strings.NewReader(`{"model":"odd@name","messages":[]}`))
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			resp.Body.Close()
-			if resp.StatusCode != 200 {
+			if resp := do(t, "POST", addr+"/v1/chat/completions", `{"model":"odd@name","messages":[]}`, as["team"]); resp.StatusCode != 200 {
 				t.Errorf("%d", resp.StatusCode)
 			}
 		})

@@ -188,9 +188,10 @@ func (s *Server) modelNames(r *http.Request) []string {
 	if fresh {
 		return names
 	}
+	asker := r.Clone(r.Context()) // for the request may be changed, passed on and over before there is an answer
 	told := k.asking.DoChan("", func() (any, error) {
 		var names []string
-		if models, err := s.models(r); err == nil {
+		if models, err := s.models(asker); err == nil {
 			for _, m := range models {
 				names = append(names, m.ID)
 			}

@@ -108,7 +108,7 @@ func (u *upstream) rewrite(r *httputil.ProxyRequest) {
 		}
 	}
 	u.authorize(r.Out.Header)
-	if r.Out.GetBody != nil { // a body that is kept: the transport sees that it needn't wait for it, and sends it along with the head
+	if r.Out.Body != nil && r.Out.GetBody != nil { // a body that is kept: the transport sees that it needn't wait for it, and sends it along with the head
 		if body, err := r.Out.GetBody(); err == nil {
 			r.Out.Body = body
 		}

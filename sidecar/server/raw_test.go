@@ -360,3 +360,19 @@ func TestKeys(t *testing.T) {
 		})
 	}
 }
+
+// TestABodyOfNothing stays one of no bytes, not one of unknown length.
+func TestABodyOfNothing(t *testing.T) {
+	up := newFakeUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 || len(r.TransferEncoding) > 0 {
+			t.Errorf("%s: %d bytes, %v", r.URL.Path, r.ContentLength, r.TransferEncoding)
+		}
+	})
+	addr := serve(t, Config{}, &reasoner{}, up)
+	for _, path := range []string{"/v1/chat/completions", "/v1/embeddings", "/other"} {
+		do(t, "POST", addr+path, "", nil)
+	}
+	if len(up.seen) != 3 {
+		t.Errorf("%d requests came", len(up.seen))
+	}
+}
