@@ -56,6 +56,20 @@ func TestBranchedAnswersTeachByContrastAlone(t *testing.T) {
 	}
 }
 
+// Of an answer that was cut off, lessons hold what is sure of its steps: that may be a later one alone, which is no answer.
+func TestALaterStepAloneIsNoAnswer(t *testing.T) {
+	cut := answer(generator.Natural, "cut", step.Unknown, true, "There are some.", "2 + 3 = 6.", "So there")
+	cut[1].Step = step.Wrong
+	told := answer(generator.Natural, "told", step.Wrong, true, "1 + 1 = 2.", "#### 2")
+	solutions, _ := whole(generator.Balance(slices.Concat(cut, told)))
+	if len(solutions) != 1 || len(solutions[0].steps) != 2 {
+		t.Fatalf("%+v, want the answer that was told", solutions)
+	}
+	if answers, _, _ := grouped(solutions); len(answers) != 1 {
+		t.Errorf("%d answers", len(answers))
+	}
+}
+
 // Where no head for whole answers could be learned, an answer weighs by its worst step; a slower player thinks less of what it has learned.
 func TestAnAnswerWeighsByWhatWasLearned(t *testing.T) {
 	e := over(t, seeing())

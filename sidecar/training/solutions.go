@@ -81,6 +81,9 @@ func whole(labelled []generator.Labelled) ([]solution, []train.Contrast) {
 			continue
 		}
 		s := of[l.Sample]
+		if s == nil && len(l.Prefix.Steps) > 0 { // of one that was cut off, lessons may hold a later step alone
+			continue
+		}
 		if s == nil {
 			s = &solution{problem: l.Prefix.Problem, kind: step.Prose}
 			of[l.Sample], *list = s, append(*list, l.Sample)
