@@ -135,7 +135,7 @@ func attacked(ctx context.Context, solutions []solution, n int, seed int64) []tr
 	of := make([][]train.Contrast, len(solutions))
 	concurrently(len(solutions), func(i int) {
 		s := solutions[i]
-		if s.program == nil || s.right != step.Right {
+		if s.program == nil || s.right != step.Right || n == 0 {
 			return
 		}
 		told := func(steps []string, run *feature.Program) feature.Solution {
