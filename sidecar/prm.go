@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 
 	"aprm/adapters"
 	"aprm/prm"
+	"aprm/prm/step"
 	"aprm/sidecar/dataset"
 	"aprm/sidecar/engine"
 	"aprm/sidecar/eval"
@@ -152,12 +154,9 @@ with an unlabelled step before that is left out, and counted.
 }
 
 func (c *prmEvalCommand) Run(ctx context.Context, std streams) error {
-	solutions, unlabelled, err := dataset.Judged(std.in, "standard input", c.Limit)
+	solutions, err := labelled(std.in, c.Limit)
 	if err != nil {
-		return badInput{err}
-	}
-	if unlabelled > 0 {
-		slog.Warn("left out solutions whose first wrong step isn't known", "solutions", unlabelled)
+		return err
 	}
 	j, closeLLM, err := c.Judge.open(ctx)
 	if err != nil {
@@ -204,6 +203,18 @@ func (c *prmEvalCommand) Run(ctx context.Context, std streams) error {
 	return err
 }
 
+// labelled are the solutions on standard input, limit of them at most; those that lack labels are left out, which is said.
+func labelled(in io.Reader, limit int) ([]step.Judged, error) {
+	solutions, unlabelled, err := dataset.Judged(in, "standard input", limit)
+	if err != nil {
+		return nil, badInput{err}
+	}
+	if unlabelled > 0 {
+		slog.Warn("left out solutions whose first wrong step isn't known", "solutions", unlabelled)
+	}
+	return solutions, nil
+}
+
 type prmRobustCommand struct {
 	Judge judgeFlags `embed:""`
 	Limit int        `help:"Measure on so many solutions, the first; 0 for all." default:"0"`
@@ -218,12 +229,9 @@ come to. A PRM that reads what is said moves little, and wrong ones not up.
 }
 
 func (c *prmRobustCommand) Run(ctx context.Context, std streams) error {
-	solutions, unlabelled, err := dataset.Judged(std.in, "standard input", c.Limit)
+	solutions, err := labelled(std.in, c.Limit)
 	if err != nil {
-		return badInput{err}
-	}
-	if unlabelled > 0 {
-		slog.Warn("left out solutions whose first wrong step isn't known", "solutions", unlabelled)
+		return err
 	}
 	j, closeLLM, err := c.Judge.open(ctx)
 	if err != nil {
