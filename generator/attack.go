@@ -79,8 +79,8 @@ func planAttacks(cfg Config, round int, targets []Target, used map[string][]stri
 	for _, t := range targets {
 		id := t.stepKey()
 		rng := rngOf(cfg.Seed, "strategy", strconv.Itoa(round), id, strconv.Itoa(len(used[id])))
-		arm := draw(cfg, rng, t, used, policy)
-		out = append(out, plan(cfg, rng, t, problems[t.Prefix.Problem.ID], arm, memory, nil))
+		arm, name := draw(cfg, rng, t, used, policy)
+		out = append(out, plan(cfg, rng, t, problems[t.Prefix.Problem.ID], arm, name, memory, nil))
 	}
 	return out
 }
@@ -95,39 +95,49 @@ func planAgain(cfg Config, round int, attacks []*attack, used map[string][]strin
 		}
 		id := a.target.stepKey()
 		rng := rngOf(cfg.Seed, "again", strconv.Itoa(round), id, strconv.Itoa(len(used[id])))
-		again := plan(cfg, rng, a.target, a.problem, draw(cfg, rng, a.target, used, policy), memory, a)
+		arm, name := draw(cfg, rng, a.target, used, policy)
+		again := plan(cfg, rng, a.target, a.problem, arm, name, memory, a)
 		again.turn = a.turn + 1
 		out = append(out, again)
 	}
 	return out
 }
 
-// draw has the policy choose an arm, one that was not played on the step yet where there is one left; an own move is of the solver's own solutions alone.
-func draw(cfg Config, rng *rand.Rand, t Target, used map[string][]string, policy *Policy) Arm {
-	var never []string
-	if t.From == nil {
-		for _, a := range cfg.arms() {
-			if a.Own() {
-				never = append(never, a.Name)
-			}
+// draw has the policy choose an arm, one that was not played on the step yet where there is one left, and by chance one of its strategies that was not; an own move is of the
+// solver's own solutions alone.
+func draw(cfg Config, rng *rand.Rand, t Target, used map[string][]string, policy *Policy) (arm Arm, name string) {
+	id := t.stepKey()
+	var never, played []string
+	for _, a := range cfg.arms() {
+		switch {
+		case a.Own() && t.From == nil:
+			never = append(never, a.Name)
+		case slices.ContainsFunc(used[id], func(name string) bool { return name == a.Name || slices.Contains(a.Tricks, name) }):
+			played = append(played, a.Name)
 		}
 	}
-	id := t.stepKey()
-	not := slices.Concat(never, used[id])
+	not := slices.Concat(never, played)
 	if !slices.ContainsFunc(policy.Names, func(name string) bool { return !slices.Contains(not, name) }) {
 		not = never
 	}
-	name := policy.Draw(rng, t.Kind, not...)
+	arm = cfg.arm(policy.Draw(rng, t.Kind, not...))
+	if name = arm.Name; !arm.Own() {
+		left := slices.DeleteFunc(slices.Clone(arm.Tricks), func(name string) bool { return slices.Contains(used[id], name) })
+		if len(left) == 0 {
+			left = arm.Tricks
+		}
+		name = left[rng.IntN(len(left))]
+	}
 	used[id] = append(used[id], name)
-	return cfg.arm(name)
+	return arm, name
 }
 
 // plan makes the request; last is the attack before on the same step, nil for none.
-func plan(cfg Config, rng *rand.Rand, t Target, p roundProblem, arm Arm, memory *Memory, last *attack) *attack {
+func plan(cfg Config, rng *rand.Rand, t Target, p roundProblem, arm Arm, name string, memory *Memory, last *attack) *attack {
 	if arm.Own() {
-		return &attack{target: t, problem: p, arm: arm, name: arm.Name}
+		return &attack{target: t, problem: p, arm: arm, name: name}
 	}
-	strategies, name := Strategies(), arm.Tricks[rng.IntN(len(arm.Tricks))]
+	strategies := Strategies()
 	s := strategies[slices.IndexFunc(strategies, func(s Strategy) bool { return s.Name == name })]
 	before, after := s.Before, s.After
 	if f, ok := memory.Example(s.Name, t.Kind, t.Prefix.Problem.ID); rng.IntN(2) == 0 && ok && cfg.Learner != Uniform {

@@ -131,7 +131,7 @@ func TestOwnMovesAreOfOwnSolutions(t *testing.T) {
 	target := Target{Prefix: step.Trace{Problem: testProblems(1)[0]}, Text: "At last 13 + 5 = 18.", Source: Worked, Kind: Additive}
 	used := map[string][]string{}
 	for n := range 12 { // more often than there are other arms
-		if a := draw(cfg, rngOf(1, strconv.Itoa(n)), target, used, (&Game{cfg: cfg}).Start().Policy); a.Own() {
+		if a, _ := draw(cfg, rngOf(1, strconv.Itoa(n)), target, used, (&Game{cfg: cfg}).Start().Policy); a.Own() {
 			t.Errorf("a worked step is attacked by %s", a.Name)
 		}
 	}

@@ -46,6 +46,27 @@ func TestOneProblemMoreLeavesTheOtherRequests(t *testing.T) {
 }
 
 // One natural correct step to learn from for each wrong one, of its own problem where there is one; the others are spare; what has no label goes.
+// A step that is attacked again is so by another strategy while there is one, also where the arms are fewer than the attacks: the same one would ask for the same again.
+func TestAStepIsAttackedByEachStrategyOnce(t *testing.T) {
+	cfg := testConfig()
+	for _, a := range Arms() {
+		if a.Name != "result" {
+			cfg.LeftOut = append(cfg.LeftOut, a.Tricks...)
+		}
+	}
+	start := (&Game{cfg: cfg}).Start()
+	for i := range 20 {
+		target := Target{Prefix: step.Trace{Problem: step.Problem{ID: fmt.Sprint("p", i), Question: "How many?"}}, Text: "1 + 2 = 3.", Source: Worked, Kind: Additive}
+		keys := make(map[string]bool)
+		for _, a := range planAttacks(cfg, 1, slices.Repeat([]Target{target}, 4), map[string][]string{}, map[string]roundProblem{}, start.Policy, start.Memory) {
+			keys[a.key(1)] = true
+		}
+		if len(keys) != 4 {
+			t.Errorf("%d of 4 attacks differ", len(keys))
+		}
+	}
+}
+
 func TestBalance(t *testing.T) {
 	at := func(problem string, s step.Verdict, v step.Verdict, source Source) Labelled {
 		return Labelled{Prefix: step.Trace{Problem: step.Problem{ID: problem}}, Step: s, Value: v, Source: source, Text: problem}

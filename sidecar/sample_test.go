@@ -127,6 +127,22 @@ func TestSampleThenTrain(t *testing.T) {
 	expect(command(t, 2, "train", "--out", checkpoint), "--solutions FILE")
 }
 
+// What no training can be done with is said before the LLM is asked for a round of the game.
+func TestTrainRefusesAtOnce(t *testing.T) {
+	problems := filepath.Join(t.TempDir(), "problems.jsonl")
+	if err := os.WriteFile(problems, []byte(command(t, 0, "tasks", "--split", "train", "--n", "2")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ flag, value, want string }{
+		{"--pace", "0", "--pace must be above 0"}, {"--pace", "1.5", "--pace must be above 0"}, {"--adversarial", "1.5", "--adversarial must be from 0 to 1"},
+		{"--adversarial", "-0.1", "--adversarial must be from 0 to 1"}, {"--attack-programs", "2", "--solutions FILE"},
+	} {
+		if out := command(t, 2, "train", "--upstream", "http://127.0.0.1:1", "--problems", problems, tt.flag+"="+tt.value); !strings.Contains(out, tt.want) {
+			t.Errorf("%s %s: %s", tt.flag, tt.value, out)
+		}
+	}
+}
+
 // row is the cells of a method in a table of eval's.
 func row(t *testing.T, out, method string) []string {
 	t.Helper()

@@ -78,6 +78,12 @@ func (c *trainCommand) Validate() error {
 	if err := atLeast(0, "--attack-programs", c.Attacks); err != nil {
 		return err
 	}
+	if c.Attacks > 0 && len(c.Solutions) == 0 {
+		return errors.New("--attack-programs is of recorded programs: name --solutions FILE of them")
+	}
+	if err := errors.Join(above("--pace", c.Game.Pace, 1), within("--adversarial", c.Game.Adversarial, 1)); err != nil {
+		return err
+	}
 	if c.Ablate && (c.Problems != "" || len(c.Solutions) == 0) {
 		return errors.New("--ablate is of recorded answers alone: name --solutions FILE and no --problems")
 	}

@@ -50,19 +50,26 @@ func (e Example) unspared() Example {
 
 // natural are the examples that are no member of a pair: steps of whole answers, as many of them wrong as there are in life. Where they are too few to calibrate by, it is all.
 func natural(examples []Example) []Example {
-	const few = 10
 	var out []Example
-	var count [3]int
 	for _, e := range examples {
 		if e.Pair == "" {
 			out = append(out, e)
-			count[e.Step]++
 		}
 	}
-	if min(count[step.Right], count[step.Wrong]) < few {
+	if !enough(out) {
 		return examples
 	}
 	return out
+}
+
+// enough reports whether the step head can be calibrated by these.
+func enough(examples []Example) bool {
+	const few = 10
+	var count [3]int
+	for _, e := range examples {
+		count[e.Step]++
+	}
+	return min(count[step.Right], count[step.Wrong]) >= few
 }
 
 // harmonise returns the examples with equal masks within each pair: what one member lacks, the others lose.

@@ -19,7 +19,7 @@ import (
 // run in two parts gives, bit for bit, what one run would have. ref is R_ref, usually the round-0 model, to which opt.KL
 // holds the new one; it may be nil when opt.KL is 0.
 //
-// Problems are held out by opt.Seed: by some training stops early, on others the model is calibrated, by natural steps in their own proportions where there are enough. Equal arguments give equal
+// Problems are held out by opt.Seed: by some training stops early, on others the model is calibrated, by natural steps in their own proportions where there are enough; where the others are too few, on all. Equal arguments give equal
 // models. Cancelling ctx ends the run between two batches with ctx's error.
 func Fit(ctx context.Context, start, ref *prm.Model, examples []Example, opt Options) (*prm.Model, Report, error) {
 	began := time.Now()
@@ -311,6 +311,9 @@ func (r *run) finish(start *prm.Model) (*prm.Model, Report, error) {
 	}
 	seen, blind := evaluate(raw, heldOut), evaluate(raw, withoutHidden(heldOut))
 	by := natural(r.calibration)
+	if !enough(by) {
+		by = heldOut // rather by those that training stopped by than by none
+	}
 	h.Masked, h.Sighted = evaluate(raw, withoutHidden(by)).reading(), evaluate(raw, sighted(raw, by)).reading()
 
 	training := make([]Example, len(r.train))

@@ -301,6 +301,22 @@ func TestCalibrationIsAtTheNaturalRatio(t *testing.T) {
 	}
 }
 
+// Of a few problems all that are held out may be for training to stop by: then it is calibrated by these, and not left as it is.
+func TestFewProblemsAreCalibratedToo(t *testing.T) {
+	examples := randomExamples(1, 48, 8)
+	opt := quick
+	opt.HeldOut = 0.4
+	for opt.Seed = 1; ; opt.Seed++ {
+		if _, stop, calibration := split(examples, opt.Seed, opt.HeldOut); len(calibration) == 0 && len(stop) >= 20 {
+			break
+		}
+	}
+	m, report := fit(t, nil, nil, examples, opt)
+	if got := m.Header().Masked.Step; got == (prm.Platt{A: 1}) {
+		t.Errorf("with %d examples held out it is not calibrated: %+v", report.HeldOut, got)
+	}
+}
+
 // The first step of a round doesn't lean on a gradient that was of other weights and other lessons.
 func TestARoundsFirstStepIsAPlainOne(t *testing.T) {
 	w := prm.NewWeights(prm.Fresh("", "", 0, small))

@@ -44,7 +44,7 @@ type Worth struct {
 
 // Beside is what a head learns from beside the outcomes of answers. The zero value is nothing.
 type Beside struct {
-	Pairs   [][2]int  // of answers in no group, of one problem, of which the first is known to be the better
+	Pairs   [][2]int  // of answers in no group, behind those that were drawn, and so in no vote: two of one problem, of which the first is known to be the better
 	Weights []float64 // of a problem's pairs that are tried, where its outcomes weigh 1: that of the least held-out loss stands
 	Alone   bool      // outcomes are not learned from
 }
@@ -70,6 +70,10 @@ func Weigh(ctx context.Context, answers []Answer, beside Beside, kinds ...Number
 	if len(beside.Pairs) == 0 {
 		weights = []float64{0}
 	}
+	drawn := answers
+	for _, i := range beside.Pairs {
+		drawn = drawn[:min(len(drawn), i[0], i[1])]
+	}
 	var best [][]vote.Ballot
 	var worth Worth
 	least := math.Inf(1)
@@ -89,14 +93,14 @@ func Weigh(ctx context.Context, answers []Answer, beside Beside, kinds ...Number
 			return Worth{}, err
 		}
 		for _, z := range logits {
-			of := ballots(answers, z)
+			of := ballots(drawn, z)
 			if losses, auc := compare(of); stat.Mean(losses, nil) < least {
 				least, best, worth.AUC = stat.Mean(losses, nil), of, auc
 			}
 		}
 	}
 	worth.Vote = vote.Fit(best)
-	worth.Gains = gains(best, foldsOf(answers))
+	worth.Gains = gains(best, foldsOf(drawn))
 	return worth, ctx.Err()
 }
 

@@ -161,6 +161,16 @@ func TestWeighLearnsFromPairs(t *testing.T) {
 		auc[name] = float64(w.AUC)
 	}
 	t.Log(auc)
+	without, err1 := Weigh(t.Context(), answers, Beside{}, numbers[:len(answers)])
+	hardly, err2 := Weigh(t.Context(), all, Beside{Pairs: beside.Pairs, Weights: []float64{1e-9}}, numbers)
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	for k, g := range hardly.Gains {
+		if was := without.Gains[k]; !(math.Abs(float64(g.Mean-was.Mean)) < 0.01) && !(math.IsNaN(float64(g.Mean)) && math.IsNaN(float64(was.Mean))) {
+			t.Errorf("pairs that weigh nothing change the gain in votes of %d from %.3f to %.3f", VoteSizes[k], was.Mean, g.Mean)
+		}
+	}
 	if auc["both"] < auc["outcomes"]+0.03 || auc["pairs"] < auc["outcomes"]+0.03 {
 		t.Errorf("%v", auc)
 	}

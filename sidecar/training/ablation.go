@@ -53,12 +53,13 @@ func (t Solutions) Ablate(ctx context.Context, run string, progress func(done, t
 		}
 	}
 	var corrupted train.Beside
+	drawn := len(answers)
 	if run != "" {
 		contrasts, err := contrastsOf(run, llm)
 		if err != nil {
 			return out, err
 		}
-		for _, c := range contrasts { // they stand behind the answers, in no vote
+		for _, c := range contrasts {
 			n := len(answers)
 			answers = append(answers, train.Answer{Solution: c.Better, Problem: c.Problem, Group: -1}, train.Answer{Solution: c.Worse, Problem: c.Problem, Group: -1})
 			corrupted.Pairs = append(corrupted.Pairs, [2]int{n, n + 1})
@@ -76,12 +77,18 @@ func (t Solutions) Ablate(ctx context.Context, run string, progress func(done, t
 	}
 	done := 0
 	weigh := func(beside train.Beside, of ...kind) (w train.Worth, err error) {
+		among := answers
+		if len(beside.Pairs) == 0 {
+			among = answers[:drawn]
+		}
 		var numbers []train.Numbers
 		for _, k := range of {
-			numbers = append(numbers, k.of...)
+			for _, n := range k.of {
+				numbers = append(numbers, n[:len(among)])
+			}
 		}
 		if len(numbers) > 0 {
-			w, err = train.Weigh(ctx, answers, beside, numbers...)
+			w, err = train.Weigh(ctx, among, beside, numbers...)
 		}
 		if done++; progress != nil {
 			progress(done, fits)

@@ -81,6 +81,9 @@ func whole(labelled []generator.Labelled) ([]solution, []train.Contrast) {
 			continue
 		}
 		s := of[l.Sample]
+		if s == nil && len(l.Prefix.Steps) > 0 { // of one that was cut off, lessons may hold a later step alone
+			continue
+		}
 		if s == nil {
 			s = &solution{problem: l.Prefix.Problem, kind: step.Prose}
 			of[l.Sample], *list = s, append(*list, l.Sample)
@@ -132,7 +135,7 @@ func attacked(ctx context.Context, solutions []solution, n int, seed int64) []tr
 	of := make([][]train.Contrast, len(solutions))
 	concurrently(len(solutions), func(i int) {
 		s := solutions[i]
-		if s.program == nil || s.right != step.Right {
+		if s.program == nil || s.right != step.Right || n == 0 {
 			return
 		}
 		told := func(steps []string, run *feature.Program) feature.Solution {
