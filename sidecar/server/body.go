@@ -40,7 +40,7 @@ type intake struct {
 func (s *Server) take(g *gin.Context) {
 	control := http.NewResponseController(g.Writer)
 	_ = control.SetWriteDeadline(time.Time{}) // of the request before, on this connection
-	out := &outlet{ResponseWriter: g.Writer, control: control, patience: s.cfg.WriteTimeout}
+	out := &outlet{ResponseWriter: g.Writer, control: control, patience: s.cfg.WriteTimeout, pauses: g.Request.ProtoMajor == 2}
 	g.Writer = out
 	defer func() { out.arm(time.Now()) }() // net/http has the end of the answer still to write
 	if g.Request.Body != nil && g.Request.Body != http.NoBody {
@@ -122,6 +122,7 @@ type outlet struct {
 	in       *intake   // the request's body; nil for none
 	first    time.Time // when the first byte was written
 	armed    time.Time // when the deadline was set last
+	pauses   bool      // between writes there is none: HTTP/2 ends a stream at its deadline whether something is being written or not
 }
 
 // WriteHeader has the connection closed behind an answer that begins before its request was read to the end: what is left of that must not be read as another
@@ -142,7 +143,22 @@ func (o *outlet) Write(data []byte) (int, error) {
 		o.first = now
 	}
 	o.arm(now)
+	defer o.pause()
 	return o.ResponseWriter.Write(data)
+}
+
+// FlushError is how http.ResponseController flushes.
+func (o *outlet) FlushError() error {
+	o.arm(time.Now())
+	defer o.pause()
+	return http.NewResponseController(o.ResponseWriter).Flush()
+}
+
+func (o *outlet) pause() {
+	if o.pauses {
+		o.armed = time.Time{}
+		_ = o.control.SetWriteDeadline(time.Time{})
+	}
 }
 
 // arm gives the client its time from now on, or nearly: streams have many writes.
