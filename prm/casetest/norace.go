@@ -1,0 +1,5 @@
+//go:build !race
+
+package casetest
+
+const raced = false
