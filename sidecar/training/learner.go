@@ -94,9 +94,13 @@ func (l *Learner) Score(ctx context.Context, examples []generator.Labelled) ([]f
 // At a pace below 1 the rounds before have a say, the older the less, and what was known before round 0 too, which is nothing.
 func (l *Learner) Weigh(_ context.Context, candidates []generator.Candidate) ([]float64, error) {
 	weights := make([]float64, len(candidates))
+	say := l.rounds
+	if l.pace == 1 {
+		say = say[max(0, len(say)-1):]
+	}
 	for i, c := range candidates {
 		inputs := read(c.Trace.Problem, c.Trace.Steps, c.Tokens)
-		for _, m := range l.rounds {
+		for _, m := range say {
 			weights[i] += l.pace * (weigh(m, inputs, c.Tokens) - weights[i])
 		}
 	}
@@ -128,6 +132,17 @@ func (l *Learner) Learn(ctx context.Context, round int, examples []generator.Lab
 	if err != nil {
 		return generator.LearnReport{}, err
 	}
+	// The vote that the adversary plays against: the linear floor, learned once.
+	caps, err := l.engine.Capabilities(ctx)
+	if err != nil {
+		return generator.LearnReport{}, err
+	}
+	solutions, contrasts := whole(examples)
+	head := l.head
+	head.Units, head.Contrasts, head.Progress = -1, playing, nil
+	if model, _, _, err = judging(ctx, model, caps.Identity(), solutions, contrasts, head); err != nil {
+		return generator.LearnReport{}, err
+	}
 	if err := os.MkdirAll(l.folder, 0o755); err != nil {
 		return generator.LearnReport{}, err
 	}
@@ -156,7 +171,6 @@ func (l *Learner) Finish(ctx context.Context, rounds int, examples []generator.L
 
 // fit goes on from the current model.
 func (l *Learner) fit(ctx context.Context, round int, examples []generator.Labelled, options train.Options) (*prm.Model, train.Report, error) {
-	solutions, contrasts := whole(examples)
 	examples = slices.DeleteFunc(slices.Clone(examples), func(ex generator.Labelled) bool { return ex.Source == generator.Branched })
 	inputs, err := l.inputs(ctx, examples)
 	if err != nil {
@@ -178,15 +192,7 @@ func (l *Learner) fit(ctx context.Context, round int, examples []generator.Label
 		return nil, train.Report{}, err
 	}
 	options.Model, options.Normalised = caps.Identity(), caps.Hidden.Normalised
-	model, report, err := train.Fit(ctx, l.current, reference, learned, options)
-	if err != nil {
-		return nil, report, err
-	}
-	// The vote that the adversary plays against: the linear floor, learned once.
-	head := l.head
-	head.Units, head.Contrasts, head.Progress = -1, playing, nil
-	model, _, _, err = judging(ctx, model, caps.Identity(), solutions, contrasts, head)
-	return model, report, err
+	return train.Fit(ctx, l.current, reference, learned, options)
 }
 
 // playing is the weight of contrasts in the head for whole answers while the game lasts; at its end the best of some is taken.
