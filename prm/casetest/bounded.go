@@ -13,15 +13,19 @@ func Bounded(t testing.TB, size int, times uint64, f func()) {
 	var took time.Duration
 	var made uint64
 	for range 3 {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		began := time.Now()
-		f()
-		took = time.Since(began)
-		runtime.ReadMemStats(&after)
-		if made = after.TotalAlloc - before.TotalAlloc; took <= 5*time.Second && (raced || made <= 16<<20+times*uint64(size)) {
+		if took, made = Cost(f); took <= 5*time.Second && (raced || made <= 16<<20+times*uint64(size)) {
 			return
 		}
 	}
 	t.Errorf("%d bytes took %v and %d bytes", size, took, made)
+}
+
+// Cost is how long f takes, and how many bytes the process allocates meanwhile.
+func Cost(f func()) (took time.Duration, made uint64) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	began := time.Now()
+	f()
+	runtime.ReadMemStats(&after)
+	return time.Since(began), after.TotalAlloc - before.TotalAlloc
 }

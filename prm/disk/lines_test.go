@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"aprm/prm/casetest"
 )
 
 // numbered is a format of lines {"n":…}.
@@ -222,13 +223,11 @@ func FuzzLines(f *testing.F) {
 		if err := os.WriteFile(path, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		began := time.Now()
 		var read int
-		l, err := format.Lines(path, func([]byte) error { read++; return nil })
-		runtime.ReadMemStats(&after)
-		if took, made := time.Since(began), after.TotalAlloc-before.TotalAlloc; took > 5*time.Second || made > 4<<20+64*uint64(len(text)) {
+		var l *Lines
+		var err error
+		took, made := casetest.Cost(func() { l, err = format.Lines(path, func([]byte) error { read++; return nil }) })
+		if took > 5*time.Second || made > 4<<20+64*uint64(len(text)) {
 			t.Errorf("%d bytes took %v and %d bytes", len(text), took, made)
 		}
 		if err != nil {

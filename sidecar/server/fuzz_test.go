@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"io"
 	"net/http"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"aprm/prm/casetest"
 	"aprm/sidecar/server/dialect"
 )
 
@@ -29,19 +29,17 @@ func FuzzTranslated(f *testing.F) {
 	f.Add(`{"model":"m","prompt":"x","suffix":7,"options":{"num_predict":-2}}`, "data: {\"error\":7}\n\n")
 	f.Fuzz(func(t *testing.T, ask, answer string) {
 		s := build(t, Config{Dialect: dialect.OpenAI, Route: func(http.RoundTripper) http.RoundTripper { return said(answer) }}, &reasoner{})
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		began := time.Now()
 		size := 0
-		for _, path := range []string{"/api/chat", "/api/generate", "/api/embed", "/api/show", "/api/tags", "/v1/responses", "/v1/messages"} {
-			rec := post(s, path, ask)
-			size += rec.Body.Len()
-			if rec.Code == http.StatusInternalServerError && !strings.Contains(answer, "500") {
-				t.Errorf("%s: %d %s", path, rec.Code, rec.Body)
+		took, made := casetest.Cost(func() {
+			for _, path := range []string{"/api/chat", "/api/generate", "/api/embed", "/api/show", "/api/tags", "/v1/responses", "/v1/messages"} {
+				rec := post(s, path, ask)
+				size += rec.Body.Len()
+				if rec.Code == http.StatusInternalServerError && !strings.Contains(answer, "500") {
+					t.Errorf("%s: %d %s", path, rec.Code, rec.Body)
+				}
 			}
-		}
-		runtime.ReadMemStats(&after)
-		if took, made := time.Since(began), after.TotalAlloc-before.TotalAlloc; took > 10*time.Second || made > 256<<20+4096*uint64(len(ask)+len(answer)) {
+		})
+		if took > 10*time.Second || made > 256<<20+4096*uint64(len(ask)+len(answer)) {
 			t.Errorf("%d and %d bytes took %v and %d bytes, %d answered", len(ask), len(answer), took, made, size)
 		}
 	})

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +12,7 @@ import (
 
 	"aprm/adapters"
 	"aprm/generator"
+	"aprm/prm/casetest"
 	"aprm/prm/step"
 	"aprm/prm/train"
 )
@@ -177,13 +177,9 @@ func FuzzState(f *testing.F) {
 		if err := os.WriteFile(filepath.Join(run.Folder, stateFile), data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		began := time.Now()
 		run.Game.Rounds = 1
-		_, err := run.Play(t.Context(), llm, problems)
-		runtime.ReadMemStats(&after)
-		if took, made := time.Since(began), after.TotalAlloc-before.TotalAlloc; took > 20*time.Second || made > 1<<30 { // a whole game of one round
+		var err error
+		if took, made := casetest.Cost(func() { _, err = run.Play(t.Context(), llm, problems) }); took > 20*time.Second || made > 1<<30 { // a whole game of one round
 			t.Errorf("it took %v and %d bytes", took, made)
 		}
 		if err != nil && !errors.As(err, &FolderError{}) {
