@@ -137,11 +137,29 @@ func (c *prmScoreCommand) Run(ctx context.Context, std streams) error {
 	return nil
 }
 
-type prmEvalCommand struct {
+// measuredFlags say which PRM is measured, and on how many of the labelled solutions that are read.
+type measuredFlags struct {
 	Judge judgeFlags `embed:""`
 	Limit int        `help:"Measure on so many solutions, the first; 0 for all." default:"0"`
-	Table bool       `help:"Write a table instead: with and without hidden states, beside what a step's place alone tells, with intervals."`
-	Seed  uint64     `help:"Of the table's bootstrap." default:"1"`
+}
+
+// open reads the solutions, without those that lack labels, which is said, and opens the PRM. Call close when done.
+func (f *measuredFlags) open(ctx context.Context, in io.Reader) (solutions []step.Judged, j judge, close func() error, err error) {
+	solutions, unlabelled, err := dataset.Judged(in, "standard input", f.Limit)
+	if err != nil {
+		return nil, j, nil, badInput{err}
+	}
+	if unlabelled > 0 {
+		slog.Warn("left out solutions whose first wrong step isn't known", "solutions", unlabelled)
+	}
+	j, close, err = f.Judge.open(ctx)
+	return solutions, j, close, err
+}
+
+type prmEvalCommand struct {
+	measuredFlags `embed:""`
+	Table         bool   `help:"Write a table instead: with and without hidden states, beside what a step's place alone tells, with intervals."`
+	Seed          uint64 `help:"Of the table's bootstrap." default:"1"`
 }
 
 func (c *prmEvalCommand) Help() string {
@@ -154,11 +172,7 @@ with an unlabelled step before that is left out, and counted.
 }
 
 func (c *prmEvalCommand) Run(ctx context.Context, std streams) error {
-	solutions, err := labelled(std.in, c.Limit)
-	if err != nil {
-		return err
-	}
-	j, closeLLM, err := c.Judge.open(ctx)
+	solutions, j, closeLLM, err := c.open(ctx, std.in)
 	if err != nil {
 		return err
 	}
@@ -203,22 +217,9 @@ func (c *prmEvalCommand) Run(ctx context.Context, std streams) error {
 	return err
 }
 
-// labelled are the solutions on standard input, limit of them at most; those that lack labels are left out, which is said.
-func labelled(in io.Reader, limit int) ([]step.Judged, error) {
-	solutions, unlabelled, err := dataset.Judged(in, "standard input", limit)
-	if err != nil {
-		return nil, badInput{err}
-	}
-	if unlabelled > 0 {
-		slog.Warn("left out solutions whose first wrong step isn't known", "solutions", unlabelled)
-	}
-	return solutions, nil
-}
-
 type prmRobustCommand struct {
-	Judge judgeFlags `embed:""`
-	Limit int        `help:"Measure on so many solutions, the first; 0 for all." default:"0"`
-	Seed  uint64     `help:"Of the bootstrap." default:"1"`
+	measuredFlags `embed:""`
+	Seed          uint64 `help:"Of the bootstrap." default:"1"`
 }
 
 func (c *prmRobustCommand) Help() string {
@@ -229,11 +230,7 @@ come to. A PRM that reads what is said moves little, and wrong ones not up.
 }
 
 func (c *prmRobustCommand) Run(ctx context.Context, std streams) error {
-	solutions, err := labelled(std.in, c.Limit)
-	if err != nil {
-		return err
-	}
-	j, closeLLM, err := c.Judge.open(ctx)
+	solutions, j, closeLLM, err := c.open(ctx, std.in)
 	if err != nil {
 		return err
 	}
