@@ -217,6 +217,7 @@ func TestPage(t *testing.T) {
 		act("button[aria-label^=Promote]", id)
 		c.until("[...document.querySelectorAll('main button')].some((b) => b.textContent.startsWith('Roll back'))")
 		views(t, c, "checkpoints")
+		c.until("document.querySelector('main').innerText.includes('Served now: " + id + "')")
 		act("main p button:not([aria-label])", strings.TrimPrefix(before[strings.LastIndex(before, "PRM "):], "PRM "))
 		if got, err := os.ReadFile(filepath.Join(dir, "my.prm")); err != nil || !bytes.Equal(got, shipped) {
 			t.Errorf("the file isn't the one from before: %v", err)
@@ -245,31 +246,28 @@ func TestPage(t *testing.T) {
 		views(t, c, "health")
 	})
 	c.clean(base)
-}
 
-// TestPageWantsAKey: where there are keys the page asks for one, and keeps it in the tab.
-func TestPageWantsAKey(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it builds the program")
-	}
-	c := startChromium(t)
-	base := serve(t, program(t), t.TempDir(), []string{"SIDECAR_API_KEY=sk-of-the-page"})
-	c.call("Page.navigate", map[string]any{"url": base + "/"}, nil)
-	c.until("document.querySelector('#key')?.open")
-	try := func(key string) {
-		c.do("document.querySelector('#key-input').value = '" + key + "'; document.querySelector('#key-ok').click()")
-	}
-	try("sk-wrong")
-	time.Sleep(200 * time.Millisecond)
-	c.until("document.querySelector('#key').open")
-	axe(t, c, "the key")
-	if got := eval[string](c, "document.querySelector('main').innerText"); strings.Contains(got, "Question") {
-		t.Error("the wrong key opens the page")
-	}
-	try("sk-of-the-page")
-	c.until("document.querySelector('form.ask')")
-	if got := eval[string](c, "JSON.stringify([document.cookie, localStorage.length, sessionStorage.length])"); got != `["",0,1]` {
-		t.Errorf("cookie, localStorage, sessionStorage: %s", got)
-	}
-	c.clean(base, "401")
+	// Where there are keys the page asks for one, and keeps it in the tab.
+	t.Run("a key", func(t *testing.T) {
+		c := startChromium(t)
+		base := serve(t, bin, t.TempDir(), []string{"SIDECAR_API_KEY=sk-of-the-page"})
+		c.call("Page.navigate", map[string]any{"url": base + "/"}, nil)
+		c.until("document.querySelector('#key')?.open")
+		try := func(key string) {
+			c.do("document.querySelector('#key-input').value = '" + key + "'; document.querySelector('#key-ok').click()")
+		}
+		try("sk-wrong")
+		time.Sleep(200 * time.Millisecond)
+		c.until("document.querySelector('#key').open")
+		axe(t, c, "the key")
+		if got := eval[string](c, "document.querySelector('main').innerText"); strings.Contains(got, "Question") {
+			t.Error("the wrong key opens the page")
+		}
+		try("sk-of-the-page")
+		c.until("document.querySelector('form.ask')")
+		if got := eval[string](c, "JSON.stringify([document.cookie, localStorage.length, sessionStorage.length])"); got != `["",0,1]` {
+			t.Errorf("cookie, localStorage, sessionStorage: %s", got)
+		}
+		c.clean(base, "401")
+	})
 }

@@ -42,12 +42,12 @@ export async function checkpoints(root, state, signal) {
 		await look();
 	}
 	async function look() {
-		const { checkpoints: all, serving, cannot } = await ask("checkpoints", undefined, signal);
+		const [{ checkpoints: all, serving, cannot }, now] = await Promise.all([ask("checkpoints", undefined, signal), ask("state", undefined, signal)]);
 		const promote = (c) => (cannot || c.error || c.serving ? (c.serving ? "served now" : "") :
 			el("button", { "aria-label": `Promote ${c.id} of ${c.where}`, onclick: () => act(`Serve ${c.id}?`, `Requests from then on are scored by it in place of ${serving || "none"}, which is kept and can be put back.`, "checkpoints/promote", { file: c.file }) }, "Promote"));
 		const back = all.find((c) => c.before && !c.serving && !c.error);
 		const list = all.map((c) => {
-			const row = [c.where, c.error ? el("span", { class: "error" }, c.error) : el("code", {}, c.id), ago(c.since), String(c.round), fixed(c.auc), gateOf(c), promote(c)];
+			const row = [c.where, promote(c), c.error ? el("span", { class: "error" }, c.error) : el("code", {}, c.id), ago(c.since), String(c.round), fixed(c.auc), gateOf(c)];
 			row.now = c.serving;
 			return row;
 		});
@@ -62,9 +62,9 @@ export async function checkpoints(root, state, signal) {
 			compared.replaceChildren(table("Two checkpoints", ["What", "First", "Second"], rows.map(([name, get]) => [name, get(a), get(b)])));
 		};
 		place.replaceChildren(
-			serving ? el("p", {}, "Served now: ", el("code", {}, serving), ". ", state.gate || "") : el("p", {}, "No PRM is served."),
+			serving ? el("p", {}, "Served now: ", el("code", {}, serving), ". ", now.gate || "") : el("p", {}, "No PRM is served."),
 			cannot ? el("p", { class: "note" }, `None can be promoted here: ${cannot}.`) : el("p", {}, el("button", { disabled: !back, onclick: () => act("Roll back?", `${back.id} is served again, in place of ${serving}.`, "checkpoints/rollback", {}) }, back ? `Roll back to ${back.id}` : "Nothing to roll back to")),
-			all.length ? table("Checkpoints: the one that is served, those before it, those of the folder of runs", ["Where", "Id", "Written", ["Round", "n"], ["AUC", "n"], "Gate: auto against a plain vote", "Serve it"], list) : el("p", { class: "note" }, "There is none in the folder of runs."),
+			all.length ? table("Checkpoints: the one that is served, those before it, those of the folder of runs", ["Where", "Serve it", "Id", "Written", ["Round", "n"], ["AUC", "n"], "Gate: auto against a plain vote"], list) : el("p", { class: "note" }, "There is none in the folder of runs."),
 			...all.length > 1 ? [el("h2", {}, "Compare"), el("div", { class: "fields" }, firstField, secondField), compared] : []);
 		if (all.length > 1) compare();
 	}

@@ -95,7 +95,7 @@ export class Plot {
 	reach(low, high) {
 		if (low === null) return [0, 1];
 		const ends = this.intervals ? this.series.flatMap((s) => [...s.low, ...s.high]).filter((v) => v !== null) : [];
-		const from = Math.min(low, ...ends), to = Math.max(high, ...ends), more = (to - from || Math.abs(to) || 1) * 0.08;
+		const from = Math.min(low, ...ends), to = Math.max(high, ...ends), more = (to - from) * 0.08 || Math.abs(to) * 0.08 || 1;
 		return [this.least ?? from - more, to + more];
 	}
 
