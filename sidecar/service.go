@@ -158,7 +158,7 @@ func profiles(at string, cert *certificate, handler http.Handler) (closeIt func(
 	if err != nil {
 		return nil, badInput{fmt.Errorf("--admin-listen: %w; choose another address", err)}
 	}
-	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, WriteTimeout: server.LongestProfile + time.Minute}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
