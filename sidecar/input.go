@@ -34,20 +34,27 @@ func existing(parsed *kong.Context) error {
 		values = append(values, f.Value)
 	}
 	for _, v := range values {
-		if v.Tag == nil || v.Tag.Type != "existingfile" {
-			continue
-		}
-		paths, many := v.Target.Interface().([]string)
-		if !many {
-			paths = []string{v.Target.String()}
-		}
-		for _, path := range paths {
+		for _, path := range filesOf(v) {
 			if err := regular(path); err != nil {
 				return fmt.Errorf("%s: %w", v.ShortSummary(), err)
 			}
 		}
 	}
 	return nil
+}
+
+// filesOf are the files to read that a flag or an argument names.
+func filesOf(v *kong.Value) []string {
+	if c, ok := v.Target.Interface().(checkpointFile); ok {
+		return []string{c.file()}
+	}
+	if v.Tag == nil || v.Tag.Type != "existingfile" {
+		return nil
+	}
+	if paths, many := v.Target.Interface().([]string); many {
+		return paths
+	}
+	return []string{v.Target.String()}
 }
 
 // regular is the error of what is neither a regular file nor a pipe that the shell has opened already (/dev/stdin, <(…)), nor nothing at all.

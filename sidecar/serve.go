@@ -58,7 +58,8 @@ func (c *serveCommand) Help() string {
 byte. Without a checkpoint so does everything else, unless the model's name asks otherwise:
 
   sidecar serve --upstream http://127.0.0.1:8080                       the endpoint as it is; MODEL@majority-8 is a plain vote
-  sidecar serve --upstream http://127.0.0.1:8080 --checkpoint my.prm   guided by the PRM that 'sidecar train' made of that model
+  sidecar serve --upstream http://127.0.0.1:8080 --checkpoint general   guided by the PRM that comes with the program
+  sidecar serve --upstream http://127.0.0.1:8080 --checkpoint my.prm    guided by the PRM that 'sidecar train' made of that model
   sidecar serve --upstream builtin                                     to try it: the embedded toy model and its PRM
 
 A client picks a way of answering by the model's name, as MODEL@SUFFIX or, but for raw and greedy, MODEL@SUFFIX-N, or by "prm":{"strategy":…} in the request. N is
@@ -117,11 +118,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams, line *commandLine) 
 
 // files are those that a service is made of, beside that of its settings; "" for none.
 func (c *serveCommand) files() []string {
-	files := []string{c.Keys, c.TLSCert, c.TLSKey, c.PRM.Checkpoint}
-	if c.PRM.Checkpoint != "" {
-		files = append(files, gatePath(c.PRM.Checkpoint))
-	}
-	return files
+	return []string{c.Keys, c.TLSCert, c.TLSKey, c.PRM.Checkpoint.file(), c.PRM.Checkpoint.gate()}
 }
 
 // service is what the flags ask for, over a resolved endpoint. It starts nothing.
@@ -190,14 +187,14 @@ func openEngine(upstream *upstreamFlags, flags modelFlags, instruction string) (
 	if err != nil {
 		return nil, nil, "", err
 	}
-	where = gatePath(flags.Checkpoint)
+	where = flags.Checkpoint.gate()
 	switch {
-	case flags.Checkpoint != "":
-		gate, err = readGate(flags.Checkpoint)
+	case flags.Checkpoint.file() != "":
+		gate, err = readGate(flags.Checkpoint.file())
 	case upstream.URL == builtinURL && !flags.named():
-		if err = useShipped(e); err == nil {
+		if err = useBuiltin(e); err == nil {
 			where = "in the program"
-			gate, err = decode.ParseGate(shippedGate)
+			gate, err = decode.ParseGate(builtinGate)
 		}
 	}
 	return e, gate, where, err
@@ -226,9 +223,9 @@ func welcome(upstream *upstreamFlags, base, strategy, id string, trained bool) s
 			as = upstream.Model + " answers by " + strategy
 		}
 		fmt.Fprintf(&b, "  no PRM is loaded: %s\n"+
-			"  to train one: sidecar train --upstream %s --upstream-model %s --problems FILE --out my.prm\n"+
-			"  then:         sidecar serve --upstream %s --upstream-model %s --checkpoint my.prm\n",
-			as, upstream.URL, upstream.Model, upstream.URL, upstream.Model)
+			"  one comes with the program: add --checkpoint general\n"+
+			"  one of this LLM's own:      sidecar train --upstream %s --upstream-model %s --problems FILE --out my.prm, and add --checkpoint my.prm\n",
+			as, upstream.URL, upstream.Model)
 	}
 	fmt.Fprintf(&b, "  other ways: %s@%s; with a number of candidates: @%s\n", upstream.Model, strings.Join(server.Suffixes(trained), ", @"), example)
 	fmt.Fprintf(&b, "  try: curl %s/v1/chat/completions -d '{\"model\":\"%s@%s\",\"messages\":[{\"role\":\"user\",\"content\":\"Tom has 3 boxes with 12 pencils in each. Then Tom finds 5 pencils. How many pencils does Tom have now?\"}]}'\n",
