@@ -242,7 +242,7 @@ func multiply(x []float32, w *Tensor, y []float32) {
 		}
 		row := w.Data[r*w.Cols:][:w.Cols]
 		for c, u := range row {
-			y[c] += v * u
+			y[c] += v * u // #nosec G602 -- y is as wide as w
 		}
 	}
 }

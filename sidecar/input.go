@@ -12,12 +12,13 @@ import (
 // settingsFlag is kong's flag of a file of settings, which must be a file: a pipe would be waited for before there is anyone to say so.
 type settingsFlag kong.ConfigFlag
 
-// BeforeResolve implements kong's hook.
-func (settingsFlag) BeforeResolve(app *kong.Kong, ctx *kong.Context, trace *kong.Path) error {
+// BeforeResolve implements kong's hook. The command line is told what the file held before it was read.
+func (settingsFlag) BeforeResolve(app *kong.Kong, ctx *kong.Context, trace *kong.Path, line *commandLine) error {
 	path := kong.ExpandPath(string(ctx.FlagValue(trace.Flag).(settingsFlag)))
 	if err := regular(path); err != nil {
 		return err
 	}
+	line.seen = contents([]string{path})
 	settings, err := app.LoadConfig(path)
 	if err != nil {
 		return err

@@ -86,8 +86,7 @@ func (c *serveCommand) Validate() error {
 
 func (c *serveCommand) Run(ctx context.Context, std streams, line *commandLine) error {
 	bounded()
-	files := c.files(line.settings)
-	seen := contents(files) // before any of them is read
+	seen := line.seen.and(c.files()) // before any of them is read
 	asked := c.Upstream
 	if err := c.Upstream.resolve(ctx, c.ProbeWait); err != nil {
 		return err
@@ -96,33 +95,30 @@ func (c *serveCommand) Run(ctx context.Context, std streams, line *commandLine) 
 	if err != nil {
 		return err
 	}
-	s.asked, s.files, s.seen = asked, files, seen
-	s.reload = func(ctx context.Context, now service) (service, error) {
-		cmd, err := line.again()
+	s.asked, s.seen = asked, seen
+	s.reload = func(ctx context.Context, now service) (service, digests, error) {
+		cmd, seen, err := line.again()
 		if err != nil {
-			return service{}, err
+			return service{}, nil, err
 		}
 		next := &cmd.Serve
+		seen = seen.and(next.files())
 		asked := next.Upstream
 		if reflect.DeepEqual(asked, now.asked) {
 			next.Upstream = now.upstream // what is known of it, and shared
 		} else if err := next.Upstream.resolve(ctx, 0); err != nil {
-			return service{}, err
+			return service{}, seen, err
 		}
 		made, err := next.service()
-		made.asked, made.files = asked, next.files(line.settings)
-		return made, err
+		made.asked = asked
+		return made, seen, err
 	}
 	return s.run(ctx, std)
 }
 
-// files are those that a service is made of, "" for none.
-func (c *serveCommand) files(settings string) []string {
-	files := []string{settings, c.Keys, c.TLSCert, c.TLSKey, c.PRM.Checkpoint.file()}
-	if gate := c.PRM.Checkpoint.gate(); gate != "" {
-		files = append(files, gate)
-	}
-	return files
+// files are those that a service is made of, beside that of its settings; "" for none.
+func (c *serveCommand) files() []string {
+	return []string{c.Keys, c.TLSCert, c.TLSKey, c.PRM.Checkpoint.file(), c.PRM.Checkpoint.gate()}
 }
 
 // service is what the flags ask for, over a resolved endpoint. It starts nothing.

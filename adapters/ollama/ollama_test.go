@@ -90,6 +90,16 @@ func holds(t *testing.T, cfg Config) {
 	t.Run("wire", func(t *testing.T) { adaptertest.Wire(t, cfg.Transport, cfg.URL, cfg.Model) })
 }
 
+// TestThinks: a model that begins with thoughts is known to.
+func TestThinks(t *testing.T) {
+	for _, thinks := range []bool{true, false} {
+		caps, err := open(t, &adaptertest.Upstream{Thinks: thinks}, nil).Capabilities(t.Context())
+		if err != nil || caps.Thinks != thinks || caps.Prefill != adapters.PrefillContinued {
+			t.Errorf("%t: %+v, %v", thinks, caps, err)
+		}
+	}
+}
+
 func TestBytes(t *testing.T) {
 	u := &adaptertest.Upstream{}
 	c := open(t, u, func(cfg *Config) { cfg.Key = "secret" })

@@ -42,6 +42,7 @@ func (c *Client) probe(ctx context.Context) (adapters.Capabilities, error) {
 	caps.Streaming = true
 	caps.LogProbs = len(one[0].Tokens) > 0
 	caps.TopLogProbs = caps.LogProbs && len(one[0].Tokens[0].Top) > 0
+	caps.Thinks = draw.Thinks(one[0])
 
 	for _, probe := range []struct {
 		found *bool

@@ -143,7 +143,7 @@ func attacked(ctx context.Context, solutions []solution, n int, seed int64) []tr
 			return pooled(step.Trace{Problem: s.problem, Steps: steps}, nil).Of(run)
 		}
 		better := told(s.steps, s.program)
-		for _, a := range generator.AttackProgram(ctx, rand.New(rand.NewPCG(uint64(seed), uint64(i))), s.source, s.answer, n) {
+		for _, a := range generator.AttackProgram(ctx, rand.New(rand.NewPCG(uint64(seed), uint64(i))), s.source, s.answer, n) { // #nosec G115 G404 -- a seed, of which all bits count; a draw that must follow from it, and guards nothing
 			read := decode.Sample{Kind: step.Program, Text: decode.OpensProgram + a.Source + decode.ClosesProgram}.Read(ctx)
 			if read.Program != nil {
 				of[i] = append(of[i], train.Contrast{Better: better, Worse: told(read.Steps, read.Program), Problem: problemKey(s.problem)})
@@ -295,7 +295,7 @@ func judging(ctx context.Context, model *prm.Model, llm string, solutions []solu
 			votes = append(votes, v)
 		}
 	}
-	report.Drawing = eval.NewDrawing(votes, uint64(opt.Seed), 0)
+	report.Drawing = eval.NewDrawing(votes, uint64(opt.Seed), 0) // #nosec G115 -- a seed, of which all bits count
 	prose := report.Vote
 	if !slices.ContainsFunc(solutions, func(s solution) bool { return s.kind != step.Program }) { // it says nothing of prose
 		prose, report.Drawing = vote.Rule{}, &prm.Drawing{Use: step.OnlyProse, Programs: report.Vote, Problems: len(votes)}
