@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"aprm/generator"
@@ -14,6 +15,7 @@ import (
 	"aprm/prm/feature"
 	"aprm/prm/train"
 	"aprm/sidecar/dataset"
+	"aprm/sidecar/eval"
 	"aprm/sidecar/training"
 )
 
@@ -23,7 +25,9 @@ type trainCommand struct {
 	Problems  string        `help:"Problems with answers and worked solutions, ${published}: play the game on them." type:"existingfile" placeholder:"FILE"`
 	Solutions []string      `help:"Files of recorded answers, as 'sidecar sample' writes them, to learn from." type:"existingfile" placeholder:"FILE"`
 	Attacks   int           `name:"attack-programs" help:"Corruptions of each right program of --solutions to learn from beside the answers: one operand, operator or number is changed, and the program run to see that it comes to something else. Their weight is chosen on problems held out." default:"0"`
+	Prose     int           `name:"attack-prose" help:"Corruptions of each right answer in prose of --solutions to learn from beside the answers: a step with a true equation gets another operator, operand or result. Their weight is chosen on problems held out." default:"0"`
 	Without   []string      `help:"Inputs that the head for whole answers is not to read, to see what they are worth: symbols, logprobs." enum:"symbols,logprobs" placeholder:"INPUT"`
+	Disguises []string      `help:"Disguises in which the head for whole answers meets every answer, so as not to be moved by them: inflated, reordered, confident, padded, copied; see 'prm robust'." enum:"inflated,reordered,confident,padded,copied" placeholder:"NAME"`
 	Ablate    bool          `help:"With --solutions alone: learn nothing, but print what each kind of input is worth, alone and left out; P(True) and hidden states too where 'sidecar examine' asked for them, and the corruptions of the game that --run names."`
 	Skip      int           `help:"Leave out so many problems at the beginning of the file."`
 	Folder    string        `name:"run" help:"Folder of this run: answers, labelled steps, checkpoints, report; runs/train unless it is named. The same command goes on from there." type:"path" placeholder:"FOLDER"`
@@ -75,11 +79,11 @@ func (c *trainCommand) Validate() error {
 	if c.Problems == "" && len(c.Solutions) == 0 {
 		return errors.New("name what to learn from: --problems FILE to play the game, --solutions FILE of recorded answers, or both")
 	}
-	if err := atLeast(0, "--attack-programs", c.Attacks); err != nil {
+	if err := errors.Join(atLeast(0, "--attack-programs", c.Attacks), atLeast(0, "--attack-prose", c.Prose)); err != nil {
 		return err
 	}
-	if c.Attacks > 0 && len(c.Solutions) == 0 {
-		return errors.New("--attack-programs is of recorded programs: name --solutions FILE of them")
+	if c.Attacks+c.Prose > 0 && len(c.Solutions) == 0 {
+		return errors.New("--attack-programs and --attack-prose are of recorded answers: name --solutions FILE of them")
 	}
 	if err := errors.Join(above("--pace", c.Game.Pace, 1), within("--adversarial", c.Game.Adversarial, 1)); err != nil {
 		return err
@@ -106,7 +110,7 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 	}
 	if c.Ablate {
 		bar := newProgress(std.err, "fits")
-		work := training.Solutions{PRM: c.Game.network(), Answered: answered}
+		work := training.Solutions{PRM: c.Game.network(), Head: c.head(), Answered: answered, Attacks: c.attacks()}
 		work.PRM.KL = 0
 		table, err := work.Ablate(ctx, c.Folder, func(done, total int) { bar.report(done, total, "") })
 		switch {
@@ -151,7 +155,7 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 
 // learn trains from recorded answers alone.
 func (c *trainCommand) learn(ctx context.Context, std streams, answered []dataset.Answered) (training.Trained, error) {
-	work := training.Solutions{PRM: c.Game.network(), Head: c.head(), Answered: answered, Attacks: c.Attacks}
+	work := training.Solutions{PRM: c.Game.network(), Head: c.head(), Answered: answered, Attacks: c.attacks(), Disguises: c.disguises()}
 	steps, answers := newProgress(std.err, "steps"), newProgress(std.err, "answers")
 	work.PRM.KL = 0 // there is no earlier round to be held to
 	work.PRM.Progress = func(done, total int, loss float64) { steps.report(done, total, fmt.Sprintf("loss %.3f", loss)) }
@@ -166,6 +170,15 @@ func (c *trainCommand) head() train.SolutionOptions {
 		opt.Without = append(opt.Without, feature.Block(name))
 	}
 	return opt
+}
+
+func (c *trainCommand) attacks() training.Attacks {
+	return training.Attacks{Programs: c.Attacks, Prose: c.Prose}
+}
+
+// disguises are those that were asked for, in a fixed order.
+func (c *trainCommand) disguises() []eval.Disguise {
+	return slices.DeleteFunc(eval.Disguises(), func(d eval.Disguise) bool { return !slices.Contains(c.Disguises, d.Name) })
 }
 
 // play plays the game.
@@ -184,7 +197,7 @@ func (c *trainCommand) play(ctx context.Context, std streams, answered []dataset
 	}
 	defer func() { logClose(closeLLM()) }()
 	work := c.Game.run(folder, c.Upstream.Concurrency)
-	work.Answered, work.Head, work.Attacks = answered, c.head(), c.Attacks
+	work.Answered, work.Head, work.Attacks, work.Disguises = answered, c.head(), c.attacks(), c.disguises()
 	work.Show = func(r generator.Report) { fmt.Fprintln(std.out, r) }
 	work.Game.Progress = roundsProgress(newProgress(std.err, "train"), c.Game.Rounds)
 	trained, err := work.Play(ctx, llm, problems[c.Skip:])
