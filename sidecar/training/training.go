@@ -59,6 +59,7 @@ type Trained struct {
 const (
 	StepsFile    = "steps.jsonl"
 	stateFile    = "state.json"
+	progressFile = "progress.json"
 	settingsFile = "settings.json"
 	reportFile   = "report.json"
 )
@@ -95,6 +96,7 @@ func (r Run) Play(ctx context.Context, llm adapters.LLM, problems []step.Problem
 
 	cfg := r.Game
 	cfg.Compact = caps.Compact
+	cfg.Progress = told(r.Folder, cfg.Rounds, cfg.Progress)
 	if cfg.Slip && caps.Prefill == adapters.PrefillNone {
 		return Trained{}, errors.New("slip: the endpoint doesn't continue an unfinished answer, so it can't be branched off")
 	}
