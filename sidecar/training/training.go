@@ -125,6 +125,9 @@ func (r Run) Play(ctx context.Context, llm adapters.LLM, problems []step.Problem
 		if r.Show != nil {
 			r.Show(s.Reports[len(s.Reports)-1])
 		}
+		if err := follow(r.Folder, s.Reports); err != nil {
+			return err
+		}
 		holds, err := held(r.Folder, journal, s.Round)
 		if err != nil {
 			return err
