@@ -3,9 +3,12 @@ import { ago, ask, count, el, fixed, percent, signed, sure, table } from "./comm
 
 const gateOf = (c) => (c.gate ? `${signed(c.gate.gain)} [${signed(c.gate.low)}, ${signed(c.gate.high)}] points at ${percent(c.gate.tokens)} of the tokens, on ${count(c.gate.problems)} problems` : "none");
 
+// roundOf is the round of the game that it is of, from 1, where it is of one.
+const roundOf = (c) => (c.round > 0 || c.held_out ? String(c.round + 1) : "–");
+
 // rows are what two are compared by.
 const rows = [
-	["Where", (c) => c.where], ["File", (c) => c.file], ["Id", (c) => c.id || c.error], ["Made", (c) => ago(c.created)], ["Round of the game", (c) => String(c.round)], ["LLM", (c) => c.llm || "any"],
+	["Where", (c) => c.where], ["File", (c) => c.file], ["Id", (c) => c.id || c.error], ["Made", (c) => ago(c.created)], ["Round of the game", roundOf], ["LLM", (c) => c.llm || "any"],
 	["Reads hidden states", (c) => (c.hidden ? "yes" : "no")], ["AUC of answers within a problem", (c) => fixed(c.auc)], ["Weight in a vote (β)", (c) => fixed(c.beta)],
 	["Gate: auto against a plain vote", gateOf], ["auto weighs votes by it", (c) => (c.gate ? (c.gate.weighs ? "yes" : "no") : "–")],
 	["Own errors found, held out", (c) => percent(c.held_out?.detect_natural)], ["Attacks found, held out", (c) => percent(c.held_out?.detect_synthetic)], ["False alarms, held out", (c) => percent(c.held_out?.false_alarms)],
@@ -47,7 +50,7 @@ export async function checkpoints(root, state, signal) {
 			el("button", { "aria-label": `Promote ${c.id} of ${c.where}`, onclick: () => act(`Serve ${c.id}?`, `Requests from then on are scored by it in place of ${serving || "none"}, which is kept and can be put back.`, "checkpoints/promote", { file: c.file }) }, "Promote"));
 		const back = all.find((c) => c.before && !c.serving && !c.error);
 		const list = all.map((c) => {
-			const row = [c.where, promote(c), c.error ? el("span", { class: "error" }, c.error) : el("code", {}, c.id), ago(c.since), String(c.round), fixed(c.auc), gateOf(c)];
+			const row = [c.where, promote(c), c.error ? el("span", { class: "error" }, c.error) : el("code", {}, c.id), ago(c.since), roundOf(c), fixed(c.auc), gateOf(c)];
 			row.now = c.serving;
 			return row;
 		});
