@@ -65,7 +65,7 @@ export async function checkpoints(root, state, signal) {
 			compared.replaceChildren(table("Two checkpoints", ["What", "First", "Second"], rows.map(([name, get]) => [name, get(a), get(b)])));
 		};
 		place.replaceChildren(
-			serving ? el("p", {}, "Served now: ", el("code", {}, serving), ". ", now.gate || "") : el("p", {}, "No PRM is served."),
+			serving ? el("p", {}, "Served now: ", el("code", {}, serving), ". Its gate: ", now.gate || "none") : el("p", {}, "No PRM is served."),
 			cannot ? el("p", { class: "note" }, `None can be promoted here: ${cannot}.`) : el("p", {}, el("button", { disabled: !back, onclick: () => act("Roll back?", `${back.id} is served again, in place of ${serving}.`, "checkpoints/rollback", {}) }, back ? `Roll back to ${back.id}` : "Nothing to roll back to")),
 			all.length ? table("Checkpoints: the one that is served, those before it, those of the folder of runs", ["Where", "Serve it", "Id", "Written", ["Round", "n"], ["AUC", "n"], "Gate: auto against a plain vote"], list) : el("p", { class: "note" }, "There is none in the folder of runs."),
 			...all.length > 1 ? [el("h2", {}, "Compare"), el("div", { class: "fields" }, firstField, secondField), compared] : []);
