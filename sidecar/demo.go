@@ -125,7 +125,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	return service{
-		upstream: upstream, engine: e, gate: gate, gateFrom: gatePath(checkpoint), strategy: decode.Auto, listen: c.Listen, probeWait: time.Minute,
+		upstream: upstream, engine: e, gate: gate, gateFrom: gatePath(checkpoint), strategy: decode.Auto, listen: c.Listen, probeWait: time.Minute, page: true, runs: folder,
 		config: server.Config{
 			Defaults:    decode.Options{N: c.N, Temperature: 0.8, TopP: 1, MaxTokens: 160, MaxSteps: 12, Aggregate: prm.Min},
 			MaxSearches: 4, SearchTimeout: time.Minute, Traces: 256,

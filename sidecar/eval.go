@@ -295,10 +295,7 @@ func (c *evalCommand) replay(ctx context.Context, std streams) error {
 	}
 	file := strings.Join(names, ", ")
 	if c.Plot != "" {
-		drawing, err := experiment.Curve(report, fmt.Sprintf("%s, %d problems of %s", answered[0].Sampling.Model, len(problems), file))
-		if err != nil {
-			return err
-		}
+		drawing := experiment.Curve(report, fmt.Sprintf("%s, %d problems of %s", answered[0].Sampling.Model, len(problems), file))
 		if err := disk.Write(c.Plot, drawing, disk.Public); err != nil {
 			return err
 		}

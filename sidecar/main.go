@@ -59,6 +59,7 @@ type commands struct {
 	Version    versionCommand    `cmd:"" help:"Print the version of this build and of what its checkpoints hold."`
 	Key        keyCommand        `cmd:"" help:"Make keys up that clients are let in with."`
 	Completion completionCommand `cmd:"" help:"Print what has a shell complete commands, flags and their values."`
+	Manual     manualCommand     `cmd:"" help:"Print the manual page: sidecar manual > sidecar.1, then man ./sidecar.1."`
 	Recording  recordingCommand  `cmd:"" help:"Check a file that the LLM's answers are kept in, and mend it."`
 	Healthy    healthyCommand    `cmd:"" help:"Exit with 0 when the sidecar at an address is ready (for container health checks)." hidden:""`
 }

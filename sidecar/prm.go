@@ -13,6 +13,7 @@ import (
 	"aprm/sidecar/dataset"
 	"aprm/sidecar/engine"
 	"aprm/sidecar/eval"
+	"aprm/sidecar/training"
 )
 
 type prmCommand struct {
@@ -219,14 +220,16 @@ func (c *prmEvalCommand) Run(ctx context.Context, std streams) error {
 
 type prmRobustCommand struct {
 	measuredFlags `embed:""`
-	Seed          uint64 `help:"Of the bootstrap." default:"1"`
+	Solutions     []string `help:"Files of recorded answers, as 'sidecar sample' writes them, instead of standard input: those in prose, right or wrong by their outcome." type:"existingfile" placeholder:"FILE"`
+	Seed          uint64   `help:"Of the bootstrap." default:"1"`
 }
 
 func (c *prmRobustCommand) Help() string {
 	return `Reads labelled solutions as 'prm eval' does and writes a table: by how much wrong and right ones rise in each disguise, which changes how they look and not what they
 come to. A PRM that reads what is said moves little, and wrong ones not up.
 
-  sidecar prm robust --checkpoint my.prm < processbench.jsonl` + maskedUnless
+  sidecar prm robust --checkpoint my.prm < processbench.jsonl
+  sidecar prm robust --checkpoint my.prm --solutions answers.jsonl` + maskedUnless
 }
 
 func (c *prmRobustCommand) Run(ctx context.Context, std streams) error {
@@ -244,6 +247,23 @@ func (c *prmRobustCommand) Run(ctx context.Context, std streams) error {
 	id, _ := j.Checkpoint()
 	_, err = fmt.Fprintf(std.out, "checkpoint %s\n\n%s", id, eval.RobustMarkdown(rows))
 	return err
+}
+
+// open takes the solutions from recorded answers where there are any.
+func (c *prmRobustCommand) open(ctx context.Context, in io.Reader) (solutions []step.Judged, j judge, close func() error, err error) {
+	if len(c.Solutions) == 0 {
+		return c.measuredFlags.open(ctx, in)
+	}
+	answered, err := readSolutions(c.Solutions)
+	if err != nil {
+		return nil, j, nil, err
+	}
+	if solutions, err = training.Outcomes(ctx, answered); err != nil {
+		return nil, j, nil, badInput{err}
+	}
+	solutions = first(solutions, c.Limit)
+	j, close, err = c.Judge.open(ctx)
+	return solutions, j, close, err
 }
 
 type prmShowCommand struct {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"aprm/generator"
@@ -14,6 +15,7 @@ import (
 	"aprm/prm/feature"
 	"aprm/prm/train"
 	"aprm/sidecar/dataset"
+	"aprm/sidecar/eval"
 	"aprm/sidecar/training"
 )
 
@@ -23,8 +25,10 @@ type trainCommand struct {
 	Problems  string         `help:"Problems with answers and worked solutions, ${published}: play the game on them." type:"existingfile" placeholder:"FILE"`
 	Solutions []string       `help:"Files of recorded answers, as 'sidecar sample' writes them, to learn from." type:"existingfile" placeholder:"FILE"`
 	Attacks   int            `name:"attack-programs" help:"Corruptions of each right program of --solutions to learn from beside the answers: one operand, operator or number is changed, and the program run to see that it comes to something else. Their weight is chosen on problems held out." default:"0"`
+	Prose     int            `name:"attack-prose" help:"Corruptions of each right answer in prose of --solutions to learn from beside the answers: a step with a true equation gets another operator, operand or result. Their weight is chosen on problems held out." default:"0"`
 	Prior     checkpointFile `help:"A checkpoint of another LLM to begin from, a file or general: weights are held near those of its head for whole answers, how near is found on problems held out. It should not have learned from the problems learned from here: held out, they would be none." placeholder:"FILE"`
 	Without   []string       `help:"Inputs that the head for whole answers is not to read, to see what they are worth: symbols, logprobs." enum:"symbols,logprobs" placeholder:"INPUT"`
+	Disguises []string       `help:"Disguises in which the head for whole answers meets every answer, so as not to be moved by them: inflated, reordered, confident, padded, copied; see 'prm robust'." enum:"inflated,reordered,confident,padded,copied" placeholder:"NAME"`
 	Elsewhere []string       `help:"With --solutions alone: recorded answers of other LLMs, which are not learned from: what the PRM is worth with an LLM that it has not seen, and how much it may count in votes there, is found on them and kept in the checkpoint." type:"existingfile" placeholder:"FILE"`
 	Ablate    bool           `help:"With --solutions alone: learn nothing, but print what each kind of input is worth, alone and left out; P(True) and hidden states too where 'sidecar examine' asked for them, and the corruptions of the game that --run names."`
 	Skip      int            `help:"Leave out so many problems at the beginning of the file."`
@@ -77,11 +81,11 @@ func (c *trainCommand) Validate() error {
 	if c.Problems == "" && len(c.Solutions) == 0 {
 		return errors.New("name what to learn from: --problems FILE to play the game, --solutions FILE of recorded answers, or both")
 	}
-	if err := atLeast(0, "--attack-programs", c.Attacks); err != nil {
+	if err := errors.Join(atLeast(0, "--attack-programs", c.Attacks), atLeast(0, "--attack-prose", c.Prose)); err != nil {
 		return err
 	}
-	if c.Attacks > 0 && len(c.Solutions) == 0 {
-		return errors.New("--attack-programs is of recorded programs: name --solutions FILE of them")
+	if c.Attacks+c.Prose > 0 && len(c.Solutions) == 0 {
+		return errors.New("--attack-programs and --attack-prose are of recorded answers: name --solutions FILE of them")
 	}
 	if err := errors.Join(above("--pace", c.Game.Pace, 1), within("--adversarial", c.Game.Adversarial, 1)); err != nil {
 		return err
@@ -103,15 +107,19 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 		}
 	}
 	var answered []dataset.Answered
-	var err error
 	if len(c.Solutions) > 0 {
+		var err error
 		if answered, err = readSolutions(c.Solutions); err != nil {
 			return err
 		}
 	}
+	head, err := c.head()
+	if err != nil {
+		return err
+	}
 	if c.Ablate {
 		bar := newProgress(std.err, "fits")
-		work := training.Solutions{PRM: c.Game.network(), Answered: answered}
+		work := training.Solutions{PRM: c.Game.network(), Head: head, Answered: answered, Attacks: c.attacks()}
 		work.PRM.KL = 0
 		table, err := work.Ablate(ctx, c.Folder, func(done, total int) { bar.report(done, total, "") })
 		switch {
@@ -123,10 +131,6 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 		if err == nil {
 			_, err = fmt.Fprint(std.out, table)
 		}
-		return err
-	}
-	head, err := c.head()
-	if err != nil {
 		return err
 	}
 	var trained training.Trained
@@ -165,7 +169,7 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 
 // learn trains from recorded answers alone.
 func (c *trainCommand) learn(ctx context.Context, std streams, answered []dataset.Answered, head train.SolutionOptions) (training.Trained, error) {
-	work := training.Solutions{PRM: c.Game.network(), Head: head, Answered: answered, Attacks: c.Attacks}
+	work := training.Solutions{PRM: c.Game.network(), Head: head, Answered: answered, Attacks: c.attacks(), Disguises: c.disguises()}
 	steps, answers := newProgress(std.err, "steps"), newProgress(std.err, "answers")
 	if len(c.Elsewhere) > 0 {
 		var err error
@@ -198,6 +202,15 @@ func (c *trainCommand) head() (train.SolutionOptions, error) {
 	return opt, nil
 }
 
+func (c *trainCommand) attacks() training.Attacks {
+	return training.Attacks{Programs: c.Attacks, Prose: c.Prose}
+}
+
+// disguises are those that were asked for, in a fixed order.
+func (c *trainCommand) disguises() []eval.Disguise {
+	return slices.DeleteFunc(eval.Disguises(), func(d eval.Disguise) bool { return !slices.Contains(c.Disguises, d.Name) })
+}
+
 // play plays the game.
 func (c *trainCommand) play(ctx context.Context, std streams, answered []dataset.Answered, head train.SolutionOptions) (training.Trained, error) {
 	problems, err := readProblems(c.Problems)
@@ -214,7 +227,7 @@ func (c *trainCommand) play(ctx context.Context, std streams, answered []dataset
 	}
 	defer func() { logClose(closeLLM()) }()
 	work := c.Game.run(folder, c.Upstream.Concurrency)
-	work.Answered, work.Head, work.Attacks = answered, head, c.Attacks
+	work.Answered, work.Head, work.Attacks, work.Disguises = answered, head, c.attacks(), c.disguises()
 	work.Show = func(r generator.Report) { fmt.Fprintln(std.out, r) }
 	work.Game.Progress = roundsProgress(newProgress(std.err, "train"), c.Game.Rounds)
 	trained, err := work.Play(ctx, llm, problems[c.Skip:])

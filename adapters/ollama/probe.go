@@ -47,6 +47,7 @@ func (c *Client) probe(ctx context.Context) (adapters.Capabilities, error) {
 	if err != nil {
 		return caps, err
 	}
+	caps.Seed = caps.Seed && !c.cfg.NoSeeds
 
 	stopped := c.draw(ctx, draw.StopProbe(), caps)
 	if stopped.Err != nil {

@@ -478,3 +478,8 @@ func TestNew(t *testing.T) {
 		}
 	}
 }
+
+func TestWithoutSeeds(t *testing.T) {
+	u := &adaptertest.Upstream{OwnedBy: "vllm", NoHidden: true}
+	adaptertest.WithoutSeeds(t, u, unprobed(t, u, func(c *Config) { c.NoSeeds = true }))
+}

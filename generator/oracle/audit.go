@@ -133,11 +133,9 @@ func (a *audit) problem(ctx context.Context, p step.Problem) error {
 				}
 			}
 		}
-		for _, r := range corruptions {
-			if text, ok := r.apply(a.rng, p.Question, s); ok {
-				if err := a.judge(ctx, &a.report.Corrupted, at, r.name, text); err != nil {
-					return err
-				}
+		for _, c := range Corrupt(a.rng, p.Question, s) {
+			if err := a.judge(ctx, &a.report.Corrupted, at, c.Rule, c.Text); err != nil {
+				return err
 			}
 		}
 	}

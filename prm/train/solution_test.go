@@ -113,6 +113,43 @@ func TestFitSolutionFindsARuleWithinProblems(t *testing.T) {
 	}
 }
 
+// Two numbers say the same of an answer, and a disguise raises the first of them: the head then rests on the other one, and orders answers as well as before. Disguises that
+// change nothing leave it as it is.
+func TestFitSolutionIsNotMovedByDisguises(t *testing.T) {
+	answers := planted(rand.New(rand.NewPCG(4, 1)), 150, 8, func(s feature.Solution) float64 { return 1.5 * float64(s.Symbols[3]) })
+	for i := range answers {
+		answers[i].Solution.Symbols[7] = answers[i].Solution.Symbols[3]
+	}
+	dressed := func(by float32) []Answer {
+		out := slices.Clone(answers)
+		for i := range out {
+			d := out[i].Solution.Without(feature.BlockLogProbs)
+			d.Symbols[3] += by
+			out[i].Disguised = []feature.Solution{d, d}
+		}
+		return out
+	}
+	plain, before := fitSolution(t, answers, nil, SolutionOptions{Units: -1})
+	head, report := fitSolution(t, dressed(2), nil, SolutionOptions{Units: 4})
+	moved := func(h *prm.SolutionHead) float64 {
+		sum := 0.0
+		for _, a := range dressed(2) {
+			sum += h.Logit(a.Disguised[0]) - h.Logit(a.Solution.Without(feature.BlockLogProbs))
+		}
+		return sum / float64(len(answers))
+	}
+	if was, is := moved(plain), moved(head); was < 0.5 || math.Abs(is) > 0.2*was {
+		t.Errorf("a disguise moves logits by %.2f, before it was met by %.2f", is, was)
+	}
+	if report.LinearAUC < before.LinearAUC-0.01 || report.Disguised != len(answers) || !report.Untried || head.Units() != 0 {
+		t.Errorf("%+v; without disguises AUC %.3f", report, float64(before.LinearAUC))
+	}
+	same, _ := fitSolution(t, dressed(0), nil, SolutionOptions{Units: -1})
+	if !slices.Equal(same.Linear.Data, plain.Linear.Data) {
+		t.Error("disguises that change nothing change the head")
+	}
+}
+
 // What a number says may differ between prose and programs, and the kinds in how often they are right: the head learns both, and how the kinds stand to each other.
 func TestFitSolutionLearnsKinds(t *testing.T) {
 	kinds := func(s feature.Solution) float64 {

@@ -24,6 +24,7 @@ type overrides struct {
 	DeadlineMS *int64
 	ShowSearch *bool
 	Trace      *bool
+	Candidates *bool
 }
 
 // override is a setting with the value that a request gives it, which is in its range.
@@ -53,6 +54,8 @@ func Fields() []Field {
 			func(ov *overrides) any { return &ov.ShowSearch }},
 		{"trace", "true or false", "true puts the search's trace into the answer's prm object",
 			func(ov *overrides) any { return &ov.Trace }},
+		{"candidates", "true or false", "true puts the candidates, each as it comes and as something is decided of it, into the prm objects of chunks of their own, in a stream of OpenAI's chat completions",
+			func(ov *overrides) any { return &ov.Candidates }},
 	}
 }
 
