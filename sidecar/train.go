@@ -27,6 +27,7 @@ type trainCommand struct {
 	Attacks   int           `name:"attack-programs" help:"Corruptions of each right program of --solutions to learn from beside the answers: one operand, operator or number is changed, and the program run to see that it comes to something else. Their weight is chosen on problems held out." default:"0"`
 	Prose     int           `name:"attack-prose" help:"Corruptions of each right answer in prose of --solutions to learn from beside the answers: a step with a true equation gets another operator, operand or result. Their weight is chosen on problems held out." default:"0"`
 	Without   []string      `help:"Inputs that the head for whole answers is not to read, to see what they are worth: symbols, logprobs." enum:"symbols,logprobs" placeholder:"INPUT"`
+	Hard      float64 `help:"Weight that the head for whole answers gives a pair of a right answer and a wrong one that wins a plain vote, beside 1 for the problem's other pairs." default:"1"`
 	Disguises []string      `help:"Disguises in which the head for whole answers meets every answer, so as not to be moved by them: inflated, reordered, confident, padded, copied; see 'prm robust'." enum:"inflated,reordered,confident,padded,copied" placeholder:"NAME"`
 	Ablate    bool          `help:"With --solutions alone: learn nothing, but print what each kind of input is worth, alone and left out; P(True) and hidden states too where 'sidecar examine' asked for them, and the corruptions of the game that --run names."`
 	Skip      int           `help:"Leave out so many problems at the beginning of the file."`
@@ -85,7 +86,7 @@ func (c *trainCommand) Validate() error {
 	if c.Attacks+c.Prose > 0 && len(c.Solutions) == 0 {
 		return errors.New("--attack-programs and --attack-prose are of recorded answers: name --solutions FILE of them")
 	}
-	if err := errors.Join(above("--pace", c.Game.Pace, 1), within("--adversarial", c.Game.Adversarial, 1)); err != nil {
+	if err := errors.Join(above("--pace", c.Game.Pace, 1), within("--adversarial", c.Game.Adversarial, 1), above("--hard", c.Hard, 100)); err != nil {
 		return err
 	}
 	if c.Ablate && (c.Problems != "" || len(c.Solutions) == 0) {
@@ -165,7 +166,7 @@ func (c *trainCommand) learn(ctx context.Context, std streams, answered []datase
 
 // head are the settings of the head for whole answers.
 func (c *trainCommand) head() train.SolutionOptions {
-	opt := train.SolutionOptions{Seed: c.Game.Seed}
+	opt := train.SolutionOptions{Seed: c.Game.Seed, Hard: c.Hard}
 	for _, name := range c.Without {
 		opt.Without = append(opt.Without, feature.Block(name))
 	}

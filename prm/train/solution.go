@@ -42,6 +42,7 @@ type SolutionOptions struct {
 	Units     int             // of the dense layer that has to beat the linear floor; negative: the floor alone [16]
 	Contrasts float64         // weight of a problem's contrasts, beside 1 for its answers
 	Steady    float64         // how strongly logits are kept from moving in disguises [1]
+	Hard      float64         // weight of a pair whose wrong answer wins a plain vote, beside 1 for the problem's others [1]
 	Seed      int64
 	Epochs    int                   // of the dense layer [40]
 	Rate      float64               // of its optimiser [0.003]
@@ -61,6 +62,9 @@ func (o SolutionOptions) withDefaults() SolutionOptions {
 	}
 	if o.Steady == 0 {
 		o.Steady = 1
+	}
+	if o.Hard == 0 {
+		o.Hard = 1
 	}
 	return o
 }
@@ -326,7 +330,7 @@ func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pair
 	for i, a := range answers {
 		read[i] = p.row(a.Solution)
 	}
-	p.compared(answers, read, byProblem)
+	p.compared(answers, read, byProblem, opt.Hard)
 	p.disguise(answers, opt.Steady)
 	if opt.Contrasts > 0 {
 		rows := make([]pair, len(contrasts))
@@ -391,15 +395,18 @@ func votersOf(answers []Answer) (byProblem [][]int) {
 	return byProblem
 }
 
-// compared adds the comparisons of answers of which these numbers are read.
-func (p *pairs) compared(answers []Answer, read [][]float32, byProblem [][]int) {
+// compared adds the comparisons of answers of which these numbers are read. A problem's weigh 1 together, those whose wrong answer wins a plain vote hard times as much as its
+// others.
+func (p *pairs) compared(answers []Answer, read [][]float32, byProblem [][]int, hard float64) {
 	var nothing []float32
 	if len(read) > 0 {
 		nothing = make([]float32, len(read[0]))
 	}
 	for _, of := range byProblem {
 		var right, wrong []int
+		votes := map[int]int{}
 		for _, i := range of {
+			votes[answers[i].Group]++
 			if answers[i].Right {
 				right = append(right, i)
 				p.alone = append(p.alone, pair{read[i], nothing, answers[i].Problem, 1, 1})
@@ -413,9 +420,17 @@ func (p *pairs) compared(answers []Answer, read [][]float32, byProblem [][]int) 
 		}
 		p.problems++
 		p.answers += len(of)
+		most := slices.Max(slices.Collect(maps.Values(votes)))
+		weigh, total := make([]float64, len(wrong)), 0.0
+		for k, w := range wrong {
+			if weigh[k] = 1; votes[answers[w].Group] == most {
+				weigh[k] = hard
+			}
+			total += weigh[k]
+		}
 		for _, r := range right {
-			for _, w := range wrong {
-				p.rows = append(p.rows, pair{read[r], read[w], answers[r].Problem, 1 / float64(len(right)*len(wrong)), 0})
+			for k, w := range wrong {
+				p.rows = append(p.rows, pair{read[r], read[w], answers[r].Problem, weigh[k] / (total * float64(len(right))), 0})
 			}
 		}
 	}
