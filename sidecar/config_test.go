@@ -22,7 +22,7 @@ func parse(t *testing.T, args ...string) (commands, error) {
 	t.Helper()
 	var cmd commands
 	var parser *kong.Kong
-	parser, err := kong.New(&cmd, kong.Configuration(func(r io.Reader) (kong.Resolver, error) { return loadConfig(parser.Model, r) }), kong.Vars(defaults()), kong.Exit(func(int) {}))
+	parser, err := kong.New(&cmd, kong.Configuration(func(r io.Reader) (kong.Resolver, error) { return loadConfig(parser.Model, r) }), kong.Vars(defaults()), kong.Exit(func(int) {}), kong.Bind(new(commandLine)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 			"           finds %s of the attacks and %s of the model's own errors that the oracle is sure of, with %s false alarms.\n",
 			r.Round+1, t.Wrong, t.Asked, fooled, percent(h.DetectSyn), percent(h.DetectNat), percent(h.FalseAlarm))
 	}
-	trained, err := work.Play(ctx, llm, toys(tasks.Train, uint64(c.Seed), c.Rounds*c.PerRound))
+	trained, err := work.Play(ctx, llm, toys(tasks.Train, uint64(c.Seed), c.Rounds*c.PerRound)) // #nosec G115 -- a seed, of which all bits count
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 		}
 	}
 	bar := newProgress(std.err, "measure")
-	report, err := eval.Answers(ctx, e, toys(tasks.Test, uint64(c.Seed), c.Unseen), eval.Config{
+	report, err := eval.Answers(ctx, e, toys(tasks.Test, uint64(c.Seed), c.Unseen), eval.Config{ // #nosec G115 -- a seed, of which all bits count
 		Options:  decode.Options{N: c.N, Temperature: 0.8, TopP: 1, MaxTokens: 160, MaxSteps: 12, Aggregate: "min", Seed: c.Seed, Gate: gate, Vote: gate.Rule(step.OnlyProse)},
 		Parallel: 16, Progress: func(done, total int, problem string) { bar.report(done, total, problem) }})
 	if err != nil {

@@ -25,10 +25,10 @@ type prmCommand struct {
 
 // judgeFlags say which PRM judges, and who reads hidden states for it.
 type judgeFlags struct {
-	Upstream   upstreamFlags `embed:""`
-	Answers    recordFlags   `embed:""`
-	Checkpoint string        `help:"The PRM, as sidecar train wrote it; this or --prm-url." type:"existingfile" placeholder:"FILE"`
-	Remote     remoteFlags   `embed:""`
+	Upstream   upstreamFlags  `embed:""`
+	Answers    recordFlags    `embed:""`
+	Checkpoint checkpointFile `help:"The PRM, as sidecar train wrote it, or general, which comes with the program; this or --prm-url." placeholder:"FILE"`
+	Remote     remoteFlags    `embed:""`
 }
 
 const maskedUnless = `
@@ -59,7 +59,7 @@ func (f *judgeFlags) open(ctx context.Context) (j judge, close func() error, err
 	if f.Checkpoint == "" {
 		return j, none, badInput{errors.New("no PRM is named: give --checkpoint or --prm-url")}
 	}
-	if j.model, err = given(prm.Load(f.Checkpoint)); err != nil {
+	if j.model, err = f.Checkpoint.load(); err != nil {
 		return j, none, err
 	}
 	named := f.Upstream.URL != "" || f.Answers.Replay != ""
@@ -267,11 +267,11 @@ func (c *prmRobustCommand) open(ctx context.Context, in io.Reader) (solutions []
 }
 
 type prmShowCommand struct {
-	File string `arg:"" help:"The checkpoint." type:"existingfile"`
+	File checkpointFile `arg:"" help:"The checkpoint: a file, or general."`
 }
 
 func (c *prmShowCommand) Run(std streams) error {
-	m, err := given(prm.Load(c.File))
+	m, err := c.File.load()
 	if err != nil {
 		return err
 	}

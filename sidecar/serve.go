@@ -58,7 +58,8 @@ func (c *serveCommand) Help() string {
 byte. Without a checkpoint so does everything else, unless the model's name asks otherwise:
 
   sidecar serve --upstream http://127.0.0.1:8080                       the endpoint as it is; MODEL@majority-8 is a plain vote
-  sidecar serve --upstream http://127.0.0.1:8080 --checkpoint my.prm   guided by the PRM that 'sidecar train' made of that model
+  sidecar serve --upstream http://127.0.0.1:8080 --checkpoint general   guided by the PRM that comes with the program
+  sidecar serve --upstream http://127.0.0.1:8080 --checkpoint my.prm    guided by the PRM that 'sidecar train' made of that model
   sidecar serve --upstream builtin                                     to try it: the embedded toy model and its PRM
 
 A client picks a way of answering by the model's name, as MODEL@SUFFIX or, but for raw and greedy, MODEL@SUFFIX-N, or by "prm":{"strategy":…} in the request. N is
@@ -85,8 +86,7 @@ func (c *serveCommand) Validate() error {
 
 func (c *serveCommand) Run(ctx context.Context, std streams, line *commandLine) error {
 	bounded()
-	files := c.files(line.settings)
-	seen := contents(files) // before any of them is read
+	seen := line.seen.and(c.files()) // before any of them is read
 	asked := c.Upstream
 	if err := c.Upstream.resolve(ctx, c.ProbeWait); err != nil {
 		return err
@@ -95,33 +95,30 @@ func (c *serveCommand) Run(ctx context.Context, std streams, line *commandLine) 
 	if err != nil {
 		return err
 	}
-	s.asked, s.files, s.seen = asked, files, seen
-	s.reload = func(ctx context.Context, now service) (service, error) {
-		cmd, err := line.again()
+	s.asked, s.seen = asked, seen
+	s.reload = func(ctx context.Context, now service) (service, digests, error) {
+		cmd, seen, err := line.again()
 		if err != nil {
-			return service{}, err
+			return service{}, nil, err
 		}
 		next := &cmd.Serve
+		seen = seen.and(next.files())
 		asked := next.Upstream
 		if reflect.DeepEqual(asked, now.asked) {
 			next.Upstream = now.upstream // what is known of it, and shared
 		} else if err := next.Upstream.resolve(ctx, 0); err != nil {
-			return service{}, err
+			return service{}, seen, err
 		}
 		made, err := next.service()
-		made.asked, made.files = asked, next.files(line.settings)
-		return made, err
+		made.asked = asked
+		return made, seen, err
 	}
 	return s.run(ctx, std)
 }
 
-// files are those that a service is made of, "" for none.
-func (c *serveCommand) files(settings string) []string {
-	files := []string{settings, c.Keys, c.TLSCert, c.TLSKey, c.PRM.Checkpoint}
-	if c.PRM.Checkpoint != "" {
-		files = append(files, gatePath(c.PRM.Checkpoint))
-	}
-	return files
+// files are those that a service is made of, beside that of its settings; "" for none.
+func (c *serveCommand) files() []string {
+	return []string{c.Keys, c.TLSCert, c.TLSKey, c.PRM.Checkpoint.file(), c.PRM.Checkpoint.gate()}
 }
 
 // service is what the flags ask for, over a resolved endpoint. It starts nothing.
@@ -190,14 +187,14 @@ func openEngine(upstream *upstreamFlags, flags modelFlags, instruction string) (
 	if err != nil {
 		return nil, nil, "", err
 	}
-	where = gatePath(flags.Checkpoint)
+	where = flags.Checkpoint.gate()
 	switch {
-	case flags.Checkpoint != "":
-		gate, err = readGate(flags.Checkpoint)
+	case flags.Checkpoint.file() != "":
+		gate, err = readGate(flags.Checkpoint.file())
 	case upstream.URL == builtinURL && !flags.named():
-		if err = useShipped(e); err == nil {
+		if err = useBuiltin(e); err == nil {
 			where = "in the program"
-			gate, err = decode.ParseGate(shippedGate)
+			gate, err = decode.ParseGate(builtinGate)
 		}
 	}
 	return e, gate, where, err
@@ -226,9 +223,9 @@ func welcome(upstream *upstreamFlags, base, strategy, id string, trained bool) s
 			as = upstream.Model + " answers by " + strategy
 		}
 		fmt.Fprintf(&b, "  no PRM is loaded: %s\n"+
-			"  to train one: sidecar train --upstream %s --upstream-model %s --problems FILE --out my.prm\n"+
-			"  then:         sidecar serve --upstream %s --upstream-model %s --checkpoint my.prm\n",
-			as, upstream.URL, upstream.Model, upstream.URL, upstream.Model)
+			"  one comes with the program: add --checkpoint general\n"+
+			"  one of this LLM's own:      sidecar train --upstream %s --upstream-model %s --problems FILE --out my.prm, and add --checkpoint my.prm\n",
+			as, upstream.URL, upstream.Model)
 	}
 	fmt.Fprintf(&b, "  other ways: %s@%s; with a number of candidates: @%s\n", upstream.Model, strings.Join(server.Suffixes(trained), ", @"), example)
 	fmt.Fprintf(&b, "  try: curl %s/v1/chat/completions -d '{\"model\":\"%s@%s\",\"messages\":[{\"role\":\"user\",\"content\":\"Tom has 3 boxes with 12 pencils in each. Then Tom finds 5 pencils. How many pencils does Tom have now?\"}]}'\n",

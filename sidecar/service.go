@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -39,9 +38,8 @@ type service struct {
 	otlp        string // URL of a collector; "" for where the environment says
 	config      server.Config
 
-	files  []string                                                // that it was made of, "" for none
-	seen   [sha256.Size]byte                                       // what they held before they were read
-	reload func(ctx context.Context, now service) (service, error) // makes it anew of what these say now; nil for never
+	seen   digests                                                                        // of the files that it was made of, before they were read
+	reload func(ctx context.Context, now service) (next service, seen digests, err error) // makes it anew of what these say now; nil for never
 }
 
 // run serves until ctx ends.
@@ -107,16 +105,12 @@ func (s service) run(ctx context.Context, std streams) error {
 		return srv.Run(ctx, ln)
 	}
 	now := s
-	watching, err := watch(ctx, func() []string { return now.files }, s.seen, func() error {
-		next, err := s.reload(ctx, now)
-		if err != nil {
-			return err
-		}
+	become := func(next service) error {
 		if next.listen != s.listen || next.admin != s.admin || next.otlp != s.otlp || (next.certificate == nil) != (s.certificate == nil) {
 			slog.Warn("listen, admin-listen, otlp-endpoint and whether there is TLS stay as they are until the sidecar is started again")
 			next.listen, next.admin = s.listen, s.admin
 		}
-		to := target
+		to, err := target, error(nil)
 		if next.upstream.URL != builtinURL {
 			to, err = url.Parse(next.upstream.URL)
 		} else if now.upstream.URL != builtinURL {
@@ -143,6 +137,13 @@ func (s service) run(ctx context.Context, std streams) error {
 		id, _ := next.engine.Checkpoint()
 		slog.Info("reloaded: requests from now on are answered by it, those under way by what they began with", "checkpoint", id)
 		return nil
+	}
+	watching, err := watch(ctx, s.seen, func() (digests, error) {
+		next, seen, err := s.reload(ctx, now)
+		if err == nil {
+			err = become(next)
+		}
+		return seen, err
 	})
 	if err != nil {
 		return errors.Join(err, ln.Close())
@@ -157,7 +158,7 @@ func profiles(at string, cert *certificate, handler http.Handler) (closeIt func(
 	if err != nil {
 		return nil, badInput{fmt.Errorf("--admin-listen: %w; choose another address", err)}
 	}
-	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, WriteTimeout: server.LongestProfile + time.Minute}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

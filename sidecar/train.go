@@ -20,19 +20,21 @@ import (
 )
 
 type trainCommand struct {
-	Upstream  upstreamFlags `embed:""`
-	Game      gameFlags     `embed:""`
-	Problems  string        `help:"Problems with answers and worked solutions, ${published}: play the game on them." type:"existingfile" placeholder:"FILE"`
-	Solutions []string      `help:"Files of recorded answers, as 'sidecar sample' writes them, to learn from." type:"existingfile" placeholder:"FILE"`
-	Attacks   int           `name:"attack-programs" help:"Corruptions of each right program of --solutions to learn from beside the answers: one operand, operator or number is changed, and the program run to see that it comes to something else. Their weight is chosen on problems held out." default:"0"`
-	Prose     int           `name:"attack-prose" help:"Corruptions of each right answer in prose of --solutions to learn from beside the answers: a step with a true equation gets another operator, operand or result. Their weight is chosen on problems held out." default:"0"`
-	Without   []string      `help:"Inputs that the head for whole answers is not to read, to see what they are worth: symbols, logprobs." enum:"symbols,logprobs" placeholder:"INPUT"`
-	Hard      float64 `help:"Weight that the head for whole answers gives a pair of a right answer and a wrong one that wins a plain vote, beside 1 for the problem's other pairs." default:"1"`
-	Disguises []string      `help:"Disguises in which the head for whole answers meets every answer, so as not to be moved by them: inflated, reordered, confident, padded, copied; see 'prm robust'." enum:"inflated,reordered,confident,padded,copied" placeholder:"NAME"`
-	Ablate    bool          `help:"With --solutions alone: learn nothing, but print what each kind of input is worth, alone and left out; P(True) and hidden states too where 'sidecar examine' asked for them, and the corruptions of the game that --run names."`
-	Skip      int           `help:"Leave out so many problems at the beginning of the file."`
-	Folder    string        `name:"run" help:"Folder of this run: answers, labelled steps, checkpoints, report; runs/train unless it is named. The same command goes on from there." type:"path" placeholder:"FOLDER"`
-	Out       string        `help:"Write the finished checkpoint here too, and its gate beside it (FILE.gate.json): what strategy auto may trust it with, by the solutions of problems kept out of training." placeholder:"FILE" type:"path"`
+	Upstream  upstreamFlags  `embed:""`
+	Game      gameFlags      `embed:""`
+	Problems  string         `help:"Problems with answers and worked solutions, ${published}: play the game on them." type:"existingfile" placeholder:"FILE"`
+	Solutions []string       `help:"Files of recorded answers, as 'sidecar sample' writes them, to learn from." type:"existingfile" placeholder:"FILE"`
+	Attacks   int            `name:"attack-programs" help:"Corruptions of each right program of --solutions to learn from beside the answers: one operand, operator or number is changed, and the program run to see that it comes to something else. Their weight is chosen on problems held out." default:"0"`
+	Prose     int            `name:"attack-prose" help:"Corruptions of each right answer in prose of --solutions to learn from beside the answers: a step with a true equation gets another operator, operand or result. Their weight is chosen on problems held out." default:"0"`
+	Hard      float64        `help:"Weight that the head for whole answers gives a pair of a right answer and a wrong one that wins a plain vote, beside 1 for the problem's other pairs." default:"1"`
+	Disguises []string       `help:"Disguises in which the head for whole answers meets every answer, so as not to be moved by them: inflated, reordered, confident, padded, copied; see 'prm robust'." enum:"inflated,reordered,confident,padded,copied" placeholder:"NAME"`
+	Prior     checkpointFile `help:"A checkpoint of another LLM to begin from, a file or general: weights are held near those of its head for whole answers, how near is found on problems held out. It should not have learned from the problems learned from here: held out, they would be none." placeholder:"FILE"`
+	Without   []string       `help:"Inputs that the head for whole answers is not to read, to see what they are worth: symbols, logprobs." enum:"symbols,logprobs" placeholder:"INPUT"`
+	Elsewhere []string       `help:"With --solutions alone: recorded answers of other LLMs, which are not learned from: what the PRM is worth with an LLM that it has not seen, and how much it may count in votes there, is found on them and kept in the checkpoint." type:"existingfile" placeholder:"FILE"`
+	Ablate    bool           `help:"With --solutions alone: learn nothing, but print what each kind of input is worth, alone and left out; P(True) and hidden states too where 'sidecar examine' asked for them, and the corruptions of the game that --run names."`
+	Skip      int            `help:"Leave out so many problems at the beginning of the file."`
+	Folder    string         `name:"run" help:"Folder of this run: answers, labelled steps, checkpoints, report; runs/train unless it is named. The same command goes on from there." type:"path" placeholder:"FOLDER"`
+	Out       string         `help:"Write the finished checkpoint here too, and its gate beside it (FILE.gate.json): what strategy auto may trust it with, by the solutions of problems kept out of training." placeholder:"FILE" type:"path"`
 }
 
 // gameFlags are the settings of a game and of the PRM that learns by it.
@@ -89,6 +91,9 @@ func (c *trainCommand) Validate() error {
 	if err := errors.Join(above("--pace", c.Game.Pace, 1), within("--adversarial", c.Game.Adversarial, 1), above("--hard", c.Hard, 100)); err != nil {
 		return err
 	}
+	if len(c.Elsewhere) > 0 && (c.Ablate || c.Problems != "" || len(c.Solutions) == 0) {
+		return errors.New("--elsewhere goes with --solutions alone: a PRM that reads whole answers learns from them")
+	}
 	if c.Ablate && (c.Problems != "" || len(c.Solutions) == 0) {
 		return errors.New("--ablate is of recorded answers alone: name --solutions FILE and no --problems")
 	}
@@ -111,7 +116,7 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 	}
 	if c.Ablate {
 		bar := newProgress(std.err, "fits")
-		work := training.Solutions{PRM: c.Game.network(), Head: c.head(), Answered: answered, Attacks: c.attacks()}
+		work := training.Solutions{PRM: c.Game.network(), Head: train.SolutionOptions{Seed: c.Game.Seed}, Answered: answered, Attacks: c.attacks()}
 		work.PRM.KL = 0
 		table, err := work.Ablate(ctx, c.Folder, func(done, total int) { bar.report(done, total, "") })
 		switch {
@@ -125,13 +130,19 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 		}
 		return err
 	}
+	head, err := c.head()
+	if err != nil {
+		return err
+	}
 	var trained training.Trained
 	if c.Problems == "" {
-		if trained, err = c.learn(ctx, std, answered); errors.As(err, &training.FewError{}) {
+		if trained, err = c.learn(ctx, std, answered, head); errors.As(err, &training.FewError{}) {
 			err = badInput{fmt.Errorf("--solutions: %w", err)}
+		} else if errors.As(err, &training.UnlikeError{}) {
+			err = badInput{fmt.Errorf("--elsewhere: %w", err)}
 		}
 	} else {
-		trained, err = c.play(ctx, std, answered)
+		trained, err = c.play(ctx, std, answered, head)
 	}
 	if err != nil {
 		return err
@@ -139,6 +150,9 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
 	fmt.Fprintf(std.out, "%s\n%s, in %s and %d MB of memory\n", trained.Solutions, trained.Model, time.Since(began).Round(time.Second), memory.Sys>>20)
+	if of := trained.Model.Header().Solution; of != nil && of.Elsewhere != nil {
+		fmt.Fprintln(std.out, of.Elsewhere)
+	}
 	if c.Out == "" {
 		return nil
 	}
@@ -155,9 +169,15 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 }
 
 // learn trains from recorded answers alone.
-func (c *trainCommand) learn(ctx context.Context, std streams, answered []dataset.Answered) (training.Trained, error) {
-	work := training.Solutions{PRM: c.Game.network(), Head: c.head(), Answered: answered, Attacks: c.attacks(), Disguises: c.disguises()}
+func (c *trainCommand) learn(ctx context.Context, std streams, answered []dataset.Answered, head train.SolutionOptions) (training.Trained, error) {
+	work := training.Solutions{PRM: c.Game.network(), Head: head, Answered: answered, Attacks: c.attacks(), Disguises: c.disguises()}
 	steps, answers := newProgress(std.err, "steps"), newProgress(std.err, "answers")
+	if len(c.Elsewhere) > 0 {
+		var err error
+		if work.Elsewhere, err = readSolutions(c.Elsewhere); err != nil {
+			return training.Trained{}, err
+		}
+	}
 	work.PRM.KL = 0 // there is no earlier round to be held to
 	work.PRM.Progress = func(done, total int, loss float64) { steps.report(done, total, fmt.Sprintf("loss %.3f", loss)) }
 	work.Head.Progress = func(done, total int) { answers.report(done, total, "") }
@@ -165,12 +185,22 @@ func (c *trainCommand) learn(ctx context.Context, std streams, answered []datase
 }
 
 // head are the settings of the head for whole answers.
-func (c *trainCommand) head() train.SolutionOptions {
+func (c *trainCommand) head() (train.SolutionOptions, error) {
 	opt := train.SolutionOptions{Seed: c.Game.Seed, Hard: c.Hard}
 	for _, name := range c.Without {
 		opt.Without = append(opt.Without, feature.Block(name))
 	}
-	return opt
+	if c.Prior == "" {
+		return opt, nil
+	}
+	model, err := c.Prior.load()
+	if err != nil {
+		return opt, err
+	}
+	if opt.Prior = model.Solution(); opt.Prior == nil {
+		return opt, badInput{fmt.Errorf("--prior: %s has no head for whole answers", c.Prior)}
+	}
+	return opt, nil
 }
 
 func (c *trainCommand) attacks() training.Attacks {
@@ -183,7 +213,7 @@ func (c *trainCommand) disguises() []eval.Disguise {
 }
 
 // play plays the game.
-func (c *trainCommand) play(ctx context.Context, std streams, answered []dataset.Answered) (training.Trained, error) {
+func (c *trainCommand) play(ctx context.Context, std streams, answered []dataset.Answered, head train.SolutionOptions) (training.Trained, error) {
 	problems, err := readProblems(c.Problems)
 	if err != nil {
 		return training.Trained{}, err
@@ -198,7 +228,7 @@ func (c *trainCommand) play(ctx context.Context, std streams, answered []dataset
 	}
 	defer func() { logClose(closeLLM()) }()
 	work := c.Game.run(folder, c.Upstream.Concurrency)
-	work.Answered, work.Head, work.Attacks, work.Disguises = answered, c.head(), c.attacks(), c.disguises()
+	work.Answered, work.Head, work.Attacks, work.Disguises = answered, head, c.attacks(), c.disguises()
 	work.Show = func(r generator.Report) { fmt.Fprintln(std.out, r) }
 	work.Game.Progress = roundsProgress(newProgress(std.err, "train"), c.Game.Rounds)
 	trained, err := work.Play(ctx, llm, problems[c.Skip:])

@@ -38,11 +38,12 @@ type Contrast struct {
 
 // SolutionOptions are the knobs of FitSolution. The zero value of a field means its default, given in brackets.
 type SolutionOptions struct {
-	Without   []feature.Block // inputs that the head is not to read
-	Units     int             // of the dense layer that has to beat the linear floor; negative: the floor alone [16]
-	Contrasts float64         // weight of a problem's contrasts, beside 1 for its answers
-	Steady    float64         // how strongly logits are kept from moving in disguises [1]
-	Hard      float64         // weight of a pair whose wrong answer wins a plain vote, beside 1 for the problem's others [1]
+	Without   []feature.Block   // inputs that the head is not to read
+	Units     int               // of the dense layer that has to beat the linear floor; negative: the floor alone [16]
+	Contrasts float64           // weight of a problem's contrasts, beside 1 for its answers
+	Prior     *prm.SolutionHead // of another LLM's answers, to begin from where that is found to be better than from nothing; its dense layer isn't read
+	Steady    float64           // how strongly logits are kept from moving in disguises [1]
+	Hard      float64           // weight of a pair whose wrong answer wins a plain vote, beside 1 for the problem's others [1]
 	Seed      int64
 	Epochs    int                   // of the dense layer [40]
 	Rate      float64               // of its optimiser [0.003]
@@ -221,6 +222,17 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 	return head, report, errors.Join(err, tick())
 }
 
+// Try says what a head is worth in votes over answers to problems that it has not learned from, over those in prose where there are any.
+func Try(head *prm.SolutionHead, answers []Answer) (rule vote.Rule, auc metric.Figure, problems int) {
+	logits := make([]float64, len(answers))
+	for i, a := range answers {
+		logits[i] = head.Logit(a.Solution)
+	}
+	judged := proseFirst(ballots(answers, logits))
+	losses, auc := compare(judged)
+	return vote.Fit(judged), auc, len(losses)
+}
+
 // TooFewError is what a solution head can't be learned from: so many problems that have right and wrong answers.
 type TooFewError struct{ Problems int }
 
@@ -249,6 +261,7 @@ func proseFirst(problems [][]vote.Ballot) [][]vote.Ballot {
 // log-probabilities, those of a program, and the first number of its run, a one, which is what a program is worth against prose.
 type pairs struct {
 	blank    *prm.SolutionHead // knows centres and scales
+	prior    []float64         // the prior's weights of a row, in these scales; nil without one
 	programs bool              // there are any
 	rows     []pair
 	alone    []pair // each answer and nothing: a mean one
@@ -306,6 +319,7 @@ type pair struct {
 }
 
 func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pairs {
+	opt = opt.withDefaults()
 	p := &pairs{blank: prm.NewSolutionHead(0, opt.Without...)}
 	if p.programs = slices.ContainsFunc(answers, func(a Answer) bool { return a.Solution.Program != nil }); p.programs {
 		p.blank.ReadPrograms()
@@ -325,6 +339,9 @@ func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pair
 	standardWithin(&p.blank.Centre, &p.blank.Scale, answers, of(false), opt.Without)
 	if p.programs {
 		standardWithin(&p.blank.ProgramCentre, &p.blank.ProgramScale, answers, of(true), opt.Without)
+	}
+	if opt.Prior != nil {
+		p.prior = p.weights(opt.Prior)
 	}
 	read := make([][]float32, len(answers))
 	for i, a := range answers {
@@ -479,14 +496,47 @@ func standardWithin(centre, scale *prm.Tensor, answers []Answer, byProblem [][]i
 	}
 }
 
-// linear fits the floor to the pairs of some problems: Σ w·softplus(−β·Δx), a problem, + ½·penalty·|β|². start is where to begin, nil for zero. It returns two fits, one
-// behind the other: to everything, and to log-probabilities alone; the last number of each is the intercept of answers alone.
+// linear fits the floor to the pairs of some problems: Σ w·softplus(−β·Δx), a problem, + ½·penalty·|β − prior|². start is where to begin, nil for the prior. It returns
+// two fits, one behind the other: to everything, and to log-probabilities alone; the last number of each is the intercept of answers alone.
 func (p *pairs) linear(d differences, penalty float64, start []float64) []float64 {
 	width, from := p.width()+1, p.doubt() // the last number is the intercept
+	near := make([]float64, width)
+	copy(near, p.prior)
 	if start == nil {
-		start = make([]float64, width+width-from)
+		start = slices.Concat(near, near[from:])
 	}
-	return append(d.fit(0, penalty, start[:width]), d.fit(from, penalty, start[width:])...)
+	return append(d.fit(0, penalty, near, start[:width]), d.fit(from, penalty, near[from:], start[width:])...)
+}
+
+// weights are a head's of a row: head backwards, in the scales of p.
+func (p *pairs) weights(h *prm.SolutionHead) []float64 {
+	const symbols, logProbs = feature.NumPooledSymbols, feature.NumPooledLogProbs
+	scaled := func(w, from, to *prm.Tensor, k int) float64 {
+		if to.Data[k] == 0 { // it never varied
+			return 0
+		}
+		return float64(w.Data[k] * from.Data[k] / to.Data[k])
+	}
+	out := make([]float64, p.width())
+	from := p.doubt()
+	for k := range prm.SolutionWidth {
+		at, own := k, k+symbols
+		if k >= symbols {
+			at = from + k - symbols
+			own = at + logProbs
+		}
+		out[at] = scaled(&h.Linear, &h.Scale, &p.blank.Scale, k)
+		if p.programs && h.ReadsPrograms() {
+			out[own] = scaled(&h.Program, &h.ProgramScale, &p.blank.ProgramScale, k) - out[at]
+		}
+	}
+	if p.programs && h.ReadsPrograms() {
+		for k := 1; k < feature.NumProgram; k++ {
+			out[2*symbols+k-1] = float64(h.Program.Data[prm.SolutionWidth+k])
+		}
+		out[len(out)-1] = float64(h.Program.Data[prm.SolutionWidth])
+	}
+	return out
 }
 
 // head is the mean of linear's two fits, that to everything weighing share.
@@ -581,10 +631,10 @@ func (p *pairs) differences(of func(problem string) bool) differences {
 	return d
 }
 
-// fit returns the β that minimises the weighted mean of softplus(−β·Δx − side·intercept), + ½·penalty·|β|² + ½·βᵀ·moves·β, where Δx are the differences of the numbers from one on;
+// fit returns the β that minimises the weighted mean of softplus(−β·Δx − side·intercept), + ½·penalty·|β − near|² + ½·βᵀ·moves·β, where Δx are the differences of the numbers from one on;
 // the intercept is β's last number, and free: how many answers are right is no weight of any number, and one that is held back has the numbers make up for it. start is where to
 // begin.
-func (d differences) fit(from int, penalty float64, start []float64) []float64 {
+func (d differences) fit(from int, penalty float64, near, start []float64) []float64 {
 	if len(d.weight) == 0 {
 		return slices.Clone(start)
 	}
@@ -621,14 +671,14 @@ func (d differences) fit(from int, penalty float64, start []float64) []float64 {
 			}
 			loss /= total
 			for k, b := range beta[:last] {
-				loss += (penalty*b + moved[k]) * b / 2
+				loss += penalty/2*(b-near[k])*(b-near[k]) + moved[k]*b/2
 			}
 			return loss
 		},
 		Grad: func(grad, beta []float64) {
 			margin(beta)
 			for k, b := range beta[:last] {
-				grad[k] = penalty*b + moved[k]
+				grad[k] = penalty*(b-near[k]) + moved[k]
 			}
 			grad[last] = 0
 			slope := make([]float64, x.Rows)

@@ -480,3 +480,62 @@ func TestFrugal(t *testing.T) {
 		}
 	}
 }
+
+// A prior of a world that is nearly the same helps where there is little to learn from; one that says the contrary of it costs little, and less the more there is.
+func TestPrior(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 4))
+	prior, _ := fitSolution(t, planted(rng, 300, 6, func(s feature.Solution) float64 { return 1.1 * straight(s) }), nil, SolutionOptions{Units: -1})
+	contrary, _ := fitSolution(t, planted(rng, 300, 6, func(s feature.Solution) float64 { return -straight(s) }), nil, SolutionOptions{Units: -1})
+	test := planted(rng, 400, 6, straight)
+	for _, c := range []struct {
+		problems int
+		gain     float64 // by the prior, at least
+		loss     float64 // by the contrary one, at most
+	}{{16, 0.01, 0.02}, {400, -0.002, 0.01}} {
+		answers := planted(rng, c.problems, 4, straight)
+		auc := func(p *prm.SolutionHead) float64 {
+			head, _ := fitSolution(t, answers, nil, SolutionOptions{Units: -1, Prior: p})
+			return within(head, test)
+		}
+		bare, with, against := auc(nil), auc(prior), auc(contrary)
+		t.Logf("%d problems: AUC %.3f, with a prior %.3f, with a contrary one %.3f", c.problems, bare, with, against)
+		if with < bare+c.gain || against < bare-c.loss {
+			t.Errorf("%d problems: AUC %.3f, with a prior %.3f, with a contrary one %.3f", c.problems, bare, with, against)
+		}
+	}
+}
+
+// Held fast, the weights are the prior's, in whatever scales and with programs too.
+func TestPriorHeldFast(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 5))
+	prior := prm.NewSolutionHead(0)
+	prior.ReadPrograms()
+	for k := range prior.Linear.Data {
+		prior.Linear.Data[k], prior.Scale.Data[k], prior.ProgramScale.Data[k] = float32(rng.NormFloat64()), 0.5+rng.Float32(), 0.5+rng.Float32()
+	}
+	for k := range prior.Program.Data {
+		prior.Program.Data[k] = float32(rng.NormFloat64())
+	}
+	answers := planted(rng, 30, 4, straight)
+	for i := range answers {
+		if i%2 == 0 {
+			answers[i].Solution.Program = &feature.Program{}
+		}
+	}
+	design := newPairs(answers, nil, SolutionOptions{Prior: prior})
+	head := design.head(design.linear(design.differences(func(string) bool { return true }), 1e6, nil), 1)
+	weight := func(w, scale *prm.Tensor, k int) float64 { return float64(w.Data[k] * scale.Data[k]) }
+	for k := range prm.SolutionWidth {
+		if head.Scale.Data[k] > 0 && math.Abs(weight(&head.Linear, &head.Scale, k)-weight(&prior.Linear, &prior.Scale, k)) > 1e-3 {
+			t.Errorf("number %d weighs %g in prose, %g in the prior", k, weight(&head.Linear, &head.Scale, k), weight(&prior.Linear, &prior.Scale, k))
+		}
+		if head.ProgramScale.Data[k] > 0 && math.Abs(weight(&head.Program, &head.ProgramScale, k)-weight(&prior.Program, &prior.ProgramScale, k)) > 1e-3 {
+			t.Errorf("number %d weighs %g in programs, %g in the prior", k, weight(&head.Program, &head.ProgramScale, k), weight(&prior.Program, &prior.ProgramScale, k))
+		}
+	}
+	for k := range feature.NumProgram {
+		if at := prm.SolutionWidth + k; math.Abs(float64(head.Program.Data[at]-prior.Program.Data[at])) > 1e-3 {
+			t.Errorf("number %d of a run weighs %g, %g in the prior", k, head.Program.Data[at], prior.Program.Data[at])
+		}
+	}
+}

@@ -328,7 +328,7 @@ func (s *Server) search(g *gin.Context, c *call) {
 		body := w.Whole(a)
 		g.Header("Content-Length", strconv.Itoa(len(body))) // as net/http would have it, but for the flush
 		g.Data(http.StatusOK, "application/json; charset=utf-8", body)
-		http.NewResponseController(g.Writer).Flush() // the trace ends with the last byte; a client that is gone needs none
+		_ = http.NewResponseController(g.Writer).Flush() // the trace ends with the last byte; a client that is gone needs none
 		return
 	}
 	if err := out.tell(o.result.Text, true, notes, a.Tokens); err != nil {
@@ -338,7 +338,7 @@ func (s *Server) search(g *gin.Context, c *call) {
 		return
 	}
 	a.Head = out.at()
-	out.sendAll(w.End(a)) // a client that is gone needs no end
+	_ = out.sendAll(w.End(a)) // a client that is gone needs no end
 }
 
 // timeFor is how long a search may take, 0 for as long as it likes: the server's bound, or what the request asks for if that is less.
@@ -408,7 +408,7 @@ func (s *Server) failed(g *gin.Context, d dialect.Dialect, out *streamer, p *dia
 		return
 	}
 	s.note(g, p)
-	out.sendAll(out.wire.Broken(p)) // to a client that is gone there is nothing to say
+	_ = out.sendAll(out.wire.Broken(p)) // to a client that is gone there is nothing to say
 }
 
 // streamer sends the chunks of one stream, each flushed; the headers go out with the first.

@@ -148,7 +148,7 @@ func options(defaults decode.Options, c choice, ov overrides, a dialect.Ask) dec
 	if a.Seed != nil {
 		opts.Seed = *a.Seed
 	} else {
-		opts.Seed, opts.Unseeded = rand.Int64N(1<<31), true // what the search itself draws, as particles do
+		opts.Seed, opts.Unseeded = rand.Int64N(1<<31), true // #nosec G404 -- what the search itself draws, as particles do
 	}
 	opts.LogProbs, opts.TopLogProbs, opts.TopWanted = a.Logprobs, a.TopLogprobs, a.TopLogprobs > 0
 	return opts

@@ -124,7 +124,6 @@ type Server struct {
 	queue    chan struct{}       // a token for each search that runs or waits
 	handler  http.Handler
 	front    *front
-	known    knownModels
 	lacks    sync.Map // paths of routes that the upstream was found to lack
 	log      *slog.Logger
 	now      func() time.Time

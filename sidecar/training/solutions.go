@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -142,7 +143,7 @@ type Attacks struct {
 func (n Attacks) on(ctx context.Context, solutions []solution, seed int64) []train.Contrast {
 	of := make([][]train.Contrast, len(solutions))
 	concurrently(len(solutions), func(i int) {
-		s, rng := solutions[i], rand.New(rand.NewPCG(uint64(seed), uint64(i)))
+		s, rng := solutions[i], rand.New(rand.NewPCG(uint64(seed), uint64(i))) // #nosec G115 G404 -- a seed, of which all bits count; a draw that must follow from it, and guards nothing
 		switch {
 		case s.right != step.Right:
 		case s.program != nil && n.Programs > 0:
@@ -361,7 +362,7 @@ func judging(ctx context.Context, model *prm.Model, llm string, solutions []solu
 			votes = append(votes, v)
 		}
 	}
-	report.Drawing = eval.NewDrawing(votes, uint64(opt.Seed), 0)
+	report.Drawing = eval.NewDrawing(votes, uint64(opt.Seed), 0) // #nosec G115 -- a seed, of which all bits count
 	prose := report.Vote
 	if !slices.ContainsFunc(solutions, func(s solution) bool { return s.kind != step.Program }) { // it says nothing of prose
 		prose, report.Drawing = vote.Rule{}, &prm.Drawing{Use: step.OnlyProse, Programs: report.Vote, Problems: len(votes)}
@@ -433,7 +434,8 @@ type Solutions struct {
 	Answered []dataset.Answered
 	Attacks  Attacks
 
-	Disguises []eval.Disguise // of answers, that ought not to move the logit of the head for whole answers
+	Disguises []eval.Disguise    // of answers, that ought not to move the logit of the head for whole answers
+	Elsewhere []dataset.Answered // of other LLMs: not learned from, but what the head is worth with such is found on them
 }
 
 // Learn trains a PRM from recorded answers, with no endpoint: its steps by what is sure of them (right in an answer that ends right and holds no false equation, wrong
@@ -450,12 +452,45 @@ func (t Solutions) Learn(ctx context.Context) (Trained, error) {
 	trained := Trained{Reports: []train.Report{report}}
 	trained.Model, trained.Solutions, trained.votes, err = judging(ctx, model, llm, solutions, t.Attacks.on(ctx, solutions, t.Head.Seed), t.Disguises, t.Head)
 	trained.llm = llm
-	if err == nil && trained.Solutions.Why != "" {
+	switch {
+	case err != nil:
+		return trained, err
+	case trained.Solutions.Why != "":
 		if err = errors.New(trained.Solutions.Why); trained.Solutions.few {
 			err = FewError{err}
 		}
+		return trained, err
+	case len(t.Elsewhere) > 0:
+		trained.Model, err = tried(ctx, trained.Model, t.Elsewhere)
 	}
 	return trained, err
+}
+
+// tried returns a model that says what its solution head is worth with the LLMs that gave some answers.
+func tried(ctx context.Context, model *prm.Model, answered []dataset.Answered) (*prm.Model, error) {
+	header := *model.Header().Solution
+	by := map[string][]dataset.Answered{}
+	for _, of := range answered {
+		if of.Sampling.Model == header.Model {
+			return nil, UnlikeError{fmt.Errorf("answers of %s, from which it learned: those of another LLM are wanted", header.Model)}
+		}
+		by[of.Sampling.Model] = append(by[of.Sampling.Model], of)
+	}
+	header.Elsewhere = &prm.Elsewhere{Models: slices.Sorted(maps.Keys(by))}
+	var all []train.Answer
+	for _, llm := range header.Elsewhere.Models {
+		_, solutions, err := recordedSolutions(ctx, by[llm])
+		if err != nil {
+			return nil, err
+		}
+		answers, _, _ := grouped(solutions, nil)
+		for _, a := range answers {
+			a.Problem = llm + " " + a.Problem
+			all = append(all, a)
+		}
+	}
+	header.Elsewhere.Vote, header.Elsewhere.AUC, header.Elsewhere.Problems = train.Try(model.Solution(), all)
+	return model.Judging(model.Solution(), header)
 }
 
 // examplesOf are the steps of answers to learn from.
