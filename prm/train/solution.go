@@ -126,7 +126,7 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 	}
 	report.Answers, report.Contrasts, report.Disguised = design.answers, len(contrasts), design.disguised
 
-	if (design.programs || design.disguised > 0) && opt.Units > 0 {
+	if design.programs && opt.Units > 0 {
 		opt.Units, report.Untried = 0, true
 	}
 	fits := folds + 1
@@ -268,8 +268,9 @@ type pairs struct {
 	problems int    // that have right and wrong answers
 	answers  int    // to them
 
-	disguised int              // answers that there are disguises of
-	moves     blas64.Symmetric // mean of δδᵀ, where δ is what a disguise does to a row; no label has a say in it. N is 0 without disguises
+	disguised int                      // answers that there are disguises of
+	moves     blas64.Symmetric         // mean of δδᵀ, where δ is what a disguise does to a row; no label has a say in it. N is 0 without disguises
+	dressed   map[*float32][][]float32 // by the first number of an answer's row: that row in each of its disguises
 }
 
 // width is that of a row; doubt is where its log-probabilities begin.
@@ -348,7 +349,7 @@ func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pair
 		read[i] = p.row(a.Solution)
 	}
 	p.compared(answers, read, byProblem, opt.Hard)
-	p.disguise(answers, opt.Steady)
+	p.disguise(answers, read, opt.Steady)
 	if opt.Contrasts > 0 {
 		rows := make([]pair, len(contrasts))
 		for i, c := range contrasts {
@@ -359,8 +360,8 @@ func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pair
 	return p
 }
 
-// disguise takes up what disguises do to rows, every answer weighing the same, times steady.
-func (p *pairs) disguise(answers []Answer, steady float64) {
+// disguise takes up what disguises do to the answers' rows, every answer weighing the same, times steady.
+func (p *pairs) disguise(answers []Answer, read [][]float32, steady float64) {
 	for _, a := range answers {
 		if len(a.Disguised) > 0 {
 			p.disguised++
@@ -371,14 +372,18 @@ func (p *pairs) disguise(answers []Answer, steady float64) {
 	}
 	n := p.width()
 	p.moves = blas64.Symmetric{Uplo: blas.Upper, N: n, Stride: n, Data: make([]float64, n*n)}
+	p.dressed = map[*float32][][]float32{}
 	delta := blas64.Vector{N: n, Inc: 1, Data: make([]float64, n)}
-	for _, a := range answers {
+	for i, a := range answers {
 		plain := p.row(a.Solution.Without(feature.BlockLogProbs))
 		for _, d := range a.Disguised {
-			for k, v := range p.row(d) {
+			row := p.row(d)
+			for k, v := range row {
 				delta.Data[k] = float64(v) - float64(plain[k])
+				row[k] = read[i][k] + v - plain[k]
 			}
 			blas64.Syr(steady/float64(p.disguised*len(a.Disguised)), delta, p.moves)
+			p.dressed[&read[i][0]] = append(p.dressed[&read[i][0]], row)
 		}
 	}
 }

@@ -186,7 +186,7 @@ func TestDisguisedAnswers(t *testing.T) {
 		return trained
 	}
 	plain, dressed := learn(nil), learn(eval.Disguises())
-	if plain.Solutions.Disguised != 0 || strings.Contains(plain.Solutions.String(), "disguise") && !strings.Contains(plain.Solutions.String(), "programs or disguises") {
+	if plain.Solutions.Disguised != 0 || strings.Contains(plain.Solutions.String(), "disguise") {
 		t.Errorf("%s", plain.Solutions)
 	}
 	if said := dressed.Solutions.String(); dressed.Solutions.Disguised != 160 || !strings.Contains(said, "160 answers were met in disguises") {
