@@ -108,3 +108,23 @@ func TestReportWithoutFigures(t *testing.T) {
 		t.Errorf("the report says\n%s", said)
 	}
 }
+
+// TestVerdict: a round's last line is its verdict, as people say it; rounds count from 1.
+func TestVerdict(t *testing.T) {
+	r := healthy()
+	r.Round = 1
+	r.HeldOut = Measured{Steps: 200, Natural: 40, Synthetic: 60, DetectNat: 0.88, DetectSyn: 0.999, FalseAlarm: 0.02, ECE: 0.05, AUC: 0.8}
+	r.finish()
+	lines := strings.Split(strings.TrimSpace(r.String()), "\n")
+	last := lines[len(lines)-1]
+	for _, want := range []string{"Round 2:", "9 of 10 of the model's own errors", "99 of 100 of the attacks", "2 of 100 of the correct steps for wrong"} {
+		if !strings.Contains(last, want) {
+			t.Errorf("no %q in %s", want, last)
+		}
+	}
+	for share, want := range map[float64]string{0: "none", 0.004: "1 of 100", 0.3: "3 of 10", 0.98: "98 of 100", 1: "all"} {
+		if got := tenths(share); got != want {
+			t.Errorf("%g: %s, want %s", share, got, want)
+		}
+	}
+}
