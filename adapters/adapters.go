@@ -142,6 +142,7 @@ type Capabilities struct {
 	TopLogProbs bool
 	Tools       bool
 	Prefill     Prefill
+	Thinks      bool `json:",omitempty"` // begins with thoughts, which an answer begun for it would be without
 	Compact     bool `json:",omitempty"` // was trained on the adversary's requests in their short form, generator.Compact
 	Hidden      HiddenCapabilities
 }

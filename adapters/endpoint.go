@@ -21,12 +21,21 @@ type Endpoint struct {
 	Key         string            // bearer token; "" sends none but what WithClient put into the context
 	HiddenKey   string            // bearer token for HiddenURL, which never gets Key nor what clients send
 	Budget      *Budget           // of what is asked again, for all that asks this endpoint; nil for one of its own
+	NoSeeds     bool              // it is sent none, and isn't known to take any: some builds of vLLM die of them
 	Spread      bool              // several endpoints stand behind URL: completions are asked for each by itself, so that they are spread over all
 	Concurrency int               // completions at a time; 0 means 8
 	Tries       int               // of a request, before its first byte; 0 means 4
 	Idle        time.Duration     // longest silence in an answer, the loading of the model included; 0 means 5 minutes
 	Timeout     time.Duration     // of a whole call; 0 means 15 minutes
 	Transport   http.RoundTripper // nil means http.DefaultTransport
+}
+
+// Seed is what is sent of a request's seed.
+func (e Endpoint) Seed(s *int64) *int64 {
+	if e.NoSeeds {
+		return nil
+	}
+	return s
 }
 
 // What an endpoint may be asked again: at first, and saved up at most.

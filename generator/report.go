@@ -1,10 +1,12 @@
 package generator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"aprm/prm/metric"
@@ -29,6 +31,8 @@ type Report struct {
 	Learn   LearnReport `json:"learn"`
 	Probes  Probes      `json:"probes"`   // over the pairs of all rounds so far
 	HeldOut Measured    `json:"held_out"` // after learning, over the held-out problems of all rounds so far
+
+	Examples []Example `json:"examples,omitempty"` // attacks that fooled R, and what it says of them after learning: what it learned most of first, of held-out problems before others
 
 	Failures         []string `json:"failures,omitempty"` // units that failed
 	Calls            int      `json:"calls"`              // to the LLM
@@ -55,6 +59,18 @@ type StrategyReport struct {
 	dry               int  // of Right: own moves that came to nothing wrong
 	steps             int  // of Wrong: those whose step is
 	sum, above, share float64
+}
+
+// Example is a wrong step that R took for correct.
+type Example struct {
+	Strategy string  `json:"strategy"`
+	Kind     Kind    `json:"kind"`
+	Question string  `json:"question"`
+	Before   string  `json:"before"`   // the correct step
+	After    string  `json:"after"`    // what it became
+	Fooled   float64 `json:"fooled"`   // P(correct) when it was played
+	Now      float64 `json:"now"`      // after the round, in which R learned from it unless it is held out
+	HeldOut  bool    `json:"held_out"` // of a problem that R never learns from
 }
 
 // Preference is a strategy's probability.
@@ -221,8 +237,11 @@ func (r *Report) alarms() []string {
 	return out
 }
 
-// measure scores the held-out steps of all rounds so far.
-func (g *Game) measure(ctx context.Context, rep *Report, round int) error {
+// mostExamples are reported of a round.
+const mostExamples = 8
+
+// measure scores the held-out steps of all rounds so far, and again the attacks of this one that fooled R.
+func (g *Game) measure(ctx context.Context, rep *Report, round int, attacks []*attack) error {
 	var steps, all []Labelled
 	for r := range round + 1 {
 		all = append(all, g.Journal.Rounds(r)...)
@@ -233,11 +252,32 @@ func (g *Game) measure(ctx context.Context, rep *Report, round int) error {
 			steps = append(steps, l)
 		}
 	}
+	held := len(steps)
+	var fooling []*attack
+	for _, a := range attacks {
+		if a.verdict() == step.Wrong && a.p > 0.5 {
+			fooling, steps = append(fooling, a), append(steps, a.labelled(round))
+		}
+	}
 	p, err := g.score(ctx, steps)
 	if err != nil {
 		return fmt.Errorf("held-out problems: %w", err)
 	}
-	rep.HeldOut = Measure(steps, p)
+	rep.HeldOut = Measure(steps[:held], p[:held])
+	for i, a := range fooling {
+		rep.Examples = append(rep.Examples, Example{Strategy: a.name, Kind: a.target.Kind, Question: a.problem.Question, Before: a.target.Text, After: a.reply,
+			Fooled: a.p, Now: p[held+i], HeldOut: a.problem.heldOut})
+	}
+	slices.SortStableFunc(rep.Examples, func(a, b Example) int {
+		if a.HeldOut != b.HeldOut {
+			if a.HeldOut {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(b.Fooled-b.Now, a.Fooled-a.Now)
+	})
+	rep.Examples = rep.Examples[:min(len(rep.Examples), mostExamples)]
 	return nil
 }
 

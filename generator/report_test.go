@@ -44,14 +44,16 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
+// healthy is a report that there is no reason for an alarm in.
+func healthy() Report {
+	r := newReport(0, []string{"a", "b"})
+	r.drawnFrom(NewPolicy([]string{"a", "b"}, DefaultConfig()))
+	r.Total = StrategyReport{Asked: 40, Usable: 30, Wrong: 25, Right: 3, Unknown: 2, steps: 25, sum: 10, above: 9}
+	r.HeldOut = Measured{Steps: 60, Natural: 12, Synthetic: 20, DetectNat: 0.6, DetectSyn: 0.7, FalseAlarm: 0.1, ECE: 0.05, AUC: 0.8}
+	return r
+}
+
 func TestAlarms(t *testing.T) {
-	healthy := func() Report {
-		r := newReport(0, []string{"a", "b"})
-		r.drawnFrom(NewPolicy([]string{"a", "b"}, DefaultConfig()))
-		r.Total = StrategyReport{Asked: 40, Usable: 30, Wrong: 25, Right: 3, Unknown: 2, steps: 25, sum: 10, above: 9}
-		r.HeldOut = Measured{Steps: 60, Natural: 12, Synthetic: 20, DetectNat: 0.6, DetectSyn: 0.7, FalseAlarm: 0.1, ECE: 0.05, AUC: 0.8}
-		return r
-	}
 	for _, tt := range []struct {
 		name, want string // want "" for no alarm
 		change     func(*Report)

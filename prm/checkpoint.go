@@ -80,7 +80,7 @@ func encode(m *Model, optimiser []byte) []byte {
 	out = append(out, magic...)
 	out = binary.LittleEndian.AppendUint32(out, format)
 	for _, n := range []int{len(head), len(weights), len(optimiser)} {
-		out = binary.LittleEndian.AppendUint64(out, uint64(n))
+		out = binary.LittleEndian.AppendUint64(out, uint64(n)) // #nosec G115 -- a length is not below 0
 	}
 	return seal(append(append(append(out, head...), weights...), optimiser...))
 }
@@ -104,14 +104,14 @@ func Parse(b []byte) (*Model, error) {
 		return nil, fmt.Errorf("%w: its format is %d, this build reads %d", ErrVersion, v, format)
 	}
 	var lengths [3]int
-	rest := uint64(len(b) - preamble - sumSize)
+	rest := uint64(len(b) - preamble - sumSize) // #nosec G115 -- b is no shorter, as was seen above
 	for i := range lengths {
 		n := binary.LittleEndian.Uint64(b[len(magic)+4+8*i:])
 		if n > rest {
 			return nil, fmt.Errorf("%w: it is shorter than it says; copy it again or train again", ErrCorrupt)
 		}
 		rest -= n
-		lengths[i] = int(n)
+		lengths[i] = int(n) // #nosec G115 -- n is at most what is left of b
 	}
 	if rest != 0 {
 		return nil, fmt.Errorf("%w: it is %d bytes longer than it says", ErrCorrupt, rest)

@@ -71,6 +71,9 @@ func (m *Model) Judging(head *SolutionHead, of SolutionHeader) (*Model, error) {
 	return &out, nil
 }
 
+// Solution is the solution head, nil where it has none. It must not be changed.
+func (m *Model) Solution() *SolutionHead { return m.solution }
+
 // Judge adds the solution head's word on a whole answer to the scores of its steps: inputs are those of all its steps, tokens as feature.Pool takes them,
 // program what is known of its run where it is one.
 func (m *Model) Judge(scores []Score, inputs []feature.Input, tokens [][]step.Token, program *feature.Program) Judgement {
@@ -239,7 +242,7 @@ func multiply(x []float32, w *Tensor, y []float32) {
 		}
 		row := w.Data[r*w.Cols:][:w.Cols]
 		for c, u := range row {
-			y[c] += v * u
+			y[c] += v * u // #nosec G602 -- y is as wide as w
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"aprm/prm/feature"
@@ -61,6 +62,22 @@ type SolutionHeader struct {
 
 	Programs bool     `json:"programs,omitempty"` // it has weights of its own for programs; else they are read as prose is
 	Drawing  *Drawing `json:"drawing,omitempty"`  // what was found of programs beside prose; nil for nothing
+
+	Elsewhere *Elsewhere `json:"elsewhere,omitempty"` // what was found with other LLMs; nil for nothing
+}
+
+// Elsewhere says what a solution head was found to be worth with LLMs whose answers it had not learned from.
+type Elsewhere struct {
+	Models   []string      `json:"models"`
+	Problems int           `json:"problems"` // with right and wrong answers, each LLM's counted
+	AUC      metric.Figure `json:"auc"`      // of answers within a problem
+	Vote     vote.Rule     `json:"vote"`     // how much its logits count in a vote over prose there
+}
+
+// String says it to people.
+func (e Elsewhere) String() string {
+	return fmt.Sprintf("With other LLMs (%s; %d problems) a right answer is thought better than a wrong one in %s %% of the cases; worth %+.3f nats a problem in a vote there (%.3f are chance), with beta %.2g and power %.2g",
+		strings.Join(e.Models, ", "), e.Problems, (100 * e.AUC).Text("%.1f"), e.Vote.Nats, e.Vote.Margin, e.Vote.Beta, e.Vote.Power)
 }
 
 // Shape is the size of the network. Projected, Embedded and Hidden are at least 1.
@@ -219,6 +236,11 @@ func (h Header) check() error {
 		}
 		if err := s.Drawing.Check(); err != nil {
 			complain("drawing: %w", err)
+		}
+		if s.Elsewhere != nil {
+			if err := s.Elsewhere.Vote.Check(); err != nil {
+				complain("elsewhere: vote: %w", err)
+			}
 		}
 	}
 	return errors.Join(errs...)

@@ -22,7 +22,7 @@ func parse(t *testing.T, args ...string) (commands, error) {
 	t.Helper()
 	var cmd commands
 	var parser *kong.Kong
-	parser, err := kong.New(&cmd, kong.Configuration(func(r io.Reader) (kong.Resolver, error) { return loadConfig(parser.Model, r) }), kong.Vars(defaults()), kong.Exit(func(int) {}))
+	parser, err := kong.New(&cmd, kong.Configuration(func(r io.Reader) (kong.Resolver, error) { return loadConfig(parser.Model, r) }), kong.Vars(defaults()), kong.Exit(func(int) {}), kong.Bind(new(commandLine)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,6 +278,7 @@ func TestRun(t *testing.T) {
 		{args: "prm eval --table --checkpoint " + model, in: bench, out: "| PRM without hidden states |"},
 		{args: "prm robust --checkpoint " + model, in: bench, out: "| padded: "},
 		{args: "prm robust --checkpoint " + model, in: `{"problem":"p","steps":["s"]}`, code: 2, errs: "labelled"},
+		{args: "prm robust --limit 40 --solutions ../configs/experiments/votes/train-0.5b.jsonl.gz --checkpoint " + model, out: "| padded: "},
 		{args: "oracle step", in: `{"problem":"p","prefix":[],"step":"3 * 4 = 13"}`, out: `{"verdict":"wrong","reason":"`},
 		{args: "oracle step", in: `{"problem":"p","step":"We think."}`, out: `{"verdict":"unknown","reason":"`},
 		{args: "oracle step", in: `{"problem":"p"}`, code: 2, errs: `standard input:1: "step"`},

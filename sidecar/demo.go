@@ -78,7 +78,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 			"           finds %s of the attacks and %s of the model's own errors that the oracle is sure of, with %s false alarms.\n",
 			r.Round+1, t.Wrong, t.Asked, fooled, percent(h.DetectSyn), percent(h.DetectNat), percent(h.FalseAlarm))
 	}
-	trained, err := work.Play(ctx, llm, toys(tasks.Train, uint64(c.Seed), c.Rounds*c.PerRound))
+	trained, err := work.Play(ctx, llm, toys(tasks.Train, uint64(c.Seed), c.Rounds*c.PerRound)) // #nosec G115 -- a seed, of which all bits count
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 		}
 	}
 	bar := newProgress(std.err, "measure")
-	report, err := eval.Answers(ctx, e, toys(tasks.Test, uint64(c.Seed), c.Unseen), eval.Config{
+	report, err := eval.Answers(ctx, e, toys(tasks.Test, uint64(c.Seed), c.Unseen), eval.Config{ // #nosec G115 -- a seed, of which all bits count
 		Options: decode.Options{N: c.N, Temperature: 0.8, TopP: 1, MaxTokens: 160, MaxSteps: 12, Aggregate: "min", Seed: c.Seed, Gate: gate, Vote: gate.Rule(step.OnlyProse)},
 		// One search step by step stands for all: each of the others takes as long again.
 		Strategies: []string{decode.Greedy, decode.Majority, decode.BestOfN, decode.WeightedVote, decode.Guided, decode.Auto},
@@ -129,7 +129,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	return service{
-		upstream: upstream, engine: e, gate: gate, gateFrom: gatePath(c.Out), strategy: decode.Auto, listen: c.Listen, probeWait: time.Minute,
+		upstream: upstream, engine: e, gate: gate, gateFrom: gatePath(c.Out), strategy: decode.Auto, listen: c.Listen, probeWait: time.Minute, page: true, runs: folder,
 		config: server.Config{
 			Defaults:    decode.Options{N: c.N, Temperature: 0.8, TopP: 1, MaxTokens: 160, MaxSteps: 12, Aggregate: prm.Min},
 			MaxSearches: 4, SearchTimeout: time.Minute, Traces: 256,

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	_ "embed"
 	"fmt"
 	"strings"
 	"sync"
@@ -10,7 +9,6 @@ import (
 
 	"aprm/adapters"
 	"aprm/adapters/builtin"
-	"aprm/prm"
 	"aprm/sidecar/engine"
 )
 
@@ -68,8 +66,9 @@ func found(endpoints []endpoint) string {
 	}
 	for _, e := range endpoints {
 		fmt.Fprintf(&b, "%s answers at %s with %s.\n\n"+
-			"serve it as it is, with votes on request (%s@majority-8):\n  sidecar serve --upstream %s --upstream-model %s\n"+
-			"or train a PRM of it first (FILE: problems with worked solutions), then serve it with --checkpoint my.prm:\n"+
+			"serve it with the PRM that comes with the program (without it: as it is, with votes on request, %s@majority-8):\n"+
+			"  sidecar serve --upstream %s --upstream-model %s --checkpoint general\n"+
+			"or train one of its own first (FILE: problems with worked solutions), then serve it with --checkpoint my.prm:\n"+
 			"  sidecar train --upstream %s --upstream-model %s --problems FILE --out my.prm\n\n",
 			e.kind, e.url, strings.Join(e.models, ", "), e.models[0], e.url, e.models[0], e.url, e.models[0])
 	}
@@ -83,23 +82,4 @@ func embedded() (adapters.LLM, error) { return builtin.Embedded() }
 // engineOf returns an engine over one LLM.
 func engineOf(llm adapters.LLM, instruction string) (*engine.Engine, error) {
 	return engine.New(engine.Config{Open: func(string) (adapters.LLM, error) { return llm, nil }, Instruction: instruction, CachedStates: 1 << 16})
-}
-
-// shipped is a PRM of the embedded model, as `sidecar demo --out` writes it.
-//
-//go:embed builtin.prm
-var shipped []byte
-
-// shippedGate says how far auto may trust it: what eval wrote beside it.
-//
-//go:embed builtin.prm.gate.json
-var shippedGate []byte
-
-// useShipped puts it in place.
-func useShipped(e *engine.Engine) error {
-	model, err := prm.Parse(shipped)
-	if err != nil {
-		return fmt.Errorf("the PRM that comes with the builtin model: %w", err)
-	}
-	return e.Use(model)
 }

@@ -125,7 +125,7 @@ func anchors(text string) (out []string) {
 func TestCommandsShown(t *testing.T) {
 	texts := documents(t)
 	t.Chdir("..") // they name files from there
-	parser, err := kong.New(new(commands), kong.Vars(defaults()), kong.Writers(io.Discard, io.Discard), kong.Exit(func(int) {}),
+	parser, err := kong.New(new(commands), kong.Vars(defaults()), kong.Writers(io.Discard, io.Discard), kong.Exit(func(int) {}), kong.Bind(new(commandLine)),
 		kong.NamedMapper("existingfile", kong.MapperFunc(anyFile)), kong.Configuration(func(io.Reader) (kong.Resolver, error) { return config{}, nil }))
 	if err != nil {
 		t.Fatal(err)

@@ -25,9 +25,9 @@ import (
 
 // modelFlags say which PRM is measured or served.
 type modelFlags struct {
-	Checkpoint string      `help:"The PRM, as 'sidecar train' wrote it." type:"existingfile" placeholder:"FILE"`
-	NoHidden   bool        `help:"Don't ask the endpoint for hidden states."`
-	Remote     remoteFlags `embed:""`
+	Checkpoint checkpointFile `help:"The PRM: a file that 'sidecar train' wrote, or general, which comes with the program: learned from one LLM's answers to school mathematics, of use with others too." placeholder:"FILE"`
+	NoHidden   bool           `help:"Don't ask the endpoint for hidden states."`
+	Remote     remoteFlags    `embed:""`
 }
 
 // named reports whether a flag names a PRM.
@@ -43,7 +43,7 @@ func (m modelFlags) engine(open func(string) (adapters.LLM, error), instruction 
 	if err != nil || m.Checkpoint == "" {
 		return e, err
 	}
-	model, err := given(prm.Load(m.Checkpoint))
+	model, err := m.Checkpoint.load()
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +176,7 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	if err := useGate(ctx, e, gate, gatePath(c.PRM.Checkpoint)); err != nil {
+	if err := useGate(ctx, e, gate, c.PRM.Checkpoint.gate()); err != nil {
 		return err
 	}
 	measured, err := e.Gate(ctx)
@@ -197,11 +197,11 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 		}
 	}
 	switch {
-	case c.PRM.Checkpoint == "" || !c.Gate || c.Distort != "":
+	case c.PRM.Checkpoint.file() == "" || !c.Gate || c.Distort != "":
 	case made == nil:
-		slog.Info("no gate is written: it takes weighted_vote among --strategies", "gate", gatePath(c.PRM.Checkpoint))
+		slog.Info("no gate is written: it takes weighted_vote among --strategies", "gate", c.PRM.Checkpoint.gate())
 	default:
-		if err := writeGate(c.PRM.Checkpoint, made); err != nil {
+		if err := writeGate(c.PRM.Checkpoint.file(), made); err != nil {
 			return err
 		}
 	}
@@ -305,11 +305,11 @@ func (c *evalCommand) replay(ctx context.Context, std streams) error {
 
 // gate is what auto goes by, and the gate that was made for it from --holdout, if there is one.
 func (c *evalCommand) gate(ctx context.Context, std streams, e *engine.Engine, cfg eval.Config, problems []step.Problem) (gate, made *decode.Gate, err error) {
-	if c.PRM.Checkpoint == "" {
+	if c.PRM.Checkpoint == "" || c.PRM.Checkpoint == general && c.Holdout == "" {
 		return nil, nil, nil
 	}
 	if c.Holdout == "" {
-		if gate, err = readGate(c.PRM.Checkpoint); err != nil && c.Gate {
+		if gate, err = readGate(c.PRM.Checkpoint.file()); err != nil && c.Gate {
 			slog.Warn("auto takes plain votes: the gate can't be read, and is written anew", "err", err)
 			return nil, nil, nil
 		}

@@ -128,7 +128,7 @@ func (c *examineCommand) examine(ctx context.Context, std streams, e *engine.Eng
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return err
+		return errors.Join(append(failed, err)...)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()

@@ -81,7 +81,7 @@ func TestExamineCommand(t *testing.T) {
 	}
 }
 
-// One server gives log-probabilities, another hidden states: both are asked in one pass. A problem that fails is named, and asked about again by the same command.
+// One server gives log-probabilities, another hidden states: both are asked in one pass. Each problem that fails is named, and asked about again by the same command.
 func TestExamineAtTwoServers(t *testing.T) {
 	var refusing atomic.Bool
 	refusing.Store(true)
@@ -107,7 +107,7 @@ func TestExamineAtTwoServers(t *testing.T) {
 	}
 	for i := range 12 {
 		p := step.Problem{ID: fmt.Sprint("p", i), Question: fmt.Sprintf("How many pens in %d boxes?", i), Answer: "5"}
-		if i == 5 {
+		if i == 5 || i == 8 {
 			p.Question += " An unlucky one."
 		}
 		if err := file.Add(p, []dataset.Answer{{Text: "2 + 3 = 5\n#### 5", Spent: 9}, {Text: "6", Spent: 1}}); err != nil {
@@ -121,11 +121,11 @@ func TestExamineAtTwoServers(t *testing.T) {
 		t.Helper()
 		return command(t, want, "examine", "--upstream", "openai+"+chat.URL, "--upstream-hidden-url", states.URL, "--solutions", answers, "--ask", "ptrue,states", "--out", read)
 	}
-	if out := examine(1); !strings.Contains(out, "22 answers examined now") || !strings.Contains(out, "p5") || !strings.Contains(out, "not that one") {
+	if out := examine(1); !strings.Contains(out, "20 answers examined now") || !strings.Contains(out, "p5: ") || !strings.Contains(out, "p8: ") || !strings.Contains(out, "not that one") {
 		t.Error(out)
 	}
 	refusing.Store(false)
-	if out := examine(0); !strings.Contains(out, "2 answers examined now") || !strings.Contains(out, "12 of 12 problems") {
+	if out := examine(0); !strings.Contains(out, "4 answers examined now") || !strings.Contains(out, "12 of 12 problems") {
 		t.Error(out)
 	}
 	found, err := dataset.ReadAnswers(read)

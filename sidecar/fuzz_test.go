@@ -22,7 +22,7 @@ func FuzzSettings(f *testing.F) {
 	f.Add("config: x\nhelp: true\nversion: true")
 	f.Fuzz(func(t *testing.T, text string) {
 		var cmd commands
-		parser, err := kong.New(&cmd, kong.Vars(defaults()), kong.Exit(func(int) {}))
+		parser, err := kong.New(&cmd, kong.Vars(defaults()), kong.Exit(func(int) {}), kong.Bind(new(commandLine)))
 		if err != nil {
 			t.Fatal(err)
 		}

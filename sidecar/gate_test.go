@@ -63,7 +63,7 @@ func TestGateFile(t *testing.T) {
 func shippedCopy(t *testing.T, gate string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "copy.prm")
-	if err := os.WriteFile(path, shipped, 0o644); err != nil {
+	if err := os.WriteFile(path, builtinPRM, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(gatePath(path), []byte(gate), 0o644); err != nil {
@@ -85,7 +85,7 @@ func TestWhoseGateItIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := prm.Parse(shipped)
+	m, err := prm.Parse(builtinPRM)
 	if err != nil {
 		t.Fatal(err)
 	}

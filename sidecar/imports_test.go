@@ -47,6 +47,7 @@ var arrows = map[string]string{
 	"sidecar/plot":       "",
 	"sidecar/server":     "sidecar/access sidecar/decode sidecar/scope sidecar/server/dialect sidecar/trace adapters adapters/wire prm prm/step",
 	"sidecar/scope":      "adapters",
+	"sidecar/page":       "generator prm prm/disk prm/metric sidecar/dataset sidecar/decode sidecar/training",
 	"sidecar/trace":      "prm/step sidecar/decode",
 
 	"sidecar/server/dialect": "adapters adapters/wire prm/step",

@@ -85,6 +85,7 @@ Exit status: 0 done; 1 something failed, such as the endpoint; 2 what was given 
 // run is main without the process: it returns the exit status.
 func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
 	var cmd commands
+	line := &commandLine{args: args}
 	exit := -1
 	var parser *kong.Kong
 	parser, err := kong.New(&cmd,
@@ -96,6 +97,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 		kong.Exit(func(code int) { exit = code }),
 		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
+		kong.Bind(line),
 	)
 	if err != nil {
 		fmt.Fprintln(errs, "sidecar:", err)
@@ -127,7 +129,6 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	parsed.BindTo(context.WithValue(work, giveUpKey{}, func(why error) {
 		giveUp(fmt.Errorf("%w; what was finished is kept, the same command goes on from there", why))
 	}), (*context.Context)(nil))
-	parsed.Bind(&commandLine{args: args, settings: string(cmd.Settings)})
 	if err := existing(parsed); err != nil {
 		fmt.Fprintln(errs, "sidecar:", err)
 		return 2
@@ -159,24 +160,25 @@ type giveUpKey struct{}
 
 // commandLine is what the process was started with, to be read again: the files that it names may say something else by then.
 type commandLine struct {
-	args     []string
-	settings string // the file that --config names, "" for none
+	args []string
+	seen digests // what the file that --config names held before it was read
 }
 
-// again reads it, and says everything that is wrong with it now.
-func (l *commandLine) again() (*commands, error) {
-	cmd := &commands{}
+// again reads it, and says everything that is wrong with it now. seen is what the file that --config names held before it was read.
+func (l *commandLine) again() (cmd *commands, seen digests, err error) {
+	cmd = &commands{}
+	line := &commandLine{}
 	var parser *kong.Kong
-	parser, err := kong.New(cmd, kong.Vars(defaults()), kong.Exit(func(int) {}),
-		kong.Configuration(func(r io.Reader) (kong.Resolver, error) { return loadConfig(parser.Model, r) }))
+	parser, err = kong.New(cmd, kong.Vars(defaults()), kong.Exit(func(int) {}),
+		kong.Configuration(func(r io.Reader) (kong.Resolver, error) { return loadConfig(parser.Model, r) }), kong.Bind(line))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	parsed, err := parser.Parse(l.args)
 	if err == nil {
 		err = existing(parsed)
 	}
-	return cmd, err
+	return cmd, line.seen, err
 }
 
 // atLeast is the error of a flag below its least value.

@@ -154,7 +154,7 @@ func (c *oracleAuditCommand) judge(ctx context.Context) (judge *oracle.Oracle, c
 		}
 	}
 	cfg := generator.DefaultConfig()
-	cfg.Seed, cfg.Rollouts = int64(c.Seed), c.Rollouts
+	cfg.Seed, cfg.Rollouts = int64(c.Seed), c.Rollouts // #nosec G115 -- a seed, of which all bits count
 	var llm adapters.LLM
 	if slices.Contains(c.Layers, rollouts) || slices.Contains(c.Layers, jury) {
 		if llm, close, err = c.Upstream.llm(ctx, c.Answers); err != nil {

@@ -13,6 +13,7 @@ import (
 	"aprm/sidecar/dataset"
 	"aprm/sidecar/engine"
 	"aprm/sidecar/eval"
+	"aprm/sidecar/training"
 )
 
 type prmCommand struct {
@@ -24,10 +25,10 @@ type prmCommand struct {
 
 // judgeFlags say which PRM judges, and who reads hidden states for it.
 type judgeFlags struct {
-	Upstream   upstreamFlags `embed:""`
-	Answers    recordFlags   `embed:""`
-	Checkpoint string        `help:"The PRM, as sidecar train wrote it; this or --prm-url." type:"existingfile" placeholder:"FILE"`
-	Remote     remoteFlags   `embed:""`
+	Upstream   upstreamFlags  `embed:""`
+	Answers    recordFlags    `embed:""`
+	Checkpoint checkpointFile `help:"The PRM, as sidecar train wrote it, or general, which comes with the program; this or --prm-url." placeholder:"FILE"`
+	Remote     remoteFlags    `embed:""`
 }
 
 const maskedUnless = `
@@ -58,7 +59,7 @@ func (f *judgeFlags) open(ctx context.Context) (j judge, close func() error, err
 	if f.Checkpoint == "" {
 		return j, none, badInput{errors.New("no PRM is named: give --checkpoint or --prm-url")}
 	}
-	if j.model, err = given(prm.Load(f.Checkpoint)); err != nil {
+	if j.model, err = f.Checkpoint.load(); err != nil {
 		return j, none, err
 	}
 	named := f.Upstream.URL != "" || f.Answers.Replay != ""
@@ -218,14 +219,16 @@ func (c *prmEvalCommand) Run(ctx context.Context, std streams) error {
 
 type prmRobustCommand struct {
 	measuredFlags `embed:""`
-	Seed          uint64 `help:"Of the bootstrap." default:"1"`
+	Solutions     []string `help:"Files of recorded answers, as 'sidecar sample' writes them, instead of standard input: those in prose, right or wrong by their outcome." type:"existingfile" placeholder:"FILE"`
+	Seed          uint64   `help:"Of the bootstrap." default:"1"`
 }
 
 func (c *prmRobustCommand) Help() string {
 	return `Reads labelled solutions as 'prm eval' does and writes a table: by how much wrong and right ones rise in each disguise, which changes how they look and not what they
 come to. A PRM that reads what is said moves little, and wrong ones not up.
 
-  sidecar prm robust --checkpoint my.prm < processbench.jsonl` + maskedUnless
+  sidecar prm robust --checkpoint my.prm < processbench.jsonl
+  sidecar prm robust --checkpoint my.prm --solutions answers.jsonl` + maskedUnless
 }
 
 func (c *prmRobustCommand) Run(ctx context.Context, std streams) error {
@@ -244,12 +247,29 @@ func (c *prmRobustCommand) Run(ctx context.Context, std streams) error {
 	return show(std.out, fmt.Sprintf("checkpoint %s\n\n%s", id, eval.RobustMarkdown(rows)))
 }
 
+// open takes the solutions from recorded answers where there are any.
+func (c *prmRobustCommand) open(ctx context.Context, in io.Reader) (solutions []step.Judged, j judge, close func() error, err error) {
+	if len(c.Solutions) == 0 {
+		return c.measuredFlags.open(ctx, in)
+	}
+	answered, err := readSolutions(c.Solutions)
+	if err != nil {
+		return nil, j, nil, err
+	}
+	if solutions, err = training.Outcomes(ctx, answered); err != nil {
+		return nil, j, nil, badInput{err}
+	}
+	solutions = first(solutions, c.Limit)
+	j, close, err = c.Judge.open(ctx)
+	return solutions, j, close, err
+}
+
 type prmShowCommand struct {
-	File string `arg:"" help:"The checkpoint." type:"existingfile"`
+	File checkpointFile `arg:"" help:"The checkpoint: a file, or general."`
 }
 
 func (c *prmShowCommand) Run(std streams) error {
-	m, err := given(prm.Load(c.File))
+	m, err := c.File.load()
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -187,7 +188,8 @@ func TestReloadOfABadEndpoint(t *testing.T) {
 	})
 }
 
-// TestWatchOfOtherFiles: what has changed since before it was read is read again, and once other files are asked for these are watched.
+// TestWatchOfOtherFiles: what has changed since before it was read is read again, and once other files are read these are watched, what has changed in them while
+// they were read included.
 func TestWatchOfOtherFiles(t *testing.T) {
 	one, two := filepath.Join(t.TempDir(), "one"), filepath.Join(t.TempDir(), "two")
 	write := func(path, text string) {
@@ -198,27 +200,79 @@ func TestWatchOfOtherFiles(t *testing.T) {
 	}
 	write(one, "1")
 	write(two, "2")
-	files := []string{one}
-	seen := contents(files)
+	seen := contents([]string{one, ""})
 	write(one, "1, changed while it was read")
 	var reloads atomic.Int64
-	stop, err := watch(t.Context(), func() []string { return files }, seen, func() error {
-		files = []string{two}
-		reloads.Add(1)
-		return nil
+	stop, err := watch(t.Context(), seen, func() (digests, error) {
+		seen := contents([]string{two})
+		if reloads.Add(1) == 1 {
+			write(two, "2, changed while it was read")
+		}
+		return seen, nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	soon(t, "it is read again", func() bool { return reloads.Load() == 1 })
-	time.Sleep(settled)
+	soon(t, "it is read again, and so is the other one", func() bool { return reloads.Load() == 2 })
+	time.Sleep(3 * settled)
 	write(two, "2, changed")
-	soon(t, "the other file is watched", func() bool { return reloads.Load() == 2 })
+	soon(t, "the other file is watched", func() bool { return reloads.Load() == 3 })
 	write(one, "1, changed again")
 	time.Sleep(3 * settled)
-	if stop(); reloads.Load() != 2 {
+	if stop(); reloads.Load() != 3 {
 		t.Errorf("%d reloads", reloads.Load())
 	}
+}
+
+// TestSettingsChangedWhileTheyAreRead: what the file of settings held is noted before it is read, not after.
+func TestSettingsChangedWhileTheyAreRead(t *testing.T) {
+	settings := filepath.Join(t.TempDir(), "sidecar.yaml")
+	if err := os.WriteFile(settings, []byte("max-searches: 4\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	was := contents([]string{settings})
+	line := &commandLine{args: []string{"serve", "--upstream", "builtin", "--config", settings}}
+	for range 2 {
+		_, seen, err := line.again()
+		if err != nil || !maps.Equal(seen, was) {
+			t.Fatalf("%x, %v, not %x", seen, err, was)
+		}
+	}
+	if err := os.WriteFile(settings, []byte("max-searches: 5\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if seen := was.and([]string{settings}); !maps.Equal(seen, was) || maps.Equal(seen.anew(), was) {
+		t.Errorf("%x: what is known already is not what the file holds now", seen)
+	}
+}
+
+// TestAMendedFileOfBadSettings: a file that new settings name and that is bad is watched: once it is mended it is taken over.
+func TestAMendedFileOfBadSettings(t *testing.T) {
+	upstream := &adaptertest.Upstream{NoHidden: true}
+	upstream.Start(t)
+	dir := t.TempDir()
+	settings, keys := filepath.Join(dir, "sidecar.yaml"), filepath.Join(t.TempDir(), "keys.yaml")
+	write := func(path, text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(settings, "max-searches: 4\n")
+	addr, stop := startServe(t, "--upstream", upstream.URL, "--upstream-model", "fake", "--config", settings, "--log-level", "error")
+	defer stop()
+	write(keys, "keys: 7\n")
+	write(settings, "keys: "+keys+"\n")
+	time.Sleep(4 * settled)
+	key, entry := access.New("one", nil)
+	if code, _, _ := askedAs(t, addr, key, "raw"); code != 200 {
+		t.Fatalf("bad keys were taken over: %d", code)
+	}
+	write(keys, fmt.Sprintf("keys:\n  - name: one\n    hash: %s\n", entry.Hash))
+	soon(t, "the keys are wanted", func() bool {
+		code, _, _ := askedAs(t, addr, "none", "raw")
+		return code == http.StatusUnauthorized
+	})
 }
 
 // TestWatchInABusyFolder: that something else in a file's folder changes all the time keeps no change from being noticed.
@@ -232,7 +286,7 @@ func TestWatchInABusyFolder(t *testing.T) {
 	}
 	write(file, "one")
 	var read atomic.Bool
-	stop, err := watch(t.Context(), func() []string { return []string{file} }, contents([]string{file}), func() error { read.Store(true); return nil })
+	stop, err := watch(t.Context(), contents([]string{file}), func() (digests, error) { read.Store(true); return nil, nil })
 	if err != nil {
 		t.Fatal(err)
 	}

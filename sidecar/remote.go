@@ -24,7 +24,7 @@ type remoteFlags struct {
 
 // open returns the PRM that the flags name, nil when they name none. checkpoint is the one that a flag named, which it
 // would take the place of.
-func (f remoteFlags) open(checkpoint string) (engine.Remote, error) {
+func (f remoteFlags) open(checkpoint checkpointFile) (engine.Remote, error) {
 	switch {
 	case f.URL == "" && f.Model != "":
 		return nil, badInput{errors.New("--prm-model is the model at --prm-url, which is missing")}

@@ -47,6 +47,9 @@ type serveCommand struct {
 	ProbeWait     time.Duration `help:"How long starting waits for the endpoint to show what it can do. Then it serves: until that is known, searches ask for nothing that not every endpoint can do." default:"30s"`
 	ShowSearch    bool          `help:"Tell clients of each search as thoughts before the answer (reasoning_content, thinking), unless a request's prm.show_search says no."`
 
+	Page bool   `help:"Show a page to browsers, at /: chat, runs, evaluation, checkpoints, health; with a key of the scope admin where there are keys. Without it they get the endpoint's own." default:"true" negatable:""`
+	Runs string `help:"Folder of runs, reports and checkpoints that the page shows, and in which it begins trainings." type:"path" placeholder:"FOLDER" default:"runs"`
+
 	Traces       int    `help:"Keep the traces of so many last searches, for 'sidecar trace' and /v1/prm/traces; 0 keeps none." default:"256"`
 	TraceTexts   bool   `help:"Keep questions and texts in the traces; false leaves them out." default:"true" negatable:""`
 	OTLPEndpoint string `name:"otlp-endpoint" help:"Send the traces, without texts, as spans to the OpenTelemetry collector at this URL (OTLP by HTTP). Without it, to where OTEL_EXPORTER_OTLP_ENDPOINT says, if it is set." placeholder:"URL"`
@@ -58,7 +61,8 @@ func (c *serveCommand) Help() string {
 byte. Without a checkpoint so does everything else, unless the model's name asks otherwise:
 
   sidecar serve --upstream http://127.0.0.1:8080                       the endpoint as it is; MODEL@majority-8 is a plain vote
-  sidecar serve --upstream http://127.0.0.1:8080 --checkpoint my.prm   guided by the PRM that 'sidecar train' made of that model
+  sidecar serve --upstream http://127.0.0.1:8080 --checkpoint general   guided by the PRM that comes with the program
+  sidecar serve --upstream http://127.0.0.1:8080 --checkpoint my.prm    guided by the PRM that 'sidecar train' made of that model
   sidecar serve --upstream builtin                                     to try it: the embedded toy model and its PRM
 
 A client picks a way of answering by the model's name, as MODEL@SUFFIX or, but for raw and greedy, MODEL@SUFFIX-N, or by "prm":{"strategy":…} in the request. N is
@@ -85,8 +89,7 @@ func (c *serveCommand) Validate() error {
 
 func (c *serveCommand) Run(ctx context.Context, std streams, line *commandLine) error {
 	bounded()
-	files := c.files(line.settings)
-	seen := contents(files) // before any of them is read
+	seen := line.seen.and(c.files()) // before any of them is read
 	asked := c.Upstream
 	if err := c.Upstream.resolve(ctx, c.ProbeWait); err != nil {
 		return err
@@ -95,33 +98,30 @@ func (c *serveCommand) Run(ctx context.Context, std streams, line *commandLine) 
 	if err != nil {
 		return err
 	}
-	s.asked, s.files, s.seen = asked, files, seen
-	s.reload = func(ctx context.Context, now service) (service, error) {
-		cmd, err := line.again()
+	s.asked, s.seen = asked, seen
+	s.reload = func(ctx context.Context, now service) (service, digests, error) {
+		cmd, seen, err := line.again()
 		if err != nil {
-			return service{}, err
+			return service{}, nil, err
 		}
 		next := &cmd.Serve
+		seen = seen.and(next.files())
 		asked := next.Upstream
 		if reflect.DeepEqual(asked, now.asked) {
 			next.Upstream = now.upstream // what is known of it, and shared
 		} else if err := next.Upstream.resolve(ctx, 0); err != nil {
-			return service{}, err
+			return service{}, seen, err
 		}
 		made, err := next.service()
-		made.asked, made.files = asked, next.files(line.settings)
-		return made, err
+		made.asked = asked
+		return made, seen, err
 	}
 	return s.run(ctx, std)
 }
 
-// files are those that a service is made of, "" for none.
-func (c *serveCommand) files(settings string) []string {
-	files := []string{settings, c.Keys, c.TLSCert, c.TLSKey, c.PRM.Checkpoint}
-	if c.PRM.Checkpoint != "" {
-		files = append(files, gatePath(c.PRM.Checkpoint))
-	}
-	return files
+// files are those that a service is made of, beside that of its settings; "" for none.
+func (c *serveCommand) files() []string {
+	return []string{c.Keys, c.TLSCert, c.TLSKey, c.PRM.Checkpoint.file(), c.PRM.Checkpoint.gate()}
 }
 
 // service is what the flags ask for, over a resolved endpoint. It starts nothing.
@@ -144,8 +144,8 @@ func (c *serveCommand) service() (service, error) {
 	options := c.Decode.options()
 	c.Strategy.into(&options)
 	return service{
-		certificate: cert,
-		upstream:    c.Upstream, engine: e, gate: gate, gateFrom: where, strategy: c.Strategy.String(), listen: c.Listen, admin: c.AdminListen, insecure: c.Insecure, probeWait: c.ProbeWait, otlp: c.OTLPEndpoint,
+		certificate: cert, checkpoint: c.PRM.Checkpoint.file(), page: c.Page, runs: c.Runs,
+		upstream: c.Upstream, engine: e, gate: gate, gateFrom: where, strategy: c.Strategy.String(), listen: c.Listen, admin: c.AdminListen, insecure: c.Insecure, probeWait: c.ProbeWait, otlp: c.OTLPEndpoint,
 		config: server.Config{
 			Keys: keys, Origins: c.CORSOrigins, Defaults: options, MaxSearches: c.MaxSearches, SearchTimeout: c.SearchTimeout, ShowSearch: c.ShowSearch,
 			Hosts: c.Hosts, MaxQueued: c.MaxQueued, MaxBody: int64(c.MaxBody) << 20, MaxBodies: int64(c.MaxBodies) << 20, BodyTimeout: c.BodyTimeout,
@@ -192,14 +192,14 @@ func openEngine(upstream *upstreamFlags, flags modelFlags, instruction string) (
 	if err != nil {
 		return nil, nil, "", err
 	}
-	where = gatePath(flags.Checkpoint)
+	where = flags.Checkpoint.gate()
 	switch {
-	case flags.Checkpoint != "":
-		gate, err = readGate(flags.Checkpoint)
+	case flags.Checkpoint.file() != "":
+		gate, err = readGate(flags.Checkpoint.file())
 	case upstream.URL == builtinURL && !flags.named():
-		if err = useShipped(e); err == nil {
+		if err = useBuiltin(e); err == nil {
 			where = "in the program"
-			gate, err = decode.ParseGate(shippedGate)
+			gate, err = decode.ParseGate(builtinGate)
 		}
 	}
 	return e, gate, where, err
@@ -228,9 +228,9 @@ func welcome(upstream *upstreamFlags, base, strategy, id string, trained bool) s
 			as = upstream.Model + " answers by " + strategy
 		}
 		fmt.Fprintf(&b, "  no PRM is loaded: %s\n"+
-			"  to train one: sidecar train --upstream %s --upstream-model %s --problems FILE --out my.prm\n"+
-			"  then:         sidecar serve --upstream %s --upstream-model %s --checkpoint my.prm\n",
-			as, upstream.URL, upstream.Model, upstream.URL, upstream.Model)
+			"  one comes with the program: add --checkpoint general\n"+
+			"  one of this LLM's own:      sidecar train --upstream %s --upstream-model %s --problems FILE --out my.prm, and add --checkpoint my.prm\n",
+			as, upstream.URL, upstream.Model)
 	}
 	fmt.Fprintf(&b, "  other ways: %s@%s; with a number of candidates: @%s\n", upstream.Model, strings.Join(server.Suffixes(trained), ", @"), example)
 	fmt.Fprintf(&b, "  try: curl %s/v1/chat/completions -d '{\"model\":\"%s@%s\",\"messages\":[{\"role\":\"user\",\"content\":\"Tom has 3 boxes with 12 pencils in each. Then Tom finds 5 pencils. How many pencils does Tom have now?\"}]}'\n",

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,6 +18,7 @@ import (
 	"aprm/adapters"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/engine"
+	"aprm/sidecar/page"
 	"aprm/sidecar/server"
 	"aprm/sidecar/trace/span"
 )
@@ -30,6 +30,9 @@ type service struct {
 	engine      *engine.Engine
 	gate        *decode.Gate // nil for none
 	gateFrom    string       // where it is, or would be
+	checkpoint  string       // the PRM's file, "" for none
+	page        bool         // a browser gets the page
+	runs        string       // folder that the page shows
 	strategy    string       // of a bare name; auto without a PRM is raw
 	listen      string
 	admin       string // address of the profiles; "" for none
@@ -39,9 +42,8 @@ type service struct {
 	otlp        string // URL of a collector; "" for where the environment says
 	config      server.Config
 
-	files  []string                                                // that it was made of, "" for none
-	seen   [sha256.Size]byte                                       // what they held before they were read
-	reload func(ctx context.Context, now service) (service, error) // makes it anew of what these say now; nil for never
+	seen   digests                                                                        // of the files that it was made of, before they were read
+	reload func(ctx context.Context, now service) (next service, seen digests, err error) // makes it anew of what these say now; nil for never
 }
 
 // run serves until ctx ends.
@@ -68,8 +70,15 @@ func (s service) run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer shutdown()
+	var serving atomic.Pointer[service]
+	serving.Store(&s)
+	board := page.New(page.Config{Runs: s.runs, Gate: gatePath, Train: s.upstream.training(), Serving: func() page.Serving { return serving.Load().serving(open) }})
+	defer board.Close()
 	complete := func(s service, target *url.URL) (server.Config, error) {
 		cfg := s.config
+		if s.page {
+			cfg.Page, cfg.Board = page.Files(), board
+		}
 		cfg.Upstream, cfg.Dialect, cfg.UpstreamKey, cfg.Model = target, s.upstream.Dialect, s.upstream.Key, s.upstream.Model
 		cfg.Route, cfg.Figures = s.upstream.route(), s.figures()
 		cfg.Tools, cfg.Defaults.Strategy, cfg.TraceExporter = tools.Load, s.bare(), exporter
@@ -107,16 +116,12 @@ func (s service) run(ctx context.Context, std streams) error {
 		return srv.Run(ctx, ln)
 	}
 	now := s
-	watching, err := watch(ctx, func() []string { return now.files }, s.seen, func() error {
-		next, err := s.reload(ctx, now)
-		if err != nil {
-			return err
-		}
-		if next.listen != s.listen || next.admin != s.admin || next.otlp != s.otlp || (next.certificate == nil) != (s.certificate == nil) {
-			slog.Warn("listen, admin-listen, otlp-endpoint and whether there is TLS stay as they are until the sidecar is started again")
+	become := func(next service) error {
+		if next.listen != s.listen || next.admin != s.admin || next.otlp != s.otlp || next.runs != s.runs || (next.certificate == nil) != (s.certificate == nil) {
+			slog.Warn("listen, admin-listen, otlp-endpoint, runs and whether there is TLS stay as they are until the sidecar is started again")
 			next.listen, next.admin = s.listen, s.admin
 		}
-		to := target
+		to, err := target, error(nil)
 		if next.upstream.URL != builtinURL {
 			to, err = url.Parse(next.upstream.URL)
 		} else if now.upstream.URL != builtinURL {
@@ -140,9 +145,17 @@ func (s service) run(ctx context.Context, std streams) error {
 			s.certificate.become(next.certificate)
 		}
 		now, target = next, to
+		serving.Store(&next)
 		id, _ := next.engine.Checkpoint()
 		slog.Info("reloaded: requests from now on are answered by it, those under way by what they began with", "checkpoint", id)
 		return nil
+	}
+	watching, err := watch(ctx, s.seen, func() (digests, error) {
+		next, seen, err := s.reload(ctx, now)
+		if err == nil {
+			err = become(next)
+		}
+		return seen, err
 	})
 	if err != nil {
 		return errors.Join(err, ln.Close())
@@ -157,7 +170,7 @@ func profiles(at string, cert *certificate, handler http.Handler) (closeIt func(
 	if err != nil {
 		return nil, badInput{fmt.Errorf("--admin-listen: %w; choose another address", err)}
 	}
-	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, WriteTimeout: server.LongestProfile + time.Minute}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

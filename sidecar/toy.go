@@ -68,7 +68,7 @@ func (c *toyCommand) Run(ctx context.Context, std streams) error {
 
 func (c *toyCommand) attempt(ctx context.Context, llm adapters.LLM, p tasks.Problem, index int64) (attempt, error) {
 	a := attempt{family: p.Family, mistakes: map[tasks.Mistake]float64{}}
-	seed := int64(c.Seed)<<32 + index*int64(c.N)
+	seed := int64(c.Seed)<<32 + index*int64(c.N) // #nosec G115 -- a seed, of which all bits count
 	req := adapters.Request{Messages: []adapters.Message{{Role: adapters.User, Content: p.Question}}, MaxTokens: 200, Seed: &seed}
 	greedy, err := llm.Generate(ctx, req)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"aprm/generator"
@@ -14,20 +15,25 @@ import (
 	"aprm/prm/feature"
 	"aprm/prm/train"
 	"aprm/sidecar/dataset"
+	"aprm/sidecar/eval"
 	"aprm/sidecar/training"
 )
 
 type trainCommand struct {
-	Upstream  upstreamFlags `embed:""`
-	Game      gameFlags     `embed:""`
-	Problems  string        `help:"Problems with answers and worked solutions, ${published}: play the game on them." type:"existingfile" placeholder:"FILE"`
-	Solutions []string      `help:"Files of recorded answers, as 'sidecar sample' writes them, to learn from." type:"existingfile" placeholder:"FILE"`
-	Attacks   int           `name:"attack-programs" help:"Corruptions of each right program of --solutions to learn from beside the answers: one operand, operator or number is changed, and the program run to see that it comes to something else. Their weight is chosen on problems held out." default:"0"`
-	Without   []string      `help:"Inputs that the head for whole answers is not to read, to see what they are worth: symbols, logprobs." enum:"symbols,logprobs" placeholder:"INPUT"`
-	Ablate    bool          `help:"With --solutions alone: learn nothing, but print what each kind of input is worth, alone and left out; P(True) and hidden states too where 'sidecar examine' asked for them, and the corruptions of the game that --run names."`
-	Skip      int           `help:"Leave out so many problems at the beginning of the file."`
-	Folder    string        `name:"run" help:"Folder of this run: answers, labelled steps, checkpoints, report; runs/train unless it is named. The same command goes on from there." type:"path" placeholder:"FOLDER"`
-	Out       string        `help:"Write the finished checkpoint here too, and its gate beside it (FILE.gate.json): what strategy auto may trust it with, by the solutions of problems kept out of training." placeholder:"FILE" type:"path"`
+	Upstream  upstreamFlags  `embed:""`
+	Game      gameFlags      `embed:""`
+	Problems  string         `help:"Problems with answers and worked solutions, ${published}: play the game on them." type:"existingfile" placeholder:"FILE"`
+	Solutions []string       `help:"Files of recorded answers, as 'sidecar sample' writes them, to learn from." type:"existingfile" placeholder:"FILE"`
+	Attacks   int            `name:"attack-programs" help:"Corruptions of each right program of --solutions to learn from beside the answers: one operand, operator or number is changed, and the program run to see that it comes to something else. Their weight is chosen on problems held out." default:"0"`
+	Prose     int            `name:"attack-prose" help:"Corruptions of each right answer in prose of --solutions to learn from beside the answers: a step with a true equation gets another operator, operand or result. Their weight is chosen on problems held out." default:"0"`
+	Prior     checkpointFile `help:"A checkpoint of another LLM to begin from, a file or general: weights are held near those of its head for whole answers, how near is found on problems held out. It should not have learned from the problems learned from here: held out, they would be none." placeholder:"FILE"`
+	Without   []string       `help:"Inputs that the head for whole answers is not to read, to see what they are worth: symbols, logprobs." enum:"symbols,logprobs" placeholder:"INPUT"`
+	Disguises []string       `help:"Disguises in which the head for whole answers meets every answer, so as not to be moved by them: inflated, reordered, confident, padded, copied; see 'prm robust'." enum:"inflated,reordered,confident,padded,copied" placeholder:"NAME"`
+	Elsewhere []string       `help:"With --solutions alone: recorded answers of other LLMs, which are not learned from: what the PRM is worth with an LLM that it has not seen, and how much it may count in votes there, is found on them and kept in the checkpoint." type:"existingfile" placeholder:"FILE"`
+	Ablate    bool           `help:"With --solutions alone: learn nothing, but print what each kind of input is worth, alone and left out; P(True) and hidden states too where 'sidecar examine' asked for them, and the corruptions of the game that --run names."`
+	Skip      int            `help:"Leave out so many problems at the beginning of the file."`
+	Folder    string         `name:"run" help:"Folder of this run: answers, labelled steps, checkpoints, report; runs/train unless it is named. The same command goes on from there." type:"path" placeholder:"FOLDER"`
+	Out       string         `help:"Write the finished checkpoint here too, and its gate beside it (FILE.gate.json): what strategy auto may trust it with, by the solutions of problems kept out of training." placeholder:"FILE" type:"path"`
 }
 
 // gameFlags are the settings of a game and of the PRM that learns by it.
@@ -75,14 +81,17 @@ func (c *trainCommand) Validate() error {
 	if c.Problems == "" && len(c.Solutions) == 0 {
 		return errors.New("name what to learn from: --problems FILE to play the game, --solutions FILE of recorded answers, or both")
 	}
-	if err := atLeast(0, "--attack-programs", c.Attacks); err != nil {
+	if err := errors.Join(atLeast(0, "--attack-programs", c.Attacks), atLeast(0, "--attack-prose", c.Prose)); err != nil {
 		return err
 	}
-	if c.Attacks > 0 && len(c.Solutions) == 0 {
-		return errors.New("--attack-programs is of recorded programs: name --solutions FILE of them")
+	if c.Attacks+c.Prose > 0 && len(c.Solutions) == 0 {
+		return errors.New("--attack-programs and --attack-prose are of recorded answers: name --solutions FILE of them")
 	}
 	if err := errors.Join(above("--pace", c.Game.Pace, 1), within("--adversarial", c.Game.Adversarial, 1)); err != nil {
 		return err
+	}
+	if len(c.Elsewhere) > 0 && (c.Ablate || c.Problems != "" || len(c.Solutions) == 0) {
+		return errors.New("--elsewhere goes with --solutions alone: a PRM that reads whole answers learns from them")
 	}
 	if c.Ablate && (c.Problems != "" || len(c.Solutions) == 0) {
 		return errors.New("--ablate is of recorded answers alone: name --solutions FILE and no --problems")
@@ -98,15 +107,19 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 		}
 	}
 	var answered []dataset.Answered
-	var err error
 	if len(c.Solutions) > 0 {
+		var err error
 		if answered, err = readSolutions(c.Solutions); err != nil {
 			return err
 		}
 	}
+	head, err := c.head()
+	if err != nil {
+		return err
+	}
 	if c.Ablate {
 		bar := newProgress(std.err, "fits")
-		work := training.Solutions{PRM: c.Game.network(), Answered: answered}
+		work := training.Solutions{PRM: c.Game.network(), Head: head, Answered: answered, Attacks: c.attacks()}
 		work.PRM.KL = 0
 		table, err := work.Ablate(ctx, c.Folder, func(done, total int) { bar.report(done, total, "") })
 		switch {
@@ -122,19 +135,24 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 	}
 	var trained training.Trained
 	if c.Problems == "" {
-		if trained, err = c.learn(ctx, std, answered); errors.As(err, &training.FewError{}) {
+		if trained, err = c.learn(ctx, std, answered, head); errors.As(err, &training.FewError{}) {
 			err = badInput{fmt.Errorf("--solutions: %w, with `sidecar sample`", err)}
+		} else if errors.As(err, &training.UnlikeError{}) {
+			err = badInput{fmt.Errorf("--elsewhere: %w", err)}
 		}
 	} else {
-		trained, err = c.play(ctx, std, answered)
+		trained, err = c.play(ctx, std, answered, head)
 	}
 	if err != nil {
 		return err
 	}
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
-	gate := trained.Gate(c.Game.Seed)
-	if err := show(std.out, fmt.Sprintf("%s\n%s, in %s and %d MB of memory\n\n%s\n", trained.Solutions, trained.Model, time.Since(began).Round(time.Second), memory.Sys>>20, trained.Verdict(gate))); err != nil {
+	gate, elsewhere := trained.Gate(c.Game.Seed), ""
+	if of := trained.Model.Header().Solution; of != nil && of.Elsewhere != nil {
+		elsewhere = fmt.Sprintln(of.Elsewhere)
+	}
+	if err := show(std.out, fmt.Sprintf("%s\n%s, in %s and %d MB of memory\n%s\n%s\n", trained.Solutions, trained.Model, time.Since(began).Round(time.Second), memory.Sys>>20, elsewhere, trained.Verdict(gate))); err != nil {
 		return err
 	}
 	if c.Out == "" {
@@ -152,9 +170,15 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 }
 
 // learn trains from recorded answers alone.
-func (c *trainCommand) learn(ctx context.Context, std streams, answered []dataset.Answered) (training.Trained, error) {
-	work := training.Solutions{PRM: c.Game.network(), Head: c.head(), Answered: answered, Attacks: c.Attacks}
+func (c *trainCommand) learn(ctx context.Context, std streams, answered []dataset.Answered, head train.SolutionOptions) (training.Trained, error) {
+	work := training.Solutions{PRM: c.Game.network(), Head: head, Answered: answered, Attacks: c.attacks(), Disguises: c.disguises()}
 	steps, answers := newProgress(std.err, "steps"), newProgress(std.err, "answers")
+	if len(c.Elsewhere) > 0 {
+		var err error
+		if work.Elsewhere, err = readSolutions(c.Elsewhere); err != nil {
+			return training.Trained{}, err
+		}
+	}
 	work.PRM.KL = 0 // there is no earlier round to be held to
 	work.PRM.Progress = func(done, total int, loss float64) { steps.report(done, total, fmt.Sprintf("loss %.3f", loss)) }
 	work.Head.Progress = func(done, total int) { answers.report(done, total, "") }
@@ -162,16 +186,35 @@ func (c *trainCommand) learn(ctx context.Context, std streams, answered []datase
 }
 
 // head are the settings of the head for whole answers.
-func (c *trainCommand) head() train.SolutionOptions {
+func (c *trainCommand) head() (train.SolutionOptions, error) {
 	opt := train.SolutionOptions{Seed: c.Game.Seed}
 	for _, name := range c.Without {
 		opt.Without = append(opt.Without, feature.Block(name))
 	}
-	return opt
+	if c.Prior == "" {
+		return opt, nil
+	}
+	model, err := c.Prior.load()
+	if err != nil {
+		return opt, err
+	}
+	if opt.Prior = model.Solution(); opt.Prior == nil {
+		return opt, badInput{fmt.Errorf("--prior: %s has no head for whole answers", c.Prior)}
+	}
+	return opt, nil
+}
+
+func (c *trainCommand) attacks() training.Attacks {
+	return training.Attacks{Programs: c.Attacks, Prose: c.Prose}
+}
+
+// disguises are those that were asked for, in a fixed order.
+func (c *trainCommand) disguises() []eval.Disguise {
+	return slices.DeleteFunc(eval.Disguises(), func(d eval.Disguise) bool { return !slices.Contains(c.Disguises, d.Name) })
 }
 
 // play plays the game.
-func (c *trainCommand) play(ctx context.Context, std streams, answered []dataset.Answered) (training.Trained, error) {
+func (c *trainCommand) play(ctx context.Context, std streams, answered []dataset.Answered, head train.SolutionOptions) (training.Trained, error) {
 	problems, err := readProblems(c.Problems)
 	if err != nil {
 		return training.Trained{}, err
@@ -189,7 +232,7 @@ func (c *trainCommand) play(ctx context.Context, std streams, answered []dataset
 	}
 	defer func() { logClose(closeLLM()) }()
 	work := c.Game.run(folder, c.Upstream.Concurrency)
-	work.Answered, work.Head, work.Attacks = answered, c.head(), c.Attacks
+	work.Answered, work.Head, work.Attacks, work.Disguises = answered, head, c.attacks(), c.disguises()
 	var unshown error
 	work.Show = func(r generator.Report) { unshown = errors.Join(unshown, show(std.out, r.String()+"\n")) }
 	work.Game.Progress = roundsProgress(newProgress(std.err, "train"), c.Game.Rounds)

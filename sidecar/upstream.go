@@ -31,6 +31,7 @@ type upstreamFlags struct {
 	HiddenKey   string        `name:"upstream-hidden-key" help:"Bearer token for --upstream-hidden-url; it never gets --upstream-key, nor what clients send." env:"SIDECAR_UPSTREAM_HIDDEN_KEY" placeholder:"KEY"`
 	Key         string        `name:"upstream-key" help:"Bearer token for the endpoint; without one the client's own Authorization is passed on." env:"SIDECAR_UPSTREAM_KEY" placeholder:"KEY"`
 	Concurrency int           `name:"upstream-concurrency" help:"Completions that the endpoint works on at a time." default:"8"`
+	NoSeeds     bool          `name:"no-upstream-seeds" help:"Send it no seeds, so that the same command draws other answers: for servers that die of them, as vLLM on CPUs does."`
 	Timeout     time.Duration `name:"upstream-timeout" help:"Longest time for one call of it." default:"15m"`
 
 	URL     string          `kong:"-"` // the first of URLs
@@ -298,7 +299,7 @@ func (u *upstreamFlags) open(model string) (adapters.LLM, error) {
 		}
 		return builtin.Embedded()
 	}
-	at := adapters.Endpoint{URL: u.URL, Model: model, HiddenURL: hidden, Key: u.Key, HiddenKey: u.HiddenKey, Concurrency: u.Concurrency * u.Pool.Size(), Spread: u.Pool.Size() > 1, Timeout: u.Timeout,
+	at := adapters.Endpoint{URL: u.URL, Model: model, HiddenURL: hidden, Key: u.Key, HiddenKey: u.HiddenKey, Concurrency: u.Concurrency * u.Pool.Size(), Spread: u.Pool.Size() > 1, Timeout: u.Timeout, NoSeeds: u.NoSeeds,
 		Transport: u.Pool.Waiting(http.DefaultTransport), Budget: u.budget}
 	if u.Dialect == dialect.Ollama {
 		return ollama.New(at)

@@ -17,7 +17,7 @@ type Answering []byte
 // RoundTrip implements http.RoundTripper.
 func (a Answering) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body != nil {
-		r.Body.Close()
+		_ = r.Body.Close()
 	}
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(string(a))), Request: r}, nil
 }

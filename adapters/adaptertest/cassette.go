@@ -56,7 +56,7 @@ func record(t *testing.T, next http.RoundTripper, path string) http.RoundTripper
 				t.Error(err)
 			}
 		}
-		if err := errors.Join(zip.Close(), os.WriteFile(path, out.Bytes(), 0o644)); err != nil {
+		if err := errors.Join(zip.Close(), os.WriteFile(path, out.Bytes(), 0o644)); err != nil { // #nosec G306 G703 -- a recording for everyone to read, where who runs the test says
 			t.Error(err)
 		}
 	})
@@ -88,7 +88,7 @@ func record(t *testing.T, next http.RoundTripper, path string) http.RoundTripper
 // Play returns a RoundTripper that answers as a recorded server did. A request that was never made of it is an error.
 func Play(t *testing.T, path string) http.RoundTripper {
 	t.Helper()
-	f, err := os.Open(path)
+	f, err := os.Open(path) // #nosec G304 -- a recording that a test names
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,9 @@
 package adaptertest
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -160,4 +162,25 @@ func Contract(t *testing.T, llm adapters.LLM) {
 			t.Error("answered all the same")
 		}
 	})
+}
+
+// WithoutSeeds holds an adapter that is told to send u no seeds to that, in what it probes with too.
+func WithoutSeeds(t *testing.T, u *Upstream, llm adapters.LLM) {
+	t.Helper()
+	caps, err := llm.Capabilities(t.Context())
+	if err != nil || caps.Seed {
+		t.Errorf("seeds are known to be taken: %+v, %v", caps, err)
+	}
+	seed := int64(7)
+	if _, err := llm.Generate(t.Context(), adapters.Request{Messages: []adapters.Message{{Role: adapters.User, Content: "2 + 3?"}}, N: 2, MaxTokens: 8, Seed: &seed}); err != nil {
+		t.Fatal(err)
+	}
+	if len(u.Requests()) < 3 {
+		t.Errorf("only %d requests", len(u.Requests()))
+	}
+	for _, r := range u.Requests() {
+		if whole, err := json.Marshal(r.Body); err != nil || bytes.Contains(whole, []byte(`"seed"`)) {
+			t.Errorf("%s: %s, %v", r.Path, whole, err)
+		}
+	}
 }

@@ -28,6 +28,7 @@ type Upstream struct {
 	NoLogProbs bool
 	StopReason bool // names the stop string, as vLLM does
 	NoHidden   bool
+	Thinks     bool // a thought comes first, apart from the text, unless the answer is begun for it
 
 	// Fault says what goes wrong with the n-th generating request, from 0; nil for nothing.
 	Fault func(n int) Fault
@@ -263,6 +264,9 @@ func (u *Upstream) openAI(w http.ResponseWriter, r *http.Request) {
 			}
 			tokens = pieces.FindAllString(rest, -1)
 		}
+		if u.Thinks && a.messages[len(a.messages)-1].Role != adapters.Assistant {
+			chunk(fmt.Sprintf(`{"index":%d,"delta":{"reasoning_content":"Hm. "},"finish_reason":null}`, i))
+		}
 		send := func(token string) {
 			chunk(fmt.Sprintf(`{"index":%d,"delta":{"content":%q},"logprobs":%s,"finish_reason":null}`, i, token, u.logprobs(a, token, `{"content":[%s]}`)))
 		}
@@ -312,6 +316,9 @@ func (u *Upstream) ollama(w http.ResponseWriter, r *http.Request) {
 		seed: Field[int64](options, "seed"), logprobs: Field[bool](asked, "logprobs"), top: Field[int](asked, "top_logprobs")}
 	tokens, finish, _ := u.reply(a, 0)
 	w.Header().Set("Content-Type", "application/x-ndjson")
+	if u.Thinks && a.messages[len(a.messages)-1].Role != adapters.Assistant {
+		fmt.Fprintln(w, `{"model":"fake","message":{"role":"assistant","content":"","thinking":"Hm. "},"done":false}`)
+	}
 	u.stream(w, r, f, tokens, func(token string) {
 		fmt.Fprintf(w, "{\"model\":\"fake\",\"message\":{\"role\":\"assistant\",\"content\":%q},\"logprobs\":%s,\"done\":false}\n", token, u.logprobs(a, token, "[%s]"))
 	}, func(f Fault) {

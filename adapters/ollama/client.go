@@ -166,8 +166,8 @@ func (c *Client) request(ctx context.Context, req adapters.Request, caps adapter
 	if len(req.Stop) > 0 {
 		out.Options["stop"] = req.Stop
 	}
-	if req.Seed != nil {
-		out.Options["seed"] = *req.Seed
+	if seed := c.cfg.Seed(req.Seed); seed != nil {
+		out.Options["seed"] = *seed
 	}
 	if (req.LogProbs || req.TopLogProbs > 0) && caps.LogProbs {
 		out.Logprobs = true

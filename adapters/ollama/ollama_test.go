@@ -20,6 +20,20 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // open returns a client of a fake server, and drops the requests of its probes.
 func open(t *testing.T, u *adaptertest.Upstream, change func(*Config)) *Client {
 	t.Helper()
+	c := unprobed(t, u, change)
+	fault, endless := u.Fault, u.Endless
+	u.Fault, u.Endless = nil, false
+	if _, err := c.Capabilities(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	u.Fault, u.Endless = fault, endless
+	u.Forget()
+	return c
+}
+
+// unprobed returns a client of a fake endpoint that has asked it nothing.
+func unprobed(t *testing.T, u *adaptertest.Upstream, change func(*Config)) *Client {
+	t.Helper()
 	u.Start(t)
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -31,13 +45,6 @@ func open(t *testing.T, u *adaptertest.Upstream, change func(*Config)) *Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fault, endless := u.Fault, u.Endless
-	u.Fault, u.Endless = nil, false
-	if _, err := c.Capabilities(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	u.Fault, u.Endless = fault, endless
-	u.Forget()
 	return c
 }
 
@@ -81,6 +88,16 @@ func holds(t *testing.T, cfg Config) {
 	}
 	adaptertest.Contract(t, c)
 	t.Run("wire", func(t *testing.T) { adaptertest.Wire(t, cfg.Transport, cfg.URL, cfg.Model) })
+}
+
+// TestThinks: a model that begins with thoughts is known to.
+func TestThinks(t *testing.T) {
+	for _, thinks := range []bool{true, false} {
+		caps, err := open(t, &adaptertest.Upstream{Thinks: thinks}, nil).Capabilities(t.Context())
+		if err != nil || caps.Thinks != thinks || caps.Prefill != adapters.PrefillContinued {
+			t.Errorf("%t: %+v, %v", thinks, caps, err)
+		}
+	}
 }
 
 func TestBytes(t *testing.T) {
@@ -255,4 +272,9 @@ func TestGenerateBeforeAStalledProbe(t *testing.T) {
 	if caps, err := c.Capabilities(t.Context()); err != nil || !caps.LogProbs {
 		t.Errorf("the next probe: %+v, %v", caps, err)
 	}
+}
+
+func TestWithoutSeeds(t *testing.T) {
+	u := &adaptertest.Upstream{}
+	adaptertest.WithoutSeeds(t, u, unprobed(t, u, func(c *Config) { c.NoSeeds = true }))
 }

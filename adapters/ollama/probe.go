@@ -38,6 +38,7 @@ func (c *Client) probe(ctx context.Context) (adapters.Capabilities, error) {
 	caps.Streaming = true
 	caps.LogProbs = len(one.Tokens) > 0
 	caps.TopLogProbs = caps.LogProbs && len(one.Tokens[0].Top) > 0
+	caps.Thinks = draw.Thinks(one)
 
 	caps.Seed, err = draw.Repeats(one.Text, func() (string, error) {
 		again := c.draw(ctx, draw.SampleProbe(1), caps)
@@ -46,6 +47,7 @@ func (c *Client) probe(ctx context.Context) (adapters.Capabilities, error) {
 	if err != nil {
 		return caps, err
 	}
+	caps.Seed = caps.Seed && !c.cfg.NoSeeds
 
 	stopped := c.draw(ctx, draw.StopProbe(), caps)
 	if stopped.Err != nil {

@@ -78,7 +78,7 @@ func (c *Client) request(ctx context.Context, req adapters.Request, caps adapter
 		N:             req.N,
 		Temperature:   &req.Temperature, // a zero too, or the endpoint would sample
 		Stop:          req.Stop,
-		Seed:          req.Seed,
+		Seed:          c.cfg.Seed(req.Seed),
 		Stream:        true,
 		StreamOptions: &wire.StreamOptions{IncludeUsage: true},
 		Extra:         maps.Clone(adapters.Fields(ctx)),

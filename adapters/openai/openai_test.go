@@ -104,6 +104,8 @@ func TestCapabilities(t *testing.T) {
 			LogProbs: true, TopLogProbs: true, Prefill: adapters.PrefillContinued, Hidden: adapters.HiddenCapabilities{Kind: adapters.HiddenNone}}},
 		{&adaptertest.Upstream{OwnedBy: "llamacpp", Prefill: adapters.PrefillEchoed}, adapters.Capabilities{Server: "llamacpp", N: true, LogProbs: true,
 			TopLogProbs: true, Prefill: adapters.PrefillEchoed, Hidden: hidden}},
+		{&adaptertest.Upstream{OwnedBy: "vllm", Thinks: true, NoHidden: true}, adapters.Capabilities{Server: "vllm", N: true, LogProbs: true, TopLogProbs: true,
+			Prefill: adapters.PrefillContinued, Thinks: true, Hidden: adapters.HiddenCapabilities{Kind: adapters.HiddenNone}}},
 		{&adaptertest.Upstream{NoN: true, NoLogProbs: true, Prefill: adapters.PrefillNone}, adapters.Capabilities{Prefill: adapters.PrefillNone, Hidden: hidden}},
 	} {
 		test.want.Model, test.want.Streaming, test.want.Stop, test.want.Seed, test.want.Tools = "fake", true, true, true, true
@@ -475,4 +477,9 @@ func TestNew(t *testing.T) {
 			t.Errorf("%+v is taken", cfg)
 		}
 	}
+}
+
+func TestWithoutSeeds(t *testing.T) {
+	u := &adaptertest.Upstream{OwnedBy: "vllm", NoHidden: true}
+	adaptertest.WithoutSeeds(t, u, unprobed(t, u, func(c *Config) { c.NoSeeds = true }))
 }

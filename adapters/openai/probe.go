@@ -42,16 +42,18 @@ func (c *Client) probe(ctx context.Context) (adapters.Capabilities, error) {
 	caps.Streaming = true
 	caps.LogProbs = len(one[0].Tokens) > 0
 	caps.TopLogProbs = caps.LogProbs && len(one[0].Tokens[0].Top) > 0
+	caps.Thinks = draw.Thinks(one[0])
 
 	for _, probe := range []struct {
 		found *bool
 		run   func(context.Context) (bool, error)
 	}{
 		{&caps.Seed, func(ctx context.Context) (bool, error) {
-			return draw.Repeats(one[0].Text, func() (string, error) {
+			same, err := draw.Repeats(one[0].Text, func() (string, error) {
 				again, err := c.ask(ctx, draw.SampleProbe(1), caps)
 				return again[0].Text, err
 			})
+			return same && !c.cfg.NoSeeds, err
 		}},
 		{&caps.N, func(ctx context.Context) (bool, error) {
 			two, err := c.ask(ctx, draw.SampleProbe(2), caps)

@@ -57,7 +57,7 @@ func (c *Client) stream(ctx context.Context, req adapters.Request, caps adapters
 	var chunk wire.Reply
 	err = draw.Retry(ctx, c.cfg.Tries, c.cfg.Budget, func() (err error) {
 		if answer != nil {
-			answer.Close()
+			_ = answer.Close()
 		}
 		if answer, err = c.post(ctx, "generate", body); err != nil {
 			return err

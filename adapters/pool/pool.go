@@ -117,7 +117,8 @@ func (p *Pool) States() map[string]string {
 }
 
 // Waiting is the RoundTripper of a search: it waits as long as an endpoint asked to be waited for, where there is time, and asks none that fails. Its error
-// then is an adapters.UpstreamError. Requests to other hosts than the first endpoint's pass it by.
+// then is an adapters.UpstreamError. A request is for the first endpoint's host and goes to any; one for another endpoint's, which sent its caller on within itself,
+// goes there; one for a stranger's passes the pool by.
 func (p *Pool) Waiting(next http.RoundTripper) http.RoundTripper { return way{p, next, true} }
 
 // Passing is the RoundTripper of a client's own request, which goes to the endpoint that is best off, however that is.
@@ -139,24 +140,24 @@ func (w way) CloseIdleConnections() {
 // RoundTrip implements http.RoundTripper. What fails before the first byte of an answer is asked of another endpoint, if there is one that is well and the
 // request can be sent again.
 func (w way) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.URL.Host != w.pool.members[0].base.Host {
+	tried, known := w.pool.outOfTheQuestion(r.URL.Host)
+	if !known {
 		return w.next.RoundTrip(r)
 	}
-	var tried []*member
-	for {
+	for again := false; ; again = true {
 		c, err := w.pool.take(r.Context(), w.waits, tried)
 		if err != nil {
 			if r.Body != nil {
-				r.Body.Close() // as a RoundTripper must
+				_ = r.Body.Close() // as a RoundTripper must
 			}
 			return nil, err
 		}
 		m, out := c.member, r
-		if m != w.pool.members[0] || len(tried) > 0 {
+		if again || m.base.Host != r.URL.Host {
 			out = r.Clone(r.Context())
 			out.URL.Scheme, out.URL.Host, out.Host = m.base.Scheme, m.base.Host, ""
 		}
-		if len(tried) > 0 && r.GetBody != nil {
+		if again && r.GetBody != nil {
 			if out.Body, err = r.GetBody(); err != nil {
 				c.end(errUntold)
 				return nil, err
@@ -197,13 +198,28 @@ func (w way) RoundTrip(r *http.Request) (*http.Response, error) {
 		c.end(outcome)
 		if (r.Body == nil || r.Body == http.NoBody || r.GetBody != nil) && r.Context().Err() == nil && w.pool.another(tried) {
 			if resp != nil {
-				resp.Body.Close()
+				_ = resp.Body.Close()
 			}
 			w.pool.tell(m.base.Host, FailedOver)
 			continue
 		}
 		return resp, err
 	}
+}
+
+// outOfTheQuestion are the endpoints that a request for a host is not for: none where it is the first one's, else all but the one that it is; known is whether there is one.
+func (p *Pool) outOfTheQuestion(host string) (others []*member, known bool) {
+	if host == p.members[0].base.Host {
+		return nil, true
+	}
+	for _, m := range p.members {
+		if m.base.Host == host {
+			known = true
+		} else {
+			others = append(others, m)
+		}
+	}
+	return others, known
 }
 
 // take picks an endpoint that was not tried. The call must be ended.

@@ -294,6 +294,36 @@ func TestSeveralEndpoints(t *testing.T) {
 	}
 }
 
+// TestSentOnIsCounted: what becomes of a call that an endpoint beside the first sent on within itself is noted of it.
+func TestSentOnIsCounted(t *testing.T) {
+	a, b := start(t, echo), start(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/broken" {
+			fails(w, r)
+			return
+		}
+		http.Redirect(w, r, "http://"+r.Host+"/broken", http.StatusTemporaryRedirect)
+	})
+	var failed sync.Map
+	p, err := pool.New([]*url.URL{a.URL, b.URL}, func(endpoint, kind string) { failed.Store(endpoint+" "+kind, true) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := draw.Client(p.Passing(transport(t)), "key", true)
+	for range 4 {
+		resp, err := client.Post(a.String()+"/moved", "text/plain", strings.NewReader("question"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+	}
+	if _, told := failed.Load(b.Host + " " + pool.Failed); !told || b.calls.Load() < 2 {
+		t.Errorf("nobody is told that %s fails, after %d calls", b, b.calls.Load())
+	}
+	if _, over := failed.Load(b.Host + " " + pool.FailedOver); over {
+		t.Error("what it sent on within itself was asked of another one")
+	}
+}
+
 // TestSentOnToItself: an endpoint may send its callers on within itself, whichever of several it is, and to no other.
 func TestSentOnToItself(t *testing.T) {
 	var other string

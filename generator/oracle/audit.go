@@ -19,7 +19,7 @@ import (
 //
 // Problems without a worked solution are passed over. The same seed makes the same cases. Judge errors end the audit.
 func Audit(ctx context.Context, o *Oracle, problems []step.Problem, seed uint64) (Report, error) {
-	a := audit{oracle: o, rng: rand.New(rand.NewPCG(seed, 0))}
+	a := audit{oracle: o, rng: rand.New(rand.NewPCG(seed, 0))} // #nosec G404 -- a draw that must follow from its seed, and guards nothing
 	a.report.Worked, a.report.Displaced = Group{Want: step.Right}, Group{Want: step.Right}
 	a.report.Reworded, a.report.Corrupted = Group{Want: step.Right}, Group{Want: step.Wrong}
 	for _, p := range problems {
@@ -133,11 +133,9 @@ func (a *audit) problem(ctx context.Context, p step.Problem) error {
 				}
 			}
 		}
-		for _, r := range corruptions {
-			if text, ok := r.apply(a.rng, p.Question, s); ok {
-				if err := a.judge(ctx, &a.report.Corrupted, at, r.name, text); err != nil {
-					return err
-				}
+		for _, c := range Corrupt(a.rng, p.Question, s) {
+			if err := a.judge(ctx, &a.report.Corrupted, at, c.Rule, c.Text); err != nil {
+				return err
 			}
 		}
 	}

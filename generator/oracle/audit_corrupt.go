@@ -10,13 +10,30 @@ import (
 	"aprm/prm/arith"
 )
 
+// Corrupted is a correct step made wrong by a rule.
+type Corrupted struct {
+	Rule string
+	Text string
+}
+
+// Corrupt makes a correct step wrong in each of some ways that finds something to change, with no LLM: another operator, another operand of the question, another result. It is
+// the same for equal states of rng.
+func Corrupt(rng *rand.Rand, question, text string) (out []Corrupted) {
+	for _, c := range corruptions {
+		if wrong, ok := c.apply(rng, question, text); ok {
+			out = append(out, Corrupted{c.name, wrong})
+		}
+	}
+	return out
+}
+
 // corruption changes a step so that it is wrong. ok is false where the rule finds nothing to change.
 type corruption struct {
 	name  string
 	apply func(rng *rand.Rand, question, text string) (string, bool)
 }
 
-// corruptions are the rules of an audit. The first two compute correctly from what they changed, and write the new result
+// corruptions are the rules. The first two compute correctly from what they changed, and write the new result
 // wherever the old one stood behind the equation.
 var corruptions = []corruption{
 	{"operator", func(rng *rand.Rand, _, text string) (string, bool) {

@@ -13,7 +13,7 @@ func Bounded(t testing.TB, size int, times uint64, f func()) {
 	var took time.Duration
 	var made uint64
 	for range 3 {
-		if took, made = Cost(f); took <= 5*time.Second && (raced || made <= 16<<20+times*uint64(size)) {
+		if took, made = Cost(f); took <= 5*time.Second && (raced || made <= 16<<20+times*uint64(size)) { // #nosec G115 -- a size is not below 0
 			return
 		}
 	}

@@ -66,7 +66,7 @@ func open(path string, flag int, mode fs.FileMode) (*os.File, error) {
 	if err := Regular(path); err != nil {
 		return nil, err
 	}
-	return os.OpenFile(path, flag, mode)
+	return os.OpenFile(path, flag, mode) // #nosec G304 -- the path is what the person who runs the command names
 }
 
 // Write writes a file whole or not at all, and makes its folder: to a new file beside it, which is synced and then renamed over it, after which the
@@ -84,9 +84,9 @@ func Write(path string, data []byte, mode fs.FileMode) (err error) {
 		return err
 	}
 	defer func() {
-		f.Close() // all of it is on disk by then, or given up
+		_ = f.Close() // all of it is on disk by then, or given up
 		if err != nil {
-			os.Remove(f.Name())
+			_ = os.Remove(f.Name()) // swept up the next time
 		}
 	}()
 	if err := f.Chmod(mode); err != nil {
@@ -165,7 +165,7 @@ func MkdirAll(path string) error {
 			return err
 		}
 	}
-	if err := os.Mkdir(path, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Mkdir(path, 0o755); err != nil && !errors.Is(err, fs.ErrExist) { // #nosec G301 -- folders may be looked into: what is private in them is 0600
 		return err
 	}
 	return syncFolder(above)
@@ -173,7 +173,7 @@ func MkdirAll(path string) error {
 
 // syncFolder has what a folder lists on disk. Where a folder can't be synced, as on some network file systems, there is nothing to be done about it.
 func syncFolder(path string) error {
-	d, err := os.Open(path)
+	d, err := os.Open(path) // #nosec G304 -- the path is what the person who runs the command names
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ func (h *hashed) add(parts ...string) {
 		}
 		sum = (sum ^ 0xff) * 16777619
 	}
-	h.indices = append(h.indices, uint16((sum^sum>>16)%h.rows))
+	h.indices = append(h.indices, uint16((sum^sum>>16)%h.rows)) // #nosec G115 -- there are no more than 65536 rows
 }
 
 func (h *hashed) sorted() []uint16 {

@@ -159,3 +159,24 @@ func TestFigureJSON(t *testing.T) {
 		t.Fatalf("got %v, %v", back, err)
 	}
 }
+
+// The values of Student's t are those of its published table: 2.776 at four degrees of freedom, 12.706 at one.
+func TestStudentT(t *testing.T) {
+	for _, tt := range []struct {
+		values    []float64
+		low, high float64
+	}{
+		{[]float64{1, 2, 3, 4, 5}, 3 - 2.776*math.Sqrt(2.5/5), 3 + 2.776*math.Sqrt(2.5/5)},
+		{[]float64{1, 3}, 2 - 12.706, 2 + 12.706},
+		{[]float64{4, 4, 4}, 4, 4},
+		{[]float64{7}, math.NaN(), math.NaN()},
+	} {
+		got := StudentT(tt.values)
+		if !near(math.Round(1000*got.Low)/1000, math.Round(1000*tt.low)/1000) || !near(math.Round(1000*got.High)/1000, math.Round(1000*tt.high)/1000) {
+			t.Errorf("%v: %+v, want [%.3f, %.3f]", tt.values, got, tt.low, tt.high)
+		}
+	}
+	if got := StudentT(nil); !math.IsNaN(got.Mean) {
+		t.Errorf("nothing: %+v", got)
+	}
+}

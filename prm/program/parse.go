@@ -1312,7 +1312,7 @@ func unescape(s, prefix string, line int) (string, error) {
 				n++
 			}
 			v, _ := strconv.ParseUint(s[i:n], 8, 32)
-			b.WriteRune(rune(v))
+			b.WriteRune(rune(v)) // #nosec G115 -- three octal digits at most
 			i = n - 1
 		default:
 			b.WriteByte('\\')

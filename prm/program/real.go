@@ -28,7 +28,7 @@ func (x real) Truth() starlark.Bool { return x.sign() != 0 }
 // Hash is the hash of the text, but that of whole numbers never matters: they are looked up as integers (see key).
 func (x real) Hash() (uint32, error) {
 	h := fnv.New32a()
-	h.Write([]byte(x.String()))
+	_, _ = h.Write([]byte(x.String()))
 	return h.Sum32(), nil
 }
 
@@ -119,7 +119,7 @@ func asNumber(v starlark.Value) (number, bool) {
 
 func bitLen(x starlark.Int) int {
 	if i, ok := x.Int64(); ok {
-		return bits.Len64(uint64(max(i, -i)))
+		return bits.Len64(uint64(max(i, -i))) // #nosec G115 -- not below 0; of the least number, whose negative is itself, the bits are right too
 	}
 	return x.BigInt().BitLen()
 }

@@ -404,7 +404,7 @@ func announces(line string) bool {
 
 // drawn reports whether a rune is of a line that is drawn, or of the marks around a title.
 func drawn(r rune) bool {
-	return strings.IndexByte("*_:.-=+| \t\r", byte(min(r, 127))) >= 0 || r >= '─' && r <= '╿' || r == '–' || r == '—' || r == '―' || r == '⸻'
+	return strings.IndexByte("*_:.-=+| \t\r", byte(min(r, 127))) >= 0 || r >= '─' && r <= '╿' || r == '–' || r == '—' || r == '―' || r == '⸻' // #nosec G115 -- a rune of a text is not below 0
 }
 
 // endsWithColon looks through bold marks.

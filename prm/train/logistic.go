@@ -108,7 +108,7 @@ const folds = 5
 // fold puts a group into one of the folds, by its name.
 func fold(group string) int {
 	h := fnv.New32a()
-	h.Write([]byte(group))
+	_, _ = h.Write([]byte(group))
 	return int(h.Sum32() % folds)
 }
 

@@ -92,7 +92,7 @@ const stateVersion = 1
 func (o *optimiser) marshal() []byte {
 	var b []byte
 	for _, n := range []int{stateVersion, o.round, o.epoch, o.steps, o.bestEpoch} {
-		b = binary.LittleEndian.AppendUint64(b, uint64(n))
+		b = binary.LittleEndian.AppendUint64(b, uint64(n)) // #nosec G115 -- counts are not below 0
 	}
 	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(o.bestLoss))
 	for i, t := range o.weights.Trained() {
@@ -124,7 +124,7 @@ func unmarshalOptimiser(b []byte, w *prm.Weights) (*optimiser, error) {
 	if v := next(); v != stateVersion {
 		return nil, fmt.Errorf("optimiser's state has version %d, this build reads %d: start afresh", v, stateVersion)
 	}
-	o.round, o.epoch, o.steps, o.bestEpoch = int(next()), int(next()), int(next()), int(next())
+	o.round, o.epoch, o.steps, o.bestEpoch = int(next()), int(next()), int(next()), int(next()) // #nosec G115 -- looked at below
 	o.bestLoss = math.Float64frombits(next())
 	o.follows = o.epoch > 0
 	if o.steps < 0 || o.epoch < 0 {

@@ -26,6 +26,8 @@ type Answer struct {
 	Right    bool   // it ends right
 	Problem  string // folds are made by it; answers are only ever compared within it
 	Group    int    // equal final answers to a problem share it; negative: it has none, is not learned from, and can't be voted for
+
+	Disguised []feature.Solution // the same answer made to look otherwise, without log-probabilities: its logit ought not to move
 }
 
 // Contrast is two beginnings of answers to one problem of which one is known to be the better: a step and its corruption, in one context.
@@ -36,9 +38,11 @@ type Contrast struct {
 
 // SolutionOptions are the knobs of FitSolution. The zero value of a field means its default, given in brackets.
 type SolutionOptions struct {
-	Without   []feature.Block // inputs that the head is not to read
-	Units     int             // of the dense layer that has to beat the linear floor; negative: the floor alone [16]
-	Contrasts float64         // weight of a problem's contrasts, beside 1 for its answers
+	Without   []feature.Block   // inputs that the head is not to read
+	Units     int               // of the dense layer that has to beat the linear floor; negative: the floor alone [16]
+	Contrasts float64           // weight of a problem's contrasts, beside 1 for its answers
+	Prior     *prm.SolutionHead // of another LLM's answers, to begin from where that is found to be better than from nothing; its dense layer isn't read
+	Steady    float64           // how strongly logits are kept from moving in disguises [1]
 	Seed      int64
 	Epochs    int                   // of the dense layer [40]
 	Rate      float64               // of its optimiser [0.003]
@@ -56,22 +60,26 @@ func (o SolutionOptions) withDefaults() SolutionOptions {
 	if o.Rate == 0 {
 		o.Rate = 0.003
 	}
+	if o.Steady == 0 {
+		o.Steady = 1
+	}
 	return o
 }
 
 // SolutionReport says how a FitSolution went. All figures are of answers to problems that the head of their fold had not learned from.
 type SolutionReport struct {
-	Problems  int           `json:"problems"`  // with right and wrong answers: those that teach something
-	Answers   int           `json:"answers"`   // to them
-	Contrasts int           `json:"contrasts"` //
-	L2        float64       `json:"l2"`        // penalty of the linear part, chosen by the held-out loss
-	Share     float64       `json:"share"`     // of the fit to everything, beside the one to log-probabilities alone, chosen likewise
+	Problems  int           `json:"problems"`            // with right and wrong answers: those that teach something
+	Answers   int           `json:"answers"`             // to them
+	Contrasts int           `json:"contrasts"`           //
+	Disguised int           `json:"disguised,omitempty"` // answers that were met in disguises
+	L2        float64       `json:"l2"`                  // penalty of the linear part, chosen by the held-out loss
+	Share     float64       `json:"share"`               // of the fit to everything, beside the one to log-probabilities alone, chosen likewise
 	LinearAUC metric.Figure `json:"linear_auc_within_problem"`
 	DenseAUC  metric.Figure `json:"dense_auc_within_problem"`
 	LinearLL  metric.Figure `json:"linear_log_likelihood"` // of the right answers by a vote, nats a problem
 	DenseLL   metric.Figure `json:"dense_log_likelihood"`
 	Dense     bool          `json:"dense"`   // the dense layer beat the floor
-	Untried   bool          `json:"untried"` // there are programs, and a dense layer, which reads prose alone, was not tried
+	Untried   bool          `json:"untried"` // a dense layer was not tried: it reads prose alone, and as it looks
 	Vote      vote.Rule     `json:"vote"`
 	PlainLL   metric.Figure `json:"plain_log_likelihood"`
 
@@ -112,9 +120,9 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 	if report.Problems = design.problems; report.Problems < 2*folds {
 		return nil, report, TooFewError{report.Problems}
 	}
-	report.Answers, report.Contrasts = design.answers, len(contrasts)
+	report.Answers, report.Contrasts, report.Disguised = design.answers, len(contrasts), design.disguised
 
-	if design.programs && opt.Units > 0 {
+	if (design.programs || design.disguised > 0) && opt.Units > 0 {
 		opt.Units, report.Untried = 0, true
 	}
 	fits := folds + 1
@@ -210,6 +218,17 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 	return head, report, errors.Join(err, tick())
 }
 
+// Try says what a head is worth in votes over answers to problems that it has not learned from, over those in prose where there are any.
+func Try(head *prm.SolutionHead, answers []Answer) (rule vote.Rule, auc metric.Figure, problems int) {
+	logits := make([]float64, len(answers))
+	for i, a := range answers {
+		logits[i] = head.Logit(a.Solution)
+	}
+	judged := proseFirst(ballots(answers, logits))
+	losses, auc := compare(judged)
+	return vote.Fit(judged), auc, len(losses)
+}
+
 // TooFewError is what a solution head can't be learned from: so many problems that have right and wrong answers.
 type TooFewError struct{ Problems int }
 
@@ -238,11 +257,15 @@ func proseFirst(problems [][]vote.Ballot) [][]vote.Ballot {
 // log-probabilities, those of a program, and the first number of its run, a one, which is what a program is worth against prose.
 type pairs struct {
 	blank    *prm.SolutionHead // knows centres and scales
+	prior    []float64         // the prior's weights of a row, in these scales; nil without one
 	programs bool              // there are any
 	rows     []pair
 	alone    []pair // each answer and nothing: a mean one
 	problems int    // that have right and wrong answers
 	answers  int    // to them
+
+	disguised int              // answers that there are disguises of
+	moves     blas64.Symmetric // mean of δδᵀ, where δ is what a disguise does to a row; no label has a say in it. N is 0 without disguises
 }
 
 // width is that of a row; doubt is where its log-probabilities begin.
@@ -312,11 +335,15 @@ func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pair
 	if p.programs {
 		standardWithin(&p.blank.ProgramCentre, &p.blank.ProgramScale, answers, of(true), opt.Without)
 	}
+	if opt.Prior != nil {
+		p.prior = p.weights(opt.Prior)
+	}
 	read := make([][]float32, len(answers))
 	for i, a := range answers {
 		read[i] = p.row(a.Solution)
 	}
 	p.compared(answers, read, byProblem)
+	p.disguise(answers, opt.Steady)
 	if opt.Contrasts > 0 {
 		rows := make([]pair, len(contrasts))
 		for i, c := range contrasts {
@@ -325,6 +352,30 @@ func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pair
 		p.contrasted(rows, opt.Contrasts)
 	}
 	return p
+}
+
+// disguise takes up what disguises do to rows, every answer weighing the same, times steady.
+func (p *pairs) disguise(answers []Answer, steady float64) {
+	for _, a := range answers {
+		if len(a.Disguised) > 0 {
+			p.disguised++
+		}
+	}
+	if p.disguised == 0 {
+		return
+	}
+	n := p.width()
+	p.moves = blas64.Symmetric{Uplo: blas.Upper, N: n, Stride: n, Data: make([]float64, n*n)}
+	delta := blas64.Vector{N: n, Inc: 1, Data: make([]float64, n)}
+	for _, a := range answers {
+		plain := p.row(a.Solution.Without(feature.BlockLogProbs))
+		for _, d := range a.Disguised {
+			for k, v := range p.row(d) {
+				delta.Data[k] = float64(v) - float64(plain[k])
+			}
+			blas64.Syr(steady/float64(p.disguised*len(a.Disguised)), delta, p.moves)
+		}
+	}
 }
 
 // contrasted adds contrasts of which those of a problem weigh so much together.
@@ -429,14 +480,47 @@ func standardWithin(centre, scale *prm.Tensor, answers []Answer, byProblem [][]i
 	}
 }
 
-// linear fits the floor to the pairs of some problems: Σ w·softplus(−β·Δx), a problem, + ½·penalty·|β|². start is where to begin, nil for zero. It returns two fits, one
-// behind the other: to everything, and to log-probabilities alone; the last number of each is the intercept of answers alone.
+// linear fits the floor to the pairs of some problems: Σ w·softplus(−β·Δx), a problem, + ½·penalty·|β − prior|². start is where to begin, nil for the prior. It returns
+// two fits, one behind the other: to everything, and to log-probabilities alone; the last number of each is the intercept of answers alone.
 func (p *pairs) linear(d differences, penalty float64, start []float64) []float64 {
 	width, from := p.width()+1, p.doubt() // the last number is the intercept
+	near := make([]float64, width)
+	copy(near, p.prior)
 	if start == nil {
-		start = make([]float64, width+width-from)
+		start = slices.Concat(near, near[from:])
 	}
-	return append(d.fit(0, penalty, start[:width]), d.fit(from, penalty, start[width:])...)
+	return append(d.fit(0, penalty, near, start[:width]), d.fit(from, penalty, near[from:], start[width:])...)
+}
+
+// weights are a head's of a row: head backwards, in the scales of p.
+func (p *pairs) weights(h *prm.SolutionHead) []float64 {
+	const symbols, logProbs = feature.NumPooledSymbols, feature.NumPooledLogProbs
+	scaled := func(w, from, to *prm.Tensor, k int) float64 {
+		if to.Data[k] == 0 { // it never varied
+			return 0
+		}
+		return float64(w.Data[k] * from.Data[k] / to.Data[k])
+	}
+	out := make([]float64, p.width())
+	from := p.doubt()
+	for k := range prm.SolutionWidth {
+		at, own := k, k+symbols
+		if k >= symbols {
+			at = from + k - symbols
+			own = at + logProbs
+		}
+		out[at] = scaled(&h.Linear, &h.Scale, &p.blank.Scale, k)
+		if p.programs && h.ReadsPrograms() {
+			out[own] = scaled(&h.Program, &h.ProgramScale, &p.blank.ProgramScale, k) - out[at]
+		}
+	}
+	if p.programs && h.ReadsPrograms() {
+		for k := 1; k < feature.NumProgram; k++ {
+			out[2*symbols+k-1] = float64(h.Program.Data[prm.SolutionWidth+k])
+		}
+		out[len(out)-1] = float64(h.Program.Data[prm.SolutionWidth])
+	}
+	return out
 }
 
 // head is the mean of linear's two fits, that to everything weighing share.
@@ -487,11 +571,12 @@ type differences struct {
 	better, worse []int // rows of x
 	side          []float64
 	weight        []float64
+	moves         blas64.Symmetric // of pairs
 }
 
 // differences are those of the pairs of some problems, and of their answers alone, which together weigh as much.
 func (p *pairs) differences(of func(problem string) bool) differences {
-	var d differences
+	d := differences{moves: p.moves}
 	var rows [][]float32
 	at := map[*float32]int{}
 	row := func(x []float32) int {
@@ -530,10 +615,10 @@ func (p *pairs) differences(of func(problem string) bool) differences {
 	return d
 }
 
-// fit returns the β that minimises the weighted mean of softplus(−β·Δx − side·intercept), + ½·penalty·|β|², where Δx are the differences of the numbers from one on;
+// fit returns the β that minimises the weighted mean of softplus(−β·Δx − side·intercept), + ½·penalty·|β − near|² + ½·βᵀ·moves·β, where Δx are the differences of the numbers from one on;
 // the intercept is β's last number, and free: how many answers are right is no weight of any number, and one that is held back has the numbers make up for it. start is where to
 // begin.
-func (d differences) fit(from int, penalty float64, start []float64) []float64 {
+func (d differences) fit(from int, penalty float64, near, start []float64) []float64 {
 	if len(d.weight) == 0 {
 		return slices.Clone(start)
 	}
@@ -543,7 +628,11 @@ func (d differences) fit(from int, penalty float64, start []float64) []float64 {
 	vector := func(data []float64) blas64.Vector { return blas64.Vector{N: len(data), Inc: 1, Data: data} }
 	last := x.Cols
 	worth, margins := make([]float64, x.Rows), make([]float64, len(d.weight)) // of rows, and of pairs
-	var at []float64                                                          // where margins are of: the loss and its slope are asked for at the same places
+	moves, moved := d.moves, make([]float64, last)                            // moved is moves·β
+	if moves.N > 0 {
+		moves.Data, moves.N = moves.Data[from*moves.Stride+from:], last
+	}
+	var at []float64 // where margins are of: the loss and its slope are asked for at the same places
 	margin := func(beta []float64) {
 		if slices.Equal(at, beta) {
 			return
@@ -552,6 +641,9 @@ func (d differences) fit(from int, penalty float64, start []float64) []float64 {
 		blas64.Gemv(blas.NoTrans, 1, x, vector(beta[:last]), 0, vector(worth))
 		for i := range margins {
 			margins[i] = worth[d.better[i]] - worth[d.worse[i]] + d.side[i]*beta[last]
+		}
+		if moves.N > 0 {
+			blas64.Symv(1, moves, vector(beta[:last]), 0, vector(moved))
 		}
 	}
 	problem := optimize.Problem{
@@ -562,15 +654,15 @@ func (d differences) fit(from int, penalty float64, start []float64) []float64 {
 				loss += d.weight[i] * softplus(-m)
 			}
 			loss /= total
-			for _, b := range beta[:last] {
-				loss += penalty / 2 * b * b
+			for k, b := range beta[:last] {
+				loss += penalty/2*(b-near[k])*(b-near[k]) + moved[k]*b/2
 			}
 			return loss
 		},
 		Grad: func(grad, beta []float64) {
 			margin(beta)
 			for k, b := range beta[:last] {
-				grad[k] = penalty * b
+				grad[k] = penalty*(b-near[k]) + moved[k]
 			}
 			grad[last] = 0
 			slope := make([]float64, x.Rows)

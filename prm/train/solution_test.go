@@ -113,6 +113,43 @@ func TestFitSolutionFindsARuleWithinProblems(t *testing.T) {
 	}
 }
 
+// Two numbers say the same of an answer, and a disguise raises the first of them: the head then rests on the other one, and orders answers as well as before. Disguises that
+// change nothing leave it as it is.
+func TestFitSolutionIsNotMovedByDisguises(t *testing.T) {
+	answers := planted(rand.New(rand.NewPCG(4, 1)), 150, 8, func(s feature.Solution) float64 { return 1.5 * float64(s.Symbols[3]) })
+	for i := range answers {
+		answers[i].Solution.Symbols[7] = answers[i].Solution.Symbols[3]
+	}
+	dressed := func(by float32) []Answer {
+		out := slices.Clone(answers)
+		for i := range out {
+			d := out[i].Solution.Without(feature.BlockLogProbs)
+			d.Symbols[3] += by
+			out[i].Disguised = []feature.Solution{d, d}
+		}
+		return out
+	}
+	plain, before := fitSolution(t, answers, nil, SolutionOptions{Units: -1})
+	head, report := fitSolution(t, dressed(2), nil, SolutionOptions{Units: 4})
+	moved := func(h *prm.SolutionHead) float64 {
+		sum := 0.0
+		for _, a := range dressed(2) {
+			sum += h.Logit(a.Disguised[0]) - h.Logit(a.Solution.Without(feature.BlockLogProbs))
+		}
+		return sum / float64(len(answers))
+	}
+	if was, is := moved(plain), moved(head); was < 0.5 || math.Abs(is) > 0.2*was {
+		t.Errorf("a disguise moves logits by %.2f, before it was met by %.2f", is, was)
+	}
+	if report.LinearAUC < before.LinearAUC-0.01 || report.Disguised != len(answers) || !report.Untried || head.Units() != 0 {
+		t.Errorf("%+v; without disguises AUC %.3f", report, float64(before.LinearAUC))
+	}
+	same, _ := fitSolution(t, dressed(0), nil, SolutionOptions{Units: -1})
+	if !slices.Equal(same.Linear.Data, plain.Linear.Data) {
+		t.Error("disguises that change nothing change the head")
+	}
+}
+
 // What a number says may differ between prose and programs, and the kinds in how often they are right: the head learns both, and how the kinds stand to each other.
 func TestFitSolutionLearnsKinds(t *testing.T) {
 	kinds := func(s feature.Solution) float64 {
@@ -413,6 +450,65 @@ func TestFrugal(t *testing.T) {
 	} {
 		if got := frugal(test.losses, func(k int) float64 { return shares[k] }); got != test.want {
 			t.Errorf("%s: setting %d, want %d", name, got, test.want)
+		}
+	}
+}
+
+// A prior of a world that is nearly the same helps where there is little to learn from; one that says the contrary of it costs little, and less the more there is.
+func TestPrior(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 4))
+	prior, _ := fitSolution(t, planted(rng, 300, 6, func(s feature.Solution) float64 { return 1.1 * straight(s) }), nil, SolutionOptions{Units: -1})
+	contrary, _ := fitSolution(t, planted(rng, 300, 6, func(s feature.Solution) float64 { return -straight(s) }), nil, SolutionOptions{Units: -1})
+	test := planted(rng, 400, 6, straight)
+	for _, c := range []struct {
+		problems int
+		gain     float64 // by the prior, at least
+		loss     float64 // by the contrary one, at most
+	}{{16, 0.01, 0.02}, {400, -0.002, 0.01}} {
+		answers := planted(rng, c.problems, 4, straight)
+		auc := func(p *prm.SolutionHead) float64 {
+			head, _ := fitSolution(t, answers, nil, SolutionOptions{Units: -1, Prior: p})
+			return within(head, test)
+		}
+		bare, with, against := auc(nil), auc(prior), auc(contrary)
+		t.Logf("%d problems: AUC %.3f, with a prior %.3f, with a contrary one %.3f", c.problems, bare, with, against)
+		if with < bare+c.gain || against < bare-c.loss {
+			t.Errorf("%d problems: AUC %.3f, with a prior %.3f, with a contrary one %.3f", c.problems, bare, with, against)
+		}
+	}
+}
+
+// Held fast, the weights are the prior's, in whatever scales and with programs too.
+func TestPriorHeldFast(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 5))
+	prior := prm.NewSolutionHead(0)
+	prior.ReadPrograms()
+	for k := range prior.Linear.Data {
+		prior.Linear.Data[k], prior.Scale.Data[k], prior.ProgramScale.Data[k] = float32(rng.NormFloat64()), 0.5+rng.Float32(), 0.5+rng.Float32()
+	}
+	for k := range prior.Program.Data {
+		prior.Program.Data[k] = float32(rng.NormFloat64())
+	}
+	answers := planted(rng, 30, 4, straight)
+	for i := range answers {
+		if i%2 == 0 {
+			answers[i].Solution.Program = &feature.Program{}
+		}
+	}
+	design := newPairs(answers, nil, SolutionOptions{Prior: prior})
+	head := design.head(design.linear(design.differences(func(string) bool { return true }), 1e6, nil), 1)
+	weight := func(w, scale *prm.Tensor, k int) float64 { return float64(w.Data[k] * scale.Data[k]) }
+	for k := range prm.SolutionWidth {
+		if head.Scale.Data[k] > 0 && math.Abs(weight(&head.Linear, &head.Scale, k)-weight(&prior.Linear, &prior.Scale, k)) > 1e-3 {
+			t.Errorf("number %d weighs %g in prose, %g in the prior", k, weight(&head.Linear, &head.Scale, k), weight(&prior.Linear, &prior.Scale, k))
+		}
+		if head.ProgramScale.Data[k] > 0 && math.Abs(weight(&head.Program, &head.ProgramScale, k)-weight(&prior.Program, &prior.ProgramScale, k)) > 1e-3 {
+			t.Errorf("number %d weighs %g in programs, %g in the prior", k, weight(&head.Program, &head.ProgramScale, k), weight(&prior.Program, &prior.ProgramScale, k))
+		}
+	}
+	for k := range feature.NumProgram {
+		if at := prm.SolutionWidth + k; math.Abs(float64(head.Program.Data[at]-prior.Program.Data[at])) > 1e-3 {
+			t.Errorf("number %d of a run weighs %g, %g in the prior", k, head.Program.Data[at], prior.Program.Data[at])
 		}
 	}
 }

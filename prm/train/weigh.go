@@ -115,9 +115,9 @@ func (p *pairs) crosswise(ctx context.Context, answers []Answer, read [][]float3
 			return nil, err
 		}
 		d := p.differences(func(problem string) bool { return fold(problem) != f })
-		beta := make([]float64, len(read[0])+1)
+		beta, nothing := make([]float64, len(read[0])+1), make([]float64, len(read[0])+1)
 		for k := len(penalties) - 1; k >= 0; k-- {
-			beta = d.fit(0, penalties[k], beta)
+			beta = d.fit(0, penalties[k], nothing, beta)
 			for i, a := range answers {
 				if fold(a.Problem) == f {
 					logits[k][i] = dot(read[i], beta)

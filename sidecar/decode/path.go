@@ -308,7 +308,7 @@ func (s *Search) finish(ctx context.Context, ends []draft) ([]*path, error) {
 			first = r.err
 		}
 		for _, sample := range r.draws {
-			p := ends[i].from.extend(sample, step.Split(sample.Text))
+			p := ends[i].from.extend(sample, step.Split(sample.Text)) // #nosec G602 -- sampleAll answers each request, of which there is one for each end
 			p.ended = sample.Finish
 			c := s.candidate(sample.id)
 			c.Text = strings.TrimSpace(sample.Text)

@@ -184,7 +184,7 @@ func (f *particle) resample(particles []*path, progress float64) []int {
 		logits[i] = logit(p.score)
 	}
 	weights := softmax(logits, 1)
-	u := rand.New(rand.NewPCG(uint64(f.options.Seed), uint64(f.rounds))).Float64()
+	u := rand.New(rand.NewPCG(uint64(f.options.Seed), uint64(f.rounds))).Float64() // #nosec G115 G404 -- a seed, of which all bits count; a draw that must follow from it, and guards nothing
 	if ess(weights) < f.options.ESSThreshold*float64(n) {
 		if f.options.Entropic {
 			weights = softmax(logits, temper(logits, evenly*(1-progress)*float64(n)))

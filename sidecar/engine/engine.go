@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -100,7 +101,8 @@ func (e *Engine) Use(m *prm.Model) error {
 // Trust makes g what auto knows of its own PRM and LLM from now on: it counts for no others. Nil for nothing.
 func (e *Engine) Trust(g *decode.Gate) { e.gate.Store(g) }
 
-// Gate is what Trust gave for the PRM in use and the configured LLM, else what the PRM has from its training with that LLM; nil for nothing.
+// Gate is what Trust gave for the PRM in use and the configured LLM, else what the PRM has from its training with that LLM, else what was found of it with others than
+// it was trained with; nil for nothing.
 func (e *Engine) Gate(ctx context.Context) (*decode.Gate, error) {
 	m := e.prm.Load()
 	if m == nil {
@@ -135,6 +137,9 @@ func (e *Engine) gateOf(ctx context.Context, m *prm.Model, llm adapters.LLM) (*d
 	case own != nil && own.Model == caps.Identity():
 		return &decode.Gate{Format: decode.GateFormat, Checkpoint: m.ID(), Model: own.Model, Aggregate: prm.Min, Problems: own.Problems,
 			Source: "its own training, crosswise", Vote: own.Vote, Drawing: own.Drawing}, nil
+	case own != nil && own.Elsewhere != nil:
+		return &decode.Gate{Format: decode.GateFormat, Checkpoint: m.ID(), Model: caps.Identity(), Aggregate: prm.Min, Problems: own.Elsewhere.Problems,
+			Source: "answers of other models (" + strings.Join(own.Elsewhere.Models, ", ") + "), none of this one", Vote: own.Elsewhere.Vote}, nil
 	}
 	return nil, nil
 }

@@ -46,3 +46,37 @@ func TestAutoGoesByItsOwnGate(t *testing.T) {
 		}
 	}
 }
+
+// A PRM that was found to be of use with LLMs that it hadn't learned from goes by that with one of which nothing was measured, and by what was measured where there is that.
+func TestAutoGoesByWhatWasFoundElsewhere(t *testing.T) {
+	llm := seeing()
+	e := with(t, llm, Config{})
+	elsewhere := vote.Rule{Beta: 0.7, Power: 1, Nats: 1, Margin: 0.1, Problems: 40, Stop: vote.Stop{Bias: 3, At: 0.9}}
+	its := elsewhere
+	its.Beta = 1.3
+	for name, c := range map[string]struct {
+		learnedFrom string
+		elsewhere   *prm.Elsewhere
+		beta        float64 // 0: no gate
+		source      string
+	}{
+		"of another, tried nowhere":   {"another", nil, 0, ""},
+		"of another, tried elsewhere": {"another", &prm.Elsewhere{Models: []string{"a third"}, Problems: 40, Vote: elsewhere}, 0.7, "a third"},
+		"of this one":                 {llm.caps.Identity(), &prm.Elsewhere{Models: []string{"a third"}, Problems: 40, Vote: elsewhere}, 1.3, "its own training"},
+	} {
+		m, err := taught(t, e).Judging(prm.NewSolutionHead(0), prm.SolutionHeader{Model: c.learnedFrom, Problems: 50, Vote: its, Elsewhere: c.elsewhere})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Use(m); err != nil {
+			t.Fatal(err)
+		}
+		g, err := e.Gate(t.Context())
+		switch {
+		case err != nil:
+			t.Errorf("%s: %v", name, err)
+		case (g == nil) != (c.beta == 0) || g != nil && (g.Vote.Beta != c.beta || !strings.Contains(g.Source, c.source) || !g.Of(m.ID(), llm.caps.Identity())):
+			t.Errorf("%s: %+v", name, g)
+		}
+	}
+}

@@ -73,7 +73,8 @@ func (c conversation) Sample(ctx context.Context, req decode.SampleRequest) ([]d
 	return samples, nil
 }
 
-// openingOf is what the LLM is given as the beginning of an answer that is to be a program; "" where it wouldn't go on with it, or that isn't known yet.
+// openingOf is what the LLM is given as the beginning of an answer that is to be a program; "" where it wouldn't go on with it, where it is to think first, or where
+// that isn't known yet.
 func openingOf(ctx context.Context, llm adapters.LLM) (string, error) {
 	caps, err := llm.Capabilities(ctx)
 	switch {
@@ -81,6 +82,8 @@ func openingOf(ctx context.Context, llm adapters.LLM) (string, error) {
 		return "", nil
 	case err != nil:
 		return "", err
+	case caps.Thinks:
+		return "", nil
 	case caps.Prefill == adapters.PrefillContinued, caps.Prefill == adapters.PrefillEchoed:
 		return decode.OpensProgram, nil
 	}

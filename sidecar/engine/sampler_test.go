@@ -10,29 +10,32 @@ import (
 	"aprm/sidecar/decode"
 )
 
-// An endpoint that goes on with an unfinished answer is given the beginning of a program, and stopped at its end; any other is asked for it alone. What comes is a whole
+// An endpoint that goes on with an unfinished answer is given the beginning of a program, and stopped at its end; any other, and a model that thinks first, is asked for
+// it alone. What comes is a whole
 // answer with tokens that spell it, however it ended.
 func TestProgramsAreBegunForTheLLM(t *testing.T) {
 	const code = "boxes = 3\nprint(boxes * 12)"
 	for _, test := range []struct {
 		name    string
 		prefill adapters.Prefill
+		thinks  bool
 		text    string
 		finish  adapters.FinishReason
 		want    string
 	}{
-		{"stopped at the fence", adapters.PrefillContinued, code, adapters.FinishStop, "```python\n" + code + "\n```"},
-		{"echoed", adapters.PrefillEchoed, code + "\n", adapters.FinishEnd, "```python\n" + code + "\n```"},
-		{"not stopped", adapters.PrefillContinued, code + "\n```\nThat is 36.", adapters.FinishEnd, "```python\n" + code + "\n```\nThat is 36."},
-		{"cut off", adapters.PrefillContinued, "boxes = 3\npri", adapters.FinishLength, "```python\nboxes = 3\npri"},
-		{"begun anew", adapters.PrefillContinued, "```python\n" + code, adapters.FinishStop, "```python\n```python\n" + code},
-		{"by itself", adapters.PrefillNone, "```python\n" + code, adapters.FinishStop, "```python\n" + code + "\n```"},
-		{"by itself, with its fence", adapters.PrefillNone, "Here:\n```python\n" + code + "\n```", adapters.FinishEnd, "Here:\n```python\n" + code + "\n```"},
-		{"bare", adapters.PrefillNone, code, adapters.FinishEnd, code},
-		{"bare, closed", adapters.PrefillNone, code + "\n```", adapters.FinishEnd, code + "\n```"},
+		{"stopped at the fence", adapters.PrefillContinued, false, code, adapters.FinishStop, "```python\n" + code + "\n```"},
+		{"echoed", adapters.PrefillEchoed, false, code + "\n", adapters.FinishEnd, "```python\n" + code + "\n```"},
+		{"not stopped", adapters.PrefillContinued, false, code + "\n```\nThat is 36.", adapters.FinishEnd, "```python\n" + code + "\n```\nThat is 36."},
+		{"cut off", adapters.PrefillContinued, false, "boxes = 3\npri", adapters.FinishLength, "```python\nboxes = 3\npri"},
+		{"begun anew", adapters.PrefillContinued, false, "```python\n" + code, adapters.FinishStop, "```python\n```python\n" + code},
+		{"by itself", adapters.PrefillNone, false, "```python\n" + code, adapters.FinishStop, "```python\n" + code + "\n```"},
+		{"by itself, with its fence", adapters.PrefillNone, false, "Here:\n```python\n" + code + "\n```", adapters.FinishEnd, "Here:\n```python\n" + code + "\n```"},
+		{"after a thought", adapters.PrefillContinued, true, "<think>\nHm.\n</think>\n\n```python\n" + code, adapters.FinishStop, "<think>\nHm.\n</think>\n\n```python\n" + code + "\n```"},
+		{"bare", adapters.PrefillNone, false, code, adapters.FinishEnd, code},
+		{"bare, closed", adapters.PrefillNone, false, code + "\n```", adapters.FinishEnd, code + "\n```"},
 	} {
 		llm := seeing()
-		llm.caps.Prefill = test.prefill
+		llm.caps.Prefill, llm.caps.Thinks = test.prefill, test.thinks
 		llm.answer = func(adapters.Request) []adapters.Completion {
 			c := adapters.Completion{Text: test.text, Finish: test.finish}
 			for line := range strings.SplitAfterSeq(test.text, "\n") {
@@ -61,7 +64,7 @@ func TestProgramsAreBegunForTheLLM(t *testing.T) {
 		if r := s.Read(t.Context()); (r.Answer == "36") != (test.finish != adapters.FinishLength) {
 			t.Errorf("%s: %q, %s", test.name, r.Answer, r.Why)
 		}
-		begun := test.prefill != adapters.PrefillNone
+		begun := test.prefill != adapters.PrefillNone && !test.thinks
 		asked := llm.requests[0]
 		if last := asked.Messages[len(asked.Messages)-1]; (last == adapters.Message{Role: adapters.Assistant, Content: decode.OpensProgram}) != begun {
 			t.Errorf("%s: it was asked by %+v", test.name, asked.Messages)

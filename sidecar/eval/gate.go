@@ -211,7 +211,7 @@ func (r Report) Gate(gate decode.Gate, draws int) *decode.Gate {
 		return nil
 	}
 	gate.N = r.N
-	g := NewGate(gate, r.votes, r.Rows, uint64(r.Seed), draws)
+	g := NewGate(gate, r.votes, r.Rows, uint64(r.Seed), draws) // #nosec G115 -- a seed, of which all bits count
 	return &g
 }
 

@@ -113,7 +113,11 @@ func (s *study) attackSet(ctx context.Context, a Attacks, chosen []choice) (Atta
 		var scores [][][][2]float64 // by seed, problem and pair: of the right step, of the wrong one
 		bar := s.Progress(fmt.Sprintf("%s by %s", a.Name, c.prm.Name))
 		for n, seed := range s.plan.Seeds {
-			e, err := s.bench(ctx, unit{c.prm, c.trial, seed})
+			m, _, err := s.model(ctx, unit{c.prm, c.trial, seed})
+			if err != nil {
+				return out, err
+			}
+			e, err := s.bench(m)
 			if err != nil {
 				return out, err
 			}

@@ -2,6 +2,8 @@ package experiment
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 
 	"aprm/prm/metric"
@@ -28,18 +30,14 @@ func (r Report) markdown(plots []string) string {
 		if len(s.Rows) > 0 {
 			p("\n%s\n", s.Untold)
 		}
+		s.overSeeds(p, r)
 		if len(s.Steps) == 0 || s.Steps[0].Solutions == 0 {
 			continue
 		}
 		p("\nFirst wrong steps, of %d solutions with right steps before them (AUC of the wrong one against those; at the same position: the first seed alone, against right steps of other solutions):\n\n", s.Steps[0].Solutions)
 		p("| PRM | AUC within a trace | AUC at the same position | against %s |\n|---|---|---|---|\n", or(r.Strongest, "the strongest fixed PRM"))
 		for _, row := range s.Steps {
-			diff := "–"
-			if d := row.VsStrongest; d != nil {
-				diff = fmt.Sprintf("%+.3f [%+.3f, %+.3f]", d.Mean, d.Low, d.High)
-			}
-			p("| %s | %.3f [%.3f, %.3f] | %.3f [%.3f, %.3f] | %s |\n", row.PRM, row.InTrace.Mean, row.InTrace.Low, row.InTrace.High,
-				row.AtPosition.Mean, row.AtPosition.Low, row.AtPosition.High, diff)
+			p("| %s | %s | %s | %s |\n", row.PRM, auc("%.3f", &row.InTrace), auc("%.3f", &row.AtPosition), auc("%+.3f", row.VsStrongest))
 		}
 	}
 	for _, a := range r.Attacks {
@@ -55,6 +53,12 @@ func (r Report) markdown(plots []string) string {
 	p("| PRM | | right | wrong | outcomes | LLM calls | tokens read | tokens generated | minutes of the LLM | of all else | which is |\n|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n")
 	for _, t := range r.PRMs {
 		p("| %s | %s | %.0f | %.0f | %.0f | %.0f | %.0f | %.0f | %s | %s | %s |\n", t.PRM, t.About, t.Right, t.Wrong, t.Values, t.Calls, t.Prompt, t.Tokens, t.LLM.Text("%.1f"), t.Own.Text("%.1f"), percent(t.Own/t.LLM))
+	}
+	p("\n## What it takes to a PRM worth using\n\nA weighted vote of %d against a plain one on the development problems, by the PRM of each round; the minutes are shared out among the rounds by tokens (seed %d; – of a run that was cut off). A PRM is worth using from where the interval lies above 0.\n\n| PRM | after round | tokens generated | minutes | gain | |\n|---|---:|---:|---:|---|---|\n", r.Votes, r.Seeds[0])
+	for _, t := range r.PRMs {
+		for i, w := range t.Worth {
+			p("| %s | %d | %d | %s | %s | %s |\n", t.PRM, i+1, w.Tokens, w.Minutes.Text("%.1f"), gain(&w.Gain), map[bool]string{true: "worth using"}[w.Gain.Low > 0])
+		}
 	}
 	for _, t := range r.PRMs {
 		if len(t.Rounds) < 2 {
@@ -94,6 +98,37 @@ func (r Report) markdown(plots []string) string {
 		p("| %s | %d | %s | %s | %s | %s |\n", t.PRM, t.Trial+1, t.Aggregate, share(&t.Accuracy), gain(&t.Gain), map[bool]string{true: "chosen"}[t.Chosen])
 	}
 	return b.String()
+}
+
+// overSeeds has what the seeds of training come to, by the votes of the greatest size.
+func (s Set) overSeeds(p func(format string, args ...any), r Report) {
+	rival := or(r.Strongest, "the strongest fixed PRM")
+	if len(s.Answers) > 0 {
+		p("\nWhole answers: the chance that of a right and a wrong one to the same problem the right one is thought the better (AUC; intervals over seeds, Student's t).\n\n| PRM | AUC within a problem | against %s |\n|---|---|---|\n", rival)
+	}
+	for _, a := range s.Answers {
+		p("| %s | %s | %s |\n", a.PRM, auc("%.3f", &a.AUC), auc("%+.3f", a.VsStrongest))
+	}
+	if len(r.Seeds) < 2 || len(s.Rows) == 0 {
+		return
+	}
+	p("\nOver the %d seeds of training alone (Student's t; the problems stay):\n\n| PRM | method | against a majority of as many | against %s |\n|---|---|---|---|\n", len(r.Seeds), rival)
+	for _, row := range s.Rows {
+		if row.MajoritySeeds != nil && row.N == slices.Max(r.Sizes) {
+			p("| %s | %s | %s | %s |\n", row.PRM, row.Method, gain(row.MajoritySeeds), gain(row.StrongestSeeds))
+		}
+	}
+}
+
+// auc writes an AUC or a difference of two, "–" for none, without what isn't known of the interval.
+func auc(format string, i *metric.Interval) string {
+	switch {
+	case i == nil:
+		return "–"
+	case math.IsNaN(i.Low):
+		return fmt.Sprintf(format, i.Mean)
+	}
+	return fmt.Sprintf(format+" ["+format+", "+format+"]", i.Mean, i.Low, i.High)
 }
 
 func or(s, other string) string {

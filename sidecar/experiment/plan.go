@@ -34,8 +34,9 @@ type Plan struct {
 	Sampling Sampling  `yaml:"sampling"` // of answers
 	Sizes    []int     `yaml:"sizes"`    // of votes and best-of-N; the greatest is the pool's
 	Guided   Guided    `yaml:"guided"`
-	Game     string    `yaml:"game"`    // the PRM that is held against the strongest of the fixed ones
-	Attacks  []Attacks `yaml:"attacks"` // held against PRMs, for robustness
+	NoHidden bool      `yaml:"no_hidden"` // ask no endpoint for hidden states, as most have none to give
+	Game     string    `yaml:"game"`      // the PRM that is held against the strongest of the fixed ones
+	Attacks  []Attacks `yaml:"attacks"`   // held against PRMs, for robustness
 	PRMs     []PRM     `yaml:"-"`
 }
 

@@ -9,12 +9,16 @@ import (
 	"slices"
 	"strings"
 
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/stat"
+
 	"aprm/generator"
 	"aprm/prm"
 	"aprm/prm/disk"
 	"aprm/prm/metric"
 	"aprm/prm/step"
 	"aprm/sidecar/dataset"
+	"aprm/sidecar/decode"
 	"aprm/sidecar/eval"
 	"aprm/sidecar/training"
 )
@@ -26,6 +30,7 @@ type Report struct {
 	Server    string      `json:"server"`
 	Seeds     []int64     `json:"seeds"`
 	Sizes     []int       `json:"sizes"`
+	Votes     int         `json:"votes"`               // of so many, on the development problems
 	Game      string      `json:"game,omitempty"`      // the PRM that is compared with the strongest
 	Strongest string      `json:"strongest,omitempty"` // of the fixed ones, on the development problems
 	Trials    []Trial     `json:"trials"`
@@ -53,8 +58,9 @@ type Set struct {
 	Problems int    `json:"problems"`
 	Rows     []Row  `json:"rows"`
 
-	Untold *eval.Untold `json:"untold,omitempty"` // of the pool that all choose from
-	Steps  []StepRow    `json:"steps,omitempty"`
+	Untold  *eval.Untold `json:"untold,omitempty"` // of the pool that all choose from
+	Answers []AnswerRow  `json:"answers,omitempty"`
+	Steps   []StepRow    `json:"steps,omitempty"`
 
 	baselines eval.Report
 	measured  []measured
@@ -80,6 +86,18 @@ type Row struct {
 	VsStrongest *metric.Interval `json:"vs_strongest,omitempty"` // the same method with the strongest fixed PRM
 	Untold      metric.Figure    `json:"untold"`                 // share of problems on which it can't be told, and counts as wrong; NaN where an older build measured
 	Tokens      float64          `json:"tokens"`                 // generated, mean over problems
+
+	// Over seeds alone, by Student's t, where there are several: how much is luck of training.
+	MajoritySeeds  *metric.Interval `json:"vs_majority_seeds,omitempty"`
+	StrongestSeeds *metric.Interval `json:"vs_strongest_seeds,omitempty"`
+}
+
+// AnswerRow is how a PRM orders whole answers: the chance that of a right and a wrong one to the same problem it thinks the right one better. Intervals are over
+// seeds, by Student's t.
+type AnswerRow struct {
+	PRM         string           `json:"prm"`
+	AUC         metric.Interval  `json:"auc_within_problem"`
+	VsStrongest *metric.Interval `json:"vs_strongest,omitempty"`
 }
 
 // StepRow is how a PRM finds the first wrong steps of natural solutions.
@@ -105,8 +123,16 @@ type Training struct {
 	LLM    metric.Figure `json:"llm_minutes"` // of the runs that were not cut off, whose time is known; NaN without any
 	Own    metric.Figure `json:"own_minutes"` // all that is not the LLM's
 
+	Worth  []Worth          `json:"worth"`            // after each round; first seed
 	Rounds []training.Round `json:"rounds"`           // means over seeds
 	Caught [][]float64      `json:"caught,omitempty"` // [r][t]: share of round t's held-out attacks that R of round r calls wrong; first seed
+}
+
+// Worth is what a PRM has cost after a round, and what it is worth by then: a weighted vote's gain over a plain one on the development problems.
+type Worth struct {
+	Tokens  int             `json:"completion_tokens"`
+	Minutes metric.Figure   `json:"minutes"` // of the LLM and of all else, shared out among the rounds by tokens; NaN of a run that was cut off
+	Gain    metric.Interval `json:"gain"`
 }
 
 const draws = 2000
@@ -141,6 +167,9 @@ func (r *Report) compare() {
 					}
 					s.Rows = append(s.Rows, r.row(m.prm.Name, row.Method, reports, rival))
 				}
+			}
+			if m.prm.Name != perfect && len(m.votes) > 0 {
+				s.Answers = append(s.Answers, answerRow(m, rival))
 			}
 			if len(m.scores) > 0 {
 				s.Steps = append(s.Steps, r.stepRow(m, s.truth, rival))
@@ -185,6 +214,7 @@ func (r *Report) row(name, method string, reports []eval.Report, rival *measured
 	row := Row{PRM: name, Method: method, N: first.N, Problems: len(ours[0]),
 		Accuracy:   overBoth(ours, func(seed, i int) float64 { return ours[seed][i] }),
 		VsMajority: overBoth(ours, func(seed, i int) float64 { return ours[seed][i] - majority[seed][i] }), Untold: untold(reports, method)}
+	row.MajoritySeeds = overSeeds(ours, majority)
 	for _, report := range reports {
 		row.Tokens += report.Rows[slices.IndexFunc(report.Rows, func(row eval.Row) bool { return row.Method == method })].Tokens / float64(len(reports))
 	}
@@ -195,8 +225,40 @@ func (r *Report) row(name, method string, reports []eval.Report, rival *measured
 		}
 		if theirs != nil {
 			d := overBoth(ours[:min(len(ours), len(theirs))], func(seed, i int) float64 { return ours[seed][i] - theirs[seed][i] })
-			row.VsStrongest = &d
+			row.VsStrongest, row.StrongestSeeds = &d, overSeeds(ours, theirs)
 		}
+	}
+	return row
+}
+
+// overSeeds is the mean gain of what one had over what the other had with the same seed; nil of a single seed.
+func overSeeds(ours, theirs [][]float64) *metric.Interval {
+	n := min(len(ours), len(theirs))
+	if n < 2 {
+		return nil
+	}
+	gains := make([]float64, n)
+	for seed := range gains {
+		gains[seed] = stat.Mean(ours[seed], nil) - stat.Mean(theirs[seed], nil)
+	}
+	out := metric.StudentT(gains)
+	return &out
+}
+
+func answerRow(m measured, rival *measured) AnswerRow {
+	aucs := func(m measured) (out []float64) {
+		for _, v := range m.votes {
+			out = append(out, v.AUC.Mean)
+		}
+		return out
+	}
+	ours := aucs(m)
+	row := AnswerRow{PRM: m.prm.Name, AUC: metric.StudentT(ours)}
+	if rival != nil {
+		theirs := aucs(*rival)
+		n := min(len(ours), len(theirs))
+		d := metric.StudentT(floats.SubTo(make([]float64, n), ours[:n], theirs[:n]))
+		row.VsStrongest = &d
 	}
 	return row
 }
@@ -295,10 +357,48 @@ func (s *study) rounds(ctx context.Context, c choice) (Training, error) {
 		}
 	}
 	out.LLM, out.Own = out.LLM/timed, out.Own/timed
-	if len(out.Rounds) > 1 {
-		var err error
-		out.Caught, err = s.caught(ctx, unit{c.prm, c.trial, s.plan.Seeds[0]}, len(out.Rounds))
+	first := unit{c.prm, c.trial, s.plan.Seeds[0]}
+	var err error
+	if out.Worth, err = s.worth(ctx, first); err != nil {
 		return out, err
+	}
+	if len(out.Rounds) > 1 {
+		out.Caught, err = s.caught(ctx, first, len(out.Rounds))
+		return out, err
+	}
+	return out, nil
+}
+
+// worth measures the PRM of each round of a unit on the development problems, and at last the one that the run came to.
+func (s *study) worth(ctx context.Context, u unit) ([]Worth, error) {
+	final, cost, err := s.model(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	all := 0
+	for _, g := range cost.Game {
+		all += g.CompletionTokens
+	}
+	var out []Worth
+	tokens := 0
+	for k, g := range cost.Game {
+		tokens += g.CompletionTokens
+		m := final
+		if k < len(cost.Game)-1 {
+			if m, err = prm.Load(training.RoundPath(s.folder(u), k)); err != nil {
+				return nil, err
+			}
+		}
+		w := Worth{Tokens: tokens, Minutes: metric.Figure((cost.LLM + cost.Own).Minutes() * float64(tokens) / float64(all))}
+		if cost.Resumed {
+			w.Minutes = metric.Figure(math.NaN())
+		}
+		r, err := s.measureModel(ctx, m, fmt.Sprintf("%s after round %d, seed %d", u.prm.Name, k+1, u.seed), s.dev, "dev", prm.Min, []int{s.votes()}, []string{decode.WeightedVote})
+		if err != nil {
+			return nil, err
+		}
+		w.Gain = r.Rows[slices.IndexFunc(r.Rows, func(r eval.Row) bool { return r.Method == fmt.Sprintf("weighted-vote-%d", s.votes()) })].VsMajority
+		out = append(out, w)
 	}
 	return out, nil
 }

@@ -45,6 +45,7 @@ type study struct {
 	train  []step.Problem
 	toys   map[string]tasks.Problem // train by ID, where it is of the toy world
 	caps   adapters.Capabilities
+	dev    *eval.Pool
 }
 
 // unit is one PRM, trained: by which trial, with which seed.
@@ -65,7 +66,8 @@ func (l Lab) Run(ctx context.Context, plan Plan) (Report, error) {
 		return Report{}, err
 	}
 	s.engine, err = engine.New(engine.Config{Open: func(string) (adapters.LLM, error) { return s.desk, nil },
-		Instruction: generator.Instruction, NeedHidden: s.caps.Hidden.Kind == adapters.HiddenTokens || s.caps.Hidden.Kind == adapters.HiddenLast, CachedStates: 1 << 19})
+		Instruction: generator.Instruction, NoHidden: plan.NoHidden, CachedStates: 1 << 19,
+		NeedHidden: !plan.NoHidden && (s.caps.Hidden.Kind == adapters.HiddenTokens || s.caps.Hidden.Kind == adapters.HiddenLast)})
 	if err != nil {
 		return Report{}, err
 	}
@@ -85,9 +87,12 @@ func (l Lab) Run(ctx context.Context, plan Plan) (Report, error) {
 	for _, p := range toys {
 		s.toys[p.ID] = p
 	}
-	report := Report{strongest: -1, Title: plan.Title, Model: s.caps.Model, Server: s.caps.Server, Seeds: plan.Seeds, Sizes: plan.Sizes, Game: plan.Game}
+	report := Report{strongest: -1, Title: plan.Title, Model: s.caps.Model, Server: s.caps.Server, Seeds: plan.Seeds, Sizes: plan.Sizes, Votes: s.votes(), Game: plan.Game}
 	chosen, err := s.tune(ctx, &report)
 	if err != nil {
+		return Report{}, err
+	}
+	if err := s.trainAll(ctx, chosen); err != nil {
 		return Report{}, err
 	}
 	for _, source := range plan.Test {
@@ -199,26 +204,34 @@ type choice struct {
 	aggregate prm.Aggregation
 }
 
-// tune tries each PRM's trials, with the first seed, and every way to aggregate. What decides is a weighted vote on the development
-// problems.
+// tune tries each PRM's trials, with the first seed, and every way to aggregate where there are scores of steps to be aggregated: a head for whole answers
+// leaves nothing to choose. What decides is a weighted vote on the development problems.
 func (s *study) tune(ctx context.Context, report *Report) ([]choice, error) {
-	dev, _, err := s.pool(ctx, s.plan.Dev, []int{s.votes()})
-	if err != nil {
+	var err error
+	if s.dev, _, err = s.pool(ctx, s.plan.Dev, []int{s.votes()}); err != nil {
 		return nil, err
 	}
 	var chosen []choice
-	for _, m := range s.plan.PRMs {
-		best := choice{prm: m}
+	for _, p := range s.plan.PRMs {
+		best := choice{prm: p}
 		top := -1.0
-		for trial := range m.Trials {
-			u := unit{m, trial, s.plan.Seeds[0]}
-			for _, how := range []prm.Aggregation{prm.Min, prm.Product, prm.Last} {
-				r, err := s.measure(ctx, u, dev, "dev", how, []int{s.votes()}, []string{decode.WeightedVote})
+		for trial := range p.Trials {
+			u := unit{p, trial, s.plan.Seeds[0]}
+			m, _, err := s.model(ctx, u)
+			if err != nil {
+				return nil, err
+			}
+			ways := []prm.Aggregation{prm.Min, prm.Product, prm.Last}
+			if m.Header().Solution != nil {
+				ways = ways[:1]
+			}
+			for _, how := range ways {
+				r, err := s.measure(ctx, u, s.dev, "dev", how, []int{s.votes()}, []string{decode.WeightedVote})
 				if err != nil {
 					return nil, err
 				}
 				row := r.Rows[slices.IndexFunc(r.Rows, func(r eval.Row) bool { return r.Method == fmt.Sprintf("weighted-vote-%d", s.votes()) })]
-				t := Trial{PRM: m.Name, Trial: trial, Aggregate: how, Accuracy: row.Accuracy, Gain: row.VsMajority}
+				t := Trial{PRM: p.Name, Trial: trial, Aggregate: how, Accuracy: row.Accuracy, Gain: row.VsMajority}
 				report.Trials = append(report.Trials, t)
 				if row.Accuracy.Mean > top {
 					top, best.trial, best.aggregate = row.Accuracy.Mean, trial, how
@@ -226,8 +239,8 @@ func (s *study) tune(ctx context.Context, report *Report) ([]choice, error) {
 			}
 		}
 		chosen = append(chosen, best)
-		if m.Fixed && top > report.strongest {
-			report.Strongest, report.strongest = m.Name, top
+		if p.Fixed && top > report.strongest {
+			report.Strongest, report.strongest = p.Name, top
 		}
 	}
 	for i, t := range report.Trials {
@@ -236,6 +249,21 @@ func (s *study) tune(ctx context.Context, report *Report) ([]choice, error) {
 		})
 	}
 	return chosen, nil
+}
+
+// trainAll trains the chosen PRMs, seed after seed: of a study that is cut short the first seeds are whole.
+func (s *study) trainAll(ctx context.Context, chosen []choice) error {
+	for _, seed := range s.plan.Seeds {
+		for _, c := range chosen {
+			if !slices.Contains(s.plan.seeds(c.prm), seed) {
+				continue
+			}
+			if _, _, err := s.model(ctx, unit{c.prm, c.trial, seed}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 const planFile = "plan.json"
@@ -266,7 +294,7 @@ func (s *study) bind() error {
 func (s *study) folder(u unit) string {
 	t := u.prm.Trials[u.trial]
 	t.Seed, t.Concurrency = 0, 0
-	return filepath.Join(s.Folder, "prms", u.prm.Name, digest(s.caps.Identity(), t, s.train), fmt.Sprintf("seed-%d", u.seed))
+	return filepath.Join(s.Folder, "prms", u.prm.Name, digest(s.caps.Identity(), t, s.train, s.plan.NoHidden), fmt.Sprintf("seed-%d", u.seed))
 }
 
 // digest names what depends on these values and on nothing else.
@@ -349,19 +377,24 @@ func kept(path string, into any) (bool, error) {
 	return true, nil
 }
 
-// bench returns an engine with the unit's PRM in place.
-func (s *study) bench(ctx context.Context, u unit) (*engine.Engine, error) {
-	m, _, err := s.model(ctx, u)
-	if err != nil {
-		return nil, err
-	}
+// bench returns an engine with a PRM in place.
+func (s *study) bench(m *prm.Model) (*engine.Engine, error) {
 	e := s.engine.Bare()
 	return e, e.Use(m)
 }
 
 // measure measures a unit's PRM on a pool by some strategies, unless that is done already.
 func (s *study) measure(ctx context.Context, u unit, pool *eval.Pool, set string, aggregate prm.Aggregation, sizes []int, strategies []string) (eval.Report, error) {
-	e, err := s.bench(ctx, u)
+	m, _, err := s.model(ctx, u)
+	if err != nil {
+		return eval.Report{}, err
+	}
+	return s.measureModel(ctx, m, fmt.Sprintf("%s on %s, seed %d, %s", u.prm.Name, set, u.seed, aggregate), pool, set, aggregate, sizes, strategies)
+}
+
+// measureModel measures a PRM, which messages call what.
+func (s *study) measureModel(ctx context.Context, m *prm.Model, what string, pool *eval.Pool, set string, aggregate prm.Aggregation, sizes []int, strategies []string) (eval.Report, error) {
+	e, err := s.bench(m)
 	if err != nil {
 		return eval.Report{}, err
 	}
@@ -373,7 +406,6 @@ func (s *study) measure(ctx context.Context, u unit, pool *eval.Pool, set string
 		return eval.Report{}, err
 	}
 	cfg.Options.By(gate)
-	what := fmt.Sprintf("%s on %s, seed %d, %s", u.prm.Name, set, u.seed, aggregate)
 	return s.once(id, set, pool, cfg, func() (eval.Report, error) {
 		cfg.Progress = s.Progress(what)
 		return pool.Measure(ctx, e, cfg)
@@ -485,7 +517,11 @@ func (s *study) labelled(ctx context.Context, chosen []choice) (Set, error) {
 
 // steps scores labelled solutions.
 func (s *study) steps(ctx context.Context, u unit, solutions []step.Judged) ([][]float64, error) {
-	e, err := s.bench(ctx, u)
+	m, _, err := s.model(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	e, err := s.bench(m)
 	if err != nil {
 		return nil, err
 	}

@@ -36,6 +36,7 @@ func TestRealClients(t *testing.T) {
 	if sidecar == "" {
 		t.Skip(envSidecar + " is not set")
 	}
+	t.Parallel()
 	python, node, golang, model := os.Getenv(envPython), os.Getenv(envNode), os.Getenv(envGo), os.Getenv(envModel)
 	for _, tt := range []struct {
 		script, needs, where, command string
@@ -52,6 +53,7 @@ func TestRealClients(t *testing.T) {
 		{"openai-go", envGo, golang, golang, []string{sidecar, model}},
 	} {
 		t.Run(tt.script, func(t *testing.T) {
+			t.Parallel() // an endpoint is quicker at several answers together
 			if tt.where == "" {
 				t.Skip(tt.needs + " is not set")
 			}
@@ -77,6 +79,7 @@ func TestRealOllamaClient(t *testing.T) {
 	if sidecar == "" {
 		t.Skip(envSidecar + " is not set")
 	}
+	t.Parallel()
 	client := ollamaClient(t, sidecar)
 	list, err := client.List(t.Context())
 	if err != nil || len(list.Models) == 0 {

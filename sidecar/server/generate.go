@@ -245,8 +245,10 @@ func (s *Server) search(g *gin.Context, c *call) {
 	w := c.Wire(c.ask)
 	out := streamer{g: g, wire: w, head: h, now: s.now, teller: teller{stops: c.ask.Stop}}
 	news := trace.NewProgress(s.shows(c), c.ask.Stream && !c.ask.Logprobs) // log-probabilities are known at the end only
+	watcher, watched := w.(dialect.Watcher)
+	news.Each = watched && c.ask.Stream && c.ov.Candidates != nil && *c.ov.Candidates
 	var tell func(decode.Event)
-	if news.Shows || news.Early {
+	if news.Shows || news.Early || news.Each {
 		tell = news.Watch
 	}
 	var rec trace.Recorder
@@ -286,7 +288,9 @@ func (s *Server) search(g *gin.Context, c *call) {
 		case <-tick:
 			err = out.alive()
 		case <-told:
-			err = out.tell(news.Text(), false, news.Notes(false), nil)
+			if err = out.tell(news.Text(), false, news.Notes(false), nil); err == nil && news.Each {
+				err = out.seen(watcher, news.Candidates())
+			}
 		case <-ctx.Done():
 			// What is best so far is the answer, and comes at once; whatever should take longer is not waited for.
 			last := lastWord
@@ -328,7 +332,7 @@ func (s *Server) search(g *gin.Context, c *call) {
 		body := w.Whole(a)
 		g.Header("Content-Length", strconv.Itoa(len(body))) // as net/http would have it, but for the flush
 		g.Data(http.StatusOK, "application/json; charset=utf-8", body)
-		http.NewResponseController(g.Writer).Flush() // the trace ends with the last byte; a client that is gone needs none
+		_ = http.NewResponseController(g.Writer).Flush() // the trace ends with the last byte; a client that is gone needs none
 		return
 	}
 	if err := out.tell(o.result.Text, true, notes, a.Tokens); err != nil {
@@ -338,7 +342,7 @@ func (s *Server) search(g *gin.Context, c *call) {
 		return
 	}
 	a.Head = out.at()
-	out.sendAll(w.End(a)) // a client that is gone needs no end
+	_ = out.sendAll(w.End(a)) // a client that is gone needs no end
 }
 
 // timeFor is how long a search may take, 0 for as long as it likes: the server's bound, or what the request asks for if that is less.
@@ -408,7 +412,7 @@ func (s *Server) failed(g *gin.Context, d dialect.Dialect, out *streamer, p *dia
 		return
 	}
 	s.note(g, p)
-	out.sendAll(out.wire.Broken(p)) // to a client that is gone there is nothing to say
+	_ = out.sendAll(out.wire.Broken(p)) // to a client that is gone there is nothing to say
 }
 
 // streamer sends the chunks of one stream, each flushed; the headers go out with the first.
@@ -436,6 +440,19 @@ func (t *streamer) tell(text string, whole bool, notes string, tokens []step.Tok
 		}
 	}
 	return t.parts(parts...)
+}
+
+// seen sends news of candidates.
+func (t *streamer) seen(w dialect.Watcher, candidates []trace.Candidate) error {
+	if len(candidates) == 0 {
+		return nil
+	}
+	if err := t.open(); err != nil {
+		return err
+	}
+	return t.sendAll(w.News(t.at(), struct {
+		Candidates []trace.Candidate `json:"candidates"`
+	}{candidates}))
 }
 
 // parts sends parts of the answer; the stream is open.

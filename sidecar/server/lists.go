@@ -23,11 +23,14 @@ import (
 // translation follows. Clients look at it for what they may ask.
 const ollamaVersion = "0.17.4"
 
+// listOfModels is where all upstreams list theirs.
+const listOfModels = "/v1/models"
+
 // largestList bounds an upstream's list of models, in bytes.
 const largestList = 8 << 20
 
 // listOpenAI serves /v1/models: the upstream's list, each model followed by its virtual names.
-func (s *Server) listOpenAI(g *gin.Context) { s.list(g, dialect.OpenAI, "/v1/models", "data", "id") }
+func (s *Server) listOpenAI(g *gin.Context) { s.list(g, dialect.OpenAI, listOfModels, "data", "id") }
 
 // listOllama serves /api/tags likewise, made from /v1/models where the upstream is OpenAI-compatible.
 func (s *Server) listOllama(g *gin.Context) {
@@ -227,13 +230,18 @@ func (s *Server) embed(format dialect.EmbedFormat) gin.HandlerFunc {
 
 // models asks an OpenAI-compatible upstream, or Ollama at its route of that kind, for its models.
 func (s *Server) models(r *http.Request) ([]dialect.Model, error) {
-	status, body, err := s.get(r, "/v1/models")
+	status, body, err := s.get(r, listOfModels)
 	if err != nil {
 		return nil, err
 	}
 	if status != http.StatusOK {
 		return nil, adapters.Refusal("models", status, nil, body)
 	}
+	return parseModels(body)
+}
+
+// parseModels reads what an upstream lists.
+func parseModels(body []byte) ([]dialect.Model, error) {
 	var list struct {
 		Data []dialect.Model `json:"data"`
 	}
@@ -244,18 +252,27 @@ func (s *Server) models(r *http.Request) ([]dialect.Model, error) {
 }
 
 // ofOneRequest are headers that tell one request from another of the same client, and nothing else.
-var ofOneRequest = []string{headerRequest, "Traceparent", "Tracestate", "Date", "Content-Length"}
+var ofOneRequest = map[string]bool{headerRequest: true, "Traceparent": true, "Tracestate": true, "Baggage": true, "Sentry-Trace": true, "B3": true,
+	"X-B3-Traceid": true, "X-B3-Spanid": true, "X-B3-Parentspanid": true, "X-B3-Sampled": true, "Uber-Trace-Id": true, "X-Amzn-Trace-Id": true,
+	"X-Cloud-Trace-Context": true, "X-Correlation-Id": true, "X-Request-Start": true, "Cf-Ray": true, "X-Stainless-Retry-Count": true, "Date": true,
+	"Content-Length": true}
 
-// get asks the upstream on a client's behalf; what it answered a moment ago to the same headers counts still, for any may be by what it knows its clients apart.
-func (s *Server) get(r *http.Request, path string) (status int, body []byte, err error) {
+// question names what a client asks the upstream about itself: those who send the same headers, but for ofOneRequest, ask the same. Any other header may be what the
+// upstream knows its clients apart by.
+func (s *Server) question(r *http.Request, path string) string {
 	client := s.upstream.client(r)
 	who := sha256.New()
 	for _, name := range slices.Sorted(maps.Keys(client.Header)) {
-		if !slices.ContainsFunc(ofOneRequest, func(one string) bool { return http.CanonicalHeaderKey(one) == name }) {
+		if !ofOneRequest[name] {
 			fmt.Fprintf(who, "%q: %q", name, client.Header[name])
 		}
 	}
-	a := s.asked.about(fmt.Sprintf("%s?%s %x", path, client.Query, who.Sum(nil)), freshList, func() answered { return s.fetch(r, path, 30*time.Second) })
+	return fmt.Sprintf("%s?%s %x", path, client.Query, who.Sum(nil))
+}
+
+// get asks the upstream on a client's behalf; what it answered a moment ago to the same question counts still.
+func (s *Server) get(r *http.Request, path string) (status int, body []byte, err error) {
+	a := s.asked.about(s.question(r, path), freshList, func() answered { return s.fetch(r, path, 30*time.Second) })
 	return a.status, a.body, a.err
 }
 

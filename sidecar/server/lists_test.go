@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -100,6 +102,65 @@ func TestOllamaShowsItsOwn(t *testing.T) {
 	}
 	if do(t, "GET", addr+"/api/version", "", nil); up.last(t).uri != "/api/version" {
 		t.Error("the version is not the upstream's")
+	}
+}
+
+// TestKnownNames: which names there are is by client, and is known still while the upstream doesn't tell.
+func TestKnownNames(t *testing.T) {
+	var failing atomic.Bool
+	up := newFakeUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case failing.Load():
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case r.Header.Get("Authorization") == "Bearer b":
+			io.WriteString(w, `{"data":[{"id":"m"},{"id":"m@odd"}]}`)
+		default:
+			io.WriteString(w, `{"data":[{"id":"m"}]}`)
+		}
+	})
+	s := build(t, Config{Upstream: mustURL(t, up.URL)}, &reasoner{})
+	defer s.upstream.close()
+	refused := func(key string) bool {
+		r := httptest.NewRequest("POST", "/v1/chat/completions", nil)
+		r.Header.Set("Authorization", "Bearer "+key)
+		return s.checkName(r, "m@odd") != nil
+	}
+	if !refused("a") || refused("b") || !refused("a") {
+		t.Errorf("a is refused: %t, b: %t", refused("a"), refused("b"))
+	}
+	failing.Store(true)
+	s.asked.mu.Lock()
+	for key, of := range s.asked.known {
+		of.last.at, of.good.at = of.last.at.Add(-listedFor), of.good.at.Add(-listedFor)
+		s.asked.known[key] = of
+	}
+	s.asked.mu.Unlock()
+	before := up.requests()
+	if !refused("a") || refused("b") || up.requests() == before {
+		t.Errorf("while it fails a is refused: %t, b: %t; %d requests", refused("a"), refused("b"), up.requests()-before)
+	}
+}
+
+// TestAskedIsBounded: what is remembered is bounded in number and in bytes, and what is the latest stays.
+func TestAskedIsBounded(t *testing.T) {
+	for _, size := range []int{0, mostAskedBytes / 16, mostAskedBytes} {
+		var a asked
+		body := make([]byte, size)
+		for i := range 2 * mostAsked {
+			key := fmt.Sprint(i)
+			a.about(key, time.Minute, func() answered { return answered{status: http.StatusOK, body: body} })
+			a.about(key, time.Minute, func() answered { t.Errorf("%d of %d bytes: asked again", i, size); return answered{} })
+			bytes := 0
+			for _, of := range a.known {
+				bytes += of.bytes()
+			}
+			if len(a.known) > mostAsked || len(a.known) > 1 && bytes > mostAskedBytes {
+				t.Fatalf("%d answers of %d bytes", len(a.known), bytes)
+			}
+		}
+		if _, there := a.known[fmt.Sprint(2*mostAsked-2)]; there != (size < mostAskedBytes) {
+			t.Errorf("of %d bytes each: the last but one is there: %t", size, there)
+		}
 	}
 }
 

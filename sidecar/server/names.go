@@ -9,10 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
-
-	"golang.org/x/sync/singleflight"
 
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
@@ -174,56 +171,40 @@ func bareQuery(query string) string {
 	return strings.Join(parts, "&")
 }
 
-// knownModels are the names in the upstream's list, for a while.
-type knownModels struct {
-	asking singleflight.Group
-
-	mu    sync.Mutex
-	asked time.Time // zero for never
-	names []string
-}
-
 // listedFor is how long the upstream's list of models counts, and listedWithin how long a request waits for it: then it goes by what was known before.
 const (
 	listedFor    = time.Minute
 	listedWithin = 3 * time.Second
 )
 
-// current are the names, and whether they count still.
-func (k *knownModels) current() (names []string, fresh bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.names, !k.asked.IsZero() && time.Since(k.asked) < listedFor
-}
-
-// modelNames are the names of the upstream's models; none where it doesn't tell.
+// modelNames are the names of the upstream's models, as it lists them to this client; those of its last list where it fails now, none where it never told.
 func (s *Server) modelNames(r *http.Request) []string {
-	k := &s.known
-	names, fresh := k.current()
-	if fresh {
-		return names
-	}
-	asker := r.Clone(r.Context()) // for the request may be changed, passed on and over before there is an answer
-	told := k.asking.DoChan("", func() (any, error) {
-		var names []string
-		if models, err := s.models(asker); err == nil {
-			for _, m := range models {
-				names = append(names, m.ID)
-			}
+	key := s.question(r, listOfModels)
+	list := s.asked.good(key)
+	if time.Since(list.at) >= listedFor {
+		asker := r.Clone(r.Context()) // for the request may be changed, passed on and over before there is an answer
+		told := make(chan struct{})
+		go func() {
+			defer close(told)
+			_, _, _ = s.get(asker, listOfModels) // what it finds is remembered
+		}()
+		patience := time.NewTimer(listedWithin)
+		defer patience.Stop()
+		select {
+		case <-told:
+		case <-patience.C:
+		case <-r.Context().Done():
 		}
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		k.asked, k.names = time.Now(), names
-		return nil, nil
-	})
-	patience := time.NewTimer(listedWithin)
-	defer patience.Stop()
-	select {
-	case <-told:
-	case <-patience.C:
-	case <-r.Context().Done():
+		list = s.asked.good(key)
 	}
-	names, _ = k.current()
+	models, err := parseModels(list.body)
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, m := range models {
+		names = append(names, m.ID)
+	}
 	return names
 }
 

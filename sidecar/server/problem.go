@@ -108,5 +108,5 @@ func write(w http.ResponseWriter, p *dialect.Problem, d dialect.Dialect) {
 		h.Set("WWW-Authenticate", "Bearer")
 	}
 	w.WriteHeader(p.Status)
-	w.Write(dialect.Compact(p.Shape(d))) // the client may be gone: nobody to tell
+	_, _ = w.Write(dialect.Compact(p.Shape(d))) // the client may be gone: nobody to tell
 }

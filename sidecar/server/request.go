@@ -24,6 +24,7 @@ type overrides struct {
 	DeadlineMS *int64
 	ShowSearch *bool
 	Trace      *bool
+	Candidates *bool
 	way        choice // what Strategy means
 }
 
@@ -54,6 +55,8 @@ func Fields() []Field {
 			func(ov *overrides) any { return &ov.ShowSearch }},
 		{"trace", "true or false", "true puts the search's trace into the answer's prm object",
 			func(ov *overrides) any { return &ov.Trace }},
+		{"candidates", "true or false", "true puts the candidates, each as it comes and as something is decided of it, into the prm objects of chunks of their own, in a stream of OpenAI's chat completions",
+			func(ov *overrides) any { return &ov.Candidates }},
 	}
 }
 
@@ -152,7 +155,7 @@ func options(defaults decode.Options, c choice, ov overrides, a dialect.Ask) dec
 	if a.Seed != nil {
 		opts.Seed = *a.Seed
 	} else {
-		opts.Seed, opts.Unseeded = rand.Int64N(1<<31), true // what the search itself draws, as particles do
+		opts.Seed, opts.Unseeded = rand.Int64N(1<<31), true // #nosec G404 -- what the search itself draws, as particles do
 	}
 	opts.LogProbs, opts.TopLogProbs, opts.TopWanted = a.Logprobs, a.TopLogprobs, a.TopLogprobs > 0
 	return opts

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -99,6 +100,9 @@ type Config struct {
 	KeepAlive     time.Duration // between signs of life on a stream while the search runs; 0 means 10 s
 	Grace         time.Duration // for requests under way when Run is told to stop; 0 means 10 s
 
+	Page  fs.FS        // what a browser gets: page.html at / and what that loads from /sidecar/; nil for no page
+	Board http.Handler // answers what the page asks below /sidecar/api/, to keys of the scope admin; nil for nothing
+
 	Figures []prometheus.Collector // that /metrics has beside the server's own
 
 	Traces        int           // last searches whose traces are kept; 0 keeps none
@@ -124,7 +128,6 @@ type Server struct {
 	queue    chan struct{}       // a token for each search that runs or waits
 	handler  http.Handler
 	front    *front
-	known    knownModels
 	lacks    sync.Map // paths of routes that the upstream was found to lack
 	log      *slog.Logger
 	now      func() time.Time

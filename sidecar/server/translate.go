@@ -86,7 +86,7 @@ func (s *Server) translate(g *gin.Context, c *call) (taken bool) {
 		a.Head = out.at()
 		a.Total = a.Sent.Sub(h.Created)
 		a.Reading, a.Working = reading, a.Total-reading
-		out.sendAll(w.End(a)) // a client that is gone needs no end
+		_ = out.sendAll(w.End(a)) // a client that is gone needs no end
 	}
 	return true
 }

@@ -39,13 +39,13 @@ func (e UnlikeError) Unwrap() error { return e.error }
 
 // Ablate weighs the inputs of recorded answers crosswise: symbols, log-probabilities of the steps, the profile of the whole answer's, the runs of programs, what a step head
 // says of the steps, and, where the answers were examined, P(True) and hidden states; and beside these, where there is the folder of a run of the game with the same LLM, what the
-// corruptions that it was sure of teach. progress is called after each fit, nil for none.
+// corruptions that it was sure of teach, and those by rule (Attacks). progress is called after each fit, nil for none.
 func (t Solutions) Ablate(ctx context.Context, run string, progress func(done, total int)) (Ablation, error) {
 	llm, solutions, err := recordedSolutions(ctx, t.Answered)
 	if err != nil {
 		return Ablation{}, err
 	}
-	answers, order, _ := grouped(solutions)
+	answers, order, _ := grouped(solutions, nil)
 	out := Ablation{Answers: len(answers), Problems: len(order)}
 	for _, s := range solutions {
 		if s.chance == nil && s.states == nil {
@@ -54,18 +54,20 @@ func (t Solutions) Ablate(ctx context.Context, run string, progress func(done, t
 	}
 	var corrupted train.Beside
 	drawn := len(answers)
+	contrasts := t.Attacks.on(ctx, solutions, t.Head.Seed)
 	if run != "" {
-		contrasts, err := contrastsOf(run, llm)
+		of, err := contrastsOf(run, llm)
 		if err != nil {
 			return out, err
 		}
-		for _, c := range contrasts {
-			n := len(answers)
-			answers = append(answers, train.Answer{Solution: c.Better, Problem: c.Problem, Group: -1}, train.Answer{Solution: c.Worse, Problem: c.Problem, Group: -1})
-			corrupted.Pairs = append(corrupted.Pairs, [2]int{n, n + 1})
-		}
-		corrupted.Weights = contrastWeights[1:]
+		contrasts = append(contrasts, of...)
 	}
+	for _, c := range contrasts {
+		n := len(answers)
+		answers = append(answers, train.Answer{Solution: c.Better, Problem: c.Problem, Group: -1}, train.Answer{Solution: c.Worse, Problem: c.Problem, Group: -1})
+		corrupted.Pairs = append(corrupted.Pairs, [2]int{n, n + 1})
+	}
+	corrupted.Weights = contrastWeights[1:]
 	kinds, err := t.kindsOf(ctx, solutions, answers)
 	if err != nil {
 		return out, err
@@ -119,7 +121,7 @@ func (t Solutions) Ablate(ctx context.Context, run string, progress func(done, t
 	}
 	alone := corrupted
 	alone.Alone, alone.Weights = true, []float64{1}
-	err = row(fmt.Sprintf("corruptions of the game (%d)", len(corrupted.Pairs)), func() (train.Worth, error) { return weigh(alone, kinds...) },
+	err = row(fmt.Sprintf("corruptions (%d)", len(corrupted.Pairs)), func() (train.Worth, error) { return weigh(alone, kinds...) },
 		func() (train.Worth, error) { return weigh(train.Beside{}, kinds...) })
 	return out, err
 }

@@ -22,7 +22,7 @@ func (t Trained) Gate(seed int64) *decode.Gate {
 	if n == 0 {
 		return nil
 	}
-	made := eval.NewGate(decode.Gate{Checkpoint: t.Model.ID(), Model: t.llm, Aggregate: prm.Min, N: n, Source: "its own training, crosswise"}, votes, nil, uint64(seed), 0)
+	made := eval.NewGate(decode.Gate{Checkpoint: t.Model.ID(), Model: t.llm, Aggregate: prm.Min, N: n, Source: "its own training, crosswise"}, votes, nil, uint64(seed), 0) // #nosec G115 -- a seed, of which all bits count
 	made.Drawing = t.Solutions.Drawing
 	return &made
 }

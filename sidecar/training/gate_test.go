@@ -2,6 +2,7 @@ package training
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -128,7 +129,7 @@ func TestAttackedPrograms(t *testing.T) {
 			right++
 		}
 	}
-	pairs := attacked(t.Context(), solutions, 3, 1)
+	pairs := Attacks{Programs: 3}.on(t.Context(), solutions, 1)
 	if len(pairs) != 3*right {
 		t.Errorf("%d pairs of %d right programs", len(pairs), right)
 	}
@@ -137,11 +138,95 @@ func TestAttackedPrograms(t *testing.T) {
 			t.Fatalf("%+v", p)
 		}
 	}
-	if none := attacked(t.Context(), solutions, 0, 1); none != nil {
+	if none := (Attacks{}).on(t.Context(), solutions, 1); none != nil {
 		t.Errorf("%d pairs though none are wanted", len(none))
 	}
-	trained, err := Solutions{PRM: train.Options{Seed: 1, Epochs: 1}, Head: train.SolutionOptions{Seed: 1}, Answered: answered, Attacks: 2}.Learn(t.Context())
+	trained, err := Solutions{PRM: train.Options{Seed: 1, Epochs: 1}, Head: train.SolutionOptions{Seed: 1}, Answered: answered, Attacks: Attacks{Programs: 2}}.Learn(t.Context())
 	if said := trained.Solutions.String(); err != nil || !strings.Contains(said, "contrasts beside them weigh ") || trained.Solutions.Contrasts != 2*right {
 		t.Errorf("%v: %s", err, said)
+	}
+}
+
+// What a head is worth with other LLMs is found on their answers, and not on those of the one that it learned from.
+func TestTriedElsewhere(t *testing.T) {
+	slipping := func(rng *rand.Rand, programs bool) []dataset.Answered { // most wrong answers in prose hold an equation that is false
+		out := answeredBy(rng, 60, programs)
+		for _, of := range out {
+			for i, a := range of.Answers {
+				if of.Sampling.Kind == step.Prose && !strings.HasSuffix(a.Text, of.Problem.Answer) && rng.IntN(4) > 0 {
+					of.Answers[i].Text = "There are 2 + 2 = 5 of them.\n" + a.Text
+				}
+			}
+		}
+		return out
+	}
+	answered := slipping(rand.New(rand.NewPCG(1, 2)), false)
+	work := Solutions{PRM: train.Options{Seed: 1, Epochs: 1}, Head: train.SolutionOptions{Seed: 1}, Answered: answered, Elsewhere: answered}
+	if _, err := work.Learn(t.Context()); !errors.As(err, &UnlikeError{}) {
+		t.Errorf("its own answers: %v", err)
+	}
+	work.Elsewhere = slipping(rand.New(rand.NewPCG(3, 4)), true)
+	for i := range work.Elsewhere {
+		work.Elsewhere[i].Sampling.Model = "another"
+	}
+	trained, err := work.Learn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := trained.Model.Header().Solution.Elsewhere
+	if of == nil || !slices.Equal(of.Models, []string{"another"}) || of.Problems == 0 || of.Problems > 60 || of.AUC < 0.6 || !of.Vote.Trusted() {
+		t.Errorf("%+v", of)
+	}
+	work.Elsewhere = nil
+	alone, err := work.Learn(t.Context())
+	if err != nil || alone.Model.Header().Solution.Elsewhere != nil || !slices.Equal(alone.Model.Solution().Linear.Data, trained.Model.Solution().Linear.Data) {
+		t.Errorf("the answers of another were learned from, %v", err)
+	}
+}
+
+// Right answers in prose are attacked at steps that compute something, each one at most so often: up to there the two sides are alike, and how likely either is isn't known.
+func TestAttackedProse(t *testing.T) {
+	about := step.Problem{ID: "a", Question: "Ann has 2 pens, gets 3 and then 4. How many?", Answer: "9"}
+	answered := []dataset.Answered{{Problem: about, Sampling: dataset.Sampling{Model: "m", Kind: step.Prose}, Answers: []dataset.Answer{
+		{Text: "She has 2 + 3 = 5 pens.\nThen 5 + 4 = 9 pens.\n#### 9", Spent: 9},
+		{Text: "She has 2 * 3 = 6 pens.\n#### 6", Spent: 5},
+		{Text: "Nine, plainly.\n#### 9", Spent: 5},
+	}}}
+	_, solutions, err := recordedSolutions(t.Context(), answered)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, want := range []int{0, 1, 2, 2} {
+		pairs := Attacks{Prose: n}.on(t.Context(), solutions, 1)
+		if len(pairs) != want {
+			t.Errorf("%d pairs, %d at most of an answer; want %d", len(pairs), n, want)
+		}
+		for _, p := range pairs {
+			if p.Better.Symbols == p.Worse.Symbols || p.Better.LogProbs != nil || p.Worse.LogProbs != nil || p.Problem != problemKey(about) {
+				t.Errorf("%+v", p)
+			}
+		}
+	}
+	outcomes, err := Outcomes(t.Context(), answered)
+	if err != nil || len(outcomes) != 3 || outcomes[0].FirstWrong != -1 || outcomes[1].FirstWrong != 0 || len(outcomes[0].Steps) != 3 {
+		t.Errorf("%v, %+v", err, outcomes)
+	}
+}
+
+// Answers in prose are met in the disguises asked for, programs in none.
+func TestDisguisedAnswers(t *testing.T) {
+	learn := func(as []eval.Disguise) Trained {
+		trained, err := Solutions{PRM: train.Options{Seed: 1, Epochs: 1}, Head: train.SolutionOptions{Seed: 1}, Answered: answeredBy(rand.New(rand.NewPCG(1, 2)), 40, true), Disguises: as}.Learn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return trained
+	}
+	plain, dressed := learn(nil), learn(eval.Disguises())
+	if plain.Solutions.Disguised != 0 || strings.Contains(plain.Solutions.String(), "disguise") && !strings.Contains(plain.Solutions.String(), "programs or disguises") {
+		t.Errorf("%s", plain.Solutions)
+	}
+	if said := dressed.Solutions.String(); dressed.Solutions.Disguised != 160 || !strings.Contains(said, "160 answers were met in disguises") {
+		t.Errorf("%s", said)
 	}
 }

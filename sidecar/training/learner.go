@@ -140,10 +140,10 @@ func (l *Learner) Learn(ctx context.Context, round int, examples []generator.Lab
 	solutions, contrasts := whole(examples)
 	head := l.head
 	head.Units, head.Contrasts, head.Progress = -1, playing, nil
-	if model, _, _, err = judging(ctx, model, caps.Identity(), solutions, contrasts, head); err != nil {
+	if model, _, _, err = judging(ctx, model, caps.Identity(), solutions, contrasts, nil, head); err != nil {
 		return generator.LearnReport{}, err
 	}
-	if err := os.MkdirAll(l.folder, 0o755); err != nil {
+	if err := os.MkdirAll(l.folder, 0o755); err != nil { // #nosec G301 -- folders may be looked into: what is private in them is 0600
 		return generator.LearnReport{}, err
 	}
 	if err := prm.SaveResumable(l.path(round), model); err != nil {

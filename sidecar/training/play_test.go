@@ -65,7 +65,7 @@ func TestALaterStepAloneIsNoAnswer(t *testing.T) {
 	if len(solutions) != 1 || len(solutions[0].steps) != 2 {
 		t.Fatalf("%+v, want the answer that was told", solutions)
 	}
-	if answers, _, _ := grouped(solutions); len(answers) != 1 {
+	if answers, _, _ := grouped(solutions, nil); len(answers) != 1 {
 		t.Errorf("%d answers", len(answers))
 	}
 }

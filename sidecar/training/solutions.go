@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"aprm/generator"
+	"aprm/generator/oracle"
 	"aprm/prm"
 	"aprm/prm/arith"
 	"aprm/prm/feature"
@@ -130,26 +132,59 @@ func pooled(t step.Trace, tokens [][]step.Token) feature.Solution {
 	return feature.Pool(read(t.Problem, t.Steps, tokens), tokens)
 }
 
-// attacked are pairs of a program that is right and one that is wrong for one thing that was changed in it (see generator.AttackProgram), n at most of each program.
-func attacked(ctx context.Context, solutions []solution, n int, seed int64) []train.Contrast {
+// Attacks are corruptions by rule of recorded answers that are right, to learn from beside them: no LLM is asked. The zero value is none.
+type Attacks struct {
+	Programs int // of each program, at most: run, to see that it is wrong
+	Prose    int // of each answer in prose: steps that hold a true equation, with another operator, operand or result
+}
+
+// on are pairs of what is right and what is wrong for one thing that was changed in it: a program (see generator.AttackProgram), or a beginning of an answer in prose (see
+// oracle.Corrupt), whose log-probabilities aren't known then.
+func (n Attacks) on(ctx context.Context, solutions []solution, seed int64) []train.Contrast {
 	of := make([][]train.Contrast, len(solutions))
 	concurrently(len(solutions), func(i int) {
-		s := solutions[i]
-		if s.program == nil || s.right != step.Right || n == 0 {
-			return
-		}
-		told := func(steps []string, run *feature.Program) feature.Solution {
-			return pooled(step.Trace{Problem: s.problem, Steps: steps}, nil).Of(run)
-		}
-		better := told(s.steps, s.program)
-		for _, a := range generator.AttackProgram(ctx, rand.New(rand.NewPCG(uint64(seed), uint64(i))), s.source, s.answer, n) {
-			read := decode.Sample{Kind: step.Program, Text: decode.OpensProgram + a.Source + decode.ClosesProgram}.Read(ctx)
-			if read.Program != nil {
-				of[i] = append(of[i], train.Contrast{Better: better, Worse: told(read.Steps, read.Program), Problem: problemKey(s.problem)})
-			}
+		s, rng := solutions[i], rand.New(rand.NewPCG(uint64(seed), uint64(i))) // #nosec G115 G404 -- a seed, of which all bits count; a draw that must follow from it, and guards nothing
+		switch {
+		case s.right != step.Right:
+		case s.program != nil && n.Programs > 0:
+			of[i] = s.attackedProgram(ctx, rng, n.Programs)
+		case s.kind == step.Prose && n.Prose > 0:
+			of[i] = s.attackedProse(rng, n.Prose)
 		}
 	})
 	return slices.Concat(of...)
+}
+
+func (s solution) attackedProgram(ctx context.Context, rng *rand.Rand, n int) (out []train.Contrast) {
+	told := func(steps []string, run *feature.Program) feature.Solution {
+		return pooled(step.Trace{Problem: s.problem, Steps: steps}, nil).Of(run)
+	}
+	better := told(s.steps, s.program)
+	for _, a := range generator.AttackProgram(ctx, rng, s.source, s.answer, n) {
+		read := decode.Sample{Kind: step.Program, Text: decode.OpensProgram + a.Source + decode.ClosesProgram}.Read(ctx)
+		if read.Program != nil {
+			out = append(out, train.Contrast{Better: better, Worse: told(read.Steps, read.Program), Problem: problemKey(s.problem)})
+		}
+	}
+	return out
+}
+
+func (s solution) attackedProse(rng *rand.Rand, n int) (out []train.Contrast) {
+	until := func(i int, text string) feature.Solution {
+		return pooled(step.Trace{Problem: s.problem, Steps: append(slices.Clone(s.steps[:i]), text)}, nil)
+	}
+	for _, i := range rng.Perm(len(s.steps)) {
+		wrong := oracle.Corrupt(rng, s.problem.Question, s.steps[i])
+		if len(wrong) == 0 {
+			continue
+		}
+		if len(out) == n {
+			break
+		}
+		c := wrong[rng.IntN(len(wrong))]
+		out = append(out, train.Contrast{Better: until(i, s.steps[i]), Worse: until(i, c.Text), Problem: problemKey(s.problem)})
+	}
+	return out
 }
 
 // problemKey names a problem by its question: ids may be those of several files.
@@ -203,6 +238,25 @@ func recordedSolutions(ctx context.Context, answered []dataset.Answered) (model 
 	return model, out, nil
 }
 
+// Outcomes are recorded answers in prose that are known to end right or wrong. Which step of a wrong one is the first wrong isn't known: it is said to be the first.
+func Outcomes(ctx context.Context, answered []dataset.Answered) ([]step.Judged, error) {
+	_, solutions, err := recordedSolutions(ctx, answered)
+	if err != nil {
+		return nil, err
+	}
+	var out []step.Judged
+	for _, s := range solutions {
+		if s.kind == step.Prose && s.right != step.Unknown {
+			j := step.Judged{Trace: s.trace()}
+			if s.right == step.Right {
+				j.FirstWrong = -1
+			}
+			out = append(out, j)
+		}
+	}
+	return out, nil
+}
+
 // read returns what the PRM reads of an answer's steps; tokens are theirs, nil where none are known.
 func read(p step.Problem, steps []string, tokens [][]step.Token) []feature.Input {
 	out := make([]feature.Input, len(steps))
@@ -220,12 +274,26 @@ func read(p step.Problem, steps []string, tokens [][]step.Token) []feature.Input
 // contrastWeights are the weights of contrasts beside outcomes that are tried where the options say none; the best by held-out likelihood stands.
 var contrastWeights = []float64{0, 0.1, 0.3, 1}
 
-// grouped are whole answers to learn from; order names their problems as they come, byProblem has those answers to each of which it is known whether they are right.
-func grouped(solutions []solution) (answers []train.Answer, order []string, byProblem map[string][]int) {
+// disguised is an answer of prose in each of some disguises; how likely the LLM would find them isn't known.
+func (s solution) disguised(as []eval.Disguise) (out []feature.Solution) {
+	if s.kind == step.Program {
+		return nil
+	}
+	for _, d := range as {
+		if steps, ok := d.Of(s.problem.Question, s.steps); ok {
+			out = append(out, pooled(step.Trace{Problem: s.problem, Steps: steps}, nil))
+		}
+	}
+	return out
+}
+
+// grouped are whole answers to learn from, and in these disguises; order names their problems as they come, byProblem has those answers to each of which it is known whether they are right.
+func grouped(solutions []solution, as []eval.Disguise) (answers []train.Answer, order []string, byProblem map[string][]int) {
 	answers = make([]train.Answer, len(solutions))
 	concurrently(len(solutions), func(i int) {
 		s := solutions[i]
-		answers[i] = train.Answer{Solution: feature.Pool(read(s.problem, s.steps, s.tokens), s.tokens).Of(s.program), Right: s.right == step.Right, Problem: problemKey(s.problem), Group: -1}
+		answers[i] = train.Answer{Solution: feature.Pool(read(s.problem, s.steps, s.tokens), s.tokens).Of(s.program), Right: s.right == step.Right, Problem: problemKey(s.problem), Group: -1,
+			Disguised: s.disguised(as)}
 	})
 	byProblem = map[string][]int{}
 	for i, s := range solutions {
@@ -249,10 +317,10 @@ func grouped(solutions []solution) (answers []train.Answer, order []string, byPr
 	return answers, order, byProblem
 }
 
-// judging gives a model a solution head learned from whole answers of an LLM, and returns what was found of each of the answers' problems crosswise, for a gate. A
+// judging gives a model a solution head learned from whole answers of an LLM, which disguises should not move, and returns what was found of each of the answers' problems crosswise, for a gate. A
 // model whose answers are too few stays as it is; the report then says why.
-func judging(ctx context.Context, model *prm.Model, llm string, solutions []solution, contrasts []train.Contrast, opt train.SolutionOptions) (*prm.Model, SolutionReport, []eval.Votes, error) {
-	answers, order, byProblem := grouped(solutions)
+func judging(ctx context.Context, model *prm.Model, llm string, solutions []solution, contrasts []train.Contrast, as []eval.Disguise, opt train.SolutionOptions) (*prm.Model, SolutionReport, []eval.Votes, error) {
+	answers, order, byProblem := grouped(solutions, as)
 	untold := 0
 	for _, s := range solutions {
 		if s.right == step.Unknown {
@@ -294,7 +362,7 @@ func judging(ctx context.Context, model *prm.Model, llm string, solutions []solu
 			votes = append(votes, v)
 		}
 	}
-	report.Drawing = eval.NewDrawing(votes, uint64(opt.Seed), 0)
+	report.Drawing = eval.NewDrawing(votes, uint64(opt.Seed), 0) // #nosec G115 -- a seed, of which all bits count
 	prose := report.Vote
 	if !slices.ContainsFunc(solutions, func(s solution) bool { return s.kind != step.Program }) { // it says nothing of prose
 		prose, report.Drawing = vote.Rule{}, &prm.Drawing{Use: step.OnlyProse, Programs: report.Vote, Problems: len(votes)}
@@ -338,10 +406,13 @@ func (r SolutionReport) found() string {
 	case r.Dense:
 		kind = "dense"
 	case r.Untried:
-		kind = "linear (no dense one is tried where there are programs)"
+		kind = "linear (no dense one is tried where there are programs or disguises)"
 	}
 	s := fmt.Sprintf("whole answers: %s head from %d problems with right and wrong answers; within a problem a right answer is thought better than a wrong one in %s %% of the cases (AUC, crosswise)",
 		kind, r.Problems, (100 * r.AUC()).Text("%.1f"))
+	if r.Disguised > 0 {
+		s += fmt.Sprintf("; %d answers were met in disguises", r.Disguised)
+	}
 	if r.Contrasts > 0 {
 		s += fmt.Sprintf("; %d contrasts beside them weigh %g", r.Contrasts, r.ContrastWeight)
 	}
@@ -361,7 +432,11 @@ type Solutions struct {
 	PRM      train.Options
 	Head     train.SolutionOptions
 	Answered []dataset.Answered
-	Attacks  int // corruptions of each right program to learn from beside the answers
+	Attacks  Attacks
+
+	Disguises []eval.Disguise // of answers, that ought not to move the logit of the head for whole answers
+
+	Elsewhere []dataset.Answered // of other LLMs: not learned from, but what the head is worth with such is found on them
 }
 
 // Learn trains a PRM from recorded answers, with no endpoint: its steps by what is sure of them (right in an answer that ends right and holds no false equation, wrong
@@ -376,14 +451,47 @@ func (t Solutions) Learn(ctx context.Context) (Trained, error) {
 		return Trained{}, err
 	}
 	trained := Trained{Reports: []train.Report{report}}
-	trained.Model, trained.Solutions, trained.votes, err = judging(ctx, model, llm, solutions, attacked(ctx, solutions, t.Attacks, t.Head.Seed), t.Head)
+	trained.Model, trained.Solutions, trained.votes, err = judging(ctx, model, llm, solutions, t.Attacks.on(ctx, solutions, t.Head.Seed), t.Disguises, t.Head)
 	trained.llm = llm
-	if err == nil && trained.Solutions.Why != "" {
+	switch {
+	case err != nil:
+		return trained, err
+	case trained.Solutions.Why != "":
 		if err = errors.New(trained.Solutions.Why); trained.Solutions.few {
 			err = FewError{err}
 		}
+		return trained, err
+	case len(t.Elsewhere) > 0:
+		trained.Model, err = tried(ctx, trained.Model, t.Elsewhere)
 	}
 	return trained, err
+}
+
+// tried returns a model that says what its solution head is worth with the LLMs that gave some answers.
+func tried(ctx context.Context, model *prm.Model, answered []dataset.Answered) (*prm.Model, error) {
+	header := *model.Header().Solution
+	by := map[string][]dataset.Answered{}
+	for _, of := range answered {
+		if of.Sampling.Model == header.Model {
+			return nil, UnlikeError{fmt.Errorf("answers of %s, from which it learned: those of another LLM are wanted", header.Model)}
+		}
+		by[of.Sampling.Model] = append(by[of.Sampling.Model], of)
+	}
+	header.Elsewhere = &prm.Elsewhere{Models: slices.Sorted(maps.Keys(by))}
+	var all []train.Answer
+	for _, llm := range header.Elsewhere.Models {
+		_, solutions, err := recordedSolutions(ctx, by[llm])
+		if err != nil {
+			return nil, err
+		}
+		answers, _, _ := grouped(solutions, nil)
+		for _, a := range answers {
+			a.Problem = llm + " " + a.Problem
+			all = append(all, a)
+		}
+	}
+	header.Elsewhere.Vote, header.Elsewhere.AUC, header.Elsewhere.Problems = train.Try(model.Solution(), all)
+	return model.Judging(model.Solution(), header)
 }
 
 // examplesOf are the steps of answers to learn from.

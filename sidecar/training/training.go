@@ -29,17 +29,18 @@ import (
 
 // Run is a game to be played, and how the PRM learns by it.
 type Run struct {
-	Game     generator.Config // Compact is set by what the LLM says of itself
-	PRM      train.Options
-	Head     train.SolutionOptions                 // of the head for whole answers
-	Pace     float64                               // of the PRM, see NewLearner; 0 for 1
-	Answered []dataset.Answered                    // recorded answers of the same LLM, from which it learns beside those that the game draws
-	Attacks  int                                   // corruptions of each right program of Answered to learn from beside the answers
-	Folder   string                                // labelled steps, checkpoints, state and report of this run: the same training goes on from there
-	Engine   *engine.Engine                        // over the same LLM, to share what is known of hidden states; nil for one of its own
-	NoHidden bool                                  // don't ask for hidden states, where Engine is nil
-	Truth    func(step.Trace) (first int, ok bool) // for generator.Exact; see generator.Players
-	Show     func(generator.Report)                // called after each round; nil for none
+	Game      generator.Config // Compact is set by what the LLM says of itself
+	PRM       train.Options
+	Head      train.SolutionOptions                 // of the head for whole answers
+	Pace      float64                               // of the PRM, see NewLearner; 0 for 1
+	Answered  []dataset.Answered                    // recorded answers of the same LLM, from which it learns beside those that the game draws
+	Attacks   Attacks                               // on Answered
+	Disguises []eval.Disguise                       // as Solutions has them
+	Folder    string                                // labelled steps, checkpoints, state and report of this run: the same training goes on from there
+	Engine    *engine.Engine                        // over the same LLM, to share what is known of hidden states; nil for one of its own
+	NoHidden  bool                                  // don't ask for hidden states, where Engine is nil
+	Truth     func(step.Trace) (first int, ok bool) // for generator.Exact; see generator.Players
+	Show      func(generator.Report)                // called after each round; nil for none
 }
 
 // Trained is what came of a Run.
@@ -58,6 +59,7 @@ type Trained struct {
 const (
 	StepsFile    = "steps.jsonl"
 	stateFile    = "state.json"
+	progressFile = "progress.json"
 	settingsFile = "settings.json"
 	reportFile   = "report.json"
 )
@@ -94,6 +96,7 @@ func (r Run) Play(ctx context.Context, llm adapters.LLM, problems []step.Problem
 
 	cfg := r.Game
 	cfg.Compact = caps.Compact
+	cfg.Progress = told(r.Folder, cfg.Rounds, cfg.Progress)
 	if cfg.Slip && caps.Prefill == adapters.PrefillNone {
 		return Trained{}, errors.New("slip: the endpoint doesn't continue an unfinished answer, so it can't be branched off")
 	}
@@ -149,7 +152,7 @@ func (r Run) Play(ctx context.Context, llm adapters.LLM, problems []step.Problem
 	if err != nil {
 		return Trained{}, err
 	}
-	trained.Model, trained.Solutions, trained.votes, err = judging(ctx, learner.Model(), trained.llm, append(solutions, recorded...), append(contrasts, attacked(ctx, recorded, r.Attacks, r.Head.Seed)...), r.Head)
+	trained.Model, trained.Solutions, trained.votes, err = judging(ctx, learner.Model(), trained.llm, append(solutions, recorded...), append(contrasts, r.Attacks.on(ctx, recorded, r.Head.Seed)...), r.Disguises, r.Head)
 	if err != nil {
 		return Trained{}, err
 	}

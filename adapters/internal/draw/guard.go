@@ -32,7 +32,7 @@ func (g guard) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if to, err := resp.Location(); resp.StatusCode >= 300 && resp.StatusCode < 400 && err == nil && !at(to, r.URL) && (resp.Request == nil || !at(to, resp.Request.URL)) {
-		resp.Body.Close()
+		_ = resp.Body.Close()
 		return nil, &adapters.UpstreamError{Op: "upstream", Status: resp.StatusCode,
 			Message: fmt.Sprintf("it sends its callers on to %s://%s, which was not named: name that one, should it be the endpoint", to.Scheme, to.Host)}
 	}

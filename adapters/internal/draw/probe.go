@@ -181,6 +181,11 @@ func SampleProbe(n int) adapters.Request {
 		{Role: adapters.User, Content: "Write a random number of eight digits."}}}
 }
 
+// Thinks reports whether the answer to SampleProbe begins with thoughts.
+func Thinks(done adapters.Completion) bool {
+	return strings.HasPrefix(strings.TrimSpace(done.Text), strings.TrimSpace(thinkOpen))
+}
+
 // Repeats reports whether a draw comes out the same again. The first one may be computed otherwise than those after it, which
 // find its prompt in the endpoint's cache, so two later ones that agree will do.
 func Repeats(first string, again func() (string, error)) (bool, error) {

@@ -6,15 +6,17 @@ Anthropic's own shape.
 Exits with 0 when all is well.
 """
 
+import os
 import sys
 
 import anthropic
 
 QUESTION = "Tom has 3 boxes of 4 pens and loses 2 pens. How many pens does he have left?"
+TOKENS = int(os.environ.get("SIDECAR_TEST_TOKENS") or 400)  # of an answer, at most
 
 
 def ask(client, model, **extra):
-    return {"model": model, "max_tokens": 400, "messages": [{"role": "user", "content": QUESTION}], **extra}
+    return {"model": model, "max_tokens": TOKENS, "messages": [{"role": "user", "content": QUESTION}], **extra}
 
 
 def check_whole(client, model, applied):

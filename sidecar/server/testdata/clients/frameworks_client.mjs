@@ -9,7 +9,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import { question } from "./ways.mjs";
+import { question, tokens } from "./ways.mjs";
 
 const [sidecar, modules, named] = process.argv.slice(2);
 const require = createRequire(path.resolve(modules) + "/");
@@ -38,7 +38,7 @@ if (has("ai")) {
     }
     for (const [route, provider] of Object.entries(make(await load(name))))
       for (const way of ways) {
-        const ask = { model: provider(`${model}@${way}`), prompt: question, maxRetries: 0, maxOutputTokens: 120 };
+        const ask = { model: provider(`${model}@${way}`), prompt: question, maxRetries: 0, maxOutputTokens: tokens };
         const what = `${name}, ${route}, ${way}`;
         const whole = await generateText(ask);
         assert.ok(whole.text && whole.usage.outputTokens > 0, what);
@@ -56,7 +56,7 @@ if (has("@anthropic-ai/sdk")) {
   const { default: Anthropic } = await load("@anthropic-ai/sdk");
   const client = new Anthropic({ baseURL: sidecar, apiKey: "none", maxRetries: 0 });
   for (const way of ways) {
-    const ask = { model: `${model}@${way}`, max_tokens: 120, messages: [{ role: "user", content: question }] };
+    const ask = { model: `${model}@${way}`, max_tokens: tokens, messages: [{ role: "user", content: question }] };
     assert.ok((await client.messages.create(ask)).content[0].text, way);
     let text = "";
     const stream = client.messages.stream(ask).on("text", (part) => (text += part));

@@ -8,13 +8,13 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
-import { messages, question, waysOf } from "./ways.mjs";
+import { messages, question, tokens, waysOf } from "./ways.mjs";
 
 const [sidecar, modules, named] = process.argv.slice(2);
 const { Ollama } = createRequire(path.resolve(modules) + "/")("ollama");
 const { version } = JSON.parse(readFileSync(path.join(modules, "ollama", "package.json")));
 const client = new Ollama({ host: sidecar });
-const options = { num_predict: 120 };
+const options = { num_predict: tokens };
 const listed = (await client.list()).models;
 const model = named || listed[0].name;
 const offered = listed.map((m) => m.name);

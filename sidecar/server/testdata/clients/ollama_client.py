@@ -6,6 +6,7 @@ shown, errors, a client that leaves.
 Exits with 0 when all is well.
 """
 
+import os
 import sys
 from importlib.metadata import version
 
@@ -13,7 +14,7 @@ import ollama
 
 QUESTION = "Tom has 3 boxes with 4 pens in each. Then Tom finds 5 pens. How many pens does Tom have now?"
 MESSAGES = [{"role": "user", "content": QUESTION}]
-OPTIONS = {"num_predict": 120}
+OPTIONS = {"num_predict": int(os.environ.get("SIDECAR_TEST_TOKENS") or 120)}
 PLAIN = ("raw", "majority-2", "auto")
 WITH_PRM = ("vote-2", "best-of-2", "guided-2", "beam-4", "dvts-4", "particle-2", "rebase-2")
 

@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import path from "node:path";
-import { messages, waysOf } from "./ways.mjs";
+import { messages, tokens, waysOf } from "./ways.mjs";
 
 const [sidecar, modules, named] = process.argv.slice(2);
 const require = createRequire(path.resolve(modules) + "/");
@@ -36,7 +36,7 @@ function within(got, want, what) {
 }
 
 async function gather(params, options) {
-  const request = { model, messages, max_tokens: 400, stream: true, ...params };
+  const request = { model, messages, max_tokens: tokens, stream: true, ...params };
   const got = { content: "", reasoning: "", finish: [], usage: [], begin: new Set(), text: new Set(), end: new Set(), roles: [], prm: [] };
   const own = !request.model.endsWith("@raw") && !params.n;
   const begun = new Set();
@@ -70,7 +70,7 @@ async function gather(params, options) {
 let raw;
 for (const [suffix, strategy] of Object.entries(ways)) {
   const name = `${model}@${suffix}`;
-  const whole = await client.chat.completions.create({ model: name, messages, max_tokens: 400 });
+  const whole = await client.chat.completions.create({ model: name, messages, max_tokens: tokens });
   assert.ok(whole.choices[0].message.content && whole.usage.completion_tokens > 0, JSON.stringify(whole));
   const counted = await gather({ model: name, stream_options: { include_usage: true } });
   const plain = await gather({ model: name });
@@ -85,12 +85,12 @@ for (const [suffix, strategy] of Object.entries(ways)) {
       for (const part of ["begin", "text", "end"]) within(got[part], raw[kind][part], `${suffix}, ${kind}, ${part}`);
     }
   }
-  const joined = await client.chat.completions.stream({ model: name, messages, max_tokens: 400 }).finalChatCompletion();
+  const joined = await client.chat.completions.stream({ model: name, messages, max_tokens: tokens }).finalChatCompletion();
   assert.ok(joined.choices[0].message.content); // the client's own way of putting chunks together
 }
 const shown = await gather({ prm: { strategy: "majority", n: 2, show_search: true } });
 assert.match(shown.reasoning, /candidate/);
-const whole = await client.chat.completions.create({ model, messages, max_tokens: 400, prm: { strategy: "majority", n: 2, show_search: true } });
+const whole = await client.chat.completions.create({ model, messages, max_tokens: tokens, prm: { strategy: "majority", n: 2, show_search: true } });
 assert.match(whole.choices[0].message.reasoning_content, /candidate/);
 try {
   const { data, response } = await client.chat.completions.create({ model, messages, max_tokens: 60, n: 2 }).withResponse();

@@ -5,11 +5,13 @@
 Exits with 0 when all is well.
 """
 
+import os
 import sys
 
 import openai
 
 QUESTION = "Tom has 3 boxes of 4 pens and loses 2 pens. How many pens does he have left?"
+TOKENS = int(os.environ.get("SIDECAR_TEST_TOKENS") or 400)  # of an answer, at most
 
 
 def connect(url):
@@ -17,12 +19,12 @@ def connect(url):
 
 
 def check_responses(client, model, applied):
-    raw = client.responses.with_raw_response.create(model=model, input=QUESTION, max_output_tokens=400, instructions="Be brief.")
+    raw = client.responses.with_raw_response.create(model=model, input=QUESTION, max_output_tokens=TOKENS, instructions="Be brief.")
     assert raw.headers["x-sidecar-applied"].startswith(applied), raw.headers
     answer = raw.parse()
     assert answer.output_text and answer.status in ("completed", "incomplete") and answer.usage.output_tokens > 0, answer
     told, kinds = "", []
-    for event in client.responses.create(model=model, input=[{"role": "user", "content": QUESTION}], max_output_tokens=400, stream=True):
+    for event in client.responses.create(model=model, input=[{"role": "user", "content": QUESTION}], max_output_tokens=TOKENS, stream=True):
         kinds.append(event.type)
         if event.type == "response.output_text.delta":
             told += event.delta
@@ -32,7 +34,7 @@ def check_responses(client, model, applied):
 
 def put_together(client, model):
     """The helper that puts a stream's answer together."""
-    with client.responses.stream(model=model, input=QUESTION, max_output_tokens=400) as stream:
+    with client.responses.stream(model=model, input=QUESTION, max_output_tokens=TOKENS) as stream:
         for _ in stream:
             pass
         assert stream.get_final_response().output_text, model
@@ -54,7 +56,7 @@ def check_helper_raw(client, model, upstream):
 
 
 def check_completions(client, model):
-    request = {"model": model + "@majority-2", "prompt": QUESTION, "max_tokens": 400}
+    request = {"model": model + "@majority-2", "prompt": QUESTION, "max_tokens": TOKENS}
     raw = client.completions.with_raw_response.create(**request)
     assert raw.headers["x-sidecar-applied"] == "majority; reason=asked", raw.headers
     answer = raw.parse()

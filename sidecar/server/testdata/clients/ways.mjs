@@ -1,6 +1,7 @@
 // What both JavaScript clients ask, and in which ways: the suffix of the model's name, and the strategy that it stands for. Without a PRM
 // the sidecar offers those that need none.
 export const question = "Tom has 3 boxes with 4 pens in each. Then Tom finds 5 pens. How many pens does Tom have now?";
+export const tokens = Number(process.env.SIDECAR_TEST_TOKENS) || 120; // of an answer, at most
 export const messages = [{ role: "user", content: question }];
 
 export function waysOf(model, offered) {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/openai/openai-go"
@@ -17,10 +18,15 @@ import (
 
 const question = "Tom has 3 boxes with 4 pens in each. Then Tom finds 5 pens. How many pens does Tom have now?"
 
+var tokens = int64(120) // of an answer, at most
+
 func main() {
 	model := "builtin"
 	if len(os.Args) > 2 && os.Args[2] != "" {
 		model = os.Args[2]
+	}
+	if n, err := strconv.ParseInt(os.Getenv("SIDECAR_TEST_TOKENS"), 10, 64); err == nil {
+		tokens = n
 	}
 	client := openai.NewClient(option.WithBaseURL(os.Args[1]+"/v1"), option.WithAPIKey("none"), option.WithMaxRetries(0))
 	for _, way := range []string{"@majority-2", "@raw"} {
@@ -40,7 +46,7 @@ func main() {
 }
 
 func chatOf(model string) openai.ChatCompletionNewParams {
-	return openai.ChatCompletionNewParams{Model: model, MaxTokens: openai.Int(120), Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage(question)}}
+	return openai.ChatCompletionNewParams{Model: model, MaxTokens: openai.Int(tokens), Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage(question)}}
 }
 
 func chat(ctx context.Context, client *openai.Client, model string) (string, error) {
@@ -62,7 +68,7 @@ func chatStream(ctx context.Context, client *openai.Client, model string) (text 
 }
 
 func responseOf(model string) responses.ResponseNewParams {
-	return responses.ResponseNewParams{Model: model, MaxOutputTokens: openai.Int(120), Input: responses.ResponseNewParamsInputUnion{OfString: openai.String(question)}}
+	return responses.ResponseNewParams{Model: model, MaxOutputTokens: openai.Int(tokens), Input: responses.ResponseNewParamsInputUnion{OfString: openai.String(question)}}
 }
 
 func respond(ctx context.Context, client *openai.Client, model string) (string, error) {
