@@ -45,14 +45,16 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
+// healthy is a report that there is no reason for an alarm in.
+func healthy() Report {
+	r := newReport(0, []string{"a", "b"})
+	r.drawnFrom(NewPolicy([]string{"a", "b"}, DefaultConfig()))
+	r.Total = StrategyReport{Asked: 40, Usable: 30, Wrong: 25, Right: 3, Unknown: 2, steps: 25, sum: 10, above: 9}
+	r.HeldOut = Measured{Steps: 60, Natural: 12, Synthetic: 20, DetectNat: 0.6, DetectSyn: 0.7, FalseAlarm: 0.1, ECE: 0.05, AUC: 0.8}
+	return r
+}
+
 func TestAlarms(t *testing.T) {
-	healthy := func() Report {
-		r := newReport(0, []string{"a", "b"})
-		r.drawnFrom(NewPolicy([]string{"a", "b"}, DefaultConfig()))
-		r.Total = StrategyReport{Asked: 40, Usable: 30, Wrong: 25, Right: 3, Unknown: 2, steps: 25, sum: 10, above: 9}
-		r.HeldOut = Measured{Steps: 60, Natural: 12, Synthetic: 20, DetectNat: 0.6, DetectSyn: 0.7, FalseAlarm: 0.1, ECE: 0.05, AUC: 0.8}
-		return r
-	}
 	for _, tt := range []struct {
 		name, want string // want "" for no alarm
 		change     func(*Report)
@@ -174,5 +176,25 @@ func TestExamples(t *testing.T) {
 	}
 	if got := playRound(t, testConfig(), &scriptedReward{}).Examples; len(got) != 0 {
 		t.Errorf("nothing fooled R, and the examples are %+v", got)
+	}
+}
+
+// TestVerdict: a round's last line is its verdict, as people say it; rounds count from 1.
+func TestVerdict(t *testing.T) {
+	r := healthy()
+	r.Round = 1
+	r.HeldOut = Measured{Steps: 200, Natural: 40, Synthetic: 60, DetectNat: 0.88, DetectSyn: 0.999, FalseAlarm: 0.02, ECE: 0.05, AUC: 0.8}
+	r.finish()
+	lines := strings.Split(strings.TrimSpace(r.String()), "\n")
+	last := lines[len(lines)-1]
+	for _, want := range []string{"Round 2:", "9 of 10 of the model's own errors", "99 of 100 of the attacks", "2 of 100 of the correct steps for wrong"} {
+		if !strings.Contains(last, want) {
+			t.Errorf("no %q in %s", want, last)
+		}
+	}
+	for share, want := range map[float64]string{0: "none", 0.004: "1 of 100", 0.3: "3 of 10", 0.98: "98 of 100", 1: "all"} {
+		if got := tenths(share); got != want {
+			t.Errorf("%g: %s, want %s", share, got, want)
+		}
 	}
 }

@@ -79,9 +79,9 @@ func (s *Server) understand(r route, body []byte) (*call, error) {
 	switch {
 	case forced:
 		if named && pick.strategy == "" {
-			pick.strategy = *c.ov.Strategy
-		} else if !named || pick.strategy != *c.ov.Strategy {
-			pick = choice{strategy: *c.ov.Strategy}
+			pick.strategy = c.ov.way.strategy
+		} else if !named || pick.strategy != c.ov.way.strategy || c.ov.way.n > 0 {
+			pick = c.ov.way
 		}
 		param = "prm.strategy"
 	case !named:
