@@ -1,11 +1,13 @@
-# docker build -t sidecar . && docker run --rm sidecar --help
+# docker build -t sidecar --build-arg VERSION="$(git describe --tags --always)" . && docker run --rm --read-only sidecar version
+# Nothing is written in the image: its root may be read-only.
 # The working directory is /data: mount checkpoints, problems and configuration there, readable by user 65532.
 FROM golang:1.26 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /sidecar ./sidecar && mkdir /data
+ARG VERSION
+RUN .ci/package --binary /sidecar && mkdir /data
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/

@@ -1,10 +1,12 @@
 package generator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"aprm/prm/metric"
@@ -29,6 +31,8 @@ type Report struct {
 	Learn   LearnReport `json:"learn"`
 	Probes  Probes      `json:"probes"`   // over the pairs of all rounds so far
 	HeldOut Measured    `json:"held_out"` // after learning, over the held-out problems of all rounds so far
+
+	Examples []Example `json:"examples,omitempty"` // attacks that fooled R, and what it says of them after learning: what it learned most of first, of held-out problems before others
 
 	Failures         []string `json:"failures,omitempty"` // units that failed
 	Calls            int      `json:"calls"`              // to the LLM
@@ -55,6 +59,18 @@ type StrategyReport struct {
 	dry               int  // of Right: own moves that came to nothing wrong
 	steps             int  // of Wrong: those whose step is
 	sum, above, share float64
+}
+
+// Example is a wrong step that R took for correct.
+type Example struct {
+	Strategy string  `json:"strategy"`
+	Kind     Kind    `json:"kind"`
+	Question string  `json:"question"`
+	Before   string  `json:"before"`   // the correct step
+	After    string  `json:"after"`    // what it became
+	Fooled   float64 `json:"fooled"`   // P(correct) when it was played
+	Now      float64 `json:"now"`      // after the round, in which R learned from it unless it is held out
+	HeldOut  bool    `json:"held_out"` // of a problem that R never learns from
 }
 
 // Preference is a strategy's probability.
@@ -194,35 +210,38 @@ func (r *Report) alarms() []string {
 	}
 	share := func(a, b int) float64 { return float64(a) / float64(b) }
 	t, h := r.Total, r.HeldOut
-	alarm(t.steps, t.Fooled > tooFooled, "fooled on %.0f %% of the wrong steps (above %.0f %%): R does not see them", 100*t.Fooled, 100*tooFooled)
-	alarm(t.steps, t.Fooling < tooSafe, "wrong steps get P(correct) %.2f in the mean (below %.2f): the attacks teach nothing", t.Fooling, tooSafe)
-	alarm(t.Usable, share(t.Right-t.dry, t.Usable) > tooManyRight, "%.0f %% of the attacks are still correct (above %.0f %%)", 100*share(t.Right-t.dry, t.Usable), 100*tooManyRight)
+	alarm(t.steps, t.Fooled > tooFooled, "fooled on %.0f %% of the wrong steps (above %.0f %%): R does not see them; play more rounds, or attack more steps in each (--rounds, --attacks)", 100*t.Fooled, 100*tooFooled)
+	alarm(t.steps, t.Fooling < tooSafe, "wrong steps get P(correct) %.2f in the mean (below %.2f): the attacks teach nothing; have the adversary try again or slip (--turns, --slip)", t.Fooling, tooSafe)
+	alarm(t.Usable, share(t.Right-t.dry, t.Usable) > tooManyRight, "%.0f %% of the attacks are still correct (above %.0f %%): the model hardly spoils a step; a larger one does, or its own slips (--slip)", 100*share(t.Right-t.dry, t.Usable), 100*tooManyRight)
 	for _, s := range r.Strategies {
 		if s.Usable >= few && !s.own && share(s.Right, s.Usable) > tooManyRight {
 			out = append(out, fmt.Sprintf("%.0f %% of %s's attacks are still correct (above %.0f %%)", 100*share(s.Right, s.Usable), s.Strategy, 100*tooManyRight))
 		}
 	}
-	alarm(t.Usable, share(t.Unknown, t.Usable) > tooUnknown, "no verdict on %.0f %% of the attacks (above %.0f %%)", 100*share(t.Unknown, t.Usable), 100*tooUnknown)
-	alarm(t.Asked, share(t.Asked-t.Usable, t.Asked) > tooUnusable, "%.0f %% of the replies are of no use (above %.0f %%)", 100*share(t.Asked-t.Usable, t.Asked), 100*tooUnusable)
+	alarm(t.Usable, share(t.Unknown, t.Usable) > tooUnknown, "no verdict on %.0f %% of the attacks (above %.0f %%): worked solutions to the problems decide more, or rollouts (--rollouts)", 100*share(t.Unknown, t.Usable), 100*tooUnknown)
+	alarm(t.Asked, share(t.Asked-t.Usable, t.Asked) > tooUnusable, "%.0f %% of the replies are of no use (above %.0f %%): the model doesn't do what the prompts say; an instructed one does, or its own slips (--slip)", 100*share(t.Asked-t.Usable, t.Asked), 100*tooUnusable)
 	var mean float64
 	for _, k := range Kinds() {
 		mean += r.Entropy[k] / float64(len(Kinds()))
 	}
 	most := math.Log(float64(len(r.Strategies)))
 	alarm(t.Asked, mean < narrow*most, "the policy's entropy is %.2f nats of at most %.2f (below half): few tricks are left", mean, most)
-	alarm(min(h.Natural, h.Synthetic), h.DetectSyn-h.DetectNat > tooSynthetic, "%.0f %% of synthetic errors are detected, of natural ones %.0f %% (%.0f points apart)", 100*h.DetectSyn, 100*h.DetectNat, 100*tooSynthetic)
-	alarm(h.Steps-h.Natural-h.Synthetic, h.FalseAlarm > tooAlarmed, "false alarms on %.0f %% of the correct steps (above %.0f %%)", 100*h.FalseAlarm, 100*tooAlarmed)
-	alarm(h.Steps, h.ECE > miscalibrated, "calibration error %.2f (above %.2f)", h.ECE, miscalibrated)
-	alarm(h.Steps, h.AUC < tooWeak, "AUC within a problem %.2f (below %.2f)", h.AUC, tooWeak)
-	alarm(t.Wrong, r.Probes.Format > tooFormal, "the format alone tells wrong steps with AUC %.2f (above %.2f)", r.Probes.Format, tooFormal)
+	alarm(min(h.Natural, h.Synthetic), h.DetectSyn-h.DetectNat > tooSynthetic, "%.0f %% of synthetic errors are detected, of natural ones %.0f %% (%.0f points apart): learn from more of the model's own, and reword more (--samples, --paraphrases)", 100*h.DetectSyn, 100*h.DetectNat, 100*tooSynthetic)
+	alarm(h.Steps-h.Natural-h.Synthetic, h.FalseAlarm > tooAlarmed, "false alarms on %.0f %% of the correct steps (above %.0f %%): learn from more problems (--per-round)", 100*h.FalseAlarm, 100*tooAlarmed)
+	alarm(h.Steps, h.ECE > miscalibrated, "calibration error %.2f (above %.2f): scores are no probabilities yet; learn from more problems (--per-round)", h.ECE, miscalibrated)
+	alarm(h.Steps, h.AUC < tooWeak, "AUC within a problem %.2f (below %.2f): hardly better than a coin; learn from more problems, or for more rounds", h.AUC, tooWeak)
+	alarm(t.Wrong, r.Probes.Format > tooFormal, "the format alone tells wrong steps with AUC %.2f (above %.2f): reword more of the correct ones (--paraphrases)", r.Probes.Format, tooFormal)
 	if n := len(r.Failures); n > 0 {
 		out = append(out, fmt.Sprintf("%d units failed, the first: %s", n, r.Failures[0]))
 	}
 	return out
 }
 
-// measure scores the held-out steps of all rounds so far.
-func (g *Game) measure(ctx context.Context, rep *Report, round int) error {
+// mostExamples are reported of a round.
+const mostExamples = 8
+
+// measure scores the held-out steps of all rounds so far, and again the attacks of this one that fooled R.
+func (g *Game) measure(ctx context.Context, rep *Report, round int, attacks []*attack) error {
 	var steps, all []Labelled
 	for r := range round + 1 {
 		all = append(all, g.Journal.Rounds(r)...)
@@ -233,11 +252,32 @@ func (g *Game) measure(ctx context.Context, rep *Report, round int) error {
 			steps = append(steps, l)
 		}
 	}
+	held := len(steps)
+	var fooling []*attack
+	for _, a := range attacks {
+		if a.verdict() == step.Wrong && a.p > 0.5 {
+			fooling, steps = append(fooling, a), append(steps, a.labelled(round))
+		}
+	}
 	p, err := g.score(ctx, steps)
 	if err != nil {
 		return fmt.Errorf("held-out problems: %w", err)
 	}
-	rep.HeldOut = Measure(steps, p)
+	rep.HeldOut = Measure(steps[:held], p[:held])
+	for i, a := range fooling {
+		rep.Examples = append(rep.Examples, Example{Strategy: a.name, Kind: a.target.Kind, Question: a.problem.Question, Before: a.target.Text, After: a.reply,
+			Fooled: a.p, Now: p[held+i], HeldOut: a.problem.heldOut})
+	}
+	slices.SortStableFunc(rep.Examples, func(a, b Example) int {
+		if a.HeldOut != b.HeldOut {
+			if a.HeldOut {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(b.Fooled-b.Now, a.Fooled-a.Now)
+	})
+	rep.Examples = rep.Examples[:min(len(rep.Examples), mostExamples)]
 	return nil
 }
 
@@ -271,46 +311,81 @@ func Measure(steps []Labelled, p []float64) Measured {
 	return m
 }
 
-// Line is the round in one line.
+// Line is the round in one line; people count rounds from 1.
 func (r Report) Line() string {
 	t, h := r.Total, r.HeldOut
-	return fmt.Sprintf("round %d: %d attacks, %d wrong, %d still correct, %d unknown; fooling %s (%s), damage %s; held out: natural %s, synthetic %s, false alarms %s, ECE %s, AUC %s; %d calls, %d+%d tokens, %.1f min",
-		r.Round, t.Asked, t.Wrong, t.Right, t.Unknown, t.Fooling.Text("%.2f"), (100 * t.Fooled).Text("%.0f %%"), t.Damage.Text("%.2f"), (100 * h.DetectNat).Text("%.0f %%"),
+	return fmt.Sprintf("Round %d: %d attacks, %d wrong, %d still correct, %d unknown; fooling %s (%s), damage %s; held out: natural %s, synthetic %s, false alarms %s, ECE %s, AUC %s; %d calls, %d+%d tokens, %.1f min",
+		r.Round+1, t.Asked, t.Wrong, t.Right, t.Unknown, t.Fooling.Text("%.2f"), (100 * t.Fooled).Text("%.0f %%"), t.Damage.Text("%.2f"), (100 * h.DetectNat).Text("%.0f %%"),
 		(100 * h.DetectSyn).Text("%.0f %%"), (100 * h.FalseAlarm).Text("%.0f %%"), h.ECE.Text("%.2f"), h.AUC.Text("%.2f"),
 		r.Calls, r.PromptTokens, r.CompletionTokens, r.Minutes)
 }
 
-// String is the round as a table, its line first and its alarms last.
+// String is the round in Markdown: its line, its arms as a table, what is wrong with it, and last its verdict.
 func (r Report) String() string {
 	var b strings.Builder
-	fmt.Fprintln(&b, r.Line())
-	fmt.Fprintf(&b, "%-14s %5s %6s %5s %7s %7s %8s %7s %7s", "arm", "asked", "usable", "wrong", "correct", "unknown", "fooling", "p > .5", "damage")
-	for _, k := range Kinds() {
-		fmt.Fprintf(&b, " %*s", max(6, len(k)), k)
-	}
-	fmt.Fprintln(&b)
+	fmt.Fprintf(&b, "%s\n\n| arm | asked | usable | wrong | correct | unknown | fooling | p > .5 | damage |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|\n", r.Line())
 	row := func(name string, s StrategyReport) {
-		fmt.Fprintf(&b, "%-14s %5d %6d %5d %7d %7d %8s %7s %7s", name, s.Asked, s.Usable, s.Wrong, s.Right, s.Unknown,
-			s.Fooling.Text("%.2f"), (100 * s.Fooled).Text("%.0f%%"), s.Damage.Text("%.2f"))
+		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d | %d | %s | %s | %s |\n", name, s.Asked, s.Usable, s.Wrong, s.Right, s.Unknown,
+			s.Fooling.Text("%.2f"), (100 * s.Fooled).Text("%.0f %%"), s.Damage.Text("%.2f"))
 	}
-	for i, s := range r.Strategies {
+	for _, s := range r.Strategies {
 		row(s.Strategy, s)
-		for _, k := range Kinds() {
-			fmt.Fprintf(&b, " %*.3f", max(6, len(k)), r.Policy[k][i].P)
-		}
-		fmt.Fprintln(&b)
 	}
 	row("all", r.Total)
-	fmt.Fprintf(&b, "\npolicy entropy:")
+	fmt.Fprintf(&b, "\n| policy, by kind of step | %s\n|---|", strings.Join(strategyNames(r.Strategies), " | ")+" | entropy, nats |")
+	fmt.Fprintln(&b, strings.Repeat("---:|", len(r.Strategies)+1))
 	for _, k := range Kinds() {
-		fmt.Fprintf(&b, " %s %.2f", k, r.Entropy[k])
+		fmt.Fprintf(&b, "| %s |", k)
+		for i := range r.Strategies {
+			fmt.Fprintf(&b, " %.3f |", r.Policy[k][i].P)
+		}
+		fmt.Fprintf(&b, " %.2f |\n", r.Entropy[k])
 	}
-	fmt.Fprintf(&b, " of %.2f nats\n", math.Log(float64(len(r.Strategies))))
-	fmt.Fprintf(&b, "natural samples: %d of %d right, %d not told, %d false equations; held out: %d steps, %d natural and %d synthetic errors\n",
+	fmt.Fprintf(&b, "\nThe greatest entropy is %.2f nats. ", math.Log(float64(len(r.Strategies))))
+	fmt.Fprintf(&b, "Natural samples: %d of %d right, %d not told, %d false equations; held out: %d steps, %d natural and %d synthetic errors. ",
 		r.SamplesRight, r.Samples, r.Untold, r.FalseEqs, r.HeldOut.Steps, r.HeldOut.Natural, r.HeldOut.Synthetic)
-	fmt.Fprintf(&b, "probes (AUC): the adversary's dialect %s, wrong steps by format alone %s\n", r.Probes.Dialect.Text("%.2f"), r.Probes.Format.Text("%.2f"))
+	fmt.Fprintf(&b, "Probes (AUC): the adversary's dialect %s, wrong steps by format alone %s.\n", r.Probes.Dialect.Text("%.2f"), r.Probes.Format.Text("%.2f"))
 	for _, a := range r.Alarms {
-		fmt.Fprintln(&b, "ALARM:", a)
+		fmt.Fprintln(&b, "\nALARM:", a)
 	}
+	fmt.Fprintf(&b, "\nRound %d: the PRM %s.\n", r.Round+1, r.HeldOut.Verdict())
 	return b.String()
+}
+
+func strategyNames(of []StrategyReport) (names []string) {
+	for _, s := range of {
+		names = append(names, s.Strategy)
+	}
+	return names
+}
+
+// Verdict says in words what R does on problems that it never learned from; it follows "the PRM".
+func (m Measured) Verdict() string {
+	finds := func(n int, f metric.Figure, of string) string {
+		if n < enough {
+			return fmt.Sprintf("too few of %s to say (%d)", of, n)
+		}
+		return fmt.Sprintf("%s of %s", tenths(float64(f)), of)
+	}
+	s := "finds, of problems kept out, " + finds(m.Natural, m.DetectNat, "the model's own errors") + " and " + finds(m.Synthetic, m.DetectSyn, "the attacks")
+	if right := m.Steps - m.Natural - m.Synthetic; right >= enough {
+		s += fmt.Sprintf(", and takes %s of the correct steps for wrong", tenths(float64(m.FalseAlarm)))
+	}
+	return s
+}
+
+// tenths is a share as people say it.
+func tenths(share float64) string {
+	switch n := math.Round(10 * share); {
+	case n == 0 && share > 0:
+		return fmt.Sprintf("%.0f of 100", max(1, math.Round(100*share)))
+	case n == 0:
+		return "none"
+	case n == 10 && share == 1:
+		return "all"
+	case n == 10:
+		return fmt.Sprintf("%.0f of 100", min(99, math.Round(100*share)))
+	default:
+		return fmt.Sprintf("%.0f of 10", n)
+	}
 }

@@ -102,7 +102,7 @@ func (g *Game) Round(ctx context.Context, state State) (State, error) {
 	if err != nil {
 		return State{}, fmt.Errorf("learn: %w", err)
 	}
-	if err := g.measure(ctx, &rep, round); err != nil {
+	if err := g.measure(ctx, &rep, round, attacks); err != nil {
 		return State{}, err
 	}
 	g.progress(Progress{Round: round, Stage: StageLearn, Done: 1, Total: 1})

@@ -17,10 +17,10 @@ type askCommand struct {
 	Upstream    upstreamFlags `embed:"" group:"Endpoint:"`
 	PRM         modelFlags    `embed:"" group:"PRM:"`
 	Decode      decodeFlags   `embed:"" group:"Search:"`
-	Strategy    string        `help:"How it is answered: one of the strategies that 'sidecar serve --help' lists. Without a name auto." default:"auto" enum:"${strategies}"`
+	Strategy    way           `placeholder:"NAME" help:"How it is answered: one of the strategies that 'sidecar serve --help' lists, also by its suffix and with a number (best-of-8). Without a name auto." default:"auto" enum:"${strategies}"`
 	Instruction string        `help:"What is added to the system message; 'none' adds nothing." placeholder:"TEXT" default:"${instruction}"`
 	Seed        int64         `help:"Draws of the same seed are the same, where the endpoint keeps to it; 0 leaves them to it." default:"0"`
-	Question    []string      `arg:"" help:"The question; - reads it from standard input."`
+	Question    []string      `arg:"" optional:"" help:"The question; - reads it from standard input."`
 }
 
 func (c *askCommand) Help() string {
@@ -47,7 +47,8 @@ func (c *askCommand) Run(ctx context.Context, std streams) error {
 	}
 	e.Trust(gate)
 	opts := c.Decode.options()
-	opts.Strategy, opts.Seed, opts.Unseeded = c.Strategy, c.Seed, c.Seed == 0
+	c.Strategy.into(&opts)
+	opts.Strategy, opts.Seed, opts.Unseeded = c.Strategy.String(), c.Seed, c.Seed == 0
 	if err := needsPRM(e, opts.Strategy); err != nil {
 		return err
 	}

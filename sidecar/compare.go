@@ -36,6 +36,9 @@ func (c *compareCommand) Run(std streams) error {
 		if err := json.Unmarshal(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), &reports[i]); err != nil {
 			return badInput{fmt.Errorf("%s is not what eval --json writes: %w", path, err)}
 		}
+		if len(reports[i].Rows) == 0 {
+			return badInput{fmt.Errorf("%s is not what eval --json writes: there are no rows in it", path)}
+		}
 	}
 	differences, err := given(eval.Compare(reports[0], reports[1], c.Seed, 0))
 	if err != nil {
@@ -45,7 +48,6 @@ func (c *compareCommand) Run(std streams) error {
 		return writeLine(std.out, differences)
 	}
 	name := func(path string) string { return strings.TrimSuffix(filepath.Base(path), ".json") }
-	_, err = fmt.Fprintf(std.out, "%s\n%d problems; a gain is of %s over %s, paired by problem, with a 95 %% interval by bootstrap.\n",
-		eval.CompareMarkdown(differences, name(c.First), name(c.Second)), len(reports[0].Problems), name(c.First), name(c.Second))
-	return err
+	return show(std.out, fmt.Sprintf("%s\n%d problems; a gain is of %s over %s, paired by problem, with a 95 %% interval by bootstrap.\n",
+		eval.CompareMarkdown(differences, name(c.First), name(c.Second)), len(reports[0].Problems), name(c.First), name(c.Second)))
 }

@@ -16,11 +16,14 @@ type completionCommand struct {
 }
 
 // completionScript prints a shell's script, which asks the program itself what there is; where that knows nothing the shell offers files.
+// bash's does without mapfile, which the bash 3.2 of macOS lacks.
 type completionScript struct{}
 
 var completionScripts = map[string]string{
 	"bash": `_sidecar() {
-	mapfile -t COMPREPLY < <("${COMP_WORDS[0]}" completion words -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+	local word
+	COMPREPLY=()
+	while IFS= read -r word; do COMPREPLY+=("$word"); done < <("${COMP_WORDS[0]}" completion words -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
 }
 complete -o bashdefault -o default -F _sidecar sidecar
 `,
@@ -57,6 +60,11 @@ func completions(node *kong.Node, words []string) (lines []string) {
 	if len(words) == 0 {
 		words = []string{""}
 	}
+	words = slices.Clone(words)
+	if last := &words[len(words)-1]; *last == "=" { // bash takes --flag=value for three words
+		*last = ""
+	}
+	words = slices.DeleteFunc(words, func(word string) bool { return word == "=" })
 	last, flag := words[len(words)-1], (*kong.Flag)(nil)
 	for _, word := range words[:len(words)-1] {
 		if flag != nil { // the word is its value

@@ -18,6 +18,8 @@ func TestCompletion(t *testing.T) {
 		"serve --strategy=raw --listen ":  {nil, []string{"serve", "raw"}},
 		"--log-format json serve --admin": {[]string{"--admin-listen"}, nil},
 		"serve --show-search --tls":       {[]string{"--tls-cert", "--tls-key"}, nil},
+		"serve --strategy = gu":           {[]string{"guided"}, []string{"auto"}}, // so bash splits --strategy=gu
+		"serve --strategy =":              {[]string{"auto", "guided"}, nil},
 		"sample --kind p":                 {[]string{"prose", "program"}, nil},
 	} {
 		args := append([]string{"completion", "words", "--"}, strings.Split(line, " ")...)
@@ -35,6 +37,20 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
+// TestBashCompletes: what bash makes of its script for a line that somebody types.
+func TestBashCompletes(t *testing.T) {
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Skip("there is no bash here")
+	}
+	const stand = "sidecar() { echo --one; echo 'a b'; echo \"$@\" >&3; }\n"
+	script := stand + command(t, 0, "completion", "bash") + "COMP_WORDS=(sidecar serve --ups) COMP_CWORD=2\n_sidecar 3>/dev/stdout\nprintf '[%s]' \"${COMPREPLY[@]}\""
+	out, err := exec.Command(bash, "-c", script).CombinedOutput()
+	if got := string(out); err != nil || got != "completion words -- serve --ups\n[--one][a b]" {
+		t.Errorf("%v: %s", err, got)
+	}
+}
+
 // TestCompletionScripts: each shell that is there takes its script.
 func TestCompletionScripts(t *testing.T) {
 	for _, shell := range []string{"bash", "zsh", "fish"} {
@@ -46,6 +62,9 @@ func TestCompletionScripts(t *testing.T) {
 		if err != nil {
 			t.Logf("%s isn't here: its script was not tried", shell)
 			continue
+		}
+		if strings.Contains(script, "mapfile") {
+			t.Errorf("%s: macOS has a bash 3.2, which knows no mapfile", shell)
 		}
 		if out, err := exec.Command(path, "-n", "-c", script).CombinedOutput(); err != nil {
 			t.Errorf("%s: %v: %s", shell, err, out)

@@ -65,13 +65,19 @@ func loadConfig(app *kong.Application, r io.Reader) (config, error) {
 	for _, name := range slices.Sorted(maps.Keys(c)) {
 		known := flags[name]
 		if len(known) == 0 || name == "config" || name == "help" || name == "version" {
-			errs = append(errs, fmt.Errorf("config: no such setting: %s (the settings are the flags that `sidecar COMMAND --help` lists)", name))
+			perhaps := ""
+			if near := meant(name, slices.Sorted(maps.Keys(flags))); near != "" {
+				perhaps = fmt.Sprintf("; did you mean %s?", near)
+			}
+			errs = append(errs, fmt.Errorf("config: no such setting: %s%s (the settings are the flags that `sidecar COMMAND --help` lists)", name, perhaps))
 			continue
 		}
 		value, err := c.text(name)
-		for _, f := range known { // commands may give one name different kinds
-			if err == nil {
-				err = accepts(f, value)
+		if err == nil {
+			for _, f := range known { // commands may give one name different kinds
+				if err = accepts(f, value); err == nil {
+					break
+				}
 			}
 		}
 		if err != nil {
@@ -138,10 +144,15 @@ func accepts(f *kong.Flag, value string) error {
 	scan := kong.Scan().PushTyped(value, kong.FlagValueToken)
 	as := *f.Value
 	as.Active, as.Set = true, false // else kong doesn't look whether a file exists
-	if err := f.Mapper.Decode(&kong.DecodeContext{Value: &as, Scan: scan}, reflect.New(f.Target.Type()).Elem()); err != nil {
+	into := reflect.New(f.Target.Type()).Elem()
+	if err := f.Mapper.Decode(&kong.DecodeContext{Value: &as, Scan: scan}, into); err != nil {
 		return err
 	}
-	if f.Enum != "" && !slices.Contains(f.EnumSlice(), value) {
+	named := value
+	if as, ok := into.Interface().(fmt.Stringer); ok { // several names may stand for one
+		named = as.String()
+	}
+	if f.Enum != "" && !slices.Contains(f.EnumSlice(), named) {
 		return fmt.Errorf("%q is none of %s", value, strings.Join(f.EnumSlice(), ", "))
 	}
 	return nil
@@ -173,5 +184,9 @@ func (c config) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, er
 	if _, ok := c[flag.Name]; !ok {
 		return nil, nil
 	}
-	return c.text(flag.Name)
+	value, err := c.text(flag.Name)
+	if err == nil && accepts(flag, value) != nil {
+		return nil, nil // it is another command's
+	}
+	return value, err
 }

@@ -29,7 +29,7 @@ type demoCommand struct {
 	Unseen   int    `help:"Problems to measure on, none of which was trained on." default:"200"`
 	N        int    `name:"n" help:"Candidates of an answer." default:"8"`
 	Seed     int64  `help:"Everything drawn follows from it." default:"1"`
-	Out      string `help:"Keep the trained checkpoint here." placeholder:"FILE" type:"path"`
+	Out      string `help:"Keep the trained checkpoint here, and its gate beside it." default:"runs/demo.prm" placeholder:"FILE" type:"path"`
 	Serve    bool   `help:"Serve both APIs with the result." default:"true" negatable:""`
 	Listen   string `help:"Address to serve at." default:"127.0.0.1:8484"`
 }
@@ -86,11 +86,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 	if err := c.anecdote(ctx, llm, folder, std); err != nil {
 		return err
 	}
-	checkpoint := filepath.Join(folder, "demo.prm")
-	if c.Out != "" {
-		checkpoint = c.Out
-	}
-	if err := prm.Save(checkpoint, model); err != nil {
+	if err := prm.Save(c.Out, model); err != nil {
 		return err
 	}
 
@@ -104,19 +100,27 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 	}
 	gate := trained.Gate(c.Seed)
 	if gate != nil {
-		if err := writeGate(checkpoint, gate); err != nil {
+		if err := writeGate(c.Out, gate); err != nil {
 			return err
 		}
 	}
 	bar := newProgress(std.err, "measure")
 	report, err := eval.Answers(ctx, e, toys(tasks.Test, uint64(c.Seed), c.Unseen), eval.Config{ // #nosec G115 -- a seed, of which all bits count
-		Options:  decode.Options{N: c.N, Temperature: 0.8, TopP: 1, MaxTokens: 160, MaxSteps: 12, Aggregate: "min", Seed: c.Seed, Gate: gate, Vote: gate.Rule(step.OnlyProse)},
-		Parallel: 16, Progress: func(done, total int, problem string) { bar.report(done, total, problem) }})
+		Options: decode.Options{N: c.N, Temperature: 0.8, TopP: 1, MaxTokens: 160, MaxSteps: 12, Aggregate: "min", Seed: c.Seed, Gate: gate, Vote: gate.Rule(step.OnlyProse)},
+		// One search step by step stands for all: each of the others takes as long again.
+		Strategies: []string{decode.Greedy, decode.Majority, decode.BestOfN, decode.WeightedVote, decode.Guided, decode.Auto},
+		Parallel:   16, Progress: func(done, total int, problem string) { bar.report(done, total, problem) }})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(std.out, "\nToy world, %d unseen problems, PRM %s (trained in %.0f s, measured in %.0f s):\n\n%s\n",
-		c.Unseen, model.ID(), took.Seconds(), (time.Since(began) - took).Seconds(), report.Markdown())
+	if err := show(std.out, fmt.Sprintf("\nToy world, %d unseen problems, PRM %s (trained in %.0f s, measured in %.0f s):\n\n%s\n",
+		c.Unseen, model.ID(), took.Seconds(), (time.Since(began)-took).Seconds(), report.Markdown())); err != nil {
+		return err
+	}
+	if err := show(std.out, fmt.Sprintf("%s\n\nKept in %s. All searches, or other problems: sidecar eval --upstream builtin --checkpoint %s --problems FILE (sidecar tasks writes one).\n\n",
+		trained.Verdict(gate), c.Out, c.Out)); err != nil {
+		return err
+	}
 	if !c.Serve {
 		return nil
 	}
@@ -125,7 +129,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	return service{
-		upstream: upstream, engine: e, gate: gate, gateFrom: gatePath(checkpoint), strategy: decode.Auto, listen: c.Listen, probeWait: time.Minute,
+		upstream: upstream, engine: e, gate: gate, gateFrom: gatePath(c.Out), strategy: decode.Auto, listen: c.Listen, probeWait: time.Minute, page: true, runs: folder,
 		config: server.Config{
 			Defaults:    decode.Options{N: c.N, Temperature: 0.8, TopP: 1, MaxTokens: 160, MaxSteps: 12, Aggregate: prm.Min},
 			MaxSearches: 4, SearchTimeout: time.Minute, Traces: 256,
@@ -138,19 +142,16 @@ func percent(f metric.Figure) string { return (100 * f).Text("%.0f") + " %" }
 
 // ready says before the work what would spoil its end.
 func (c *demoCommand) ready() error {
-	if c.Out != "" {
-		if err := toWrite("--out", c.Out); err != nil {
+	if c.Serve {
+		ln, err := net.Listen("tcp", c.Listen)
+		if err != nil {
+			return badInput{fmt.Errorf("--listen: %w; choose another address, or --no-serve", err)}
+		}
+		if err := ln.Close(); err != nil {
 			return err
 		}
 	}
-	if !c.Serve {
-		return nil
-	}
-	ln, err := net.Listen("tcp", c.Listen)
-	if err != nil {
-		return badInput{fmt.Errorf("--listen: %w; choose another address, or --no-serve", err)}
-	}
-	return ln.Close()
+	return toWrite("--out", c.Out)
 }
 
 // anecdote shows, of the corrupted steps that the PRM of their round took for correct and the last one doesn't, the one with the

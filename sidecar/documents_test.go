@@ -405,17 +405,6 @@ func prmTables() string {
 	return b.String()
 }
 
-// kindOf is what stands for a flag's value where it says nothing itself.
-func kindOf(kind reflect.Kind, name string) string {
-	switch {
-	case name == "Duration":
-		return "TIME"
-	case name == "Level" || kind == reflect.String || kind == reflect.Slice:
-		return "WORD"
-	}
-	return "NUMBER"
-}
-
 // settingsPage lists every flag of every command: those that three or more commands share once, before the others.
 func settingsPage(app *kong.Application) string {
 	type row struct{ flag, value, help string }

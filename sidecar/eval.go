@@ -126,8 +126,9 @@ func (c *evalCommand) Validate() error {
 }
 
 func (c *evalCommand) Run(ctx context.Context, std streams) error {
-	for _, name := range c.Strategies {
-		switch {
+	for i := range c.Strategies {
+		c.Strategies[i] = strategyNamed(c.Strategies[i], c.Decode.N)
+		switch name := c.Strategies[i]; {
 		case !slices.Contains(eval.Strategies(), name):
 			return badInput{fmt.Errorf("--strategies: %q is none of %s", name, strings.Join(eval.Strategies(), ", "))}
 		case !c.PRM.named() && decode.NeedsPRM(name):
@@ -229,8 +230,7 @@ func (c *evalCommand) print(ctx context.Context, std streams, e *engine.Engine, 
 			eval.Report
 		}{caps.Model, id, file, c.Decode.Aggregate, report})
 	}
-	_, err = fmt.Fprintf(std.out, "%s on %s, checkpoint %s\n\n%s", titled(caps), file, id, report.Markdown())
-	return err
+	return show(std.out, fmt.Sprintf("%s on %s, checkpoint %s\n\n%s", titled(caps), file, id, report.Markdown()))
 }
 
 // replay measures on recorded answers. The gate beside the checkpoint is neither read nor written: votes go by what the PRM has from its own training, or by --holdout.
@@ -242,7 +242,7 @@ func (c *evalCommand) replay(ctx context.Context, std streams) error {
 	of := replayedFrom(answered, c.Decode.N)
 	problems, samples := first(of.problems, c.Limit), first(of.samples, c.Limit)
 	if len(problems) == 0 {
-		return badInput{fmt.Errorf("--solutions: no problem has %d answers (--n)", c.Decode.N)}
+		return badInput{fmt.Errorf("--solutions: no problem has %d answers: ask for --n %d, or draw more with `sidecar sample`", c.Decode.N, mostCommon(answered, func(a dataset.Answered) int { return len(a.Answers) }))}
 	}
 	if c.Distort != "" && of.programs > 0 {
 		return badInput{errors.New("--distort: what programs say beside prose is of the PRM's training, whose scores were sound: name answers of one kind with --solutions")}
@@ -295,10 +295,7 @@ func (c *evalCommand) replay(ctx context.Context, std streams) error {
 	}
 	file := strings.Join(names, ", ")
 	if c.Plot != "" {
-		drawing, err := experiment.Curve(report, fmt.Sprintf("%s, %d problems of %s", answered[0].Sampling.Model, len(problems), file))
-		if err != nil {
-			return err
-		}
+		drawing := experiment.Curve(report, fmt.Sprintf("%s, %d problems of %s", answered[0].Sampling.Model, len(problems), file))
 		if err := disk.Write(c.Plot, drawing, disk.Public); err != nil {
 			return err
 		}

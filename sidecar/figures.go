@@ -1,8 +1,6 @@
 package main
 
 import (
-	"runtime/debug"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"aprm/adapters/pool"
@@ -52,16 +50,6 @@ func (s service) figures() []prometheus.Collector {
 }
 
 func buildLabels() prometheus.Labels {
-	labels := prometheus.Labels{"version": "unknown", "revision": "unknown", "go": "unknown"}
-	build, ok := debug.ReadBuildInfo()
-	if !ok {
-		return labels
-	}
-	labels["version"], labels["go"] = build.Main.Version, build.GoVersion
-	for _, s := range build.Settings {
-		if s.Key == "vcs.revision" {
-			labels["revision"] = s.Value
-		}
-	}
-	return labels
+	b := builtAs()
+	return prometheus.Labels{"version": b.version, "revision": b.revision, "go": b.compiler}
 }

@@ -40,12 +40,14 @@ var arrows = map[string]string{
 	"sidecar/decode":     "prm prm/step prm/arith prm/feature prm/program prm/vote",
 	"sidecar/dataset":    "prm/disk prm/step prm/arith",
 	"sidecar/engine":     "adapters prm prm/step prm/feature sidecar/decode",
-	"sidecar/training":   "adapters prm/disk generator generator/oracle prm prm/arith prm/step prm/feature prm/train prm/vote sidecar/dataset sidecar/decode sidecar/engine sidecar/eval",
+	"sidecar/training":   "adapters prm/disk generator generator/oracle prm prm/arith prm/metric prm/step prm/feature prm/train prm/vote sidecar/dataset sidecar/decode sidecar/engine sidecar/eval sidecar/plot",
 	"sidecar/eval":       "sidecar/decode prm prm/step prm/arith prm/metric prm/vote",
-	"sidecar/experiment": "adapters prm/disk generator generator/tasks prm prm/feature prm/metric prm/step prm/train sidecar/dataset sidecar/decode sidecar/engine sidecar/eval sidecar/training",
+	"sidecar/experiment": "adapters prm/disk generator generator/tasks prm prm/feature prm/metric prm/step prm/train sidecar/dataset sidecar/decode sidecar/engine sidecar/eval sidecar/plot sidecar/training",
 	"sidecar/access":     "",
+	"sidecar/plot":       "",
 	"sidecar/server":     "sidecar/access sidecar/decode sidecar/scope sidecar/server/dialect sidecar/trace adapters adapters/wire prm prm/step",
 	"sidecar/scope":      "adapters",
+	"sidecar/page":       "generator prm prm/disk prm/metric sidecar/dataset sidecar/decode sidecar/training",
 	"sidecar/trace":      "prm/step sidecar/decode",
 
 	"sidecar/server/dialect": "adapters adapters/wire prm/step",
@@ -53,7 +55,7 @@ var arrows = map[string]string{
 }
 
 // pure are rooms of functions over bytes and words: they import neither a network nor a web framework.
-var pure = []string{"adapters/wire", "sidecar/scope", "sidecar/server/dialect"}
+var pure = []string{"adapters/wire", "sidecar/plot", "sidecar/scope", "sidecar/server/dialect"}
 
 // TestImportArrows holds the architecture: who may know whom (what searches, engine and decode, knows no training), that only prm/train
 // reaches gorgonia, and that the scorer (prm and what it imports) reaches no network.

@@ -55,7 +55,7 @@ func readKeys(path string) (*access.Keys, error) {
 	}
 	table, err := access.Parse(text)
 	if err != nil {
-		return nil, badInput{fmt.Errorf("%s: %w", path, err)}
+		return nil, badInput{fmt.Errorf("%s: %w; `sidecar key new NAME` prints an entry as it must be", path, err)}
 	}
 	return table, nil
 }

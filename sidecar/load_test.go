@@ -15,7 +15,6 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -24,9 +23,7 @@ import (
 	"testing"
 	"time"
 
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
+	"aprm/sidecar/plot"
 )
 
 // The load of TestLoad.
@@ -398,7 +395,7 @@ type residents struct {
 	of map[string]int // name to process id
 
 	mu  sync.Mutex
-	mem map[string]plotter.XYs // seconds, MB
+	mem map[string][]plot.Point // seconds, MB
 }
 
 func (r *residents) watch() (stop func()) {
@@ -416,9 +413,9 @@ func (r *residents) watch() (stop func()) {
 				if mb, ok := resident(pid); ok {
 					r.mu.Lock()
 					if r.mem == nil {
-						r.mem = map[string]plotter.XYs{}
+						r.mem = map[string][]plot.Point{}
 					}
-					r.mem[name] = append(r.mem[name], plotter.XY{X: time.Since(began).Seconds(), Y: mb})
+					r.mem[name] = append(r.mem[name], plot.At(time.Since(began).Seconds(), mb))
 					r.mu.Unlock()
 				}
 			}
@@ -463,17 +460,16 @@ func processorTime(pid int) time.Duration {
 // apart here, and draws it where SIDECAR_TEST_PLOT says.
 func (r *residents) judge(t *testing.T) {
 	t.Helper()
-	p := plot.New()
-	p.Title.Text, p.X.Label.Text, p.Y.Label.Text, p.Y.Min = "Memory under load", "seconds", "resident MB", 0
+	chart := plot.Chart{Title: "Memory under load", X: "seconds", Y: "resident MB"}
 	for name, line := range r.mem {
 		var most float64
-		mean := func(xys plotter.XYs) float64 {
+		mean := func(points []plot.Point) float64 {
 			sum := 0.0
-			for _, xy := range xys {
-				sum += xy.Y
-				most = max(most, xy.Y)
+			for _, p := range points {
+				sum += p.Y
+				most = max(most, p.Y)
 			}
-			return sum / float64(max(1, len(xys)))
+			return sum / float64(max(1, len(points)))
 		}
 		n := len(line)
 		first, middle, last := mean(line[:n/3]), mean(line[n/3:2*n/3]), mean(line[2*n/3:])
@@ -481,18 +477,10 @@ func (r *residents) judge(t *testing.T) {
 		if most > 300 || last > 1.3*middle {
 			t.Errorf("%s: memory grows without end, or is above 300 MB", name)
 		}
-		drawn, err := plotter.NewLine(line)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if name == "guided" {
-			drawn.Dashes = []vg.Length{vg.Points(4), vg.Points(2)}
-		}
-		p.Add(drawn)
-		p.Legend.Add(cmp.Or(map[string]string{"raw": "1,000 raw streams", "guided": "100 guided on the embedded model"}[name], name), drawn)
+		chart.Curves = append(chart.Curves, plot.Curve{Name: cmp.Or(map[string]string{"raw": "1,000 raw streams", "guided": "100 guided on the embedded model"}[name], name), Colour: len(chart.Curves), Points: line})
 	}
 	if path := os.Getenv("SIDECAR_TEST_PLOT"); path != "" {
-		if err := p.Save(16*vg.Centimeter, 9*vg.Centimeter, filepath.Clean(path)); err != nil {
+		if err := os.WriteFile(path, chart.SVG(), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

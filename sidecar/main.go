@@ -27,14 +27,14 @@ func main() {
 // commands is the whole command line. A setting is defined once, as a flag; the config file has the same names.
 type commands struct {
 	Settings  settingsFlag `name:"config" help:"YAML file with the same settings as the flags (upstream-model: … is --upstream-model). Flags win." placeholder:"FILE"`
-	LogFormat string       `help:"How it is logged: text, or json for machines." enum:"text,json" default:"text"`
+	LogFormat string       `help:"How it is logged: words for people, text (key=value), or json for machines; unless it is said, text by serve and words by all others." enum:",words,text,json" placeholder:"KIND" default:""`
 	LogLevel  slog.Level   `help:"How much is logged to standard error: debug, info, warn or error." default:"info"`
 
 	Train trainCommand `cmd:"" help:"Train a PRM of the LLM: from its recorded answers, or by the game, in which it corrupts correct steps and an oracle says what is wrong."`
 	Eval  evalCommand  `cmd:"" help:"Measure whether it helps: greedy, votes, best-of-N and searches step by step side by side, at equal tokens."`
 	Serve serveCommand `cmd:"" help:"Serve the endpoint's own API, OpenAI and Ollama, with guided decoding."`
 	Ask   askCommand   `cmd:"" help:"Ask one question, and see the search at work: candidates, steps and their scores as they come."`
-	Demo  demoCommand  `cmd:"" help:"Show it all in two minutes, with the embedded toy model: train a PRM, measure it on unseen problems, serve it."`
+	Demo  demoCommand  `cmd:"" help:"Show it all in a minute or two, with the embedded toy model: train a PRM, measure it on unseen problems, serve it."`
 	Tasks tasksCommand `cmd:"" help:"Write word problems of the toy world, with worked solutions."`
 
 	Sample sampleCommand `cmd:"" help:"Draw answers to many problems and keep them, with log-probabilities: what train --solutions learns from."`
@@ -59,6 +59,7 @@ type commands struct {
 	Version    versionCommand    `cmd:"" help:"Print the version of this build and of what its checkpoints hold."`
 	Key        keyCommand        `cmd:"" help:"Make keys up that clients are let in with."`
 	Completion completionCommand `cmd:"" help:"Print what has a shell complete commands, flags and their values."`
+	Manual     manualCommand     `cmd:"" help:"Print the manual page: sidecar manual > sidecar.1, then man ./sidecar.1."`
 	Recording  recordingCommand  `cmd:"" help:"Check a file that the LLM's answers are kept in, and mend it."`
 	Healthy    healthyCommand    `cmd:"" help:"Exit with 0 when the sidecar at an address is ready (for container health checks)." hidden:""`
 }
@@ -115,9 +116,12 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 		return 2
 	}
 	options := &slog.HandlerOptions{Level: cmd.LogLevel}
-	var log slog.Handler = slog.NewTextHandler(errs, options)
-	if cmd.LogFormat == "json" {
+	var log slog.Handler = newWords(errs, cmd.LogLevel)
+	switch {
+	case cmd.LogFormat == "json":
 		log = slog.NewJSONHandler(errs, options)
+	case cmd.LogFormat == "text", cmd.LogFormat == "" && parsed.Command() == "serve":
+		log = slog.NewTextHandler(errs, options)
 	}
 	slog.SetDefault(slog.New(log))
 	work, giveUp := context.WithCancelCause(ctx)
@@ -133,7 +137,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	if cause := context.Cause(work); cause != nil && ctx.Err() == nil { // also where the command made do with what it had
 		err = cause
 	}
-	if err != nil {
+	if err = advised(err); err != nil {
 		if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 			if name, _, _ := strings.Cut(parsed.Command(), " "); name == "train" || name == "sample" || name == "examine" || name == "eval" || name == "experiment" {
 				fmt.Fprintln(errs, "sidecar: interrupted; what was finished is kept, the same command goes on from there")

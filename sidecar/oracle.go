@@ -229,7 +229,8 @@ func (c *oracleAuditCommand) labelled(ctx context.Context, std streams, judge *o
 	return printAudit(std.out, fmt.Sprintf("%d labelled solutions", len(solutions)), []auditGroup{{"people call right", right}, {"people call wrong", wrong}})
 }
 
-func printAudit(w io.Writer, title string, groups []auditGroup) error {
+func printAudit(out io.Writer, title string, groups []auditGroup) error {
+	w := &strings.Builder{}
 	fmt.Fprintf(w, "%s\n\n| cases | number | correct | wrong | unknown |\n|---|---:|---:|---:|---:|\n", title)
 	for _, g := range groups {
 		g.print(w)
@@ -244,8 +245,8 @@ func printAudit(w io.Writer, title string, groups []auditGroup) error {
 			fmt.Fprintf(w, "\n%s, %s, %s: %q\n  %s: %s", g.name, f.Problem, f.Rule, f.Step, f.Layer, f.Reason)
 		}
 	}
-	_, err := fmt.Fprintln(w)
-	return err
+	fmt.Fprintln(w)
+	return show(out, w.String())
 }
 
 // auditGroup is a group of the audit with its name.

@@ -23,7 +23,7 @@ func toWrite(flag, path string) error {
 		}
 	}
 	if err != nil {
-		return badInput{fmt.Errorf("%s: %w", flag, err)}
+		return badInput{fmt.Errorf("%s: nothing can be written there: %w; name another place", flag, err)}
 	}
 	return nil
 }

@@ -214,8 +214,7 @@ func (c *prmEvalCommand) Run(ctx context.Context, std streams) error {
 	}
 	add("position alone (the later, the worse)", scores)
 	id, _ := j.Checkpoint()
-	_, err = fmt.Fprintf(std.out, "checkpoint %s\n\n%s", id, eval.StepsMarkdown(rows))
-	return err
+	return show(std.out, fmt.Sprintf("checkpoint %s\n\n%s", id, eval.StepsMarkdown(rows)))
 }
 
 type prmRobustCommand struct {
@@ -245,8 +244,7 @@ func (c *prmRobustCommand) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	id, _ := j.Checkpoint()
-	_, err = fmt.Fprintf(std.out, "checkpoint %s\n\n%s", id, eval.RobustMarkdown(rows))
-	return err
+	return show(std.out, fmt.Sprintf("checkpoint %s\n\n%s", id, eval.RobustMarkdown(rows)))
 }
 
 // open takes the solutions from recorded answers where there are any.

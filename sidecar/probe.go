@@ -18,7 +18,7 @@ func (c *probeCommand) Run(ctx context.Context, std streams) error {
 	}
 	caps, err := llm.Capabilities(ctx)
 	if err != nil {
-		return err
+		return c.Upstream.explain(ctx, err)
 	}
 	return printJSON(std, caps)
 }

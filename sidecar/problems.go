@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"log/slog"
 
 	"aprm/prm/step"
@@ -20,4 +21,12 @@ func readProblems(path string) ([]step.Problem, error) {
 		slog.Warn("final answers that can't be read: no answer to these counts as right", "file", path, "problems", n, "of", len(all.Problems), "such_as", all.Unread[0])
 	}
 	return all.Problems, nil
+}
+
+// behind are the problems of a file that --skip leaves.
+func behind(problems []step.Problem, skip int) ([]step.Problem, error) {
+	if skip < 0 || skip >= len(problems) {
+		return nil, badInput{fmt.Errorf("--skip %d leaves nothing of %d problem(s): give 0 to %d", skip, len(problems), len(problems)-1)}
+	}
+	return problems[skip:], nil
 }

@@ -50,10 +50,10 @@ func (c *sampleCommand) Run(ctx context.Context, std streams) (err error) {
 	if err != nil {
 		return err
 	}
-	if c.Skip >= len(problems) {
-		return badInput{fmt.Errorf("--skip %d leaves nothing of %d problems", c.Skip, len(problems))}
+	if problems, err = behind(problems, c.Skip); err != nil {
+		return err
 	}
-	problems = first(problems[c.Skip:], c.Limit)
+	problems = first(problems, c.Limit)
 	llm, closeLLM, err := c.Upstream.llm(ctx, recordFlags{})
 	if err != nil {
 		return err

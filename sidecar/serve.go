@@ -31,7 +31,7 @@ type serveCommand struct {
 	TLSKey        string        `name:"tls-key" help:"File with its key (PEM)." type:"existingfile" placeholder:"FILE"`
 	Insecure      bool          `help:"Let everyone in who reaches an address beyond this machine, without any key."`
 	CORSOrigins   []string      `name:"cors-origins" help:"Origins of web pages that browsers let use the sidecar, such as https://chat.example.org; * for all. Without any none may." placeholder:"URL"`
-	Strategy      string        `help:"What a bare model name gets: raw or one of the strategies above. Without a PRM auto is raw here, and NAME@auto a vote weighed by the LLM's own log-probabilities that stops early. auto weighs votes by the PRM only where CHECKPOINT.gate.json, which train and eval write, says that this helps." default:"auto" enum:"raw,${strategies}"`
+	Strategy      way           `placeholder:"NAME" help:"What a bare model name gets: raw or one of the strategies above, also by its suffix and with a number (best-of-8), which goes before --n. Without a PRM auto is raw here, and NAME@auto a vote weighed by the LLM's own log-probabilities that stops early. auto weighs votes by the PRM only where CHECKPOINT.gate.json, which train and eval write, says that this helps." default:"auto" enum:"raw,${strategies}"`
 	Instruction   string        `help:"What is added to the system message of requests that are searched: to go in short steps and to end with #### and the number, unless told otherwise; 'none' adds nothing." placeholder:"TEXT" default:"${instruction}"`
 	Hosts         []string      `help:"Names that clients without a key may call the sidecar by, beside addresses, localhost and names of local networks; * for any." placeholder:"NAME"`
 	MaxSearches   int           `help:"So many searches at a time; more wait their turn, --max-queued at most." default:"16"`
@@ -46,6 +46,9 @@ type serveCommand struct {
 	SearchTimeout time.Duration `help:"Longest time for one search; what is best by then is the answer." default:"10m"`
 	ProbeWait     time.Duration `help:"How long starting waits for the endpoint to show what it can do. Then it serves: until that is known, searches ask for nothing that not every endpoint can do." default:"30s"`
 	ShowSearch    bool          `help:"Tell clients of each search as thoughts before the answer (reasoning_content, thinking), unless a request's prm.show_search says no."`
+
+	Page bool   `help:"Show a page to browsers, at /: chat, runs, evaluation, checkpoints, health; with a key of the scope admin where there are keys. Without it they get the endpoint's own." default:"true" negatable:""`
+	Runs string `help:"Folder of runs, reports and checkpoints that the page shows, and in which it begins trainings." type:"path" placeholder:"FOLDER" default:"runs"`
 
 	Traces       int    `help:"Keep the traces of so many last searches, for 'sidecar trace' and /v1/prm/traces; 0 keeps none." default:"256"`
 	TraceTexts   bool   `help:"Keep questions and texts in the traces; false leaves them out." default:"true" negatable:""`
@@ -127,7 +130,7 @@ func (c *serveCommand) service() (service, error) {
 	if err != nil {
 		return service{}, err
 	}
-	if err := needsPRM(e, c.Strategy); err != nil {
+	if err := needsPRM(e, c.Strategy.String()); err != nil {
 		return service{}, err
 	}
 	keys, err := c.keys()
@@ -138,11 +141,13 @@ func (c *serveCommand) service() (service, error) {
 	if err != nil {
 		return service{}, err
 	}
+	options := c.Decode.options()
+	c.Strategy.into(&options)
 	return service{
-		certificate: cert,
-		upstream:    c.Upstream, engine: e, gate: gate, gateFrom: where, strategy: c.Strategy, listen: c.Listen, admin: c.AdminListen, insecure: c.Insecure, probeWait: c.ProbeWait, otlp: c.OTLPEndpoint,
+		certificate: cert, checkpoint: c.PRM.Checkpoint.file(), page: c.Page, runs: c.Runs,
+		upstream: c.Upstream, engine: e, gate: gate, gateFrom: where, strategy: c.Strategy.String(), listen: c.Listen, admin: c.AdminListen, insecure: c.Insecure, probeWait: c.ProbeWait, otlp: c.OTLPEndpoint,
 		config: server.Config{
-			Keys: keys, Origins: c.CORSOrigins, Defaults: c.Decode.options(), MaxSearches: c.MaxSearches, SearchTimeout: c.SearchTimeout, ShowSearch: c.ShowSearch,
+			Keys: keys, Origins: c.CORSOrigins, Defaults: options, MaxSearches: c.MaxSearches, SearchTimeout: c.SearchTimeout, ShowSearch: c.ShowSearch,
 			Hosts: c.Hosts, MaxQueued: c.MaxQueued, MaxBody: int64(c.MaxBody) << 20, MaxBodies: int64(c.MaxBodies) << 20, BodyTimeout: c.BodyTimeout,
 			WriteTimeout: c.WriteTimeout, HeaderTimeout: c.HeaderTimeout, IdleTimeout: c.IdleTimeout, Grace: c.Grace,
 			StepToken: c.PRM.Remote.StepToken, GoodFirst: c.PRM.Remote.Column == 0, Traces: c.Traces, NoTraceTexts: !c.TraceTexts,

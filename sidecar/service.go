@@ -18,6 +18,7 @@ import (
 	"aprm/adapters"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/engine"
+	"aprm/sidecar/page"
 	"aprm/sidecar/server"
 	"aprm/sidecar/trace/span"
 )
@@ -29,6 +30,9 @@ type service struct {
 	engine      *engine.Engine
 	gate        *decode.Gate // nil for none
 	gateFrom    string       // where it is, or would be
+	checkpoint  string       // the PRM's file, "" for none
+	page        bool         // a browser gets the page
+	runs        string       // folder that the page shows
 	strategy    string       // of a bare name; auto without a PRM is raw
 	listen      string
 	admin       string // address of the profiles; "" for none
@@ -66,8 +70,15 @@ func (s service) run(ctx context.Context, std streams) error {
 		return err
 	}
 	defer shutdown()
+	var serving atomic.Pointer[service]
+	serving.Store(&s)
+	board := page.New(page.Config{Runs: s.runs, Gate: gatePath, Train: s.upstream.training(), Serving: func() page.Serving { return serving.Load().serving(open) }})
+	defer board.Close()
 	complete := func(s service, target *url.URL) (server.Config, error) {
 		cfg := s.config
+		if s.page {
+			cfg.Page, cfg.Board = page.Files(), board
+		}
 		cfg.Upstream, cfg.Dialect, cfg.UpstreamKey, cfg.Model = target, s.upstream.Dialect, s.upstream.Key, s.upstream.Model
 		cfg.Route, cfg.Figures = s.upstream.route(), s.figures()
 		cfg.Tools, cfg.Defaults.Strategy, cfg.TraceExporter = tools.Load, s.bare(), exporter
@@ -106,8 +117,8 @@ func (s service) run(ctx context.Context, std streams) error {
 	}
 	now := s
 	become := func(next service) error {
-		if next.listen != s.listen || next.admin != s.admin || next.otlp != s.otlp || (next.certificate == nil) != (s.certificate == nil) {
-			slog.Warn("listen, admin-listen, otlp-endpoint and whether there is TLS stay as they are until the sidecar is started again")
+		if next.listen != s.listen || next.admin != s.admin || next.otlp != s.otlp || next.runs != s.runs || (next.certificate == nil) != (s.certificate == nil) {
+			slog.Warn("listen, admin-listen, otlp-endpoint, runs and whether there is TLS stay as they are until the sidecar is started again")
 			next.listen, next.admin = s.listen, s.admin
 		}
 		to, err := target, error(nil)
@@ -134,6 +145,7 @@ func (s service) run(ctx context.Context, std streams) error {
 			s.certificate.become(next.certificate)
 		}
 		now, target = next, to
+		serving.Store(&next)
 		id, _ := next.engine.Checkpoint()
 		slog.Info("reloaded: requests from now on are answered by it, those under way by what they began with", "checkpoint", id)
 		return nil

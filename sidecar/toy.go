@@ -153,8 +153,7 @@ func (c *toyCommand) write(std streams, attempts []attempt) error {
 	all := rows[0].Mistakes
 	fmt.Fprintf(&b, "\nThe last columns are shares of the wrong samples, by what went wrong first: %s are arithmetic, the rest is meaning. Intervals are 95 %%, by bootstrap over problems.\n",
 		percent(all[tasks.Arithmetic]))
-	_, err := fmt.Fprint(std.out, b.String())
-	return err
+	return show(std.out, b.String())
 }
 
 func (c *toyCommand) row(name string, attempts []attempt) toyRow {

@@ -13,8 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/term"
-
 	"aprm/sidecar/trace"
 )
 
@@ -128,13 +126,9 @@ func (c *traceCommand) get(ctx context.Context, path string, v any) ([]byte, err
 
 // lookOf is how traces are shown there: in colour and cut to the width on a terminal only.
 func lookOf(out io.Writer) trace.Look {
-	file, ok := out.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
+	width := widthOf(out)
+	if width == 0 {
 		return trace.Look{}
-	}
-	width, _, err := term.GetSize(int(file.Fd()))
-	if err != nil {
-		width = 0 // unknown: the terminal wraps
 	}
 	return trace.Look{Width: width, Color: os.Getenv("NO_COLOR") == ""}
 }

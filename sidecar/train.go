@@ -39,7 +39,7 @@ type trainCommand struct {
 
 // gameFlags are the settings of a game and of the PRM that learns by it.
 type gameFlags struct {
-	Rounds      int     `help:"Rounds of the game; round 0 attacks with every strategy alike." default:"3"`
+	Rounds      int     `help:"Rounds of the game; the first attacks with every strategy alike." default:"3"`
 	PerRound    int     `help:"Problems of a round." default:"10"`
 	Samples     int     `help:"Natural solutions of each problem." default:"4"`
 	Attacks     int     `help:"Attacked steps a round." default:"50"`
@@ -58,7 +58,7 @@ type gameFlags struct {
 
 	Epochs      int     `help:"Passes over the examples in a round." default:"60"`
 	Rate        float64 `help:"Learning rate." default:"0.002"`
-	KL          float64 `name:"kl" help:"How strongly the PRM is held to its round 0 (τ)." default:"0.05"`
+	KL          float64 `name:"kl" help:"How strongly the PRM is held to its first round (τ)." default:"0.05"`
 	Pace        float64 `help:"How much of a whole learning the PRM does in a round, above 0 and at most 1: slower, it stays to be fooled while rounds last, and after the last it is trained to the end. At 1 each round is learned to the end." default:"1"`
 	Adversarial float64 `help:"Share of the weight that attacked steps and their correct partners have in each batch, beside the model's own; 0 for as many as there are." default:"0"`
 	Smooth      float64 `name:"entropy" help:"How strongly the PRM is kept from being sure (c)." default:"0.01"`
@@ -126,7 +126,7 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 			err = badInput{fmt.Errorf("--run: %w", err)}
 		}
 		if err == nil {
-			_, err = fmt.Fprint(std.out, table)
+			err = show(std.out, fmt.Sprint(table))
 		}
 		return err
 	}
@@ -137,7 +137,7 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 	var trained training.Trained
 	if c.Problems == "" {
 		if trained, err = c.learn(ctx, std, answered, head); errors.As(err, &training.FewError{}) {
-			err = badInput{fmt.Errorf("--solutions: %w", err)}
+			err = badInput{fmt.Errorf("--solutions: %w, with `sidecar sample`", err)}
 		} else if errors.As(err, &training.UnlikeError{}) {
 			err = badInput{fmt.Errorf("--elsewhere: %w", err)}
 		}
@@ -149,23 +149,25 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 	}
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
-	fmt.Fprintf(std.out, "%s\n%s, in %s and %d MB of memory\n", trained.Solutions, trained.Model, time.Since(began).Round(time.Second), memory.Sys>>20)
+	gate, elsewhere := trained.Gate(c.Game.Seed), ""
 	if of := trained.Model.Header().Solution; of != nil && of.Elsewhere != nil {
-		fmt.Fprintln(std.out, of.Elsewhere)
+		elsewhere = fmt.Sprintln(of.Elsewhere)
+	}
+	if err := show(std.out, fmt.Sprintf("%s\n%s, in %s and %d MB of memory\n%s\n%s\n", trained.Solutions, trained.Model, time.Since(began).Round(time.Second), memory.Sys>>20, elsewhere, trained.Verdict(gate))); err != nil {
+		return err
 	}
 	if c.Out == "" {
-		return nil
+		return show(std.out, "Nothing is kept but what is in the folder of the run: --out FILE writes the checkpoint.\n")
 	}
 	if err := prm.Save(c.Out, trained.Model); err != nil {
 		return err
 	}
-	if gate := trained.Gate(c.Game.Seed); gate != nil {
+	if gate != nil {
 		if err := writeGate(c.Out, gate); err != nil {
 			return err
 		}
 	}
-	fmt.Fprintf(std.out, "wrote %s; see whether it helps: sidecar eval --checkpoint %s --problems DEV.jsonl\n", c.Out, c.Out)
-	return nil
+	return show(std.out, fmt.Sprintf("wrote %s; see whether it helps: sidecar eval --checkpoint %s --problems DEV.jsonl\n", c.Out, c.Out))
 }
 
 // learn trains from recorded answers alone.
@@ -218,10 +220,13 @@ func (c *trainCommand) play(ctx context.Context, std streams, answered []dataset
 	if err != nil {
 		return training.Trained{}, err
 	}
-	if c.Skip >= len(problems) {
-		return training.Trained{}, badInput{fmt.Errorf("--skip %d leaves nothing of %d problems", c.Skip, len(problems))}
+	if problems, err = behind(problems, c.Skip); err != nil {
+		return training.Trained{}, err
 	}
 	folder := cmp.Or(c.Folder, usualRun)
+	if err := toWrite("--run", filepath.Join(folder, answersFile)); err != nil {
+		return training.Trained{}, err
+	}
 	llm, closeLLM, err := c.Upstream.llm(ctx, recordFlags{Record: filepath.Join(folder, answersFile)})
 	if err != nil {
 		return training.Trained{}, err
@@ -229,9 +234,11 @@ func (c *trainCommand) play(ctx context.Context, std streams, answered []dataset
 	defer func() { logClose(closeLLM()) }()
 	work := c.Game.run(folder, c.Upstream.Concurrency)
 	work.Answered, work.Head, work.Attacks, work.Disguises = answered, head, c.attacks(), c.disguises()
-	work.Show = func(r generator.Report) { fmt.Fprintln(std.out, r) }
+	var unshown error
+	work.Show = func(r generator.Report) { unshown = errors.Join(unshown, show(std.out, r.String()+"\n")) }
 	work.Game.Progress = roundsProgress(newProgress(std.err, "train"), c.Game.Rounds)
-	trained, err := work.Play(ctx, llm, problems[c.Skip:])
+	trained, err := work.Play(ctx, llm, problems)
+	err = errors.Join(err, unshown)
 	if errors.As(err, &training.FolderError{}) {
 		return trained, badInput{err}
 	}

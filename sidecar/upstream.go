@@ -81,7 +81,7 @@ func (u *upstreamFlags) resolve(ctx context.Context, wait time.Duration) error {
 			err = badInput{fmt.Errorf("--upstream-hidden-url: %s gives its hidden states itself", builtin.Title)}
 		}
 		if err == nil && u.Model != "" && u.Model != caps.Model {
-			err = badInput{fmt.Errorf("--upstream-model: %s has no model %q", builtin.Title, u.Model)}
+			err = badInput{fmt.Errorf("--upstream-model: %s has no model %q: leave --upstream-model out", builtin.Title, u.Model)}
 		}
 		u.Model, u.Dialect = caps.Model, dialect.OpenAI
 		return err
@@ -150,8 +150,22 @@ func located(text string) (*url.URL, dialect.Dialect, error) {
 	case !both || transport != "http" && transport != "https" || spoken != string(dialect.Ollama) && spoken != string(dialect.OpenAI):
 		return nil, "", badInput{fmt.Errorf("--upstream: %q begins with no known scheme (want http, https, ollama, ollama+https, openai+http or openai+https)", text)}
 	}
+	if route := routed(base.Path); route != "" {
+		return nil, "", badInput{fmt.Errorf("--upstream: leave %s out of %q: that is a route of the API, its address ends before it", route, text)}
+	}
 	base.Scheme = transport
 	return base, dialect.Dialect(spoken), nil
+}
+
+// routed is the route of an API that an address goes on to, "" for none.
+func routed(path string) string {
+	path = strings.TrimRight(path, "/")
+	for _, route := range []string{"/chat/completions", "/completions", "/responses", "/messages", "/embeddings", "/models", "/api/chat", "/api/generate", "/api/tags", "/api/show", "/api"} {
+		if strings.HasSuffix(path, route) {
+			return route
+		}
+	}
+	return ""
 }
 
 // discover asks the endpoint once.
@@ -370,7 +384,7 @@ func (u *upstreamFlags) llm(ctx context.Context, r recordFlags) (llm adapters.LL
 	}
 	caps, err := llm.Capabilities(ctx)
 	if err != nil {
-		return nil, none, errors.Join(err, none())
+		return nil, none, errors.Join(u.explain(ctx, err), none())
 	}
 	slog.Info("upstream", "url", u.URL, "dialect", u.Dialect, "capabilities", caps)
 	return llm, none, nil

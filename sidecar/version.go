@@ -1,9 +1,10 @@
 package main
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"io"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/alecthomas/kong"
@@ -11,6 +12,10 @@ import (
 	"aprm/prm/feature"
 	"aprm/prm/step"
 )
+
+// stamp and stampedRevision are what a package was built as and from (-ldflags '-X main.stamp=…', see .ci/package); without them what Go
+// itself knows of a build stands.
+var stamp, stampedRevision string
 
 type versionCommand struct{}
 
@@ -26,21 +31,35 @@ func (showVersion) BeforeReset(app *kong.Kong) error {
 	return err
 }
 
-func printVersion(out io.Writer) error {
-	build, ok := debug.ReadBuildInfo()
-	if !ok {
-		return errors.New("this binary was built without build information")
-	}
-	revision, changed := "unknown", ""
-	for _, s := range build.Settings {
-		switch {
-		case s.Key == "vcs.revision":
-			revision = s.Value
-		case s.Key == "vcs.modified" && s.Value == "true":
-			changed = ", changed since"
+// built is what this binary was built as, from and with; "unknown" for what isn't known.
+type built struct {
+	version, revision, compiler string
+	changed                     bool // since the revision
+}
+
+func builtAs() built {
+	b := built{version: stamp, revision: stampedRevision, compiler: runtime.Version()}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		b.version = cmp.Or(b.version, info.Main.Version)
+		for _, s := range info.Settings {
+			switch s.Key {
+			case "vcs.revision":
+				b.revision = cmp.Or(b.revision, s.Value)
+			case "vcs.modified":
+				b.changed = s.Value == "true"
+			}
 		}
 	}
-	_, err := fmt.Fprintf(out, "sidecar %s (revision %s%s; %s)\ncheckpoints: step splitter %d, inputs %d\n",
-		build.Main.Version, revision, changed, build.GoVersion, step.Version, feature.Version)
+	b.version, b.revision = cmp.Or(b.version, "unknown"), cmp.Or(b.revision, "unknown")
+	return b
+}
+
+func printVersion(out io.Writer) error {
+	b, changed := builtAs(), ""
+	if b.changed {
+		changed = ", changed since"
+	}
+	_, err := fmt.Fprintf(out, "sidecar %s (revision %s%s; %s %s/%s)\ncheckpoints: step splitter %d, inputs %d\n",
+		b.version, b.revision, changed, b.compiler, runtime.GOOS, runtime.GOARCH, step.Version, feature.Version)
 	return err
 }

@@ -14,6 +14,9 @@ import (
 	"aprm/prm/step"
 )
 
+// ErrUnlabelled is that of no example is known whether it is right or wrong.
+var ErrUnlabelled = errors.New("there is nothing to learn from: of no example it is known whether it is right or wrong")
+
 // Fit learns from examples and returns a new model: from scratch when start is nil, else on from start's weights and, where
 // it carries one, its optimiser's state. A start whose state is of the same round goes on at the epoch where it stopped: a
 // run in two parts gives, bit for bit, what one run would have. ref is R_ref, usually the round-0 model, to which opt.KL
@@ -144,6 +147,9 @@ func prepare(start, ref *prm.Model, examples []Example, opt Options) (*run, erro
 	examples = without(examples, r.header.Without)
 	if err := check(examples, r.header.Width); err != nil {
 		return nil, err
+	}
+	if !slices.ContainsFunc(examples, func(e Example) bool { return e.Step != step.Unknown || e.Value != step.Unknown }) {
+		return nil, fmt.Errorf("%w: %d examples", ErrUnlabelled, len(examples))
 	}
 	training, stop, calibration := split(harmonise(examples), opt.Seed, opt.HeldOut)
 	if len(training) == 0 {

@@ -70,7 +70,7 @@ func readProblems(r io.Reader, file string) (Problems, error) {
 	case n == 0 && all.Open > 0:
 		return Problems{}, fmt.Errorf("%s: none of %d problems has a final answer, behind #### or in a \\boxed{…}; want %s", file, all.Open, ProblemFields)
 	case n == 0:
-		return Problems{}, fmt.Errorf("%s: empty", file)
+		return Problems{}, fmt.Errorf("%s: empty; want %s", file, ProblemFields)
 	}
 	var err error
 	all.Unread, err = unread(file, all.Problems)

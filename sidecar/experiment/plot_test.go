@@ -5,28 +5,30 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"aprm/prm/metric"
+	"aprm/sidecar/training"
 )
 
 // TestPlotsOfGamesWithoutAttacks: a round in which nothing was attacked has no fooling to draw, and that is no reason to lose the report.
 func TestPlotsOfGamesWithoutAttacks(t *testing.T) {
-	none := Round{Fooling: metric.Figure(math.NaN())}
+	none := training.Round{Fooling: metric.Figure(math.NaN())}
 	for name, test := range map[string]struct {
-		rounds []Round
+		rounds []training.Round
 		drawn  bool
 	}{
-		"no attacks":     {[]Round{none, none}, false},
-		"a round of two": {[]Round{{Fooling: 0.5}, none}, true},
+		"no attacks":     {[]training.Round{none, none}, false},
+		"a round of two": {[]training.Round{{Fooling: 0.5}, none}, true},
 	} {
 		folder := t.TempDir()
 		names, err := Report{PRMs: []Training{{PRM: "game", Rounds: test.rounds}}}.plots(folder)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, err := os.Stat(filepath.Join(folder, "fooling.svg")); (err == nil) != test.drawn || len(names) > 0 != test.drawn {
+		if _, err := os.Stat(filepath.Join(folder, "fooling.svg")); (err == nil) != test.drawn || slices.Contains(names, "fooling.svg") != test.drawn || !slices.Contains(names, "training-game.svg") {
 			t.Errorf("%s: plots %v, %v", name, names, err)
 		}
 	}

@@ -123,9 +123,9 @@ type Training struct {
 	LLM    metric.Figure `json:"llm_minutes"` // of the runs that were not cut off, whose time is known; NaN without any
 	Own    metric.Figure `json:"own_minutes"` // all that is not the LLM's
 
-	Worth  []Worth     `json:"worth"`            // after each round; first seed
-	Rounds []Round     `json:"rounds"`           // means over seeds
-	Caught [][]float64 `json:"caught,omitempty"` // [r][t]: share of round t's held-out attacks that R of round r calls wrong; first seed
+	Worth  []Worth          `json:"worth"`            // after each round; first seed
+	Rounds []training.Round `json:"rounds"`           // means over seeds
+	Caught [][]float64      `json:"caught,omitempty"` // [r][t]: share of round t's held-out attacks that R of round r calls wrong; first seed
 }
 
 // Worth is what a PRM has cost after a round, and what it is worth by then: a weighted vote's gain over a plain one on the development problems.
@@ -133,20 +133,6 @@ type Worth struct {
 	Tokens  int             `json:"completion_tokens"`
 	Minutes metric.Figure   `json:"minutes"` // of the LLM and of all else, shared out among the rounds by tokens; NaN of a run that was cut off
 	Gain    metric.Interval `json:"gain"`
-}
-
-// Round is a round of a game.
-type Round struct {
-	Fooling      metric.Figure `json:"fooling"` // mean P(correct) of truly wrong attacks, before R learned from them
-	Entropy      metric.Figure `json:"entropy"` // of the policy, nats, mean over kinds of step
-	Wrong        metric.Figure `json:"wrong"`   // shares of the usable attacks
-	StillCorrect metric.Figure `json:"still_correct"`
-	Unknown      metric.Figure `json:"unknown"`
-	DetectNat    metric.Figure `json:"detect_natural"`
-	DetectSyn    metric.Figure `json:"detect_synthetic"`
-	FalseAlarm   metric.Figure `json:"false_alarms"`
-	ECE          metric.Figure `json:"ece"`
-	AUC          metric.Figure `json:"auc_within_problem"`
 }
 
 const draws = 2000
@@ -365,9 +351,9 @@ func (s *study) rounds(ctx context.Context, c choice) (Training, error) {
 			out.Prompt += metric.Figure(g.PromptTokens) / n
 			out.Tokens += metric.Figure(g.CompletionTokens) / n
 			if k == len(out.Rounds) {
-				out.Rounds = append(out.Rounds, Round{})
+				out.Rounds = append(out.Rounds, training.Round{})
 			}
-			out.Rounds[k].add(g, n)
+			out.Rounds[k].Add(g, len(seeds))
 		}
 	}
 	out.LLM, out.Own = out.LLM/timed, out.Own/timed
@@ -415,25 +401,6 @@ func (s *study) worth(ctx context.Context, u unit) ([]Worth, error) {
 		out = append(out, w)
 	}
 	return out, nil
-}
-
-func (r *Round) add(g generator.Report, n metric.Figure) {
-	usable := metric.Figure(g.Total.Usable)
-	var entropy metric.Figure
-	for _, k := range generator.Kinds() {
-		entropy += metric.Figure(g.Entropy[k]) / metric.Figure(len(generator.Kinds()))
-	}
-	for _, f := range []struct {
-		to *metric.Figure
-		v  metric.Figure
-	}{
-		{&r.Fooling, g.Total.Fooling}, {&r.Entropy, entropy}, {&r.Wrong, metric.Figure(g.Total.Wrong) / usable},
-		{&r.StillCorrect, metric.Figure(g.Total.Right) / usable}, {&r.Unknown, metric.Figure(g.Total.Unknown) / usable},
-		{&r.DetectNat, g.HeldOut.DetectNat}, {&r.DetectSyn, g.HeldOut.DetectSyn}, {&r.FalseAlarm, g.HeldOut.FalseAlarm},
-		{&r.ECE, g.HeldOut.ECE}, {&r.AUC, g.HeldOut.AUC},
-	} {
-		*f.to += f.v / n
-	}
 }
 
 // caught holds R of each round against the attacks of each round on problems that none of them learned from.

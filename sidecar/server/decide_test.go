@@ -160,6 +160,10 @@ func TestOptions(t *testing.T) {
 		{"/v1/chat/completions", `{"model":"m@particle-8","seed":7,"prm":{"expansion":2,"ess_threshold":0.4,"entropic":true,"rebase_temperature":0.1},` + ask + `}`, "m", with(func(o *decode.Options) {
 			o.Strategy, o.N, o.Expansion, o.ESSThreshold, o.Entropic, o.RebaseTemperature = decode.Particle, 8, 2, 0.4, true, 0.1
 		})},
+		{"/v1/chat/completions", `{"model":"m","seed":7,"prm":{"strategy":"best-of-3"},` + ask + `}`, "m", with(func(o *decode.Options) { o.Strategy, o.N = decode.BestOfN, 3 })},
+		{"/v1/chat/completions", `{"model":"m@vote-6","seed":7,"prm":{"strategy":"best-of"},` + ask + `}`, "m", with(func(o *decode.Options) { o.Strategy = decode.BestOfN })},
+		{"/v1/chat/completions", `{"model":"m@vote-6","seed":7,"prm":{"strategy":"weighted_vote"},` + ask + `}`, "m", with(func(o *decode.Options) { o.Strategy, o.N = weightedVote, 6 })},
+		{"/v1/chat/completions", `{"model":"m","seed":7,"prm":{"strategy":"best-of-3","n":2},` + ask + `}`, "m", with(func(o *decode.Options) { o.Strategy, o.N = decode.BestOfN, 2 })},
 		{"/v1/chat/completions", `{"model":"m","seed":7,"prm":{"strategy":"beam"},` + ask + `}`, "m", with(func(o *decode.Options) { o.Strategy = decode.Beam })},
 		{"/api/chat", `{"model":"m","options":{"seed":7,"temperature":0.4,"top_p":0.8,"num_predict":50},` + ask + `}`, "m", with(func(o *decode.Options) {
 			o.Temperature, o.TopP, o.MaxTokens = .4, .8, 50

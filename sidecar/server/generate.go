@@ -79,9 +79,9 @@ func (s *Server) understand(r route, body []byte) (*call, error) {
 	switch {
 	case forced:
 		if named && pick.strategy == "" {
-			pick.strategy = *c.ov.Strategy
-		} else if !named || pick.strategy != *c.ov.Strategy {
-			pick = choice{strategy: *c.ov.Strategy}
+			pick.strategy = c.ov.way.strategy
+		} else if !named || pick.strategy != c.ov.way.strategy || c.ov.way.n > 0 {
+			pick = c.ov.way
 		}
 		param = "prm.strategy"
 	case !named:
@@ -245,8 +245,10 @@ func (s *Server) search(g *gin.Context, c *call) {
 	w := c.Wire(c.ask)
 	out := streamer{g: g, wire: w, head: h, now: s.now, teller: teller{stops: c.ask.Stop}}
 	news := trace.NewProgress(s.shows(c), c.ask.Stream && !c.ask.Logprobs) // log-probabilities are known at the end only
+	watcher, watched := w.(dialect.Watcher)
+	news.Each = watched && c.ask.Stream && c.ov.Candidates != nil && *c.ov.Candidates
 	var tell func(decode.Event)
-	if news.Shows || news.Early {
+	if news.Shows || news.Early || news.Each {
 		tell = news.Watch
 	}
 	var rec trace.Recorder
@@ -286,7 +288,9 @@ func (s *Server) search(g *gin.Context, c *call) {
 		case <-tick:
 			err = out.alive()
 		case <-told:
-			err = out.tell(news.Text(), false, news.Notes(false), nil)
+			if err = out.tell(news.Text(), false, news.Notes(false), nil); err == nil && news.Each {
+				err = out.seen(watcher, news.Candidates())
+			}
 		case <-ctx.Done():
 			// What is best so far is the answer, and comes at once; whatever should take longer is not waited for.
 			last := lastWord
@@ -436,6 +440,19 @@ func (t *streamer) tell(text string, whole bool, notes string, tokens []step.Tok
 		}
 	}
 	return t.parts(parts...)
+}
+
+// seen sends news of candidates.
+func (t *streamer) seen(w dialect.Watcher, candidates []trace.Candidate) error {
+	if len(candidates) == 0 {
+		return nil
+	}
+	if err := t.open(); err != nil {
+		return err
+	}
+	return t.sendAll(w.News(t.at(), struct {
+		Candidates []trace.Candidate `json:"candidates"`
+	}{candidates}))
 }
 
 // parts sends parts of the answer; the stream is open.

@@ -105,6 +105,21 @@ func parseChoice(suffix string) (c choice, ok bool) {
 	return choice{}, false
 }
 
+// wayOf reads how answers are made by a strategy's name or, which is the same, by what stands behind the @ of a model's name: best_of_n, best-of, best-of-8.
+func wayOf(name string) (c choice, ok bool) {
+	if slices.Contains(strategies(true), name) {
+		return choice{strategy: name}, true
+	}
+	c, ok = parseChoice(name)
+	return c, ok && c.strategy != "" && c.n <= maxN
+}
+
+// Way is a way to answer by either of its names. n is 0 and kinds are "" where the name leaves them to settings of their own; ok is false where it is no name.
+func Way(name string) (strategy string, n int, kinds step.Kinds, ok bool) {
+	c, ok := wayOf(name)
+	return c.strategy, c.n, c.kinds, ok
+}
+
 func plainNumber(s string) bool {
 	return s != "" && s[0] != '0' && strings.Trim(s, "0123456789") == ""
 }

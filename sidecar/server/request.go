@@ -24,6 +24,8 @@ type overrides struct {
 	DeadlineMS *int64
 	ShowSearch *bool
 	Trace      *bool
+	Candidates *bool
+	way        choice // what Strategy means
 }
 
 // override is a setting with the value that a request gives it, which is in its range.
@@ -43,7 +45,7 @@ type Field struct {
 // Fields are what a request's prm object may hold beside the settings of the search.
 func Fields() []Field {
 	return []Field{
-		{"strategy", "one of " + strings.Join(strategies(true), ", "), "how it is answered; any but raw forces a search, whatever was asked",
+		{"strategy", "one of " + strings.Join(strategies(true), ", "), "how it is answered, also as behind the @ of a model's name (best-of-8); any but raw forces a search, whatever was asked",
 			func(ov *overrides) any { return &ov.Strategy }},
 		{"deadline_ms", "a whole number of milliseconds above 0", "by when the best so far is the answer, its wait for a turn included; a day at most, and no more than --search-timeout",
 			func(ov *overrides) any { return &ov.DeadlineMS }},
@@ -53,6 +55,8 @@ func Fields() []Field {
 			func(ov *overrides) any { return &ov.ShowSearch }},
 		{"trace", "true or false", "true puts the search's trace into the answer's prm object",
 			func(ov *overrides) any { return &ov.Trace }},
+		{"candidates", "true or false", "true puts the candidates, each as it comes and as something is decided of it, into the prm objects of chunks of their own, in a stream of OpenAI's chat completions",
+			func(ov *overrides) any { return &ov.Candidates }},
 	}
 }
 
@@ -100,13 +104,16 @@ func readOverrides(o dialect.Object) (ov overrides, err error) {
 			return ov, dialect.BadRequest(at, "%s must be %s", at, field.Want)
 		}
 	}
+	if ov.Strategy != nil {
+		var known bool
+		if ov.way, known = wayOf(*ov.Strategy); !known {
+			return ov, notAStrategy(*ov.Strategy)
+		}
+	}
 	return ov, ov.check()
 }
 
 func (ov overrides) check() error {
-	if ov.Strategy != nil && !slices.Contains(strategies(true), *ov.Strategy) {
-		return notAStrategy(*ov.Strategy)
-	}
 	if ov.n != nil {
 		if err := checkN(*ov.n, "prm.n"); err != nil {
 			return err

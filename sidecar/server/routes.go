@@ -46,6 +46,9 @@ func (s *Server) routes() *gin.Engine {
 	open.GET("/v1/models", s.listOpenAI)
 	open.GET("/v1/models/*id", s.showOpenAI)
 	open.Match(look, "/api/tags", s.listOllama)
+	r.Match(look, "/", s.home, s.admit(access.Chat), s.root)
+	r.Match(look, "/sidecar/:file", s.file)
+	r.Match([]string{http.MethodGet, http.MethodPost}, "/sidecar/api/*what", s.admit(access.Admin), s.board)
 	r.GET("/v1/prm/traces", s.admit(access.Traces), s.listTraces)
 	r.GET("/v1/prm/traces/:id", s.admit(access.Traces), s.showTrace)
 	if scorer, ok := s.reasoner.(StepScorer); ok {
@@ -57,7 +60,6 @@ func (s *Server) routes() *gin.Engine {
 		open.POST("/api/embed", s.embed(dialect.Embed))
 		open.POST("/api/embeddings", s.embed(dialect.Embeddings))
 		open.Match(look, "/api/ps", s.listRunning)
-		open.Match(look, "/", s.root)
 		open.Match(look, "/api/version", func(g *gin.Context) { g.JSON(http.StatusOK, gin.H{"version": ollamaVersion}) })
 	}
 	r.NoRoute(s.admit(access.Chat), s.rest)
@@ -119,10 +121,10 @@ func (s *Server) rest(g *gin.Context) {
 	s.pass(g, why, body)
 }
 
-// root answers as Ollama does whose clients ask whether it runs. A browser gets the upstream's own page.
+// root answers as Ollama does whose clients ask whether it runs.
 func (s *Server) root(g *gin.Context) {
-	if strings.Contains(g.GetHeader("Accept"), "text/html") {
-		s.pass(g, "the upstream's own page", nil)
+	if s.cfg.Dialect == dialect.Ollama || wantsPage(g) {
+		s.rest(g)
 		return
 	}
 	g.String(http.StatusOK, "Ollama is running")

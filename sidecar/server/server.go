@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -98,6 +99,9 @@ type Config struct {
 	ShowSearch    bool          // tell of searches as thoughts before the answer, unless the request says no
 	KeepAlive     time.Duration // between signs of life on a stream while the search runs; 0 means 10 s
 	Grace         time.Duration // for requests under way when Run is told to stop; 0 means 10 s
+
+	Page  fs.FS        // what a browser gets: page.html at / and what that loads from /sidecar/; nil for no page
+	Board http.Handler // answers what the page asks below /sidecar/api/, to keys of the scope admin; nil for nothing
 
 	Figures []prometheus.Collector // that /metrics has beside the server's own
 

@@ -12,14 +12,16 @@ import (
 	"aprm/sidecar/decode"
 )
 
-// Progress gathers what a search tells of itself, in lines for people, until somebody takes it: a search never waits for a slow reader.
+// Progress gathers what a search tells of itself, in lines for people and candidate by candidate, until somebody takes it: a search never waits for a slow reader.
 type Progress struct {
 	Told   chan struct{} // gets a value when there is something new
 	Shows  bool          // lines of the search
 	Early  bool          // text as it is settled
+	Each   bool          // candidates, each as it comes and as something is decided of it
 	mu     sync.Mutex
 	answer strings.Builder // settled
 	lines  strings.Builder // not taken
+	news   []Candidate     // not taken
 	open   []*told         // of steps that aren't decided
 	passed map[int]bool    // IDs of candidates whose steps were told of
 }
@@ -51,7 +53,15 @@ func (p *Progress) Watch(e decode.Event) {
 			p.note(*e.Candidate)
 		}
 	}
-	if p.answer.Len()+p.lines.Len() == before {
+	if p.Each && e.Candidate != nil {
+		c := candidateOf(*e.Candidate)
+		if i := slices.IndexFunc(p.news, func(old Candidate) bool { return old.ID == c.ID }); i >= 0 {
+			p.news[i] = c
+		} else {
+			p.news = append(p.news, c)
+		}
+	}
+	if p.answer.Len()+p.lines.Len() == before && len(p.news) == 0 {
 		return
 	}
 	select {
@@ -65,6 +75,15 @@ func (p *Progress) Text() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.answer.String()
+}
+
+// Candidates takes those of which something is new since they were last taken, each as it stands now.
+func (p *Progress) Candidates() []Candidate {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := p.news
+	p.news = nil
+	return out
 }
 
 // Notes takes the lines that came since they were last taken. At the end of the search the last step is decided.

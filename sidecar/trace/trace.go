@@ -165,17 +165,22 @@ func (r *Recorder) Trace(q Request, result decode.Result) Trace {
 		candidates = r.seen
 	}
 	for _, c := range candidates {
-		out := Candidate{ID: c.ID, Parent: c.Parent, At: c.At, Text: c.Text, Answer: c.Answer, Tokens: c.Tokens, Chosen: c.Chosen, Kept: c.Kept,
-			Dropped: c.Dropped, Began: seconds(c.Began), Ended: seconds(c.Ended)}
-		if t.Kinds != "" {
-			out.Kind = c.Kind
-		}
-		if c.Scored {
-			out.Score = &c.Score
+		out := candidateOf(c)
+		if t.Kinds == "" {
+			out.Kind = ""
 		}
 		t.Candidates = append(t.Candidates, out)
 	}
 	return t
+}
+
+func candidateOf(c decode.Candidate) Candidate {
+	out := Candidate{ID: c.ID, Parent: c.Parent, At: c.At, Kind: c.Kind, Text: c.Text, Answer: c.Answer, Tokens: c.Tokens, Chosen: c.Chosen, Kept: c.Kept,
+		Dropped: c.Dropped, Began: seconds(c.Began), Ended: seconds(c.Ended)}
+	if c.Scored {
+		out.Score = &c.Score
+	}
+	return out
 }
 
 // seconds to the microsecond.

@@ -59,6 +59,7 @@ type Trained struct {
 const (
 	StepsFile    = "steps.jsonl"
 	stateFile    = "state.json"
+	progressFile = "progress.json"
 	settingsFile = "settings.json"
 	reportFile   = "report.json"
 )
@@ -95,6 +96,7 @@ func (r Run) Play(ctx context.Context, llm adapters.LLM, problems []step.Problem
 
 	cfg := r.Game
 	cfg.Compact = caps.Compact
+	cfg.Progress = told(r.Folder, cfg.Rounds, cfg.Progress)
 	if cfg.Slip && caps.Prefill == adapters.PrefillNone {
 		return Trained{}, errors.New("slip: the endpoint doesn't continue an unfinished answer, so it can't be branched off")
 	}
@@ -122,6 +124,9 @@ func (r Run) Play(ctx context.Context, llm adapters.LLM, problems []step.Problem
 	state, err := game.Run(ctx, kept.State, func(s generator.State) error {
 		if r.Show != nil {
 			r.Show(s.Reports[len(s.Reports)-1])
+		}
+		if err := follow(r.Folder, s.Reports); err != nil {
+			return err
 		}
 		holds, err := held(r.Folder, journal, s.Round)
 		if err != nil {

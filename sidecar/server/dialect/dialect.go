@@ -85,6 +85,11 @@ type Wire interface {
 	Broken(p *Problem) [][]byte // the end of a stream that has begun
 }
 
+// Watcher is a Wire that has words for what a search does while it runs.
+type Watcher interface {
+	News(h Head, report any) [][]byte // a part of a stream with no text; report is its prm object
+}
+
 // event is one server-sent event; data has no line breaks. kind "" is OpenAI's, which has none.
 func event(kind string, v any) []byte {
 	var out []byte

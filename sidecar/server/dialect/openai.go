@@ -143,6 +143,11 @@ func (w chatWire) Part(h Head, p Piece) [][]byte {
 	return [][]byte{w.chunk(h, []wire.ChunkChoice{{Delta: wire.Delta{Content: &p.Text}, Logprobs: w.tokens(p.Tokens)}}, nil, nil)}
 }
 
+// News implements Watcher.
+func (w chatWire) News(h Head, report any) [][]byte {
+	return [][]byte{w.chunk(h, []wire.ChunkChoice{}, nil, report)}
+}
+
 func (w chatWire) End(a Answer) [][]byte {
 	chunks := [][]byte{w.chunk(a.Head, []wire.ChunkChoice{{FinishReason: &a.Finish}}, nil, a.Report)}
 	if w.includeUsage {
