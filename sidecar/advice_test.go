@@ -102,7 +102,7 @@ func TestAdvice(t *testing.T) {
 		"unknown strategy of eval":      {"eval --strategies magic --problems " + problems, 2, []string{"--strategies", `"magic" is none of`, "weighted_vote"}},
 		"strategy of eval without PRM":  {"eval --strategies guided --problems " + problems, 2, []string{"guided needs a PRM", "--checkpoint"}},
 		"no checkpoint":                 {"serve --upstream builtin --checkpoint " + problems, 2, []string{"not a PRM checkpoint", "sidecar train"}},
-		"a checkpoint cut off":          {"serve --upstream builtin --checkpoint " + file("half.prm", string(shipped[:1000])), 2, []string{"corrupt", "copy it again or train again"}},
+		"a checkpoint cut off":          {"serve --upstream builtin --checkpoint " + file("half.prm", string(builtinPRM[:1000])), 2, []string{"corrupt", "copy it again or train again"}},
 		"settings with an unknown key":  {"serve --config " + file("s.yaml", "upstrem: builtin\nn: 4\n"), 2, []string{"upstrem", "no such setting", "did you mean upstream?"}},
 		"settings of another kind":      {"serve --config " + file("n.yaml", "n: many\n"), 2, []string{"config: n", "many"}},
 		"settings that are no YAML":     {"serve --config " + file("y.yaml", "n: [4\n"), 2, []string{"config", "line 1"}},
@@ -144,7 +144,7 @@ func TestAdvice(t *testing.T) {
 func gated(t *testing.T, folder string) string {
 	t.Helper()
 	path := filepath.Join(folder, "gated.prm")
-	if err := os.WriteFile(path, shipped, 0o600); err != nil {
+	if err := os.WriteFile(path, builtinPRM, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	text, err := json.Marshal("nothing")
