@@ -1,6 +1,7 @@
 package generator
 
 import (
+	"context"
 	"encoding/json"
 	"math"
 	"strings"
@@ -108,6 +109,73 @@ func TestReportWithoutFigures(t *testing.T) {
 	}
 	if said := r.String(); strings.Contains(said, "NaN") {
 		t.Errorf("the report says\n%s", said)
+	}
+}
+
+// awake is blind until it has learned; then it sees all but a strategy.
+type awake struct {
+	scriptedReward
+	never string
+	woken bool
+}
+
+func (a *awake) Score(ctx context.Context, ex []Labelled) ([]float64, error) {
+	out, err := a.scriptedReward.Score(ctx, ex)
+	for i := range out {
+		if a.woken && ex[i].Source == Attack && ex[i].Strategy != a.never {
+			out[i] = 0.2
+		}
+	}
+	return out, err
+}
+
+func (a *awake) Learn(ctx context.Context, round int, ex []Labelled) (LearnReport, error) {
+	a.woken = true
+	return a.scriptedReward.Learn(ctx, round, ex)
+}
+
+// TestExamples: of the attacks that fooled R, with what it said of them then and says now; those of held-out problems before others, those that it learned
+// most of before others, and none that never fooled it.
+func TestExamples(t *testing.T) {
+	blind := tricksOf("relation")
+	reward := &awake{scriptedReward: scriptedReward{blind: blind}}
+	for name := range blind {
+		if blind[name] {
+			reward.never = max(reward.never, name)
+		}
+	}
+	cfg := testConfig()
+	cfg.Attacks = 30
+	game, _ := newGame(t, cfg, &scripted{}, reward)
+	state, err := game.Round(t.Context(), game.Start())
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := state.Reports[0].Examples
+	if len(examples) == 0 || len(examples) > mostExamples {
+		t.Fatalf("%d examples", len(examples))
+	}
+	held := 0
+	for i, e := range examples {
+		now := 0.2
+		if e.Strategy == reward.never {
+			now = 0.95
+		}
+		if !blind[e.Strategy] || e.Fooled != 0.95 || e.Now != now || e.Question == "" || e.Before == "" || e.After == "" || e.Before == e.After {
+			t.Errorf("%+v", e)
+		}
+		if e.HeldOut {
+			held++
+		}
+		if i > 0 && (e.HeldOut && !examples[i-1].HeldOut || e.HeldOut == examples[i-1].HeldOut && e.Now < examples[i-1].Now) {
+			t.Errorf("%+v comes behind %+v", e, examples[i-1])
+		}
+	}
+	if held == 0 || held == len(examples) {
+		t.Errorf("%d of %d are held out: the order is not tried", held, len(examples))
+	}
+	if got := playRound(t, testConfig(), &scriptedReward{}).Examples; len(got) != 0 {
+		t.Errorf("nothing fooled R, and the examples are %+v", got)
 	}
 }
 

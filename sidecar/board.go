@@ -46,6 +46,9 @@ func (u *upstreamFlags) training() func(args ...string) *exec.Cmd {
 		for _, url := range urls {
 			all = append(all, "--upstream", url)
 		}
+		if u.NoSeeds {
+			all = append(all, "--no-upstream-seeds")
+		}
 		if u.HiddenURL != "" {
 			all = append(all, "--upstream-hidden-url", u.HiddenURL)
 		}

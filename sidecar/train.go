@@ -26,9 +26,10 @@ type trainCommand struct {
 	Solutions []string       `help:"Files of recorded answers, as 'sidecar sample' writes them, to learn from." type:"existingfile" placeholder:"FILE"`
 	Attacks   int            `name:"attack-programs" help:"Corruptions of each right program of --solutions to learn from beside the answers: one operand, operator or number is changed, and the program run to see that it comes to something else. Their weight is chosen on problems held out." default:"0"`
 	Prose     int            `name:"attack-prose" help:"Corruptions of each right answer in prose of --solutions to learn from beside the answers: a step with a true equation gets another operator, operand or result. Their weight is chosen on problems held out." default:"0"`
+	Hard      float64        `help:"Weight that the head for whole answers gives a pair of a right answer and a wrong one that wins a plain vote, beside 1 for the problem's other pairs." default:"1"`
+	Disguises []string       `help:"Disguises in which the head for whole answers meets every answer, so as not to be moved by them: inflated, reordered, confident, padded, copied, or none; see 'prm robust'." enum:"inflated,reordered,confident,padded,copied,none" default:"inflated,reordered,confident,padded,copied" placeholder:"NAME,…"`
 	Prior     checkpointFile `help:"A checkpoint of another LLM to begin from, a file or general: weights are held near those of its head for whole answers, how near is found on problems held out. It should not have learned from the problems learned from here: held out, they would be none." placeholder:"FILE"`
 	Without   []string       `help:"Inputs that the head for whole answers is not to read, to see what they are worth: symbols, logprobs." enum:"symbols,logprobs" placeholder:"INPUT"`
-	Disguises []string       `help:"Disguises in which the head for whole answers meets every answer, so as not to be moved by them: inflated, reordered, confident, padded, copied; see 'prm robust'." enum:"inflated,reordered,confident,padded,copied" placeholder:"NAME"`
 	Elsewhere []string       `help:"With --solutions alone: recorded answers of other LLMs, which are not learned from: what the PRM is worth with an LLM that it has not seen, and how much it may count in votes there, is found on them and kept in the checkpoint." type:"existingfile" placeholder:"FILE"`
 	Ablate    bool           `help:"With --solutions alone: learn nothing, but print what each kind of input is worth, alone and left out; P(True) and hidden states too where 'sidecar examine' asked for them, and the corruptions of the game that --run names."`
 	Skip      int            `help:"Leave out so many problems at the beginning of the file."`
@@ -87,7 +88,7 @@ func (c *trainCommand) Validate() error {
 	if c.Attacks+c.Prose > 0 && len(c.Solutions) == 0 {
 		return errors.New("--attack-programs and --attack-prose are of recorded answers: name --solutions FILE of them")
 	}
-	if err := errors.Join(above("--pace", c.Game.Pace, 1), within("--adversarial", c.Game.Adversarial, 1)); err != nil {
+	if err := errors.Join(above("--pace", c.Game.Pace, 1), within("--adversarial", c.Game.Adversarial, 1), above("--hard", c.Hard, 100)); err != nil {
 		return err
 	}
 	if len(c.Elsewhere) > 0 && (c.Ablate || c.Problems != "" || len(c.Solutions) == 0) {
@@ -107,19 +108,15 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 		}
 	}
 	var answered []dataset.Answered
+	var err error
 	if len(c.Solutions) > 0 {
-		var err error
 		if answered, err = readSolutions(c.Solutions); err != nil {
 			return err
 		}
 	}
-	head, err := c.head()
-	if err != nil {
-		return err
-	}
 	if c.Ablate {
 		bar := newProgress(std.err, "fits")
-		work := training.Solutions{PRM: c.Game.network(), Head: head, Answered: answered, Attacks: c.attacks()}
+		work := training.Solutions{PRM: c.Game.network(), Head: train.SolutionOptions{Seed: c.Game.Seed}, Answered: answered, Attacks: c.attacks()}
 		work.PRM.KL = 0
 		table, err := work.Ablate(ctx, c.Folder, func(done, total int) { bar.report(done, total, "") })
 		switch {
@@ -131,6 +128,10 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 		if err == nil {
 			err = show(std.out, fmt.Sprint(table))
 		}
+		return err
+	}
+	head, err := c.head()
+	if err != nil {
 		return err
 	}
 	var trained training.Trained
@@ -187,7 +188,7 @@ func (c *trainCommand) learn(ctx context.Context, std streams, answered []datase
 
 // head are the settings of the head for whole answers.
 func (c *trainCommand) head() (train.SolutionOptions, error) {
-	opt := train.SolutionOptions{Seed: c.Game.Seed}
+	opt := train.SolutionOptions{Seed: c.Game.Seed, Hard: c.Hard}
 	for _, name := range c.Without {
 		opt.Without = append(opt.Without, feature.Block(name))
 	}

@@ -20,7 +20,8 @@ const (
 	denseDecay   = 0.3
 )
 
-// dense fits a dense layer beside the floor, which stays as it is: what the layer says is added to the floor's logits.
+// dense fits a dense layer beside the floor, which stays as it is: what the layer says is added to the floor's logits. Where answers have disguises, it meets them in these half of
+// the time, as if the floor were not moved at all.
 func (p *pairs) dense(ctx context.Context, floor *prm.SolutionHead, of func(problem string) bool, opt SolutionOptions) (_ *prm.SolutionHead, err error) {
 	var rows []pair
 	total := 0.0
@@ -58,7 +59,7 @@ func (p *pairs) dense(ctx context.Context, floor *prm.SolutionHead, of func(prob
 				return nil, err
 			}
 			n := min(len(order), denseBatch)
-			g.fill(rows, floors, order[:n], float64(len(rows))/total, rng)
+			g.fill(rows, floors, order[:n], float64(len(rows))/total, p.dressed, rng)
 			order = order[n:]
 			if err := g.run(); err != nil {
 				return nil, err
@@ -131,8 +132,14 @@ func transposed(out, of []float32, rows int) {
 	}
 }
 
-// fill puts pairs into the batch, with what the floor says of each; scale makes the mean weight of all pairs 1.
-func (c *contrastGraph) fill(rows []pair, floors []float32, which []int, scale float64, rng *rand.Rand) {
+// fill puts pairs into the batch, with what the floor says of each, half of the answers that are dressed in one of their disguises; scale makes the mean weight of all pairs 1.
+func (c *contrastGraph) fill(rows []pair, floors []float32, which []int, scale float64, dressed map[*float32][][]float32, rng *rand.Rand) {
+	look := func(x []float32) []float32 {
+		if of := dressed[&x[0]]; len(of) > 0 && rng.IntN(2) == 0 {
+			return of[rng.IntN(len(of))]
+		}
+		return x
+	}
 	clear(c.x)
 	clear(c.weight)
 	clear(c.floor)
@@ -144,9 +151,10 @@ func (c *contrastGraph) fill(rows []pair, floors []float32, which []int, scale f
 	}
 	for i, k := range which {
 		r, keep := rows[k], c.keep[i*prm.SolutionWidth:]
-		for j, v := range r.better {
+		better, worse := look(r.better), look(r.worse)
+		for j, v := range better {
 			c.x[j*2*c.size+i] = v * keep[j]
-			c.x[j*2*c.size+c.size+i] = r.worse[j] * keep[j]
+			c.x[j*2*c.size+c.size+i] = worse[j] * keep[j]
 		}
 		c.floor[i] = floors[k]
 		c.weight[i] = float32(r.weight * scale / float64(len(which)))

@@ -43,6 +43,7 @@ type SolutionOptions struct {
 	Contrasts float64           // weight of a problem's contrasts, beside 1 for its answers
 	Prior     *prm.SolutionHead // of another LLM's answers, to begin from where that is found to be better than from nothing; its dense layer isn't read
 	Steady    float64           // how strongly logits are kept from moving in disguises [1]
+	Hard      float64           // weight of a pair whose wrong answer wins a plain vote, beside 1 for the problem's others [1]
 	Seed      int64
 	Epochs    int                   // of the dense layer [40]
 	Rate      float64               // of its optimiser [0.003]
@@ -62,6 +63,9 @@ func (o SolutionOptions) withDefaults() SolutionOptions {
 	}
 	if o.Steady == 0 {
 		o.Steady = 1
+	}
+	if o.Hard == 0 {
+		o.Hard = 1
 	}
 	return o
 }
@@ -122,7 +126,7 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 	}
 	report.Answers, report.Contrasts, report.Disguised = design.answers, len(contrasts), design.disguised
 
-	if (design.programs || design.disguised > 0) && opt.Units > 0 {
+	if design.programs && opt.Units > 0 {
 		opt.Units, report.Untried = 0, true
 	}
 	fits := folds + 1
@@ -264,8 +268,9 @@ type pairs struct {
 	problems int    // that have right and wrong answers
 	answers  int    // to them
 
-	disguised int              // answers that there are disguises of
-	moves     blas64.Symmetric // mean of δδᵀ, where δ is what a disguise does to a row; no label has a say in it. N is 0 without disguises
+	disguised int                      // answers that there are disguises of
+	moves     blas64.Symmetric         // mean of δδᵀ, where δ is what a disguise does to a row; no label has a say in it. N is 0 without disguises
+	dressed   map[*float32][][]float32 // by the first number of an answer's row: that row in each of its disguises
 }
 
 // width is that of a row; doubt is where its log-probabilities begin.
@@ -315,6 +320,7 @@ type pair struct {
 }
 
 func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pairs {
+	opt = opt.withDefaults()
 	p := &pairs{blank: prm.NewSolutionHead(0, opt.Without...)}
 	if p.programs = slices.ContainsFunc(answers, func(a Answer) bool { return a.Solution.Program != nil }); p.programs {
 		p.blank.ReadPrograms()
@@ -342,8 +348,8 @@ func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pair
 	for i, a := range answers {
 		read[i] = p.row(a.Solution)
 	}
-	p.compared(answers, read, byProblem)
-	p.disguise(answers, opt.Steady)
+	p.compared(answers, read, byProblem, opt.Hard)
+	p.disguise(answers, read, opt.Steady)
 	if opt.Contrasts > 0 {
 		rows := make([]pair, len(contrasts))
 		for i, c := range contrasts {
@@ -354,8 +360,8 @@ func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pair
 	return p
 }
 
-// disguise takes up what disguises do to rows, every answer weighing the same, times steady.
-func (p *pairs) disguise(answers []Answer, steady float64) {
+// disguise takes up what disguises do to the answers' rows, every answer weighing the same, times steady.
+func (p *pairs) disguise(answers []Answer, read [][]float32, steady float64) {
 	for _, a := range answers {
 		if len(a.Disguised) > 0 {
 			p.disguised++
@@ -366,14 +372,18 @@ func (p *pairs) disguise(answers []Answer, steady float64) {
 	}
 	n := p.width()
 	p.moves = blas64.Symmetric{Uplo: blas.Upper, N: n, Stride: n, Data: make([]float64, n*n)}
+	p.dressed = map[*float32][][]float32{}
 	delta := blas64.Vector{N: n, Inc: 1, Data: make([]float64, n)}
-	for _, a := range answers {
+	for i, a := range answers {
 		plain := p.row(a.Solution.Without(feature.BlockLogProbs))
 		for _, d := range a.Disguised {
-			for k, v := range p.row(d) {
+			row := p.row(d)
+			for k, v := range row {
 				delta.Data[k] = float64(v) - float64(plain[k])
+				row[k] = read[i][k] + v - plain[k]
 			}
 			blas64.Syr(steady/float64(p.disguised*len(a.Disguised)), delta, p.moves)
+			p.dressed[&read[i][0]] = append(p.dressed[&read[i][0]], row)
 		}
 	}
 }
@@ -407,15 +417,18 @@ func votersOf(answers []Answer) (byProblem [][]int) {
 	return byProblem
 }
 
-// compared adds the comparisons of answers of which these numbers are read.
-func (p *pairs) compared(answers []Answer, read [][]float32, byProblem [][]int) {
+// compared adds the comparisons of answers of which these numbers are read. A problem's weigh 1 together, those whose wrong answer wins a plain vote hard times as much as its
+// others.
+func (p *pairs) compared(answers []Answer, read [][]float32, byProblem [][]int, hard float64) {
 	var nothing []float32
 	if len(read) > 0 {
 		nothing = make([]float32, len(read[0]))
 	}
 	for _, of := range byProblem {
 		var right, wrong []int
+		votes := map[int]int{}
 		for _, i := range of {
+			votes[answers[i].Group]++
 			if answers[i].Right {
 				right = append(right, i)
 				p.alone = append(p.alone, pair{read[i], nothing, answers[i].Problem, 1, 1})
@@ -429,9 +442,17 @@ func (p *pairs) compared(answers []Answer, read [][]float32, byProblem [][]int) 
 		}
 		p.problems++
 		p.answers += len(of)
+		most := slices.Max(slices.Collect(maps.Values(votes)))
+		weigh, total := make([]float64, len(wrong)), 0.0
+		for k, w := range wrong {
+			if weigh[k] = 1; votes[answers[w].Group] == most {
+				weigh[k] = hard
+			}
+			total += weigh[k]
+		}
 		for _, r := range right {
-			for _, w := range wrong {
-				p.rows = append(p.rows, pair{read[r], read[w], answers[r].Problem, 1 / float64(len(right)*len(wrong)), 0})
+			for k, w := range wrong {
+				p.rows = append(p.rows, pair{read[r], read[w], answers[r].Problem, weigh[k] / (total * float64(len(right))), 0})
 			}
 		}
 	}

@@ -59,7 +59,7 @@ func Weigh(ctx context.Context, answers []Answer, beside Beside, kinds ...Number
 		}
 	}
 	outcomes := &pairs{}
-	outcomes.compared(answers, read, byProblem)
+	outcomes.compared(answers, read, byProblem, 1)
 	if outcomes.problems < 2*folds {
 		return Worth{}, TooFewError{outcomes.problems}
 	}

@@ -46,7 +46,7 @@ func (v Votes) from(k int) (out Votes) {
 }
 
 // NewDrawing measures crosswise what votes over programs, and over programs and prose in turn, are worth against votes over as many prose answers, and says which auto is to draw: what is
-// likeliest right by weighed votes of as many answers as three quarters of the problems have, prose where the gain is within its standard error. Ballots of programs say so; it is nil where
+// likeliest right by weighed votes of as many answers as three quarters of the problems have, whatever the interval: none of them costs more than another. Ballots of programs say so; it is nil where
 // fewer problems than a step-wise search is trusted by have so many, and at least two of each kind. draws 0 means 10,000.
 func NewDrawing(votes []Votes, seed uint64, draws int) *prm.Drawing {
 	if draws <= 0 {
@@ -118,7 +118,7 @@ func NewDrawing(votes []Votes, seed uint64, draws int) *prm.Drawing {
 		return func(i int) vote.Rule { return crosswise[kinds][i%folds] }
 	}
 	// measure compares weighed votes with some over as many answers, nil for themselves.
-	measure := func(kinds step.Kinds, n int, against []float64) (weighted []float64, gain, deviation float64) {
+	measure := func(kinds step.Kinds, n int, against []float64) (weighted []float64, gain float64) {
 		plain, tokens := by(kinds, n, func(int) vote.Rule { return vote.Plain }, false)
 		weighted, _ = by(kinds, n, own(kinds), false)
 		auto, autoTokens := by(kinds, n, own(kinds), true)
@@ -130,7 +130,7 @@ func NewDrawing(votes []Votes, seed uint64, draws int) *prm.Drawing {
 		})
 		d.Votes = append(d.Votes, prm.DrawnVote{Kinds: kinds, N: n, Plain: mean(plain), Weighted: mean(weighted), Tokens: tokens, Gain: interval.Mean, Low: interval.Low, High: interval.High,
 			Auto: mean(auto), AutoTokens: autoTokens})
-		return weighted, interval.Mean, (interval.High - interval.Low) / 4
+		return weighted, interval.Mean
 	}
 	best := 0.0
 	prosaic := map[int][]float64{} // by the number of answers
@@ -139,9 +139,9 @@ func NewDrawing(votes []Votes, seed uint64, draws int) *prm.Drawing {
 		n     int
 	}{{step.OnlyPrograms, min(prose, programs)}, {step.Mixed, min(prose, 2*min(prose, programs)) / 2 * 2}} {
 		if prosaic[of.n] == nil {
-			prosaic[of.n], _, _ = measure(step.OnlyProse, of.n, nil)
+			prosaic[of.n], _ = measure(step.OnlyProse, of.n, nil)
 		}
-		if _, gain, deviation := measure(of.kinds, of.n, prosaic[of.n]); gain > deviation && gain > best {
+		if _, gain := measure(of.kinds, of.n, prosaic[of.n]); gain > best {
 			d.Use, best = of.kinds, gain
 		}
 	}

@@ -113,11 +113,7 @@ func (b *Board) checkpoints() ([]checkpoint, error) {
 			if d.IsDir() || filepath.Ext(name) != ".prm" || path == now.File || now.File != "" && filepath.Dir(path) == beforeFolder(now.File) {
 				return
 			}
-			where := filepath.ToSlash(filepath.Dir(name))
-			if where == "." {
-				where = "the folder of runs"
-			}
-			c := add(path, "runs/"+name, where, false)
+			c := add(path, "runs/"+name, name, false)
 			if c == nil {
 				return
 			}

@@ -147,43 +147,6 @@ func TestAttackedPrograms(t *testing.T) {
 	}
 }
 
-// What a head is worth with other LLMs is found on their answers, and not on those of the one that it learned from.
-func TestTriedElsewhere(t *testing.T) {
-	slipping := func(rng *rand.Rand, programs bool) []dataset.Answered { // most wrong answers in prose hold an equation that is false
-		out := answeredBy(rng, 60, programs)
-		for _, of := range out {
-			for i, a := range of.Answers {
-				if of.Sampling.Kind == step.Prose && !strings.HasSuffix(a.Text, of.Problem.Answer) && rng.IntN(4) > 0 {
-					of.Answers[i].Text = "There are 2 + 2 = 5 of them.\n" + a.Text
-				}
-			}
-		}
-		return out
-	}
-	answered := slipping(rand.New(rand.NewPCG(1, 2)), false)
-	work := Solutions{PRM: train.Options{Seed: 1, Epochs: 1}, Head: train.SolutionOptions{Seed: 1}, Answered: answered, Elsewhere: answered}
-	if _, err := work.Learn(t.Context()); !errors.As(err, &UnlikeError{}) {
-		t.Errorf("its own answers: %v", err)
-	}
-	work.Elsewhere = slipping(rand.New(rand.NewPCG(3, 4)), true)
-	for i := range work.Elsewhere {
-		work.Elsewhere[i].Sampling.Model = "another"
-	}
-	trained, err := work.Learn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	of := trained.Model.Header().Solution.Elsewhere
-	if of == nil || !slices.Equal(of.Models, []string{"another"}) || of.Problems == 0 || of.Problems > 60 || of.AUC < 0.6 || !of.Vote.Trusted() {
-		t.Errorf("%+v", of)
-	}
-	work.Elsewhere = nil
-	alone, err := work.Learn(t.Context())
-	if err != nil || alone.Model.Header().Solution.Elsewhere != nil || !slices.Equal(alone.Model.Solution().Linear.Data, trained.Model.Solution().Linear.Data) {
-		t.Errorf("the answers of another were learned from, %v", err)
-	}
-}
-
 // Right answers in prose are attacked at steps that compute something, each one at most so often: up to there the two sides are alike, and how likely either is isn't known.
 func TestAttackedProse(t *testing.T) {
 	about := step.Problem{ID: "a", Question: "Ann has 2 pens, gets 3 and then 4. How many?", Answer: "9"}
@@ -223,10 +186,47 @@ func TestDisguisedAnswers(t *testing.T) {
 		return trained
 	}
 	plain, dressed := learn(nil), learn(eval.Disguises())
-	if plain.Solutions.Disguised != 0 || strings.Contains(plain.Solutions.String(), "disguise") && !strings.Contains(plain.Solutions.String(), "programs or disguises") {
+	if plain.Solutions.Disguised != 0 || strings.Contains(plain.Solutions.String(), "disguise") {
 		t.Errorf("%s", plain.Solutions)
 	}
 	if said := dressed.Solutions.String(); dressed.Solutions.Disguised != 160 || !strings.Contains(said, "160 answers were met in disguises") {
 		t.Errorf("%s", said)
+	}
+}
+
+// What a head is worth with other LLMs is found on their answers, and not on those of the one that it learned from.
+func TestTriedElsewhere(t *testing.T) {
+	slipping := func(rng *rand.Rand, programs bool) []dataset.Answered { // most wrong answers in prose hold an equation that is false
+		out := answeredBy(rng, 60, programs)
+		for _, of := range out {
+			for i, a := range of.Answers {
+				if of.Sampling.Kind == step.Prose && !strings.HasSuffix(a.Text, of.Problem.Answer) && rng.IntN(4) > 0 {
+					of.Answers[i].Text = "There are 2 + 2 = 5 of them.\n" + a.Text
+				}
+			}
+		}
+		return out
+	}
+	answered := slipping(rand.New(rand.NewPCG(1, 2)), false)
+	work := Solutions{PRM: train.Options{Seed: 1, Epochs: 1}, Head: train.SolutionOptions{Seed: 1}, Answered: answered, Elsewhere: answered}
+	if _, err := work.Learn(t.Context()); !errors.As(err, &UnlikeError{}) {
+		t.Errorf("its own answers: %v", err)
+	}
+	work.Elsewhere = slipping(rand.New(rand.NewPCG(3, 4)), true)
+	for i := range work.Elsewhere {
+		work.Elsewhere[i].Sampling.Model = "another"
+	}
+	trained, err := work.Learn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := trained.Model.Header().Solution.Elsewhere
+	if of == nil || !slices.Equal(of.Models, []string{"another"}) || of.Problems == 0 || of.Problems > 60 || of.AUC < 0.6 || !of.Vote.Trusted() {
+		t.Errorf("%+v", of)
+	}
+	work.Elsewhere = nil
+	alone, err := work.Learn(t.Context())
+	if err != nil || alone.Model.Header().Solution.Elsewhere != nil || !slices.Equal(alone.Model.Solution().Linear.Data, trained.Model.Solution().Linear.Data) {
+		t.Errorf("the answers of another were learned from, %v", err)
 	}
 }

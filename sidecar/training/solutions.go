@@ -406,7 +406,7 @@ func (r SolutionReport) found() string {
 	case r.Dense:
 		kind = "dense"
 	case r.Untried:
-		kind = "linear (no dense one is tried where there are programs or disguises)"
+		kind = "linear (no dense one is tried where there are programs)"
 	}
 	s := fmt.Sprintf("whole answers: %s head from %d problems with right and wrong answers; within a problem a right answer is thought better than a wrong one in %s %% of the cases (AUC, crosswise)",
 		kind, r.Problems, (100 * r.AUC()).Text("%.1f"))
@@ -434,8 +434,7 @@ type Solutions struct {
 	Answered []dataset.Answered
 	Attacks  Attacks
 
-	Disguises []eval.Disguise // of answers, that ought not to move the logit of the head for whole answers
-
+	Disguises []eval.Disguise    // of answers, that ought not to move the logit of the head for whole answers
 	Elsewhere []dataset.Answered // of other LLMs: not learned from, but what the head is worth with such is found on them
 }
 

@@ -3,9 +3,12 @@ import { ago, ask, count, el, fixed, percent, signed, sure, table } from "./comm
 
 const gateOf = (c) => (c.gate ? `${signed(c.gate.gain)} [${signed(c.gate.low)}, ${signed(c.gate.high)}] points at ${percent(c.gate.tokens)} of the tokens, on ${count(c.gate.problems)} problems` : "none");
 
+// roundOf is the round of the game that it is of, from 1, where it is of one.
+const roundOf = (c) => (c.round > 0 || c.held_out ? String(c.round + 1) : "–");
+
 // rows are what two are compared by.
 const rows = [
-	["Where", (c) => c.where], ["File", (c) => c.file], ["Id", (c) => c.id || c.error], ["Made", (c) => ago(c.created)], ["Round of the game", (c) => String(c.round)], ["LLM", (c) => c.llm || "any"],
+	["Where", (c) => c.where], ["File", (c) => c.file], ["Id", (c) => c.id || c.error], ["Made", (c) => ago(c.created)], ["Round of the game", roundOf], ["LLM", (c) => c.llm || "any"],
 	["Reads hidden states", (c) => (c.hidden ? "yes" : "no")], ["AUC of answers within a problem", (c) => fixed(c.auc)], ["Weight in a vote (β)", (c) => fixed(c.beta)],
 	["Gate: auto against a plain vote", gateOf], ["auto weighs votes by it", (c) => (c.gate ? (c.gate.weighs ? "yes" : "no") : "–")],
 	["Own errors found, held out", (c) => percent(c.held_out?.detect_natural)], ["Attacks found, held out", (c) => percent(c.held_out?.detect_synthetic)], ["False alarms, held out", (c) => percent(c.held_out?.false_alarms)],
@@ -42,12 +45,12 @@ export async function checkpoints(root, state, signal) {
 		await look();
 	}
 	async function look() {
-		const { checkpoints: all, serving, cannot } = await ask("checkpoints", undefined, signal);
+		const [{ checkpoints: all, serving, cannot }, now] = await Promise.all([ask("checkpoints", undefined, signal), ask("state", undefined, signal)]);
 		const promote = (c) => (cannot || c.error || c.serving ? (c.serving ? "served now" : "") :
 			el("button", { "aria-label": `Promote ${c.id} of ${c.where}`, onclick: () => act(`Serve ${c.id}?`, `Requests from then on are scored by it in place of ${serving || "none"}, which is kept and can be put back.`, "checkpoints/promote", { file: c.file }) }, "Promote"));
 		const back = all.find((c) => c.before && !c.serving && !c.error);
 		const list = all.map((c) => {
-			const row = [c.where, c.error ? el("span", { class: "error" }, c.error) : el("code", {}, c.id), ago(c.since), String(c.round), fixed(c.auc), gateOf(c), promote(c)];
+			const row = [c.where, promote(c), c.error ? el("span", { class: "error" }, c.error) : el("code", {}, c.id), ago(c.since), roundOf(c), fixed(c.auc), gateOf(c)];
 			row.now = c.serving;
 			return row;
 		});
@@ -62,9 +65,9 @@ export async function checkpoints(root, state, signal) {
 			compared.replaceChildren(table("Two checkpoints", ["What", "First", "Second"], rows.map(([name, get]) => [name, get(a), get(b)])));
 		};
 		place.replaceChildren(
-			serving ? el("p", {}, "Served now: ", el("code", {}, serving), ". ", state.gate || "") : el("p", {}, "No PRM is served."),
+			serving ? el("p", {}, "Served now: ", el("code", {}, serving), ". Its gate: ", now.gate || "none") : el("p", {}, "No PRM is served."),
 			cannot ? el("p", { class: "note" }, `None can be promoted here: ${cannot}.`) : el("p", {}, el("button", { disabled: !back, onclick: () => act("Roll back?", `${back.id} is served again, in place of ${serving}.`, "checkpoints/rollback", {}) }, back ? `Roll back to ${back.id}` : "Nothing to roll back to")),
-			all.length ? table("Checkpoints: the one that is served, those before it, those of the folder of runs", ["Where", "Id", "Written", ["Round", "n"], ["AUC", "n"], "Gate: auto against a plain vote", "Serve it"], list) : el("p", { class: "note" }, "There is none in the folder of runs."),
+			all.length ? table("Checkpoints: the one that is served, those before it, those of the folder of runs", ["Where", "Serve it", "Id", "Written", ["Round", "n"], ["AUC", "n"], "Gate: auto against a plain vote"], list) : el("p", { class: "note" }, "There is none in the folder of runs."),
 			...all.length > 1 ? [el("h2", {}, "Compare"), el("div", { class: "fields" }, firstField, secondField), compared] : []);
 		if (all.length > 1) compare();
 	}

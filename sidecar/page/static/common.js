@@ -8,7 +8,7 @@ export function el(tag, attributes, ...children) {
 		else if (value === true) node.setAttribute(name, "");
 		else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, value);
 	}
-	node.append(...children.flat().filter((c) => c !== null && c !== undefined && c !== false));
+	node.append(...children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false));
 	return node;
 }
 

@@ -6,9 +6,11 @@ const dashes = [[], [6, 4], [2, 3]]; // when the colours are used up
 
 const clock = (t) => new Date(1000 * t).toLocaleTimeString("en-GB");
 
+const svgs = "http://www.w3.org/2000/svg";
+
 // keyOf is a series' mark in the list of names.
 function keyOf(i) {
-	const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg"), line = document.createElementNS("http://www.w3.org/2000/svg", "line");
+	const [svg, line] = ["svg", "line"].map((tag) => document.createElementNS(svgs, tag));
 	for (const [name, value] of Object.entries({ width: 22, height: 8, "aria-hidden": "true" })) svg.setAttribute(name, value);
 	for (const [name, value] of Object.entries({ x1: 0, x2: 22, y1: 4, y2: 4, stroke: colour(i), "stroke-width": 2.5, "stroke-dasharray": dashes[Math.floor(i / 8) % 3].join(" ") })) line.setAttribute(name, value);
 	svg.append(line);
@@ -93,7 +95,7 @@ export class Plot {
 	reach(low, high) {
 		if (low === null) return [0, 1];
 		const ends = this.intervals ? this.series.flatMap((s) => [...s.low, ...s.high]).filter((v) => v !== null) : [];
-		const from = Math.min(low, ...ends), to = Math.max(high, ...ends), more = (to - from || Math.abs(to) || 1) * 0.08;
+		const from = Math.min(low, ...ends), to = Math.max(high, ...ends), more = (to - from) * 0.08 || Math.abs(to) * 0.08 || 1;
 		return [this.least ?? from - more, to + more];
 	}
 

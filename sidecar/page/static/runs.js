@@ -85,7 +85,7 @@ async function one(root, state, signal, name) {
 		const r = await ask("run?name=" + encodeURIComponent(name), undefined, signal);
 		const p = r.progress, reports = r.reports;
 		head.replaceChildren(el("h2", {}, name === "." ? "This run" : name, " ", badge(r)), el("p", {}, `${r.rounds}${r.of ? " of " + r.of : ""} rounds played. Last sign of life ${ago(r.touched)}. ${r.model || ""}`),
-			p && r.status !== "finished" ? el("p", {}, `Round ${p.round}: ${stages[p.stage] || p.stage}, ${p.done} of ${p.total} `, el("progress", { max: Math.max(1, p.total), value: p.done, "aria-label": "of this stage" })) : "",
+			p && r.status !== "finished" ? el("p", {}, `Round ${p.round + 1}: ${stages[p.stage] || p.stage}, ${p.done} of ${p.total} `, el("progress", { max: Math.max(1, p.total), value: p.done, "aria-label": "of this stage" })) : "",
 			r.failed ? el("p", { class: "error" }, r.failed) : "",
 			el("p", { class: "buttons" },
 				r.status === "running" ? el("button", { onclick: () => act("Pause", "What is finished is kept; it goes on from there.") }, "Pause") : "",
@@ -95,7 +95,7 @@ async function one(root, state, signal, name) {
 		seen = stamp;
 		drawn.hidden = reports.length === 0;
 		if (reports.length === 0) return;
-		const x = reports.map((q) => q.round), of = (get) => reports.map((q) => get(q) ?? null);
+		const x = reports.map((q) => q.round + 1), of = (get) => reports.map((q) => get(q) ?? null);
 		const usable = (get) => of((q) => (q.total.usable ? times100(get(q.total) / q.total.usable) : null));
 		plots.fooling.set(x, [{ name: "with P(correct) above one half", y: of((q) => times100(q.total.fooled)) }, { name: "mean P(correct)", y: of((q) => times100(q.total.fooling)) }]);
 		plots.detect.set(x, [{ name: "the model's own", y: of((q) => times100(q.held_out.detect_natural)) }, { name: "attacks", y: of((q) => times100(q.held_out.detect_synthetic)) }, { name: "false alarms", y: of((q) => times100(q.held_out.false_alarms)) }]);
@@ -108,9 +108,9 @@ async function one(root, state, signal, name) {
 		facts.replaceChildren(...last.alarms?.length ? [el("h2", {}, "Alarms of the last round"), el("ul", {}, last.alarms.map((a) => el("li", { class: "alarm" }, a)))] : []);
 		const examples = reports.flatMap((q) => (q.examples || []).map((e) => ({ ...e, round: q.round }))).sort((a, b) => (b.now < 0.5) - (a.now < 0.5) || b.held_out - a.held_out || b.fooled - b.now - (a.fooled - a.now));
 		more.replaceChildren(
-			el("h2", {}, "What fooled the PRM"), examples.length ? el("div", { class: "examples" }, examples.slice(0, 12).map(example)) : el("p", { class: "note" }, "Nothing yet. Before round 0 there is no PRM to fool."),
+			el("h2", {}, "What fooled the PRM"), examples.length ? el("div", { class: "examples" }, examples.slice(0, 12).map(example)) : el("p", { class: "note" }, "Nothing yet. In the first round there is no PRM to fool."),
 			el("h2", {}, "Rounds"), table("Each round; detection, false alarms, AUC and calibration on problems kept out of training", ["Round", ["Attacks", "n"], ["Wrong", "n"], ["Fooled", "n"], ["Own errors found", "n"], ["Attacks found", "n"], ["False alarms", "n"], ["AUC", "n"], ["ECE", "n"], ["Examples", "n"], ["Tokens", "n"], ["Minutes", "n"]],
-				reports.map((q) => [String(q.round), count(q.total.asked), count(q.total.wrong), percent(q.total.fooled), percent(q.held_out.detect_natural), percent(q.held_out.detect_synthetic), percent(q.held_out.false_alarms), fixed(q.held_out.auc_within_problem), fixed(q.held_out.ece), count(q.learn.examples), count(q.prompt_tokens + q.completion_tokens), fixed(q.minutes, 1)])),
+				reports.map((q) => [String(q.round + 1), count(q.total.asked), count(q.total.wrong), percent(q.total.fooled), percent(q.held_out.detect_natural), percent(q.held_out.detect_synthetic), percent(q.held_out.false_alarms), fixed(q.held_out.auc_within_problem), fixed(q.held_out.ece), count(q.learn.examples), count(q.prompt_tokens + q.completion_tokens), fixed(q.minutes, 1)])),
 			el("p", { class: "note" }, `${count(held.steps)} steps were kept out so far, ${count(held.natural)} errors of the model's own and ${count(held.synthetic)} attacks among them.`));
 	}
 	await every(1500, signal, root, look);

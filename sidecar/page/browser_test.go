@@ -1,0 +1,273 @@
+package page_test
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// program builds the sidecar.
+func program(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "sidecar")
+	if out, err := exec.Command("go", "build", "-o", path, "aprm/sidecar").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return path
+}
+
+var listening = regexp.MustCompile(`OpenAI client at +(http://[^/\s]+)/v1`)
+
+// serve starts it before the embedded model, until the test ends, and returns its address.
+func serve(t *testing.T, program, dir string, env []string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(program, append([]string{"serve", "--upstream", "builtin", "--listen", "127.0.0.1:0"}, args...)...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
+	var log bytes.Buffer
+	cmd.Stderr = &log
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		if err := cmd.Wait(); err != nil || t.Failed() {
+			t.Logf("serve: %v\n%s", err, log.String())
+		}
+	})
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if found := listening.FindStringSubmatch(lines.Text()); found != nil {
+			go func() { _, _ = io.Copy(io.Discard, out) }()
+			return found[1]
+		}
+	}
+	t.Fatalf("serve said no address:\n%s", log.String())
+	return ""
+}
+
+// axe has axe-core look for what keeps people from using the page.
+func axe(t *testing.T, c *chromium, what string) {
+	t.Helper()
+	f, err := os.Open(filepath.Join("testdata", "axe.min.js.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	unzipped, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := io.ReadAll(unzipped)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !eval[bool](c, "!!window.axe") {
+		eval[any](c, string(source)+";null")
+	}
+	for _, v := range eval[[]string](c, `axe.run(document, {resultTypes: ["violations"]}).then((r) => {
+		if (r.passes.length === 0) throw new Error("it looked at nothing");
+		return r.violations.filter((v) => ["serious", "critical"].includes(v.impact)).map((v) => v.id + ": " + v.nodes.map((n) => n.html.slice(0, 200) + " " + n.failureSummary).join("; "));
+	})`) {
+		t.Errorf("%s: axe: %s", what, v)
+	}
+}
+
+// views looks at what is shown in both colour schemes and two widths. Where SIDECAR_TEST_SHOTS names a folder pictures are put there.
+func views(t *testing.T, c *chromium, name string) {
+	t.Helper()
+	for _, scheme := range []string{"light", "dark"} {
+		for _, width := range []int{1280, 390} {
+			what := fmt.Sprintf("%s-%s-%d", name, scheme, width)
+			c.look(scheme, width)
+			if got := eval[int](c, "document.documentElement.scrollWidth"); got > width {
+				t.Errorf("%s: it is %d wide", what, got)
+			}
+			axe(t, c, what)
+			if folder := os.Getenv("SIDECAR_TEST_SHOTS"); folder != "" {
+				c.shoot(filepath.Join(folder, what+".png"), width)
+			}
+		}
+	}
+	c.look("light", 1280)
+}
+
+// TestPage tries the page in a browser, on the embedded model: chat, the tree of a search, a training as it goes, promoting and rolling back.
+func TestPage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds the program and trains")
+	}
+	c := startChromium(t)
+	bin, dir := program(t), t.TempDir()
+	runs := filepath.Join(dir, "runs")
+	if err := os.Mkdir(runs, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	problems, err := exec.Command(bin, "tasks", "--n", "40").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	shipped, err := os.ReadFile("../builtin.prm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := os.ReadFile(filepath.Join("testdata", "report.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, data := range map[string][]byte{filepath.Join(runs, "problems.jsonl"): problems, filepath.Join(dir, "my.prm"): shipped, filepath.Join(runs, "dev.json"): report} {
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	base := serve(t, bin, dir, nil, "--checkpoint", "my.prm")
+
+	t.Run("chat", func(t *testing.T) {
+		c.in(t)
+		c.open(base + "/#chat")
+		c.until("document.querySelector('form.ask')")
+		c.do(`document.querySelector('#strategy').value = 'beam';
+			document.querySelector('#question').value = '<img src=x onerror=alert(1)> A farmer has 12 sheep and buys twice as many. Then he sells 7. How many sheep does he have?';
+			window.seen = [];
+			setInterval(() => { if (document.querySelector('.busy')) window.seen.push(document.querySelectorAll('ul.tree li').length); }, 10);
+			document.querySelector('#question').focus();`)
+		c.press("Enter", 13, "\r")
+		c.until("document.querySelector('ol.steps') && !document.querySelector('.busy')")
+		if got := eval[int](c, "document.querySelectorAll('img').length"); got != 0 {
+			t.Error("what was asked became a part of the page")
+		}
+		if got := eval[string](c, "document.querySelector('.sides .answer').textContent"); !strings.Contains(got, "####") {
+			t.Errorf("raw: %q", got)
+		}
+		if got := eval[[]string](c, "[...document.querySelectorAll('ol.steps li')].map((s) => s.className + ' ' + s.querySelector('.score').textContent)"); len(got) < 2 || !regexp.MustCompile(`^s[0-4] [01]\.\d\d$`).MatchString(got[0]) {
+			t.Errorf("steps and their colours: %q", got)
+		}
+		// The tree: next steps below the one that they continue, growing while the search runs; each that was dropped says why.
+		all, below := eval[int](c, "document.querySelectorAll('ul.tree li').length"), eval[int](c, "document.querySelectorAll('ul.tree li li').length")
+		if all < 12 || below < 4 {
+			t.Errorf("a tree of %d candidates, %d of them below others", all, below)
+		}
+		if got := eval[int](c, fmt.Sprintf("window.seen.filter((n) => n > 0 && n < %d).length", all)); got == 0 {
+			t.Errorf("the tree came all at once: %v", eval[[]int](c, "window.seen"))
+		}
+		fates := eval[[]string](c, "[...document.querySelectorAll('ul.tree li.dropped > details > summary .fate')].map((f) => f.textContent)")
+		for _, fate := range fates {
+			if !regexp.MustCompile(`^– dropped: \w`).MatchString(fate) {
+				t.Errorf("a candidate was dropped, and why? %q", fate)
+			}
+		}
+		if chosen := eval[int](c, "document.querySelectorAll('ul.tree li.chosen').length"); len(fates) == 0 || chosen < 2 {
+			t.Errorf("%d dropped, %d chosen", len(fates), chosen)
+		}
+		views(t, c, "chat")
+	})
+
+	t.Run("training", func(t *testing.T) {
+		c.in(t)
+		c.open(base + "/#runs")
+		c.until("document.querySelector('#run-name')")
+		c.do(`document.querySelector('main details').open = true;
+			for (const [id, value] of Object.entries({name: 'mine', rounds: 3, per_round: 8, samples: 2, attacks: 12, epochs: 2})) document.querySelector('#run-' + id).value = value;
+			document.querySelector('main form button').click();`)
+		c.until("location.hash === '#runs/mine' && document.querySelector('.badge.running')")
+		c.until("document.querySelector('progress')")
+		c.until("[...document.querySelectorAll('button')].some((b) => b.textContent === 'Pause')")
+		c.do("[...document.querySelectorAll('button')].find((b) => b.textContent === 'Pause').click()")
+		c.do("document.querySelector('#sure button[value=yes]').click()")
+		c.until("document.querySelector('.badge.paused')")
+		rounds := eval[int](c, "document.querySelectorAll('main tbody tr').length")
+		c.do("[...document.querySelectorAll('button')].find((b) => b.textContent === 'Resume').click()")
+		c.until(fmt.Sprintf("document.querySelector('.badge.running') && document.querySelectorAll('main tbody tr').length > %d", rounds)) // a round comes while it runs
+		c.until("document.querySelector('.badge.finished')")
+		c.until("document.querySelectorAll('main tbody tr').length === 3")
+		if got := eval[[]string](c, "[...document.querySelectorAll('figure')].map((f) => f.dataset.plot + (f.querySelector('canvas') ? '' : ' is missing'))"); len(got) != 6 || strings.Contains(strings.Join(got, ""), "missing") {
+			t.Errorf("plots: %q", got)
+		}
+		views(t, c, "run")
+		c.open(base + "/#runs")
+		c.until("document.querySelector('main tbody tr')")
+		views(t, c, "runs")
+	})
+
+	t.Run("checkpoints", func(t *testing.T) {
+		c.in(t)
+		c.open(base + "/#checkpoints")
+		c.until("document.querySelectorAll('table').length === 2")
+		before := eval[string](c, "document.querySelector('#serving').textContent")
+		id := eval[string](c, "[...document.querySelectorAll('button[aria-label^=Promote]')].at(0).getAttribute('aria-label').split(' ')[1]")
+		act := func(button, then string) {
+			t.Helper()
+			c.do("document.querySelector(\"" + button + "\").click()")
+			c.until("document.querySelector('#sure').open")
+			c.do("document.querySelector('#sure button[value=yes]').click()")
+			c.until("/ is served now/.test(document.querySelector('[role=status]').textContent) && document.querySelector('#serving').textContent.endsWith('" + then + "')")
+		}
+		act("button[aria-label^=Promote]", id)
+		c.until("[...document.querySelectorAll('main button')].some((b) => b.textContent.startsWith('Roll back'))")
+		views(t, c, "checkpoints")
+		c.until("document.querySelector('main').innerText.includes('Served now: " + id + "')")
+		act("main p button:not([aria-label])", strings.TrimPrefix(before[strings.LastIndex(before, "PRM "):], "PRM "))
+		if got, err := os.ReadFile(filepath.Join(dir, "my.prm")); err != nil || !bytes.Equal(got, shipped) {
+			t.Errorf("the file isn't the one from before: %v", err)
+		}
+	})
+
+	t.Run("evaluation", func(t *testing.T) {
+		c.in(t)
+		c.open(base + "/#evaluation")
+		c.until("document.querySelector('figure canvas')")
+		c.do("document.querySelector('figure details').open = true")
+		c.until("document.querySelector('figure table')")
+		if got := eval[string](c, "document.querySelector('figure table').textContent"); !regexp.MustCompile(`\d+\.\d \[\d+\.\d, \d+\.\d\]`).MatchString(got) {
+			t.Errorf("no intervals: %q", got)
+		}
+		views(t, c, "evaluation")
+	})
+
+	t.Run("health", func(t *testing.T) {
+		c.in(t)
+		c.open(base + "/#health")
+		c.until("document.querySelectorAll('.u-wrap').length === 3")
+		if got := eval[string](c, "document.querySelector('main').innerText"); !regexp.MustCompile(`Tokens generated by searches\s+[1-9]`).MatchString(got) || !strings.Contains(got, "beam") {
+			t.Errorf("it shows\n%s", got)
+		}
+		views(t, c, "health")
+	})
+	c.clean(base)
+
+	// Where there are keys the page asks for one, and keeps it in the tab.
+	t.Run("a key", func(t *testing.T) {
+		c := startChromium(t)
+		base := serve(t, bin, t.TempDir(), []string{"SIDECAR_API_KEY=sk-of-the-page"})
+		c.call("Page.navigate", map[string]any{"url": base + "/"}, nil)
+		c.until("document.querySelector('#key')?.open")
+		try := func(key string) {
+			c.do("document.querySelector('#key-input').value = '" + key + "'; document.querySelector('#key-ok').click()")
+		}
+		try("sk-wrong")
+		time.Sleep(200 * time.Millisecond)
+		c.until("document.querySelector('#key').open")
+		axe(t, c, "the key")
+		if got := eval[string](c, "document.querySelector('main').innerText"); strings.Contains(got, "Question") {
+			t.Error("the wrong key opens the page")
+		}
+		try("sk-of-the-page")
+		c.until("document.querySelector('form.ask')")
+		if got := eval[string](c, "JSON.stringify([document.cookie, localStorage.length, sessionStorage.length])"); got != `["",0,1]` {
+			t.Errorf("cookie, localStorage, sessionStorage: %s", got)
+		}
+		c.clean(base, "401")
+	})
+}
