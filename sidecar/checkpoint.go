@@ -3,6 +3,7 @@ package main
 import (
 	_ "embed"
 	"fmt"
+	"os"
 
 	"github.com/alecthomas/kong"
 
@@ -31,16 +32,18 @@ const general checkpointFile = "general"
 // checkpointFile is a flag that names a PRM: a file, general, or "" for none.
 type checkpointFile string
 
-// Decode implements kong.MapperValue. Whether there is such a file is found when it is read.
+// Decode implements kong.MapperValue. A file must be there.
 func (c *checkpointFile) Decode(ctx *kong.DecodeContext) error {
 	var name string
 	if err := ctx.Scan.PopValueInto("file", &name); err != nil {
 		return err
 	}
-	if *c = checkpointFile(name); *c != general && name != "" {
-		*c = checkpointFile(kong.ExpandPath(name))
+	if *c = checkpointFile(name); *c == general || name == "" {
+		return nil
 	}
-	return nil
+	*c = checkpointFile(kong.ExpandPath(name))
+	_, err := os.Stat(c.file())
+	return err
 }
 
 // file is where it is, "" where it is none.

@@ -73,12 +73,23 @@ func loadConfig(app *kong.Application, r io.Reader) (config, error) {
 			continue
 		}
 		value, err := c.text(name)
-		if err == nil {
-			for _, f := range known { // commands may give one name different kinds
-				if err = accepts(f, value); err == nil {
-					break
-				}
+		taken, other := false, error(nil)
+		for _, f := range known { // commands may give one name different kinds
+			if err != nil {
+				break
 			}
+			var word unknownWord
+			switch refused := accepts(f, value); {
+			case errors.As(refused, &word):
+				other = refused // a word that one command doesn't know may be another's
+			case refused != nil:
+				err = refused
+			default:
+				taken = true
+			}
+		}
+		if err == nil && !taken {
+			err = other
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("config: %s: %w", name, err))
@@ -153,10 +164,13 @@ func accepts(f *kong.Flag, value string) error {
 		named = as.String()
 	}
 	if f.Enum != "" && !slices.Contains(f.EnumSlice(), named) {
-		return fmt.Errorf("%q is none of %s", value, strings.Join(f.EnumSlice(), ", "))
+		return unknownWord{fmt.Errorf("%q is none of %s", value, strings.Join(f.EnumSlice(), ", "))}
 	}
 	return nil
 }
+
+// unknownWord is the error of a value that is none of those that a flag takes.
+type unknownWord struct{ error }
 
 // text is a value as a flag would be given it.
 func (c config) text(name string) (string, error) {
@@ -185,7 +199,8 @@ func (c config) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, er
 		return nil, nil
 	}
 	value, err := c.text(flag.Name)
-	if err == nil && accepts(flag, value) != nil {
+	var word unknownWord
+	if err == nil && errors.As(accepts(flag, value), &word) {
 		return nil, nil // it is another command's
 	}
 	return value, err

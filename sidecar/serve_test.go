@@ -38,8 +38,10 @@ func TestEveryStrategyIsNamed(t *testing.T) {
 			t.Errorf("no %s in the help", suffix)
 		}
 	}
-	if !strings.Contains(bare, "sidecar serve --upstream http://h:1 --upstream-model m --checkpoint my.prm") {
-		t.Errorf("it doesn't say how to go on: %s", bare)
+	for _, way := range []string{"add --checkpoint general", "sidecar train --upstream http://h:1 --upstream-model m --problems FILE --out my.prm, and add --checkpoint my.prm"} {
+		if !strings.Contains(bare, way) {
+			t.Errorf("it doesn't say how to go on, %s: %s", way, bare)
+		}
 	}
 }
 

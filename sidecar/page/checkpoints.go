@@ -70,30 +70,32 @@ func (b *Board) listCheckpoints(*http.Request) (any, error) {
 		promotes = "start the sidecar with --checkpoint FILE: promoting replaces that file"
 	}
 	return struct {
-		Checkpoints []checkpoint `json:"checkpoints"`
-		Serving     string       `json:"serving"`          // id
-		Cannot      string       `json:"cannot,omitempty"` // why none can be promoted
+		Checkpoints []*checkpoint `json:"checkpoints"`
+		Serving     string        `json:"serving"`          // id
+		Cannot      string        `json:"cannot,omitempty"` // why none can be promoted
 	}{all, now.Checkpoint, promotes}, err
 }
 
 // checkpoints are the one that is served, those that were before, and those of the folder of runs, the newest first within each.
-func (b *Board) checkpoints() ([]checkpoint, error) {
+func (b *Board) checkpoints() ([]*checkpoint, error) {
 	now := b.cfg.Serving()
-	out := []checkpoint{}
+	out := []*checkpoint{}
 	add := func(path, file, where string, before bool) *checkpoint {
 		info, err := os.Stat(path)
 		if err != nil {
 			return nil
 		}
-		c, err := b.known.get(path, info, b.open)
-		if err != nil {
-			c = checkpoint{Error: err.Error(), path: path}
+		c := &checkpoint{path: path}
+		if known, err := b.known.get(path, info, open); err != nil {
+			c.Error = err.Error()
+		} else {
+			*c = *known
 		}
 		c.File, c.Where, c.Before, c.Since = file, where, before, info.ModTime()
 		c.Serving = c.ID != "" && c.ID == now.Checkpoint
 		c.Gate = b.gateOf(path, c.ID)
 		out = append(out, c)
-		return &out[len(out)-1]
+		return c
 	}
 	if now.File != "" {
 		add(now.File, "serving", "the file that is served", false)
@@ -129,15 +131,15 @@ func (b *Board) checkpoints() ([]checkpoint, error) {
 			return out, err
 		}
 	}
-	for i := range out { // a finished one has the steps' weights of a round, made at the same time, and another head
-		for _, c := range out {
-			if out[i].HeldOut == nil && c.HeldOut != nil && c.Created.Equal(out[i].Created) {
-				out[i].HeldOut = c.HeldOut
+	for _, c := range out { // a finished one has the steps' weights of a round, made at the same time, and another head
+		for _, other := range out {
+			if c.HeldOut == nil && other.HeldOut != nil && other.Created.Equal(c.Created) {
+				c.HeldOut = other.HeldOut
 			}
 		}
 	}
-	slices.SortStableFunc(out, func(x, y checkpoint) int {
-		rank := func(c checkpoint) int {
+	slices.SortStableFunc(out, func(x, y *checkpoint) int {
+		rank := func(c *checkpoint) int {
 			switch {
 			case c.File == "serving":
 				return 0
@@ -152,13 +154,13 @@ func (b *Board) checkpoints() ([]checkpoint, error) {
 }
 
 // open reads a checkpoint, as serving it does.
-func (b *Board) open(path string) (checkpoint, error) {
+func open(path string) (*checkpoint, error) {
 	m, err := prm.Load(path)
 	if err != nil {
-		return checkpoint{}, err
+		return nil, err
 	}
 	h := m.Header()
-	c := checkpoint{ID: m.ID(), Round: h.Round, LLM: h.Model, Hidden: h.Width > 0, Created: h.Created, Trained: h.Trained, path: path}
+	c := &checkpoint{ID: m.ID(), Round: h.Round, LLM: h.Model, Hidden: h.Width > 0, Created: h.Created, Trained: h.Trained, path: path}
 	if s := h.Solution; s != nil {
 		c.LLM, c.AUC, c.Beta = cmp.Or(s.Model, c.LLM), &s.AUC, s.Vote.Beta
 	}
@@ -193,17 +195,17 @@ func (b *Board) promote(r *http.Request) (any, error) {
 	}
 	b.promoting.Lock()
 	defer b.promoting.Unlock()
-	return b.serve(func(c checkpoint) bool { return c.File == ask.File }, fmt.Sprintf("file: there is no checkpoint %q any more: load the list again", ask.File))
+	return b.serve(func(c *checkpoint) bool { return c.File == ask.File }, fmt.Sprintf("file: there is no checkpoint %q any more: load the list again", ask.File))
 }
 
 func (b *Board) rollBack(*http.Request) (any, error) {
 	b.promoting.Lock()
 	defer b.promoting.Unlock()
-	return b.serve(func(c checkpoint) bool { return c.Before && !c.Serving && c.Error == "" }, "there is nothing to go back to: nothing else was served before from here")
+	return b.serve(func(c *checkpoint) bool { return c.Before && !c.Serving && c.Error == "" }, "there is nothing to go back to: nothing else was served before from here")
 }
 
 // serve puts the first checkpoint that is wanted in the place of the one that is served, and keeps that.
-func (b *Board) serve(wanted func(checkpoint) bool, none string) (any, error) {
+func (b *Board) serve(wanted func(*checkpoint) bool, none string) (any, error) {
 	now := b.cfg.Serving()
 	if now.File == "" {
 		return nil, bad("no checkpoint's file is served: start the sidecar with --checkpoint FILE, which promoting replaces")

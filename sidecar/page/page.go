@@ -55,7 +55,7 @@ type Config struct {
 type Board struct {
 	cfg     Config
 	mux     *http.ServeMux
-	known   cache[checkpoint]
+	known   cache[*checkpoint]
 	reports cache[*report]
 
 	promoting sync.Mutex

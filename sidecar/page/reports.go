@@ -82,7 +82,7 @@ func readReport(path string) (*report, error) {
 }
 
 // eachReport calls take with every report in the folder of runs.
-func (b *Board) eachReport(take func(report)) error {
+func (b *Board) eachReport(take func(*report)) error {
 	if b.cfg.Runs == "" {
 		return errNoRuns
 	}
@@ -101,28 +101,28 @@ func (b *Board) eachReport(take func(report)) error {
 		found := *r
 		found.File, found.Touched = name, info.ModTime()
 		found.Title = cmp.Or(found.Title, name)
-		take(found)
+		take(&found)
 	})
 }
 
 func (b *Board) listReports(*http.Request) (any, error) {
 	out := struct {
-		Reports []report `json:"reports"`
-	}{[]report{}}
-	err := b.eachReport(func(r report) {
+		Reports []*report `json:"reports"`
+	}{[]*report{}}
+	err := b.eachReport(func(r *report) {
 		r.Sets = nil
 		out.Reports = append(out.Reports, r)
 	})
-	slices.SortFunc(out.Reports, func(x, y report) int { return cmp.Or(y.Touched.Compare(x.Touched), cmp.Compare(x.File, y.File)) })
+	slices.SortFunc(out.Reports, func(x, y *report) int { return cmp.Or(y.Touched.Compare(x.Touched), cmp.Compare(x.File, y.File)) })
 	return out, err
 }
 
 func (b *Board) showReport(q *http.Request) (any, error) {
 	name := q.URL.Query().Get("file")
 	var found *report
-	err := b.eachReport(func(r report) {
+	err := b.eachReport(func(r *report) {
 		if r.File == name {
-			found = &r
+			found = r
 		}
 	})
 	if err == nil && found == nil {

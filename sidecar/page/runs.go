@@ -85,14 +85,21 @@ const deepest = 3
 
 // walk calls visit with each folder, and each file in it, that is near enough below the folder of runs. What can't be read is passed over.
 func (b *Board) walk(visit func(path, name string, d fs.DirEntry)) error {
-	err := filepath.WalkDir(b.cfg.Runs, func(path string, d fs.DirEntry, err error) error {
+	root, err := filepath.EvalSymlinks(b.cfg.Runs)
+	if errors.Is(err, fs.ErrNotExist) { // nothing was trained yet
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
-			if path == b.cfg.Runs {
+			if path == root {
 				return err
 			}
 			return nil
 		}
-		name, err := filepath.Rel(b.cfg.Runs, path)
+		name, err := filepath.Rel(root, path)
 		if err != nil {
 			return err
 		}
@@ -103,10 +110,6 @@ func (b *Board) walk(visit func(path, name string, d fs.DirEntry)) error {
 		visit(path, name, d)
 		return nil
 	})
-	if errors.Is(err, fs.ErrNotExist) { // nothing was trained yet
-		return nil
-	}
-	return err
 }
 
 var errNoRuns = bad("this sidecar shows no runs: start it with --runs FOLDER")
@@ -116,21 +119,21 @@ func (b *Board) listRuns(*http.Request) (any, error) {
 		return nil, errNoRuns
 	}
 	out := struct {
-		Runs     []run    `json:"runs"`
+		Runs     []*run   `json:"runs"`
 		Problems []string `json:"problems"` // files that a run can be begun with
-	}{[]run{}, nil}
+	}{[]*run{}, nil}
 	err := b.walk(func(path, name string, d fs.DirEntry) {
 		if !d.IsDir() {
 			return
 		}
 		if r, _, err := b.run(name); err == nil {
-			out.Runs = append(out.Runs, r)
+			out.Runs = append(out.Runs, &r)
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(out.Runs, func(x, y run) int { return cmp.Or(y.Touched.Compare(x.Touched), cmp.Compare(x.Name, y.Name)) })
+	slices.SortFunc(out.Runs, func(x, y *run) int { return cmp.Or(y.Touched.Compare(x.Touched), cmp.Compare(x.Name, y.Name)) })
 	out.Runs = out.Runs[:min(len(out.Runs), mostRuns)]
 	out.Problems, err = b.problems()
 	return out, err

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Reproduces the builtin model: adapters/builtin/train/train.sh   (Go, Python 3.10 or newer; 45 to 80 minutes on two cores)
-# It writes adapters/builtin/weights.bin and testdata/golden.json. Stopped, it goes on from where it was when run again.
+# It writes adapters/builtin/weights.bin.gz and testdata/golden.json. Stopped, it goes on from where it was when run again.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 here=adapters/builtin
@@ -14,4 +14,5 @@ mkdir -p "$work" "$here/testdata"
 	mv "$work/corpus.part" "$work/corpus.jsonl"
 }
 "$work/python/bin/python" "$here/train/train.py" "$work/corpus.jsonl" --checkpoint "$work/train.npz" \
-	--out "$here/weights.bin" --golden "$here/testdata/golden.json" --steps 2500
+	--out "$work/weights.bin" --golden "$here/testdata/golden.json" --steps 2500
+"$work/python/bin/python" "$here/train/pack.py" "$work/weights.bin" "$here/weights.bin.gz"

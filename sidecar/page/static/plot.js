@@ -77,7 +77,7 @@ export class Plot {
 		this.u = new uPlot({
 			width: Math.max(200, this.box.clientWidth || 400), height: this.height, legend: { show: false }, cursor: { drag: { x: false, y: false } },
 			scales: {
-				x: this.time ? { time: true, range: (u, low, high) => [Math.min(low, high - 60), high] } : { time: false, range: (u, low, high) => [low - pad, high + pad] },
+				x: this.time ? { time: true, range: () => [Math.min(this.x[0], this.x.at(-1) - 60), this.x.at(-1)] } : { time: false, range: () => [this.x[0] - pad, this.x.at(-1) + pad] },
 				y: { range: this.range || ((u, low, high) => this.reach(low, high)) },
 			},
 			axes: [
