@@ -377,7 +377,7 @@ func (m Measured) Verdict() string {
 // tenths is a share as people say it.
 func tenths(share float64) string {
 	switch n := math.Round(10 * share); {
-	case n == 0 && share > 0:
+	case share > 0 && share < 0.15: // tenths would say up to twice as much
 		return fmt.Sprintf("%.0f of 100", max(1, math.Round(100*share)))
 	case n == 0:
 		return "none"

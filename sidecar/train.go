@@ -94,6 +94,9 @@ func (c *trainCommand) Validate() error {
 	if len(c.Elsewhere) > 0 && (c.Ablate || c.Problems != "" || len(c.Solutions) == 0) {
 		return errors.New("--elsewhere goes with --solutions alone: a PRM that reads whole answers learns from them")
 	}
+	if c.Ablate && (c.Prior != "" || c.Hard != 1 || len(c.Without) > 0) {
+		return errors.New("--ablate compares what a head reads, learned in one way: leave out --prior, --hard and --without")
+	}
 	if c.Ablate && (c.Problems != "" || len(c.Solutions) == 0) {
 		return errors.New("--ablate is of recorded answers alone: name --solutions FILE and no --problems")
 	}
@@ -188,7 +191,10 @@ func (c *trainCommand) learn(ctx context.Context, std streams, answered []datase
 
 // head are the settings of the head for whole answers.
 func (c *trainCommand) head() (train.SolutionOptions, error) {
-	opt := train.SolutionOptions{Seed: c.Game.Seed, Hard: c.Hard}
+	opt := train.SolutionOptions{Seed: c.Game.Seed}
+	if c.Hard != 1 {
+		opt.Hard = c.Hard
+	}
 	for _, name := range c.Without {
 		opt.Without = append(opt.Without, feature.Block(name))
 	}
@@ -202,6 +208,7 @@ func (c *trainCommand) head() (train.SolutionOptions, error) {
 	if opt.Prior = model.Solution(); opt.Prior == nil {
 		return opt, badInput{fmt.Errorf("--prior: %s has no head for whole answers", c.Prior)}
 	}
+	opt.PriorID = model.ID()
 	return opt, nil
 }
 

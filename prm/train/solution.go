@@ -41,9 +41,9 @@ type SolutionOptions struct {
 	Without   []feature.Block   // inputs that the head is not to read
 	Units     int               // of the dense layer that has to beat the linear floor; negative: the floor alone [16]
 	Contrasts float64           // weight of a problem's contrasts, beside 1 for its answers
-	Prior     *prm.SolutionHead // of another LLM's answers, to begin from where that is found to be better than from nothing; its dense layer isn't read
-	Steady    float64           // how strongly logits are kept from moving in disguises [1]
-	Hard      float64           // weight of a pair whose wrong answer wins a plain vote, beside 1 for the problem's others [1]
+	Prior     *prm.SolutionHead `json:"-"`               // of another LLM's answers: weights are held near its, how near is found crosswise; nil for near nothing. Its dense layer isn't read
+	PriorID   string            `json:"prior,omitempty"` // names it in settings
+	Hard      float64           `json:",omitempty"`      // weight of a pair whose wrong answer wins a plain vote, beside 1 for the problem's others [1]
 	Seed      int64
 	Epochs    int                   // of the dense layer [40]
 	Rate      float64               // of its optimiser [0.003]
@@ -60,9 +60,6 @@ func (o SolutionOptions) withDefaults() SolutionOptions {
 	}
 	if o.Rate == 0 {
 		o.Rate = 0.003
-	}
-	if o.Steady == 0 {
-		o.Steady = 1
 	}
 	if o.Hard == 0 {
 		o.Hard = 1
@@ -88,6 +85,8 @@ type SolutionReport struct {
 	PlainLL   metric.Figure `json:"plain_log_likelihood"`
 
 	Logits []float64 `json:"-"` // of each of the answers, by the head of its fold
+
+	heads [folds]*prm.SolutionHead // of each fold: that has not learned from its problems
 }
 
 // AUC is the head's, within a problem.
@@ -179,6 +178,9 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 	best := frugal(losses, func(k int) float64 { return settings[k].share })
 	report.L2, report.Share = settings[best].penalty, settings[best].share
 	report.Logits = logits[best]
+	for f := range folds {
+		report.heads[f] = floors[f][best]
+	}
 	linear := ballots(answers, report.Logits)
 	judged := proseFirst(linear)
 	_, report.LinearAUC = compare(linear)
@@ -195,6 +197,7 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 
 	// The dense layer beside it.
 	deep := make([]float64, len(answers))
+	var heads [folds]*prm.SolutionHead
 	for f := range folds {
 		h, err := design.dense(ctx, floors[f][best], func(problem string) bool { return fold(problem) != f }, opt)
 		if err != nil {
@@ -205,6 +208,7 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 				deep[i] = h.Logit(a.Solution)
 			}
 		}
+		heads[f] = h
 		if err := tick(); err != nil {
 			return nil, report, err
 		}
@@ -217,18 +221,22 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 	if !(report.DenseLL > report.LinearLL && stat.Mean(loss, nil) < stat.Mean(losses[best], nil)) {
 		return head, report, nil
 	}
-	report.Dense, report.Vote, report.Logits = true, rule, deep
+	report.Dense, report.Vote, report.Logits, report.heads = true, rule, deep, heads
 	head, err := design.dense(ctx, head, func(string) bool { return true }, opt)
 	return head, report, errors.Join(err, tick())
 }
 
-// Try says what a head is worth in votes over answers to problems that it has not learned from, over those in prose where there are any.
-func Try(head *prm.SolutionHead, answers []Answer) (rule vote.Rule, auc metric.Figure, problems int) {
-	logits := make([]float64, len(answers))
-	for i, a := range answers {
-		logits[i] = head.Logit(a.Solution)
+// Try says what the head is worth in votes over other LLMs' answers, each LLM's by themselves. Every answer has its logit by the head of its problem's fold, which has not
+// learned from that problem, whoever answered it.
+func (r SolutionReport) Try(byLLM ...[]Answer) (rule vote.Rule, auc metric.Figure, problems int) {
+	var judged [][]vote.Ballot
+	for _, answers := range byLLM {
+		logits := make([]float64, len(answers))
+		for i, a := range answers {
+			logits[i] = r.heads[fold(a.Problem)].Logit(a.Solution)
+		}
+		judged = append(judged, ballots(answers, logits)...)
 	}
-	judged := proseFirst(ballots(answers, logits))
 	losses, auc := compare(judged)
 	return vote.Fit(judged), auc, len(losses)
 }
@@ -349,7 +357,7 @@ func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pair
 		read[i] = p.row(a.Solution)
 	}
 	p.compared(answers, read, byProblem, opt.Hard)
-	p.disguise(answers, read, opt.Steady)
+	p.disguise(answers, read)
 	if opt.Contrasts > 0 {
 		rows := make([]pair, len(contrasts))
 		for i, c := range contrasts {
@@ -360,8 +368,8 @@ func newPairs(answers []Answer, contrasts []Contrast, opt SolutionOptions) *pair
 	return p
 }
 
-// disguise takes up what disguises do to the answers' rows, every answer weighing the same, times steady.
-func (p *pairs) disguise(answers []Answer, read [][]float32, steady float64) {
+// disguise takes up what disguises do to the answers' rows, every answer weighing the same.
+func (p *pairs) disguise(answers []Answer, read [][]float32) {
 	for _, a := range answers {
 		if len(a.Disguised) > 0 {
 			p.disguised++
@@ -382,7 +390,7 @@ func (p *pairs) disguise(answers []Answer, read [][]float32, steady float64) {
 				delta.Data[k] = float64(v) - float64(plain[k])
 				row[k] = read[i][k] + v - plain[k]
 			}
-			blas64.Syr(steady/float64(p.disguised*len(a.Disguised)), delta, p.moves)
+			blas64.Syr(1/float64(p.disguised*len(a.Disguised)), delta, p.moves)
 			p.dressed[&read[i][0]] = append(p.dressed[&read[i][0]], row)
 		}
 	}
@@ -520,7 +528,8 @@ func (p *pairs) weights(h *prm.SolutionHead) []float64 {
 		if to.Data[k] == 0 { // it never varied
 			return 0
 		}
-		return float64(w.Data[k] * from.Data[k] / to.Data[k])
+		// What is rare there and common here must not have more of a say than it had there, where a number counts at most two deviations.
+		return float64(w.Data[k] * min(from.Data[k]/to.Data[k], 1))
 	}
 	out := make([]float64, p.width())
 	from := p.doubt()

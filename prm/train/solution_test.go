@@ -510,8 +510,8 @@ func TestPriorHeldFast(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 5))
 	prior := prm.NewSolutionHead(0)
 	prior.ReadPrograms()
-	for k := range prior.Linear.Data {
-		prior.Linear.Data[k], prior.Scale.Data[k], prior.ProgramScale.Data[k] = float32(rng.NormFloat64()), 0.5+rng.Float32(), 0.5+rng.Float32()
+	for k := range prior.Linear.Data { // scales of numbers more common than here, for which nothing is capped
+		prior.Linear.Data[k], prior.Scale.Data[k], prior.ProgramScale.Data[k] = float32(rng.NormFloat64()), 0.1+0.3*rng.Float32(), 0.1+0.3*rng.Float32()
 	}
 	for k := range prior.Program.Data {
 		prior.Program.Data[k] = float32(rng.NormFloat64())
@@ -532,6 +532,10 @@ func TestPriorHeldFast(t *testing.T) {
 		if head.ProgramScale.Data[k] > 0 && math.Abs(weight(&head.Program, &head.ProgramScale, k)-weight(&prior.Program, &prior.ProgramScale, k)) > 1e-3 {
 			t.Errorf("number %d weighs %g in programs, %g in the prior", k, weight(&head.Program, &head.ProgramScale, k), weight(&prior.Program, &prior.ProgramScale, k))
 		}
+	}
+	prior.Scale.Data[0] *= 1000 // rare there: it counts as much here as it did there at most
+	if w := newPairs(answers, nil, SolutionOptions{Prior: prior}).weights(prior)[0]; math.Abs(w) > math.Abs(float64(prior.Linear.Data[0]))+1e-6 {
+		t.Errorf("a number that was rare weighs %g, %g in the prior", w, prior.Linear.Data[0])
 	}
 	for k := range feature.NumProgram {
 		if at := prm.SolutionWidth + k; math.Abs(float64(head.Program.Data[at]-prior.Program.Data[at])) > 1e-3 {

@@ -27,9 +27,12 @@ func (c conversation) Sample(ctx context.Context, req decode.SampleRequest) ([]d
 		if opening, err = openingOf(ctx, c.llm); err != nil {
 			return nil, err
 		}
-		if stop = []string{decode.ClosesProgram}; opening == "" {
+		switch {
+		case opening == "" && thinks(ctx, c.llm): // what it drafts in its thoughts ends no answer
+		case opening == "":
 			stop = []string{decode.ClosesProgram + "\n\n"} // a fence that opens has code behind it
-		} else {
+		default:
+			stop = []string{decode.ClosesProgram}
 			messages = append(messages[:len(messages):len(messages)], adapters.Message{Role: adapters.Assistant, Content: opening})
 		}
 	}
@@ -71,6 +74,12 @@ func (c conversation) Sample(ctx context.Context, req decode.SampleRequest) ([]d
 		}
 	}
 	return samples, nil
+}
+
+// thinks reports whether the LLM is known to think before it answers.
+func thinks(ctx context.Context, llm adapters.LLM) bool {
+	caps, err := llm.Capabilities(ctx)
+	return err == nil && caps.Thinks
 }
 
 // openingOf is what the LLM is given as the beginning of an answer that is to be a program; "" where it wouldn't go on with it, where it is to think first, or where

@@ -67,7 +67,7 @@ func Look(folder string) (f Folder, err error) {
 		f.Progress = &p
 	}
 	_, err = os.Stat(filepath.Join(folder, reportFile))
-	f.Finished = err == nil
+	f.Finished = err == nil && len(f.Rounds) >= p.Rounds // else more rounds were asked for since
 	return f, nil
 }
 

@@ -461,35 +461,38 @@ func (t Solutions) Learn(ctx context.Context) (Trained, error) {
 		}
 		return trained, err
 	case len(t.Elsewhere) > 0:
-		trained.Model, err = tried(ctx, trained.Model, t.Elsewhere)
+		trained.Model, err = tried(ctx, trained.Model, trained.Solutions, t.Elsewhere)
 	}
 	return trained, err
 }
 
-// tried returns a model that says what its solution head is worth with the LLMs that gave some answers.
-func tried(ctx context.Context, model *prm.Model, answered []dataset.Answered) (*prm.Model, error) {
+// tried returns a model that says what its solution head, of that report, is worth with the LLMs that gave some answers in prose.
+func tried(ctx context.Context, model *prm.Model, report SolutionReport, answered []dataset.Answered) (*prm.Model, error) {
 	header := *model.Header().Solution
 	by := map[string][]dataset.Answered{}
 	for _, of := range answered {
+		if of.Sampling.Kind != step.Prose {
+			continue
+		}
 		if of.Sampling.Model == header.Model {
 			return nil, UnlikeError{fmt.Errorf("answers of %s, from which it learned: those of another LLM are wanted", header.Model)}
 		}
 		by[of.Sampling.Model] = append(by[of.Sampling.Model], of)
 	}
+	if len(by) == 0 {
+		return nil, UnlikeError{errors.New("there is no answer in prose: what votes over programs are worth says nothing of it")}
+	}
 	header.Elsewhere = &prm.Elsewhere{Models: slices.Sorted(maps.Keys(by))}
-	var all []train.Answer
+	var all [][]train.Answer
 	for _, llm := range header.Elsewhere.Models {
 		_, solutions, err := recordedSolutions(ctx, by[llm])
 		if err != nil {
 			return nil, err
 		}
 		answers, _, _ := grouped(solutions, nil)
-		for _, a := range answers {
-			a.Problem = llm + " " + a.Problem
-			all = append(all, a)
-		}
+		all = append(all, answers)
 	}
-	header.Elsewhere.Vote, header.Elsewhere.AUC, header.Elsewhere.Problems = train.Try(model.Solution(), all)
+	header.Elsewhere.Vote, header.Elsewhere.AUC, header.Elsewhere.Problems = report.Try(all...)
 	return model.Judging(model.Solution(), header)
 }
 

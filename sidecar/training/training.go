@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -125,14 +126,17 @@ func (r Run) Play(ctx context.Context, llm adapters.LLM, problems []step.Problem
 		if r.Show != nil {
 			r.Show(s.Reports[len(s.Reports)-1])
 		}
-		if err := follow(r.Folder, s.Reports); err != nil {
-			return err
-		}
 		holds, err := held(r.Folder, journal, s.Round)
 		if err != nil {
 			return err
 		}
-		return dataset.WriteJSON(filepath.Join(r.Folder, stateFile), state{s, holds}, disk.Private)
+		if err := dataset.WriteJSON(filepath.Join(r.Folder, stateFile), state{s, holds}, disk.Private); err != nil {
+			return err
+		}
+		if err := follow(r.Folder, s.Reports); err != nil {
+			slog.Warn("the rounds' table and curves aren't written", "err", err)
+		}
+		return nil
 	})
 	if err != nil {
 		return Trained{}, err

@@ -21,12 +21,14 @@ func (t Trained) Verdict(gate *decode.Gate) string {
 		}
 		than := fmt.Sprintf("a plain vote of %d by %s to %s points, on %d problems each judged without having learned from it", max(m.N, gate.N), points(m.Low), points(m.High), m.Problems)
 		switch {
+		case !gate.Weighs():
+			return s + "Its votes differ from " + than + ", and too little speaks for its scores: auto takes plain votes. Train with more problems, or draw more answers to each."
 		case m.Low > 0:
 			return s + "Its votes are better than " + than + ": use it."
 		case m.High < 0:
 			return s + "Its votes differ from " + than + ": they are worse, so don't use it for votes; train with more problems, or draw more answers to each."
 		}
-		return s + "Its votes differ from " + than + ": that may be chance. Train with more problems before you rely on it; until then auto takes plain votes."
+		return s + "Its votes differ from " + than + ": that may be chance, though its scores say more than chance: auto weighs votes by them. Train with more problems before you rely on it."
 	}
 	return s + "What it is worth in a vote was not measured."
 }
