@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -40,5 +41,45 @@ func TestATrainingOfThePageIsOneThatTrainTakes(t *testing.T) {
 	}
 	if (&upstreamFlags{URL: builtinURL}).training() != nil {
 		t.Error("a training of no model")
+	}
+}
+
+// TestInsecureTheBoardOnlyShows: who reaches a sidecar beyond this machine without a key begins no training and promotes nothing; with keys, or on this machine, it is the key
+// or the machine that says who may.
+func TestInsecureTheBoardOnlyShows(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		args   []string
+		listen string
+		status int // of what is refused in any case, for want of problems
+	}{
+		{"insecure", []string{"--insecure"}, "0.0.0.0", http.StatusForbidden},
+		{"this machine", nil, "127.0.0.1", http.StatusBadRequest},
+		{"a key", []string{"--api-key", "k"}, "0.0.0.0", http.StatusBadRequest},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			addr, stop := startServeAt(t, c.listen, append([]string{"--upstream", "builtin", "--runs", t.TempDir()}, c.args...)...)
+			defer stop()
+			ask := func(method, path string) int {
+				t.Helper()
+				req, err := http.NewRequestWithContext(t.Context(), method, "http://"+addr+"/sidecar/api/"+path, strings.NewReader(`{"name":"mine"}`))
+				if err != nil {
+					t.Fatal(err)
+				}
+				req.Header.Set("Authorization", "Bearer k")
+				resp, err := http.DefaultClient.Do(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				bodyOf(t, resp)
+				return resp.StatusCode
+			}
+			if code := ask("GET", "runs"); code != http.StatusOK {
+				t.Errorf("looking: %d", code)
+			}
+			if code := ask("POST", "run/start"); code != c.status {
+				t.Errorf("starting: %d, want %d", code, c.status)
+			}
+		})
 	}
 }

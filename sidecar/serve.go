@@ -29,7 +29,7 @@ type serveCommand struct {
 	Keys          string        `help:"File of keys (YAML) with scopes, rates and budgets; 'sidecar key new' makes them." type:"existingfile" placeholder:"FILE"`
 	TLSCert       string        `name:"tls-cert" help:"Serve by TLS, with the certificate in this file (PEM, with what leads to its authority). It is read again when it changes." type:"existingfile" placeholder:"FILE"`
 	TLSKey        string        `name:"tls-key" help:"File with its key (PEM)." type:"existingfile" placeholder:"FILE"`
-	Insecure      bool          `help:"Let everyone in who reaches an address beyond this machine, without any key."`
+	Insecure      bool          `help:"Let everyone in who reaches an address beyond this machine, without any key. The page then shows what there is, but begins no trainings and promotes nothing."`
 	CORSOrigins   []string      `name:"cors-origins" help:"Origins of web pages that browsers let use the sidecar, such as https://chat.example.org; * for all. Without any none may." placeholder:"URL"`
 	Strategy      way           `placeholder:"NAME" help:"What a bare model name gets: raw or one of the strategies above, also by its suffix and with a number (best-of-8), which goes before --n. Without a PRM auto is raw here, and NAME@auto a vote weighed by the LLM's own log-probabilities that stops early. auto weighs votes by the PRM only where CHECKPOINT.gate.json, which train and eval write, says that this helps." default:"auto" enum:"raw,${strategies}"`
 	Instruction   string        `help:"What is added to the system message of requests that are searched: to go in short steps and to end with #### and the number, unless told otherwise; 'none' adds nothing." placeholder:"TEXT" default:"${instruction}"`

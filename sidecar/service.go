@@ -78,6 +78,9 @@ func (s service) run(ctx context.Context, std streams) error {
 		cfg := s.config
 		if s.page {
 			cfg.Page, cfg.Board = page.Files(), board
+			if cfg.Keys == nil && !local(s.listen) {
+				cfg.Board = board.ReadOnly()
+			}
 		}
 		cfg.Upstream, cfg.Dialect, cfg.UpstreamKey, cfg.Model = target, s.upstream.Dialect, s.upstream.Key, s.upstream.Model
 		cfg.Route, cfg.Figures = s.upstream.route(), s.figures()

@@ -195,17 +195,18 @@ func (b *Board) promote(r *http.Request) (any, error) {
 	}
 	b.promoting.Lock()
 	defer b.promoting.Unlock()
-	return b.serve(func(c *checkpoint) bool { return c.File == ask.File }, fmt.Sprintf("file: there is no checkpoint %q any more: load the list again", ask.File))
+	return b.serve(func(c *checkpoint, _ string) bool { return c.File == ask.File }, fmt.Sprintf("file: there is no checkpoint %q any more: load the list again", ask.File))
 }
 
 func (b *Board) rollBack(*http.Request) (any, error) {
 	b.promoting.Lock()
 	defer b.promoting.Unlock()
-	return b.serve(func(c *checkpoint) bool { return c.Before && !c.Serving && c.Error == "" }, "there is nothing to go back to: nothing else was served before from here")
+	return b.serve(func(c *checkpoint, held string) bool { return c.Before && c.ID != held && c.Error == "" }, "there is nothing to go back to: nothing else was served before from here")
 }
 
-// serve puts the first checkpoint that is wanted in the place of the one that is served, and keeps that.
-func (b *Board) serve(wanted func(*checkpoint) bool, none string) (any, error) {
+// serve puts the first checkpoint that is wanted in the place of the one that is served, and keeps that. held is the id of what stands there, which the server may
+// have refused: then it serves what stood there before, and that can be put back.
+func (b *Board) serve(wanted func(c *checkpoint, held string) bool, none string) (any, error) {
 	now := b.cfg.Serving()
 	if now.File == "" {
 		return nil, bad("no checkpoint's file is served: start the sidecar with --checkpoint FILE, which promoting replaces")
@@ -214,7 +215,11 @@ func (b *Board) serve(wanted func(*checkpoint) bool, none string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	at := slices.IndexFunc(all, wanted)
+	held := ""
+	if len(all) > 0 && all[0].File == "serving" {
+		held = all[0].ID
+	}
+	at := slices.IndexFunc(all, func(c *checkpoint) bool { return wanted(c, held) })
 	if at < 0 {
 		return nil, bad("%s", none)
 	}
@@ -222,39 +227,62 @@ func (b *Board) serve(wanted func(*checkpoint) bool, none string) (any, error) {
 	switch {
 	case c.Error != "":
 		return nil, bad("it can't be served: %s", c.Error)
-	case c.Serving:
-		return nil, bad("%s is served already", c.ID)
+	case c.ID == held:
+		return nil, bad("%s is in place already", c.ID)
 	}
-	data, err := disk.Read(c.path, largest) // before what it may replace is moved
+	data, verdict, err := b.pair(c.path) // before what it may replace is moved
 	if err != nil {
-		return nil, err
-	}
-	verdict, err := disk.Read(b.cfg.Gate(c.path), largestGate)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	if m, err := prm.Parse(data); err != nil || m.ID() != c.ID {
 		return nil, bad("%s has changed meanwhile: load the list again", c.File)
 	}
-	if err := b.keep(now); err != nil {
+	if verdict != nil { // with one that can't be read the server would refuse the checkpoint
+		if _, err := decode.ParseGate(verdict); err != nil {
+			return nil, bad("it can't be served: %s: %v: write it anew with `sidecar eval --checkpoint %s --problems FILE`, or remove it", b.cfg.Gate(c.path), err, c.path)
+		}
+	}
+	old, oldVerdict, err := b.pair(now.File)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, unwritable(err)
 	}
-	if verdict == nil {
-		err = os.Remove(b.cfg.Gate(now.File))
-		if errors.Is(err, fs.ErrNotExist) {
-			err = nil
+	if err := b.keep(now.File, old, oldVerdict); err != nil {
+		return nil, unwritable(err)
+	}
+	if err := b.put(now.File, data, verdict); err != nil {
+		if old != nil {
+			err = errors.Join(err, b.put(now.File, old, oldVerdict))
 		}
-	} else {
-		err = disk.Write(b.cfg.Gate(now.File), verdict, disk.Public)
-	}
-	if err == nil {
-		err = disk.Write(now.File, data, disk.Public)
-	}
-	if err != nil {
 		return nil, unwritable(err)
 	}
 	b.cfg.Log.Info("another checkpoint is promoted", "checkpoint", c.ID, "from", c.path, "before", now.Checkpoint)
 	return promoted{c.ID, now.Checkpoint}, nil
+}
+
+// pair reads a checkpoint and its gate, nil for none.
+func (b *Board) pair(path string) (data, verdict []byte, err error) {
+	if data, err = disk.Read(path, largest); err != nil {
+		return nil, nil, err
+	}
+	verdict, err = disk.Read(b.cfg.Gate(path), largestGate)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return data, verdict, err
+}
+
+// put writes a checkpoint, and after it its gate: until then the one that stands there names another checkpoint and counts for nothing.
+func (b *Board) put(path string, data, verdict []byte) error {
+	if err := disk.Write(path, data, disk.Public); err != nil {
+		return err
+	}
+	if verdict != nil {
+		return disk.Write(b.cfg.Gate(path), verdict, disk.Public)
+	}
+	if err := os.Remove(b.cfg.Gate(path)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 func unwritable(err error) error {
@@ -265,16 +293,12 @@ func unwritable(err error) error {
 const mostBefore = 20
 
 // keep puts the checkpoint that is served, and its gate, among those that were; of the same one the older goes, and the oldest of too many.
-func (b *Board) keep(now Serving) error {
-	data, err := disk.Read(now.File, largest)
-	if err != nil {
-		return err
-	}
+func (b *Board) keep(served string, data, verdict []byte) error {
 	m, err := prm.Parse(data)
 	if err != nil {
 		return nil // it was never served, and is of no use
 	}
-	folder := beforeFolder(now.File)
+	folder := beforeFolder(served)
 	entries, err := os.ReadDir(folder)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -286,14 +310,7 @@ func (b *Board) keep(now Serving) error {
 		}
 	}
 	path := filepath.Join(folder, time.Now().UTC().Format("20060102T150405.000")+"-"+m.ID()+".prm")
-	verdict, err := disk.Read(b.cfg.Gate(now.File), largestGate)
-	if err == nil {
-		err = disk.Write(b.cfg.Gate(path), verdict, disk.Public)
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := disk.Write(path, data, disk.Public); err != nil {
+	if err := b.put(path, data, verdict); err != nil {
 		return err
 	}
 	slices.Sort(names)

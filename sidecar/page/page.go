@@ -101,6 +101,17 @@ func New(cfg Config) *Board {
 // ServeHTTP implements http.Handler.
 func (b *Board) ServeHTTP(w http.ResponseWriter, r *http.Request) { b.mux.ServeHTTP(w, r) }
 
+// ReadOnly is the board for those of whom nobody knows who they are: it shows all and changes nothing.
+func (b *Board) ReadOnly() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet {
+			b.fail(w, r, &problem{http.StatusForbidden, "whoever reaches this sidecar is let in, so that its page changes nothing: have clients send a key (--api-key, --keys), or listen at 127.0.0.1"})
+			return
+		}
+		b.ServeHTTP(w, r)
+	})
+}
+
 // Close pauses the trainings that were started here, and waits for their end.
 func (b *Board) Close() { b.trainings.close() }
 

@@ -278,6 +278,97 @@ func TestPromoteAndRollBack(t *testing.T) {
 	}
 }
 
+// copied puts a checkpoint, and its gate where it has one, at another path, and returns its id.
+func copied(t *testing.T, from, to, gate string) (id string) {
+	t.Helper()
+	data, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, to, string(data))
+	if verdict, err := os.ReadFile(gatePath(from)); err == nil && gate != "" {
+		put(t, gate, string(verdict))
+	}
+	m, err := prm.Load(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.ID()
+}
+
+const (
+	builtinPRM = "../builtin.prm"
+	votesPRM   = "../../configs/experiments/votes/1.5b.prm"
+)
+
+// TestWhatTheServerRefusesIsUndone: a checkpoint with a gate that can't be read is not put in place, and where the server refused one that is, what it still serves
+// comes back.
+func TestWhatTheServerRefusesIsUndone(t *testing.T) {
+	b, runs := board(t, "wait")
+	served, next := filepath.Join(t.TempDir(), "my.prm"), filepath.Join(runs, "a.prm")
+	first, second := copied(t, builtinPRM, served, ""), copied(t, votesPRM, next, "")
+	b.cfg.Serving = func() Serving { return Serving{File: served, Checkpoint: first} } // whatever becomes of the file
+	holds := func(what, want string) {
+		t.Helper()
+		if m, err := prm.Load(served); err != nil || m.ID() != want {
+			t.Errorf("%s: the file holds another than %s (%v)", what, want, err)
+		}
+	}
+	put(t, gatePath(next), `{"format":99}`)
+	if code, said := ask(t, b, "/checkpoints/promote", `{"file":"runs/a.prm"}`); code != 400 || !strings.Contains(message(said), "format") {
+		t.Errorf("with a gate of another format: %d %v", code, said)
+	}
+	holds("refused", first)
+	if _, err := os.Stat(beforeFolder(served)); err == nil {
+		t.Error("what was refused has something kept")
+	}
+	if err := os.Remove(gatePath(next)); err != nil {
+		t.Fatal(err)
+	}
+	if code, said := ask(t, b, "/checkpoints/promote", `{"file":"runs/a.prm"}`); code != 200 {
+		t.Fatalf("promote: %d %v", code, said)
+	}
+	holds("promoted", second)
+	if code, said := ask(t, b, "/checkpoints/rollback", `{}`); code != 200 || said["id"] != first {
+		t.Errorf("back to what is still served: %d %v", code, said)
+	}
+	holds("rolled back", first)
+}
+
+// TestAPromotionThatFailsChangesNothing: neither the checkpoint nor its gate, whichever of them can't be written, here for a name that is too long for what is written
+// beside it first.
+func TestAPromotionThatFailsChangesNothing(t *testing.T) {
+	long := strings.Repeat("n", 236)
+	for _, c := range []struct{ name, checkpoint, gate string }{{"the checkpoint", long + ".prm", "gate"}, {"the gate", "my.prm", long + ".json"}} {
+		t.Run(c.name, func(t *testing.T) {
+			b, runs := board(t, "wait")
+			folder := t.TempDir()
+			served, verdict := filepath.Join(folder, c.checkpoint), filepath.Join(folder, c.gate)
+			b.cfg.Gate = func(checkpoint string) string {
+				if checkpoint == served {
+					return verdict
+				}
+				return gatePath(checkpoint)
+			}
+			b.cfg.Serving = func() Serving { return Serving{File: served} }
+			next := filepath.Join(runs, "a.prm")
+			first := copied(t, builtinPRM, served, "")
+			copied(t, votesPRM, next, gatePath(next))
+			was := []byte(`{"format":1}`)
+			put(t, verdict, string(was))
+			if code, said := ask(t, b, "/checkpoints/promote", `{"file":"runs/a.prm"}`); code != 400 || !strings.Contains(message(said), "nothing was promoted") {
+				t.Errorf("%d %v", code, said)
+			}
+			if m, err := prm.Load(served); err != nil || m.ID() != first {
+				t.Errorf("the checkpoint is another (%v)", err)
+			}
+			if now, err := os.ReadFile(verdict); err != nil || string(now) != string(was) {
+				t.Errorf("the gate is %.80q (%v)", now, err)
+			}
+		})
+	}
+}
+
 // TestReports: what eval and experiments write is told from other JSON.
 func TestReports(t *testing.T) {
 	b, runs := board(t, "wait")

@@ -48,7 +48,7 @@ func (s *Server) cross() gin.HandlerFunc {
 			return
 		}
 		switch {
-		case all || let(origin):
+		case !boards(g) && (all || let(origin)):
 			if headers := g.GetHeader("Access-Control-Request-Headers"); preflight && headers != "" {
 				g.Header("Access-Control-Allow-Headers", headers) // clients send many, each its own
 			}
@@ -56,17 +56,18 @@ func (s *Server) cross() gin.HandlerFunc {
 			g.Set(keyOrigin, true)
 			g.Request.Header.Del("Origin") // it has been judged: the upstream has no say in it
 		case preflight:
-			s.fail(g, dialectOf(g.Request.URL.Path), &dialect.Problem{Status: http.StatusForbidden, Kind: dialect.Auth, Code: "origin_not_allowed",
-				Message: "pages of " + origin + " may not use the sidecar: start it with --cors-origins to let them"})
-			g.Abort()
+			s.foreign(g, origin)
 		}
 	}
 }
 
 // ours lets those in without a key that no page of another site can speak for: it would have the browser ask for it, and could read the answers of a
 // sidecar on this machine by having its own name resolved to it (DNS rebinding). So the name by which the sidecar was called must be one that nobody else
-// has, and a page that asks must be of this origin or of Config.Origins.
+// has, and a page that asks must be of this origin or of Config.Origins. Where there are keys these are what lets in.
 func (s *Server) ours(g *gin.Context) {
+	if s.cfg.Keys != nil {
+		return
+	}
 	if !s.called(g.Request.Host) {
 		s.refuse(g, "host_not_allowed", fmt.Sprintf("the sidecar isn't called %q: call it by its address or as localhost, let it answer to that name with --hosts, or have clients send a key (--api-key)", g.Request.Host))
 		return
@@ -78,11 +79,24 @@ func (s *Server) ours(g *gin.Context) {
 	if origin == "" {
 		// Browsers that say nothing else say this: a form or an image of another site.
 		if site := g.GetHeader("Sec-Fetch-Site"); (site == "cross-site" || site == "same-site") && g.Request.Method != http.MethodGet && g.Request.Method != http.MethodHead {
-			s.refuse(g, "origin_not_allowed", "pages of other sites may not use the sidecar: start it with --cors-origins to let them")
+			s.foreign(g, "other sites")
 		}
 		return
 	}
 	if u, err := url.Parse(origin); err == nil && u.Host == g.Request.Host && u.Host != "" {
+		return
+	}
+	s.foreign(g, origin)
+}
+
+// boards reports whether a request is one to the board, which begins trainings and replaces what is served: whoever else may use the sidecar, that is its
+// own page's alone.
+func boards(g *gin.Context) bool { return strings.HasPrefix(g.Request.URL.Path, "/sidecar/api/") }
+
+// foreign refuses a page of another origin.
+func (s *Server) foreign(g *gin.Context, origin string) {
+	if boards(g) {
+		s.refuse(g, "origin_not_allowed", "pages of "+origin+" may not ask what the sidecar's own page asks: open that one")
 		return
 	}
 	s.refuse(g, "origin_not_allowed", "pages of "+origin+" may not use the sidecar: start it with --cors-origins to let them")

@@ -29,10 +29,8 @@ func (s *Server) file(g *gin.Context) { s.shown(g, g.Param("file")) }
 
 func (s *Server) shown(g *gin.Context, name string) {
 	g.Abort()
-	if s.cfg.Keys == nil {
-		if s.ours(g); g.Writer.Written() {
-			return
-		}
+	if s.ours(g); g.Writer.Written() {
+		return
 	}
 	if s.cfg.Page == nil {
 		s.nothing(g)

@@ -120,6 +120,58 @@ func TestWhoMayAskTheBoard(t *testing.T) {
 	}
 }
 
+// TestTheBoardIsItsOwnPagesAlone: pages of other sites that may use the sidecar may neither ask the board nor, where there are keys, read what it says.
+func TestTheBoardIsItsOwnPagesAlone(t *testing.T) {
+	for _, origins := range [][]string{{"*"}, {"https://chat.example.org"}} {
+		open := build(t, paged(Config{Origins: origins, Hosts: []string{"mine.example"}}), answers(solved()))
+		keyed := build(t, paged(Config{Origins: origins, APIKey: "k"}), answers(solved()))
+		for _, c := range []struct {
+			name, method, path, origin string
+			status                     int
+		}{
+			{"its own page", "POST", "/sidecar/api/checkpoints/promote", "http://mine.example", 200},
+			{"a page that may chat", "POST", "/sidecar/api/checkpoints/promote", "https://chat.example.org", 403},
+			{"and looks", "GET", "/sidecar/api/runs", "https://chat.example.org", 403},
+			{"and asks whether it may", "OPTIONS", "/sidecar/api/run/start", "https://chat.example.org", 403},
+			{"a file of its own", "POST", "/sidecar/api/run/start", "null", 403},
+			{"its chat", "OPTIONS", "/v1/chat/completions", "https://chat.example.org", 204},
+		} {
+			r := httptest.NewRequest(c.method, "http://mine.example"+c.path, strings.NewReader("{}"))
+			r.Header.Set("Origin", c.origin)
+			if c.method == "OPTIONS" {
+				r.Header.Set("Access-Control-Request-Method", "POST")
+			}
+			if got := send(open, r).Code; got != c.status {
+				t.Errorf("%q, %s: %d, want %d", origins, c.name, got, c.status)
+			}
+			if c.status != 403 {
+				continue
+			}
+			r = r.Clone(t.Context())
+			r.Body = io.NopCloser(strings.NewReader("{}"))
+			r.Header.Set("Origin", c.origin)
+			r.Header.Set("Authorization", "Bearer k")
+			if lets := send(keyed, r).Header().Get("Access-Control-Allow-Origin"); lets != "" {
+				t.Errorf("%q, %s with a key: the browser lets %s read it", origins, c.name, lets)
+			}
+		}
+	}
+}
+
+// TestReadyByAnyName where there are keys, as all else is there; without keys by none that is a stranger's.
+func TestReadyByAnyName(t *testing.T) {
+	up := newFakeUpstream(t, replies(`{"data":[]}`))
+	for _, c := range []struct {
+		key    string
+		status int
+	}{{"k", 200}, {"", 403}} {
+		s := build(t, Config{Upstream: mustURL(t, up.URL), APIKey: c.key}, answers(solved()))
+		if got := send(s, httptest.NewRequest("GET", "http://sidecar.public.example/readyz", nil)).Code; got != c.status {
+			t.Errorf("key %q: %d, want %d", c.key, got, c.status)
+		}
+	}
+}
+
 // TestCandidatesAreStreamed where a request asks for that, each as it comes and again when something is decided of it; no client that doesn't ask sees any.
 func TestCandidatesAreStreamed(t *testing.T) {
 	told := make(chan struct{})

@@ -46,9 +46,10 @@ export async function checkpoints(root, state, signal) {
 	}
 	async function look() {
 		const [{ checkpoints: all, serving, cannot }, now] = await Promise.all([ask("checkpoints", undefined, signal), ask("state", undefined, signal)]);
-		const promote = (c) => (cannot || c.error || c.serving ? (c.serving ? "served now" : "") :
+		const held = all.find((c) => c.file === "serving")?.id; // which the sidecar may have refused: then what it serves can be put back
+		const promote = (c) => (cannot || c.error || c.id === held ? (c.serving ? "served now" : "") :
 			el("button", { "aria-label": `Promote ${c.id} of ${c.where}`, onclick: () => act(`Serve ${c.id}?`, `Requests from then on are scored by it in place of ${serving || "none"}, which is kept and can be put back.`, "checkpoints/promote", { file: c.file }) }, "Promote"));
-		const back = all.find((c) => c.before && !c.serving && !c.error);
+		const back = all.find((c) => c.before && c.id !== held && !c.error);
 		const list = all.map((c) => {
 			const row = [c.where, promote(c), c.error ? el("span", { class: "error" }, c.error) : el("code", {}, c.id), ago(c.since), roundOf(c), fixed(c.auc), gateOf(c)];
 			row.now = c.serving;
