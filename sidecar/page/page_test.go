@@ -140,6 +140,32 @@ func TestARunIsBegunPausedAndGoneOnWith(t *testing.T) {
 	}
 }
 
+// TestARunThatCannotBeginLeavesNothing: no folder that looks like a run, so that the name can be taken once a model is known.
+func TestARunThatCannotBeginLeavesNothing(t *testing.T) {
+	b, runs := board(t, "wait")
+	put(t, filepath.Join(runs, "p.jsonl"), "{}\n")
+	train := b.cfg.Train
+	for name, none := range map[string]func(...string) *exec.Cmd{"none": nil, "no model yet": func(...string) *exec.Cmd { return nil }} {
+		b.cfg.Train = none
+		if _, said := ask(t, b, "/state", ""); said["train"] != false {
+			t.Errorf("%s: the page offers trainings", name)
+		}
+		if code, said := ask(t, b, "/run/start", start); code != 400 || !strings.Contains(message(said), "no training") {
+			t.Errorf("%s: %d %v", name, code, said)
+		}
+		if _, err := os.Stat(filepath.Join(runs, "mine")); err == nil {
+			t.Errorf("%s: a folder is left", name)
+		}
+	}
+	b.cfg.Train = train
+	if _, said := ask(t, b, "/state", ""); said["train"] != true {
+		t.Error("the page offers no trainings once it can start some")
+	}
+	if code, said := ask(t, b, "/run/start", start); code != 200 {
+		t.Errorf("the same name once it can be: %d %v", code, said)
+	}
+}
+
 // TestATrainingThatFailsSaysWhy: the last line of its log.
 func TestATrainingThatFailsSaysWhy(t *testing.T) {
 	b, runs := board(t, "fail")

@@ -242,6 +242,9 @@ func (b *Board) startRun(q *http.Request) (any, error) {
 	if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {
 		return nil, bad("name: there is a %s in the folder of runs already; take another name, or resume that run", ask.Name)
 	}
+	if !b.trains() { // before there is anything of it
+		return nil, errNoTraining
+	}
 	if err := dataset.WriteJSON(filepath.Join(folder, planFile), ask.plan, disk.Private); err != nil {
 		return nil, err
 	}
@@ -265,10 +268,15 @@ func (b *Board) resumeRun(q *http.Request) (any, error) {
 	return b.goOn(ask.Name, b.folder(ask.Name), *r.Plan)
 }
 
+// trains reports whether trainings can be started at the moment.
+func (b *Board) trains() bool { return b.cfg.Train != nil && b.cfg.Train() != nil }
+
+var errNoTraining = bad("this sidecar can start no training now: it knows no model of the endpoint; name one with --upstream-model")
+
 // goOn begins a run, or goes on with it, which is the same.
 func (b *Board) goOn(name, folder string, p plan) (any, error) {
-	if b.cfg.Train == nil {
-		return nil, bad("this sidecar starts no trainings")
+	if !b.trains() {
+		return nil, errNoTraining
 	}
 	number := strconv.Itoa
 	err := b.trainings.start(folder, b.cfg.Train("--problems", filepath.Join(b.cfg.Runs, p.Problems), "--run", folder, "--out", filepath.Join(folder, filepath.Base(folder)+".prm"),
