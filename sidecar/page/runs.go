@@ -57,11 +57,12 @@ func (p plan) check(problems []string) error {
 
 // How a run stands.
 const (
-	statusRunning   = "running"
-	statusFinished  = "finished"
-	statusPaused    = "paused"          // it can be gone on with here
-	statusFailed    = "failed"          // likewise
-	statusElsewhere = "begun elsewhere" // by a command of somebody's: whether it is under way its last sign of life tells
+	statusRunning       = "running"
+	statusFinished      = "finished"
+	statusPaused        = "paused"            // it can be gone on with here
+	statusFailed        = "failed"            // likewise
+	statusElsewhere     = "begun elsewhere"   // by a command of somebody's: whether it is under way its last sign of life tells
+	statusRunsElsewhere = "running elsewhere" // begun by a page whose sidecar is gone, or gone on with by hand
 )
 
 // run is a run as a list has it.
@@ -191,6 +192,8 @@ func (b *Board) run(name string) (r run, f training.Folder, err error) {
 	switch {
 	case running:
 		r.Status = statusRunning
+	case r.Plan != nil && disk.InUse(filepath.Join(folder, training.AnswersFile)):
+		r.Status = statusRunsElsewhere
 	case f.Finished:
 		r.Status = statusFinished
 	case failed != "":
@@ -264,6 +267,8 @@ func (b *Board) resumeRun(q *http.Request) (any, error) {
 		return nil, bad("%s was begun elsewhere: the command that began it goes on with it", ask.Name)
 	case r.Status == statusFinished:
 		return nil, bad("%s is finished", ask.Name)
+	case r.Status == statusRunsElsewhere:
+		return nil, bad("%s is under way in a process that this sidecar didn't start, such as one that an earlier sidecar left behind: wait for its end, or stop it there", ask.Name)
 	}
 	return b.goOn(ask.Name, b.folder(ask.Name), *r.Plan)
 }
