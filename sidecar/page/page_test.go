@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -163,6 +164,27 @@ func TestARunThatCannotBeginLeavesNothing(t *testing.T) {
 	}
 	if code, said := ask(t, b, "/run/start", start); code != 200 {
 		t.Errorf("the same name once it can be: %d %v", code, said)
+	}
+}
+
+// TestARunThatCannotBeReadIsListed with what is wrong with it; folders of something else are not.
+func TestARunThatCannotBeReadIsListed(t *testing.T) {
+	b, runs := board(t, "wait")
+	put(t, filepath.Join(runs, "torn", "settings.json"), `{"model":"m"}`)
+	put(t, filepath.Join(runs, "torn", "state.json"), `{"reports":[`)
+	put(t, filepath.Join(runs, "planned", planFile), `{"rounds":`)
+	put(t, filepath.Join(runs, "whole", "settings.json"), `{"model":"m"}`)
+	put(t, filepath.Join(runs, "else", "notes.txt"), "")
+	_, said := ask(t, b, "/runs", "")
+	got := map[string]string{}
+	for _, r := range said["runs"].([]any) {
+		r := r.(map[string]any)
+		failed, _ := r["failed"].(string)
+		got[r["name"].(string)] = fmt.Sprint(r["status"], " ", strings.Contains(failed, ".json"))
+	}
+	want := map[string]string{"torn": "failed true", "planned": "failed true", "whole": "begun elsewhere false"}
+	if !maps.Equal(got, want) {
+		t.Errorf("listed: %v, want %v", got, want)
 	}
 }
 

@@ -127,9 +127,14 @@ func (b *Board) listRuns(*http.Request) (any, error) {
 		if !d.IsDir() {
 			return
 		}
-		if r, _, err := b.run(name); err == nil {
-			out.Runs = append(out.Runs, &r)
+		r, _, err := b.run(name)
+		if errors.As(err, new(*problem)) { // a folder of something else
+			return
 		}
+		if err != nil {
+			r.Status, r.Failed = statusFailed, err.Error()
+		}
+		out.Runs = append(out.Runs, &r)
 	})
 	if err != nil {
 		return nil, err
