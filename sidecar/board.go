@@ -30,9 +30,9 @@ func (s service) serving(ctx context.Context) page.Serving {
 	return out
 }
 
-// training is the command that trains a PRM of the endpoint's model, in a process of its own, with these further arguments. Keys go by the environment, where
-// other users don't see them.
-func (u *upstreamFlags) training() func(args ...string) *exec.Cmd {
+// training is the command that trains a PRM of the endpoint's model, in a process of its own, with these further arguments; nil where no model is known. Keys go by the
+// environment, where other users don't see them.
+func (u *upstreamFlags) training(args ...string) *exec.Cmd {
 	self, err := os.Executable()
 	if err != nil || u.Model == "" {
 		return nil
@@ -41,19 +41,17 @@ func (u *upstreamFlags) training() func(args ...string) *exec.Cmd {
 	if len(urls) == 0 {
 		urls = []string{u.URL}
 	}
-	return func(args ...string) *exec.Cmd {
-		all := []string{"train", "--upstream-model", u.Model, "--upstream-concurrency", strconv.Itoa(u.Concurrency), "--upstream-timeout", u.Timeout.String()}
-		for _, url := range urls {
-			all = append(all, "--upstream", url)
-		}
-		if u.NoSeeds {
-			all = append(all, "--no-upstream-seeds")
-		}
-		if u.HiddenURL != "" {
-			all = append(all, "--upstream-hidden-url", u.HiddenURL)
-		}
-		cmd := exec.Command(self, append(all, args...)...) // #nosec G204 -- this program itself
-		cmd.Env = append(os.Environ(), "SIDECAR_UPSTREAM_KEY="+u.Key, "SIDECAR_UPSTREAM_HIDDEN_KEY="+u.HiddenKey)
-		return cmd
+	all := []string{"train", "--upstream-model", u.Model, "--upstream-concurrency", strconv.Itoa(u.Concurrency), "--upstream-timeout", u.Timeout.String()}
+	for _, url := range urls {
+		all = append(all, "--upstream", url)
 	}
+	if u.NoSeeds {
+		all = append(all, "--no-upstream-seeds")
+	}
+	if u.HiddenURL != "" {
+		all = append(all, "--upstream-hidden-url", u.HiddenURL)
+	}
+	cmd := exec.Command(self, append(all, args...)...) // #nosec G204 -- this program itself
+	cmd.Env = append(os.Environ(), "SIDECAR_UPSTREAM_KEY="+u.Key, "SIDECAR_UPSTREAM_HIDDEN_KEY="+u.HiddenKey)
+	return cmd
 }

@@ -3,19 +3,23 @@ package main
 import (
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"aprm/adapters/adaptertest"
 )
 
 // TestATrainingOfThePageIsOneThatTrainTakes, before the endpoint that is served, as it was named, with its keys where other users don't see them.
 func TestATrainingOfThePageIsOneThatTrainTakes(t *testing.T) {
 	u := upstreamFlags{URLs: []string{"openai+http://127.0.0.1:1/v1", "openai+http://127.0.0.1:2/v1"}, URL: "http://127.0.0.1:1/v1", Model: "m:1", HiddenURL: "http://127.0.0.1:3",
 		Key: "sk-endpoint", HiddenKey: "sk-hidden", Concurrency: 3, NoSeeds: true, Timeout: 90 * time.Second}
-	cmd := u.training()("--problems", "board_test.go", "--run", "runs/mine", "--rounds", "2")
+	cmd := u.training("--problems", "board_test.go", "--run", "runs/mine", "--rounds", "2")
 	if strings.Contains(strings.Join(cmd.Args, " "), "sk-") {
 		t.Errorf("a key on the command line: %q", cmd.Args)
 	}
@@ -81,5 +85,58 @@ func TestInsecureTheBoardOnlyShows(t *testing.T) {
 				t.Errorf("starting: %d, want %d", code, c.status)
 			}
 		})
+	}
+}
+
+// TestTrainingsGoToTheEndpointThatIsServed, as it is after the settings were read again.
+func TestTrainingsGoToTheEndpointThatIsServed(t *testing.T) {
+	one, two := &adaptertest.Upstream{NoHidden: true}, &adaptertest.Upstream{NoHidden: true}
+	one.Start(t)
+	two.Start(t)
+	runs := t.TempDir()
+	t.Setenv(asProgram, "1")
+	settings := filepath.Join(t.TempDir(), "sidecar.yaml")
+	write := func(path, text string) {
+		t.Helper()
+		if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(path+".new", path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(filepath.Join(runs, "p.jsonl"), `{"id":"1","question":"Tom has 3 boxes of 4 pens. How many pens does he have?","answer":"12"}`+"\n")
+	write(settings, "upstream: ["+one.URL+"]\nupstream-model: fake\nruns: "+runs+"\n")
+	addr, stop := startServe(t, "--config", settings)
+	defer stop()
+	write(settings, "upstream: ["+two.URL+"]\nupstream-model: other\nruns: "+runs+"\n")
+	ask := func(path, body string) string {
+		t.Helper()
+		method := http.MethodPost
+		if body == "" {
+			method = http.MethodGet
+		}
+		req, err := http.NewRequestWithContext(t.Context(), method, "http://"+addr+"/sidecar/api/"+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bodyOf(t, resp)
+	}
+	soon(t, "the other endpoint is served", func() bool { return strings.Contains(ask("state", ""), `"model":"other"`) })
+	before := len(one.Requests())
+	if said := ask("run/start", `{"name":"mine","problems":"p.jsonl","rounds":1,"per_round":1,"samples":1,"attacks":1,"epochs":1,"seed":1}`); !strings.Contains(said, `"status"`) {
+		t.Fatalf("start: %s", said)
+	}
+	var said string
+	soon(t, "the training has begun", func() bool {
+		said = ask("run?name=mine", "")
+		return strings.Contains(said, `"model":`) || strings.Contains(said, `"failed"`)
+	})
+	if !strings.Contains(said, `"model":"other`) || len(one.Requests()) > before {
+		t.Errorf("the training asks the endpoint that was served before: %s", said)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"aprm/generator"
 	"aprm/generator/tasks"
 	"aprm/prm"
+	"aprm/prm/disk"
 	"aprm/prm/metric"
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
@@ -57,7 +58,10 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 	if err := c.ready(); err != nil {
 		return err
 	}
-	folder, err := os.MkdirTemp("", "sidecar-demo-")
+	if err := disk.MkdirAll(filepath.Dir(c.Out)); err != nil {
+		return err
+	}
+	folder, err := os.MkdirTemp(filepath.Dir(c.Out), "demo-") // where the page shows it for as long as the demo serves; what the page begins there stays
 	if err != nil {
 		return err
 	}
@@ -138,7 +142,7 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	return service{
-		upstream: upstream, engine: e, gate: gate, gateFrom: gatePath(c.Out), strategy: decode.Auto, listen: c.Listen, probeWait: time.Minute, page: true, runs: folder,
+		upstream: upstream, engine: e, gate: gate, gateFrom: gatePath(c.Out), strategy: decode.Auto, listen: c.Listen, probeWait: time.Minute, page: true, runs: filepath.Dir(c.Out),
 		config: server.Config{
 			Defaults:    decode.Options{N: c.N, Temperature: 0.8, TopP: 1, MaxTokens: 160, MaxSteps: 12, Aggregate: prm.Min},
 			MaxSearches: 4, SearchTimeout: time.Minute, Traces: 256,

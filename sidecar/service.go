@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"sync/atomic"
 	"time"
 
@@ -72,7 +73,9 @@ func (s service) run(ctx context.Context, std streams) error {
 	defer shutdown()
 	var serving atomic.Pointer[service]
 	serving.Store(&s)
-	board := page.New(page.Config{Runs: s.runs, Gate: gatePath, Train: s.upstream.training(), Serving: func() page.Serving { return serving.Load().serving(open) }})
+	board := page.New(page.Config{Runs: s.runs, Gate: gatePath,
+		Train:   func(args ...string) *exec.Cmd { return serving.Load().upstream.training(args...) },
+		Serving: func() page.Serving { return serving.Load().serving(open) }})
 	defer board.Close()
 	complete := func(s service, target *url.URL) (server.Config, error) {
 		cfg := s.config

@@ -68,7 +68,7 @@ type gameFlags struct {
 const usualRun = "runs/train"
 
 // answersFile is where a command keeps the LLM's answers in its folder.
-const answersFile = "answers.jsonl"
+const answersFile = training.AnswersFile
 
 func (c *trainCommand) Help() string {
 	return `From problems it plays the game: the LLM solves them, corrupts correct steps, an oracle rules, the PRM learns to tell. From answers that 'sidecar sample' drew it learns with

@@ -32,3 +32,14 @@ func openClaimed(path string, flag int, mode fs.FileMode) (*os.File, error) {
 		}
 	}
 }
+
+// InUse reports whether another has the file at path open to append to, as Lines does. It claims it for a moment to see; where there are no claims nobody has it.
+func InUse(path string) bool {
+	f, err := open(path, os.O_RDONLY, 0)
+	if err != nil {
+		return false
+	}
+	_, err = claim(f)
+	_ = f.Close() // nothing was written
+	return errors.Is(err, ErrInUse)
+}

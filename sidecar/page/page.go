@@ -47,7 +47,7 @@ type Config struct {
 	Runs    string                         // folder of runs, recordings and reports; "" for none
 	Serving func() Serving                 // safe for concurrent use
 	Gate    func(checkpoint string) string // where a checkpoint's gate is kept
-	Train   func(args ...string) *exec.Cmd // the command `sidecar train` before the endpoint that is served, with these further arguments; nil for none
+	Train   func(args ...string) *exec.Cmd // the command `sidecar train` before the endpoint that is served now, with these further arguments; nil, or one that returns nil, for none
 	Log     *slog.Logger                   // nil for slog.Default()
 }
 
@@ -175,5 +175,5 @@ func (b *Board) state(*http.Request) (any, error) {
 		Strategies []strategy `json:"strategies"`
 		Runs       bool       `json:"runs"`  // there is a folder of them
 		Train      bool       `json:"train"` // and trainings can be started
-	}{b.cfg.Serving(), all, b.cfg.Runs != "", b.cfg.Runs != "" && b.cfg.Train != nil}, nil
+	}{b.cfg.Serving(), all, b.cfg.Runs != "", b.cfg.Runs != "" && b.trains()}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -29,7 +30,7 @@ func TestMain(m *testing.M) {
 		signal.Notify(interrupted, os.Interrupt)
 		folder := os.Args[slices.Index(os.Args, "--run")+1]
 		if err := os.WriteFile(filepath.Join(folder, "settings.json"), []byte(`{"model":"m"}`), 0o600); err != nil || how == "fail" {
-			fmt.Fprintln(os.Stderr, "something before\nsidecar: the endpoint is down", err)
+			fmt.Fprintln(os.Stderr, "something before\nsidecar: the endpoint is down\n  what to do: start it", err)
 			os.Exit(1)
 		}
 		<-interrupted
@@ -140,7 +141,54 @@ func TestARunIsBegunPausedAndGoneOnWith(t *testing.T) {
 	}
 }
 
-// TestATrainingThatFailsSaysWhy: the last line of its log.
+// TestARunThatCannotBeginLeavesNothing: no folder that looks like a run, so that the name can be taken once a model is known.
+func TestARunThatCannotBeginLeavesNothing(t *testing.T) {
+	b, runs := board(t, "wait")
+	put(t, filepath.Join(runs, "p.jsonl"), "{}\n")
+	train := b.cfg.Train
+	for name, none := range map[string]func(...string) *exec.Cmd{"none": nil, "no model yet": func(...string) *exec.Cmd { return nil }} {
+		b.cfg.Train = none
+		if _, said := ask(t, b, "/state", ""); said["train"] != false {
+			t.Errorf("%s: the page offers trainings", name)
+		}
+		if code, said := ask(t, b, "/run/start", start); code != 400 || !strings.Contains(message(said), "no training") {
+			t.Errorf("%s: %d %v", name, code, said)
+		}
+		if _, err := os.Stat(filepath.Join(runs, "mine")); err == nil {
+			t.Errorf("%s: a folder is left", name)
+		}
+	}
+	b.cfg.Train = train
+	if _, said := ask(t, b, "/state", ""); said["train"] != true {
+		t.Error("the page offers no trainings once it can start some")
+	}
+	if code, said := ask(t, b, "/run/start", start); code != 200 {
+		t.Errorf("the same name once it can be: %d %v", code, said)
+	}
+}
+
+// TestARunThatCannotBeReadIsListed with what is wrong with it; folders of something else are not.
+func TestARunThatCannotBeReadIsListed(t *testing.T) {
+	b, runs := board(t, "wait")
+	put(t, filepath.Join(runs, "torn", "settings.json"), `{"model":"m"}`)
+	put(t, filepath.Join(runs, "torn", "state.json"), `{"reports":[`)
+	put(t, filepath.Join(runs, "planned", planFile), `{"rounds":`)
+	put(t, filepath.Join(runs, "whole", "settings.json"), `{"model":"m"}`)
+	put(t, filepath.Join(runs, "else", "notes.txt"), "")
+	_, said := ask(t, b, "/runs", "")
+	got := map[string]string{}
+	for _, r := range said["runs"].([]any) {
+		r := r.(map[string]any)
+		failed, _ := r["failed"].(string)
+		got[r["name"].(string)] = fmt.Sprint(r["status"], " ", strings.Contains(failed, ".json"))
+	}
+	want := map[string]string{"torn": "failed true", "planned": "failed true", "whole": "begun elsewhere false"}
+	if !maps.Equal(got, want) {
+		t.Errorf("listed: %v, want %v", got, want)
+	}
+}
+
+// TestATrainingThatFailsSaysWhy: the last line of its log that is an error's.
 func TestATrainingThatFailsSaysWhy(t *testing.T) {
 	b, runs := board(t, "fail")
 	put(t, filepath.Join(runs, "p.jsonl"), "{}\n")
@@ -150,7 +198,7 @@ func TestATrainingThatFailsSaysWhy(t *testing.T) {
 	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) {
 		_, said := ask(t, b, "/run?name=mine", "")
 		if said["status"] == statusFailed {
-			if why, _ := said["failed"].(string); !strings.Contains(why, "the endpoint is down") || strings.Contains(why, "before") {
+			if why, _ := said["failed"].(string); !strings.Contains(why, "the endpoint is down") || strings.Contains(why, "before") || strings.Contains(why, "what to do") {
 				t.Errorf("why: %q", why)
 			}
 			return

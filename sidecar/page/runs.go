@@ -57,11 +57,12 @@ func (p plan) check(problems []string) error {
 
 // How a run stands.
 const (
-	statusRunning   = "running"
-	statusFinished  = "finished"
-	statusPaused    = "paused"          // it can be gone on with here
-	statusFailed    = "failed"          // likewise
-	statusElsewhere = "begun elsewhere" // by a command of somebody's: whether it is under way its last sign of life tells
+	statusRunning       = "running"
+	statusFinished      = "finished"
+	statusPaused        = "paused"            // it can be gone on with here
+	statusFailed        = "failed"            // likewise
+	statusElsewhere     = "begun elsewhere"   // by a command of somebody's: whether it is under way its last sign of life tells
+	statusRunsElsewhere = "running elsewhere" // begun by a page whose sidecar is gone, or gone on with by hand
 )
 
 // run is a run as a list has it.
@@ -126,9 +127,14 @@ func (b *Board) listRuns(*http.Request) (any, error) {
 		if !d.IsDir() {
 			return
 		}
-		if r, _, err := b.run(name); err == nil {
-			out.Runs = append(out.Runs, &r)
+		r, _, err := b.run(name)
+		if errors.As(err, new(*problem)) { // a folder of something else
+			return
 		}
+		if err != nil {
+			r.Status, r.Failed = statusFailed, err.Error()
+		}
+		out.Runs = append(out.Runs, &r)
 	})
 	if err != nil {
 		return nil, err
@@ -191,6 +197,8 @@ func (b *Board) run(name string) (r run, f training.Folder, err error) {
 	switch {
 	case running:
 		r.Status = statusRunning
+	case r.Plan != nil && disk.InUse(filepath.Join(folder, training.AnswersFile)):
+		r.Status = statusRunsElsewhere
 	case f.Finished:
 		r.Status = statusFinished
 	case failed != "":
@@ -242,6 +250,9 @@ func (b *Board) startRun(q *http.Request) (any, error) {
 	if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {
 		return nil, bad("name: there is a %s in the folder of runs already; take another name, or resume that run", ask.Name)
 	}
+	if !b.trains() { // before there is anything of it
+		return nil, errNoTraining
+	}
 	if err := dataset.WriteJSON(filepath.Join(folder, planFile), ask.plan, disk.Private); err != nil {
 		return nil, err
 	}
@@ -261,14 +272,21 @@ func (b *Board) resumeRun(q *http.Request) (any, error) {
 		return nil, bad("%s was begun elsewhere: the command that began it goes on with it", ask.Name)
 	case r.Status == statusFinished:
 		return nil, bad("%s is finished", ask.Name)
+	case r.Status == statusRunsElsewhere:
+		return nil, bad("%s is under way in a process that this sidecar didn't start, such as one that an earlier sidecar left behind: wait for its end, or stop it there", ask.Name)
 	}
 	return b.goOn(ask.Name, b.folder(ask.Name), *r.Plan)
 }
 
+// trains reports whether trainings can be started at the moment.
+func (b *Board) trains() bool { return b.cfg.Train != nil && b.cfg.Train() != nil }
+
+var errNoTraining = bad("this sidecar can start no training now: it knows no model of the endpoint; name one with --upstream-model")
+
 // goOn begins a run, or goes on with it, which is the same.
 func (b *Board) goOn(name, folder string, p plan) (any, error) {
-	if b.cfg.Train == nil {
-		return nil, bad("this sidecar starts no trainings")
+	if !b.trains() {
+		return nil, errNoTraining
 	}
 	number := strconv.Itoa
 	err := b.trainings.start(folder, b.cfg.Train("--problems", filepath.Join(b.cfg.Runs, p.Problems), "--run", folder, "--out", filepath.Join(folder, filepath.Base(folder)+".prm"),

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -64,6 +65,7 @@ func (t *trainings) start(folder string, cmd *exec.Cmd) error {
 	}
 	defer out.Close()
 	cmd.Stdout, cmd.Stderr = out, out
+	apart(cmd)
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start a training: %w", err)
 	}
@@ -129,7 +131,7 @@ func (t *trainings) about(folder string) (running bool, failed string) {
 	return false, fmt.Sprintf("%v: %s", one.err, lastLine(filepath.Join(folder, logFile)))
 }
 
-// lastLine is the end of a log.
+// lastLine is what a log says last of what went wrong, else its end.
 func lastLine(path string) string {
 	f, err := disk.Open(path)
 	if err != nil {
@@ -147,6 +149,11 @@ func lastLine(path string) string {
 		return err.Error()
 	}
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	for _, line := range slices.Backward(lines) {
+		if strings.HasPrefix(line, "sidecar:") { // what stands behind it advises
+			return line
+		}
+	}
 	return lines[len(lines)-1]
 }
 

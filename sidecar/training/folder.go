@@ -16,6 +16,9 @@ import (
 	"aprm/sidecar/dataset"
 )
 
+// AnswersFile is where whoever plays a run keeps the LLM's answers in its folder, open for as long as it is played.
+const AnswersFile = "answers.jsonl"
+
 // Progress says how far a run has come within its round.
 type Progress struct {
 	Round  int             `json:"round"` // from 0

@@ -107,6 +107,8 @@ export async function chat(root, state, signal) {
 	const n = el("input", { id: "n", type: "number", min: "1", max: "64", value: String(state.n || 8) });
 	const button = el("button", { class: "main", type: "submit" }, "Ask");
 	const stop = el("button", { type: "button", disabled: true }, "Stop");
+	// Where no model was known when the sidecar started, the endpoint's first is asked.
+	const model = async () => state.model ||= (await (await send("v1/models", { signal })).json()).data?.map((m) => m.id).find((id) => !id.includes("@")) || "";
 	const log = el("div", { id: "log" }), last = el("section");
 	const histories = { raw: [], searched: [] };
 	const help = el("p", { class: "note", id: "strategy-help" });
@@ -121,6 +123,7 @@ export async function chat(root, state, signal) {
 		button.disabled = true;
 		stop.disabled = false;
 		stop.onclick = () => stopping.abort();
+		await model().catch(() => {}); // then the answers say what is wrong
 		const raw = new Side(`${state.model}, raw`), searched = new Side(`${state.model}, ${strategy.value}`);
 		const tree = new Tree(), title = el("h2", {}, "The search: no candidate yet");
 		log.prepend(el("section", { class: "exchange", "aria-label": "An exchange" }, el("p", { class: "question" }, text), el("div", { class: "sides" }, raw.node, searched.node),
