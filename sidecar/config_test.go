@@ -289,7 +289,7 @@ func TestRun(t *testing.T) {
 		{args: "oracle equal", in: `{"gold":"[1,2]","pred":"[1,2)"}`, out: `{"equal":false,`},
 		{args: "oracle equal", in: `{"gold":"1"}`, code: 2, errs: `standard input:1: want the texts`},
 		{args: "compare " + measured + " " + measured, out: "| majority-2 |"},
-		{args: "compare " + measured + " " + good, code: 2, errs: "same problems"},
+		{args: "compare " + measured + " " + good, code: 2, errs: "eval --json"},
 		{args: "compare " + measured + " " + broken, code: 2, errs: "eval --json"},
 		{args: "oracle audit --problems " + good, out: "| as they stand | 1 |"},
 		{args: "oracle audit --layers arithmetic --problems " + good, out: "| as they stand | 1 |"},

@@ -77,7 +77,7 @@ func TestConvert(t *testing.T) {
 func TestWhatIsLeftOutIsSaid(t *testing.T) {
 	path := file(t, "f.jsonl", `{"problem":"p","steps":["a","b"]}`+"\n"+benchLine+`{"problem":"p","steps":["a","b"],"label":0}`)
 	code, out, errs := sidecar(t, "", "dataset", "convert", path, "--to", "trl")
-	if code != 0 || strings.Count(out, "\n") != 2 || !strings.Contains(errs, "left_out=1") || !strings.Contains(errs, "steps=1") {
+	if code != 0 || strings.Count(out, "\n") != 2 || !strings.Contains(errs, "left_out 1") || !strings.Contains(errs, "steps 1") {
 		t.Errorf("status %d: %s%s", code, out, errs)
 	}
 }

@@ -109,7 +109,7 @@ func TestSampleThenTrain(t *testing.T) {
 			t.Errorf("%s: a vote weighed by nothing has %s, a plain one %s", distort, got, plain)
 		}
 	}
-	expect(command(t, 0, append(measure, "--holdout", tested)...), "promises too much", "shared=6")
+	expect(command(t, 0, append(measure, "--holdout", tested)...), "promises too much", "shared 6")
 	others, drawn := filepath.Join(folder, "others.jsonl"), sampled[0].Sampling
 	drawn.Model = "another"
 	file, err := dataset.OpenAnswers(others, drawn)
