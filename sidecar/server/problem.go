@@ -43,7 +43,7 @@ func problemOf(err error) *dialect.Problem {
 	case errors.Is(err, decode.ErrNeedsPRM):
 		return noCheckpoint("prm.strategy", "this prm.strategy needs a PRM")
 	case errors.Is(err, decode.ErrNoPrograms):
-		p := dialect.BadRequest("prm.kinds", "prm.kinds: %v, and the model's name without programs or mixed", decode.ErrNoPrograms)
+		p := dialect.BadRequest("prm.kinds", "prm.kinds: %v, and prm.strategy and the model's name without programs or mixed", decode.ErrNoPrograms)
 		p.Code = "no_programs"
 		return p
 	case errors.Is(err, decode.ErrNoCandidate):
