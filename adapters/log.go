@@ -17,6 +17,7 @@ func (c Capabilities) LogValue() slog.Value {
 		slog.Bool("top_logprobs", c.TopLogProbs),
 		slog.Bool("tools", c.Tools),
 		slog.Bool("compact", c.Compact),
+		slog.Bool("thinks", c.Thinks),
 		slog.String("prefill", string(c.Prefill)),
 		slog.Group("hidden",
 			slog.String("kind", string(c.Hidden.Kind)),

@@ -70,6 +70,7 @@ func TestConfigFileFaults(t *testing.T) {
 		"checkpoint: nowhere.prm":               {"checkpoint", "nowhere.prm"},
 		"search-timeout: 5":                     {"search-timeout"},
 		"n: 4\n---\nn: 5":                       {"more than one document"},
+		"api-key: a\nkeys: config_test.go":      {"api-key and --keys can't be used together"},
 	} {
 		path := configFile(t, text)
 		for _, args := range [][]string{{"serve", "--config", path}, {"config", "check", path}} {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -65,9 +67,11 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 	}
 	defer func() { logClose(os.RemoveAll(folder)) }()
 
-	fmt.Fprintf(std.out, "The toy world: %s and word problems from a seed.\n\n"+
-		"Training a PRM: each round the model solves %d problems, then is asked to spoil %d correct steps; an oracle says what is wrong; both learn.\n",
-		builtin.Title, c.PerRound, c.Attacks)
+	if err := show(std.out, fmt.Sprintf("The toy world: %s and word problems from a seed.\n\n"+
+		"Training a PRM: each round the model solves %d problems, then is asked to spoil %d correct steps; an oracle says what is wrong; both learn.\n\n",
+		builtin.Title, c.PerRound, c.Attacks)); err != nil {
+		return err
+	}
 	game := gameFlags{Rounds: c.Rounds, PerRound: c.PerRound, Samples: 4, Attacks: c.Attacks, Wave: 16, Turns: 1, Natural: string(generator.Sure), Paraphrases: 0.5, MaxTokens: 160, Seed: c.Seed,
 		Epochs: 12, Rate: 0.002, KL: 0.05, Smooth: 0.01}
 	work := game.run(folder, 16)
@@ -78,9 +82,12 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 		if r.Round > 0 {
 			fooled = "the PRM takes " + percent(t.Fooled) + " of these for correct"
 		}
-		fmt.Fprintf(std.out, "  round %d: %d of %d attacks are truly wrong; %s. The PRM learns, and on problems kept out of training\n"+
-			"           finds %s of the attacks and %s of the model's own errors that the oracle is sure of, with %s false alarms.\n",
+		said := fmt.Sprintf("round %d: %d of %d attacks are truly wrong; %s. The PRM learns, and on problems kept out of training "+
+			"finds %s of the attacks and %s of the model's own errors that the oracle is sure of, with %s false alarms.\n",
 			r.Round+1, t.Wrong, t.Asked, fooled, percent(h.DetectSyn), percent(h.DetectNat), percent(h.FalseAlarm))
+		if err := show(std.out, said); err != nil {
+			slog.Error("showing a round", "err", err)
+		}
 	}
 	trained, err := work.Play(ctx, llm, toys(tasks.Train, uint64(c.Seed), c.Rounds*c.PerRound)) // #nosec G115 -- a seed, of which all bits count
 	if err != nil {
@@ -121,8 +128,10 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 		c.Unseen, model.ID(), took.Seconds(), (time.Since(began)-took).Seconds(), report.Markdown())); err != nil {
 		return err
 	}
-	if err := show(std.out, fmt.Sprintf("%s\n\nKept in %s. All searches, or other problems: sidecar eval --upstream builtin --checkpoint %s --problems FILE (sidecar tasks writes one).\n\n",
-		trained.Verdict(gate), c.Out, c.Out)); err != nil {
+	if err := show(std.out, fmt.Sprintf("%s\n\nKept in %s.\n\n", trained.Verdict(gate), c.Out)); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(std.out, c.next()); err != nil { // not wrapped, to be copied
 		return err
 	}
 	if !c.Serve {
@@ -139,6 +148,16 @@ func (c *demoCommand) Run(ctx context.Context, std streams) error {
 			MaxSearches: 4, SearchTimeout: time.Minute, Traces: 256,
 		},
 	}.run(ctx, std)
+}
+
+// next is how to go on.
+func (c *demoCommand) next() string {
+	text := "Measure all searches, or by other problems (sidecar tasks writes some):\n  sidecar eval --upstream builtin --checkpoint " + c.Out + " --problems FILE\n" +
+		"See what to do with an LLM on this machine:\n  sidecar\n"
+	if !c.Serve {
+		text = "Serve it, with a page to try it on:\n  sidecar serve --upstream builtin --checkpoint " + c.Out + "\n" + text
+	}
+	return text + "\n"
 }
 
 // percent is a share, where there is one.
@@ -211,7 +230,6 @@ func (c *demoCommand) anecdote(ctx context.Context, llm adapters.LLM, folder str
 	if best.HeldOut {
 		since = "kept out of its training"
 	}
-	fmt.Fprintf(std.out, "\nWhat fooled the PRM in round %d and doesn't any more, %s: %q (%s).\n  %s\n"+
-		"  It gave this %.2f to be correct then, and gives it %.2f now.\n", best.Round+1, since, best.Text, best.Strategy, best.Prefix.Problem.Question, before, after)
-	return nil
+	return show(std.out, fmt.Sprintf("\nWhat fooled the PRM in round %d and doesn't any more, %s: %q (%s).\n%s\n"+
+		"It gave this %.2f to be correct then, and gives it %.2f now.\n", best.Round+1, since, best.Text, best.Strategy, best.Prefix.Problem.Question, before, after))
 }

@@ -24,7 +24,7 @@ func TestDemo(t *testing.T) {
 	if code := run(t.Context(), args, nil, &text, &errs); code != 0 {
 		t.Fatalf("status %d\n%s", code, errs.String())
 	}
-	for _, want := range []string{"tiny demonstration model", "round 1", "4 unseen problems", "| majority-2 |", "| guided-2 |", "| auto-2 |", "Kept in " + out} {
+	for _, want := range []string{"tiny demonstration model", "round 1", "4 unseen problems", "| majority-2 |", "| guided-2 |", "| auto-2 |", "Kept in " + out, "sidecar serve --upstream builtin --checkpoint " + out + "\n"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("no %q in\n%s", want, text.String())
 		}

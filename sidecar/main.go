@@ -84,6 +84,10 @@ Exit status: 0 done; 1 something failed, such as the endpoint; 2 what was given 
 
 // run is main without the process: it returns the exit status.
 func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
+	if err := withoutEmpty("SIDECAR_"); err != nil {
+		fmt.Fprintln(errs, "sidecar:", err)
+		return 1
+	}
 	var cmd commands
 	line := &commandLine{args: args}
 	exit := -1
@@ -153,6 +157,17 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 		return 1
 	}
 	return 0
+}
+
+// withoutEmpty takes out of the environment what is set to nothing, as files for containers do (${KEY:-}): it gives no setting.
+func withoutEmpty(prefix string) error {
+	var errs []error
+	for _, entry := range os.Environ() {
+		if name, value, _ := strings.Cut(entry, "="); value == "" && strings.HasPrefix(name, prefix) {
+			errs = append(errs, os.Unsetenv(name))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // giveUpKey holds in a command's context what ends the command with the reason why it can't go on.

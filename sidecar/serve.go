@@ -25,8 +25,8 @@ type serveCommand struct {
 
 	Listen        string        `help:"Address to serve at." env:"SIDECAR_LISTEN" default:"127.0.0.1:8484"`
 	AdminListen   string        `help:"Address to serve Go's profiles at (/debug/pprof/), to keys of the scope admin; without keys at addresses of this machine alone. None without it." placeholder:"ADDRESS"`
-	APIKey        string        `help:"Bearer token that clients must present, which opens everything; without one, and without --keys, everyone on this machine is let in." env:"SIDECAR_API_KEY" placeholder:"KEY" xor:"keys"`
-	Keys          string        `help:"File of keys (YAML) with scopes, rates and budgets; 'sidecar key new' makes them." type:"existingfile" placeholder:"FILE" xor:"keys"`
+	APIKey        string        `help:"Bearer token that clients must present, which opens everything; without one, and without --keys, everyone on this machine is let in." env:"SIDECAR_API_KEY" placeholder:"KEY"`
+	Keys          string        `help:"File of keys (YAML) with scopes, rates and budgets; 'sidecar key new' makes them." type:"existingfile" placeholder:"FILE"`
 	TLSCert       string        `name:"tls-cert" help:"Serve by TLS, with the certificate in this file (PEM, with what leads to its authority). It is read again when it changes." type:"existingfile" placeholder:"FILE"`
 	TLSKey        string        `name:"tls-key" help:"File with its key (PEM)." type:"existingfile" placeholder:"FILE"`
 	Insecure      bool          `help:"Let everyone in who reaches an address beyond this machine, without any key. The page then shows what there is, but begins no trainings and promotes nothing."`
@@ -80,7 +80,11 @@ the number of candidates. Strategies, with their suffixes (* needs a PRM):
 }
 
 func (c *serveCommand) Validate() error {
-	return errors.Join(c.Decode.check(), atLeast(1, "--max-searches", c.MaxSearches), atLeast(0, "--traces", c.Traces), atLeast(1, "--max-queued", c.MaxQueued),
+	var clash error
+	if c.APIKey != "" && c.Keys != "" {
+		clash = errors.New("--api-key and --keys can't be used together")
+	}
+	return errors.Join(clash, c.Decode.check(), atLeast(1, "--max-searches", c.MaxSearches), atLeast(0, "--traces", c.Traces), atLeast(1, "--max-queued", c.MaxQueued),
 		atLeast(1, "--max-body", c.MaxBody), atLeast(c.MaxBody, "--max-bodies", c.MaxBodies), atLeast(time.Millisecond, "--body-timeout", c.BodyTimeout),
 		atLeast(time.Millisecond, "--write-timeout", c.WriteTimeout), atLeast(time.Millisecond, "--header-timeout", c.HeaderTimeout),
 		atLeast(time.Millisecond, "--idle-timeout", c.IdleTimeout), atLeast(time.Millisecond, "--grace", c.Grace),

@@ -94,6 +94,45 @@ func TestNobodyIsLetInByAccident(t *testing.T) {
 	}
 }
 
+// TestEmptyIsNotGiven: a variable of the environment that is set to nothing gives no setting, nor does a key of no letters.
+func TestEmptyIsNotGiven(t *testing.T) {
+	key, entry := access.New("chat", []access.Scope{access.Chat})
+	keys := filepath.Join(t.TempDir(), "keys.yaml")
+	if err := os.WriteFile(keys, fmt.Appendf(nil, "keys:\n  - {name: chat, hash: %q, scopes: [chat]}\n", entry.Hash), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("SIDECAR_API_KEY", "another")
+	if said := command(t, 2, "serve", "--upstream", "builtin", "--keys", keys); !strings.Contains(said, "--api-key and --keys can't be used together") {
+		t.Error(said)
+	}
+	for _, args := range [][]string{nil, {"--api-key="}} {
+		t.Setenv("SIDECAR_API_KEY", "")
+		t.Setenv("SIDECAR_LISTEN", "")
+		addr, stop := startServe(t, append(args, "--upstream", "builtin", "--keys", keys)...)
+		for with, want := range map[string]int{"": 401, "another": 401, key: 200} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+addr+"/v1/models", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if with != "" {
+				req.Header.Set("Authorization", "Bearer "+with)
+			}
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if resp.Body.Close(); resp.StatusCode != want {
+				t.Errorf("%v, key %q: %d, want %d", args, with, resp.StatusCode, want)
+			}
+		}
+		stop()
+		if cmd, err := parse(t, "serve"); err != nil || cmd.Serve.Listen != "127.0.0.1:8484" {
+			t.Errorf("it listens at %q, %v", cmd.Serve.Listen, err)
+		}
+	}
+	http.DefaultClient.CloseIdleConnections()
+}
+
 // TestProfiles: none unless asked for; beyond this machine not without keys, --insecure or not; and with keys only for those of the scope admin.
 func TestProfiles(t *testing.T) {
 	for _, args := range [][]string{{"--insecure"}, nil} {

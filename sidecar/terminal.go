@@ -42,9 +42,7 @@ func drawn(markdown string, width int) string {
 	lines := strings.Split(strings.TrimSuffix(markdown, "\n"), "\n")
 	for i := 0; i < len(lines); i++ {
 		if !strings.HasPrefix(lines[i], "|") || i+1 == len(lines) || !strings.HasPrefix(lines[i+1], "|---") {
-			for line := range strings.SplitSeq(text.WrapSoft(lines[i], width), "\n") {
-				b.WriteString(strings.TrimRight(line, " ") + "\n")
-			}
+			b.WriteString(wrapped(lines[i], width) + "\n")
 			continue
 		}
 		end := i + 2
@@ -95,11 +93,19 @@ func tableOf(lines []string, width int) string {
 			t.AppendRow(row)
 		}
 	}
-	drawn := strings.Split(t.Render(), "\n")
-	for i, line := range drawn {
-		drawn[i] = strings.TrimRight(line, " ")
+	return unpadded(t.Render())
+}
+
+// wrapped is a line broken between words to so many columns.
+func wrapped(line string, width int) string { return unpadded(text.WrapSoft(line, width)) }
+
+// unpadded is a text without the blanks that its lines are filled up with.
+func unpadded(filled string) string {
+	lines := strings.Split(filled, "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimRight(line, " ")
 	}
-	return strings.Join(drawn, "\n")
+	return strings.Join(lines, "\n")
 }
 
 // cellsOf takes a row of Markdown's apart.
@@ -177,7 +183,7 @@ func (w words) Handle(_ context.Context, r slog.Record) error {
 		line += " (" + strings.TrimPrefix(values, ", ") + ")"
 	}
 	if width := widthOf(w.out); width > 0 {
-		line = text.WrapSoft(line, width)
+		line = wrapped(line, width)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

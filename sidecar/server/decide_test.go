@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"aprm/adapters"
+	"aprm/prm/step"
 	"aprm/sidecar/decode"
 )
 
@@ -161,7 +162,6 @@ func TestOptions(t *testing.T) {
 			o.Strategy, o.N, o.Expansion, o.ESSThreshold, o.Entropic, o.RebaseTemperature = decode.Particle, 8, 2, 0.4, true, 0.1
 		})},
 		{"/v1/chat/completions", `{"model":"m","seed":7,"prm":{"strategy":"best-of-3"},` + ask + `}`, "m", with(func(o *decode.Options) { o.Strategy, o.N = decode.BestOfN, 3 })},
-		{"/v1/chat/completions", `{"model":"m@vote-6","seed":7,"prm":{"strategy":"best-of"},` + ask + `}`, "m", with(func(o *decode.Options) { o.Strategy = decode.BestOfN })},
 		{"/v1/chat/completions", `{"model":"m@vote-6","seed":7,"prm":{"strategy":"weighted_vote"},` + ask + `}`, "m", with(func(o *decode.Options) { o.Strategy, o.N = weightedVote, 6 })},
 		{"/v1/chat/completions", `{"model":"m","seed":7,"prm":{"strategy":"best-of-3","n":2},` + ask + `}`, "m", with(func(o *decode.Options) { o.Strategy, o.N = decode.BestOfN, 2 })},
 		{"/v1/chat/completions", `{"model":"m","seed":7,"prm":{"strategy":"beam"},` + ask + `}`, "m", with(func(o *decode.Options) { o.Strategy = decode.Beam })},
@@ -182,6 +182,45 @@ func TestOptions(t *testing.T) {
 		got.opts.Watch = nil // a function is equal to nothing
 		if !reflect.DeepEqual(got.opts, tt.want) || got.model != tt.model {
 			t.Errorf("%s\n got %q %+v\nwant %q %+v", tt.body, got.model, got.opts, tt.model, tt.want)
+		}
+	}
+}
+
+// TestWayOverName: where both the model's name and prm.strategy say how it is answered, the latter wins in what it says and the name says the rest.
+func TestWayOverName(t *testing.T) {
+	n := defaults(guided).N
+	for _, tt := range []struct {
+		suffix, strategy, want string
+		n                      int
+		kinds                  step.Kinds
+	}{
+		{"", "majority-16", decode.Majority, 16, ""},
+		{"", "majority-programs", decode.Majority, n, step.OnlyPrograms},
+		{"@majority-4", "majority", decode.Majority, 4, ""},
+		{"@majority-4", "majority-16", decode.Majority, 16, ""},
+		{"@majority-4", "majority-programs", decode.Majority, 4, step.OnlyPrograms},
+		{"@majority-mixed", "majority-16", decode.Majority, 16, step.Mixed},
+		{"@majority-mixed-4", "best-of-programs-16", bestOfN, 16, step.OnlyPrograms},
+		{"@mixed", "majority", decode.Majority, n, step.Mixed},
+		{"@mixed", "majority-16", decode.Majority, 16, step.Mixed},
+		{"@mixed", "majority-programs-16", decode.Majority, 16, step.OnlyPrograms},
+		{"@programs-4", "majority-mixed", decode.Majority, 4, step.Mixed},
+		{"@vote-6", "best-of", bestOfN, 6, ""},
+		{"@guided", "vote-programs-2", weightedVote, 2, step.OnlyPrograms},
+		{"@raw", "majority-16", decode.Majority, 16, ""},
+		{"@mixed-4", "raw", strategyRaw, 0, ""},
+		{"@mixed", "guided", "", 0, ""}, // takes no vote
+		{"@majority-programs", "beam", "", 0, ""},
+	} {
+		s := build(t, Config{Defaults: defaults(guided)}, &reasoner{checkpoint: "x"})
+		c, err := s.understand(viaChat, []byte(`{"model":"m`+tt.suffix+`","prm":{"strategy":"`+tt.strategy+`"},"messages":[{"role":"user","content":"`+question+`"}]}`))
+		switch {
+		case tt.want == "" && err == nil:
+			t.Errorf("%s, %s: taken, want it refused", tt.suffix, tt.strategy)
+		case tt.want != "" && err != nil:
+			t.Errorf("%s, %s: %v", tt.suffix, tt.strategy, err)
+		case tt.want != "" && (c.opts.Strategy != tt.want || c.opts.N != tt.n || c.opts.Kinds != tt.kinds):
+			t.Errorf("%s, %s: %s, %d of %q; want %s, %d of %q", tt.suffix, tt.strategy, c.opts.Strategy, c.opts.N, c.opts.Kinds, tt.want, tt.n, tt.kinds)
 		}
 	}
 }

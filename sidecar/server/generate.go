@@ -78,12 +78,7 @@ func (s *Server) understand(r route, body []byte) (*call, error) {
 	param := "model"
 	switch {
 	case forced:
-		if named && pick.strategy == "" {
-			pick.strategy = c.ov.way.strategy
-		} else if !named || pick.strategy != c.ov.way.strategy || c.ov.way.n > 0 {
-			pick = c.ov.way
-		}
-		param = "prm.strategy"
+		pick, param = c.ov.way.over(pick), "prm.strategy"
 	case !named:
 		pick = choice{strategy: s.cfg.Defaults.Strategy}
 		if r.plain {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -28,6 +29,11 @@ type choice struct {
 	strategy string
 	n        int
 	kinds    step.Kinds
+}
+
+// over is the choice with what it leaves open taken from another.
+func (c choice) over(other choice) choice {
+	return choice{strategy: cmp.Or(c.strategy, other.strategy), n: cmp.Or(c.n, other.n), kinds: cmp.Or(c.kinds, other.kinds)}
 }
 
 // voted is the choice with a strategy: where there is none a vote, weighed where there is a PRM.
