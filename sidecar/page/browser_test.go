@@ -141,7 +141,7 @@ func TestPage(t *testing.T) {
 		c.do(`document.querySelector('#strategy').value = 'beam';
 			document.querySelector('#question').value = '<img src=x onerror=alert(1)> A farmer has 12 sheep and buys twice as many. Then he sells 7. How many sheep does he have?';
 			window.seen = [];
-			setInterval(() => { if (document.querySelector('.busy')) window.seen.push(document.querySelectorAll('ul.tree li').length); }, 10);
+			new MutationObserver(() => window.seen.push(document.querySelectorAll('ul.tree li').length)).observe(document.body, {childList: true, subtree: true});
 			document.querySelector('#question').focus();`)
 		c.press("Enter", 13, "\r")
 		c.until("document.querySelector('ol.steps') && !document.querySelector('.busy')")
@@ -179,7 +179,7 @@ func TestPage(t *testing.T) {
 		c.open(base + "/#runs")
 		c.until("document.querySelector('#run-name')")
 		c.do(`document.querySelector('main details').open = true;
-			for (const [id, value] of Object.entries({name: 'mine', rounds: 3, per_round: 8, samples: 2, attacks: 12, epochs: 2})) document.querySelector('#run-' + id).value = value;
+			for (const [id, value] of Object.entries({name: 'mine', rounds: 6, per_round: 8, samples: 2, attacks: 12, epochs: 2})) document.querySelector('#run-' + id).value = value;
 			document.querySelector('main form button').click();`)
 		c.until("location.hash === '#runs/mine' && document.querySelector('.badge.running')")
 		c.until("document.querySelector('progress')")
@@ -189,9 +189,9 @@ func TestPage(t *testing.T) {
 		c.until("document.querySelector('.badge.paused')")
 		rounds := eval[int](c, "document.querySelectorAll('main tbody tr').length")
 		c.do("[...document.querySelectorAll('button')].find((b) => b.textContent === 'Resume').click()")
-		c.until(fmt.Sprintf("document.querySelector('.badge.running') && document.querySelectorAll('main tbody tr').length > %d", rounds)) // a round comes while it runs
+		c.until(fmt.Sprintf("document.querySelectorAll('main tbody tr').length > %d", rounds)) // with nothing loaded anew
 		c.until("document.querySelector('.badge.finished')")
-		c.until("document.querySelectorAll('main tbody tr').length === 3")
+		c.until("document.querySelectorAll('main tbody tr').length === 6")
 		if got := eval[[]string](c, "[...document.querySelectorAll('figure')].map((f) => f.dataset.plot + (f.querySelector('canvas') ? '' : ' is missing'))"); len(got) != 6 || strings.Contains(strings.Join(got, ""), "missing") {
 			t.Errorf("plots: %q", got)
 		}

@@ -275,8 +275,8 @@ func TestPromoteAndRollBack(t *testing.T) {
 		data, _ := os.ReadFile(gatePath(served))
 		return string(data)
 	}
-	second := copyTo("../../configs/experiments/votes/1.5b.prm", filepath.Join(runs, "real", "a.prm"))
-	gate, err := os.ReadFile("../../configs/experiments/votes/1.5b.prm.gate.json")
+	second := copyTo("../../configs/experiments/votes/0.5b.prm", filepath.Join(runs, "real", "a.prm"))
+	gate, err := os.ReadFile("../../configs/experiments/votes/0.5b.prm.gate.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -346,7 +346,7 @@ func copied(t *testing.T, from, to, gate string) (id string) {
 
 const (
 	builtinPRM = "../builtin.prm"
-	votesPRM   = "../../configs/experiments/votes/1.5b.prm"
+	votesPRM   = "../../configs/experiments/votes/0.5b.prm"
 )
 
 // TestWhatTheServerRefusesIsUndone: a checkpoint with a gate that can't be read is not put in place, and where the server refused one that is, what it still serves
