@@ -96,6 +96,18 @@ func (u *Upstream) Forget() {
 	u.requests = nil
 }
 
+// Probed has llm probe u while nothing goes wrong there, and drops the requests of that.
+func (u *Upstream) Probed(t testing.TB, llm adapters.LLM) {
+	t.Helper()
+	fault, endless := u.Fault, u.Endless
+	u.Fault, u.Endless = nil, false
+	if _, err := llm.Capabilities(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	u.Fault, u.Endless = fault, endless
+	u.Forget()
+}
+
 // ask is what both dialects boil down to.
 type ask struct {
 	messages  []adapters.Message

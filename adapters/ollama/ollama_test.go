@@ -21,13 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func open(t *testing.T, u *adaptertest.Upstream, change func(*Config)) *Client {
 	t.Helper()
 	c := unprobed(t, u, change)
-	fault, endless := u.Fault, u.Endless
-	u.Fault, u.Endless = nil, false
-	if _, err := c.Capabilities(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	u.Fault, u.Endless = fault, endless
-	u.Forget()
+	u.Probed(t, c)
 	return c
 }
 
