@@ -22,10 +22,8 @@ func (s service) serving(ctx context.Context) page.Serving {
 		out.Gate = "not known: " + err.Error()
 	case gate == nil:
 		out.Gate = "none: auto takes plain votes, in which the PRM only breaks ties"
-	case gate.Weighs():
-		out.Gate = "auto weighs votes by the PRM: " + gate.String()
 	default:
-		out.Gate = "auto takes plain votes: " + gate.String()
+		out.Gate = takes(gate)
 	}
 	return out
 }

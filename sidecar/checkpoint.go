@@ -65,20 +65,25 @@ func (c checkpointFile) gate() string {
 // load reads it.
 func (c checkpointFile) load() (*prm.Model, error) {
 	if c == general {
-		m, err := prm.Parse(generalPRM)
-		if err != nil {
-			return nil, fmt.Errorf("the PRM that comes with the program: %w", err)
-		}
-		return m, nil
+		return embeddedPRM(generalPRM, "program")
 	}
 	return given(prm.Load(string(c)))
 }
 
+// embeddedPRM reads the one that comes with something.
+func embeddedPRM(data []byte, with string) (*prm.Model, error) {
+	m, err := prm.Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("the PRM that comes with the %s: %w", with, err)
+	}
+	return m, nil
+}
+
 // useBuiltin puts the PRM of the embedded model in place.
 func useBuiltin(e *engine.Engine) error {
-	model, err := prm.Parse(builtinPRM)
+	model, err := embeddedPRM(builtinPRM, "builtin model")
 	if err != nil {
-		return fmt.Errorf("the PRM that comes with the builtin model: %w", err)
+		return err
 	}
 	return e.Use(model)
 }

@@ -57,12 +57,18 @@ func explainGate(ctx context.Context, e *engine.Engine, g *decode.Gate, where st
 	case own == nil:
 		slog.Warn("auto takes plain votes, in which the PRM only breaks ties: the gate is of another PRM or another model", "gate", where,
 			"its PRM", g.Checkpoint, "its model", g.Model, "this PRM", id)
-	case own.Weighs():
-		slog.Info("auto weighs votes by the PRM: "+own.String(), "gate", where)
 	default:
-		slog.Info("auto takes plain votes: "+own.String(), "gate", where)
+		slog.Info(takes(own), "gate", where)
 	}
 	return nil
+}
+
+// takes says what auto makes of a gate.
+func takes(g *decode.Gate) string {
+	if g.Weighs() {
+		return "auto weighs votes by the PRM: " + g.String()
+	}
+	return "auto takes plain votes: " + g.String()
 }
 
 // writeGate writes a checkpoint's gate beside it, whole or not at all, and says so. What stands there already and was measured on more

@@ -296,6 +296,23 @@ func (p *pairs) doubt() int {
 	return feature.NumPooledSymbols
 }
 
+// place is where in a row the head's k-th number stands, and where, in one with programs, what it weighs in them beside that.
+func (p *pairs) place(k int) (at, own int) {
+	if k < feature.NumPooledSymbols {
+		return k, k + feature.NumPooledSymbols
+	}
+	at = p.doubt() + k - feature.NumPooledSymbols
+	return at, at + feature.NumPooledLogProbs
+}
+
+// run is where in a row with programs the k-th number of a program's run stands.
+func (p *pairs) run(k int) int {
+	if k == 0 {
+		return p.width() - 1
+	}
+	return 2*feature.NumPooledSymbols + k - 1
+}
+
 // row is what is read of an answer.
 func (p *pairs) row(s feature.Solution) []float32 {
 	x := make([]float32, prm.SolutionWidth)
@@ -383,6 +400,9 @@ func (p *pairs) disguise(answers []Answer, read [][]float32) {
 	p.dressed = map[*float32][][]float32{}
 	delta := blas64.Vector{N: n, Inc: 1, Data: make([]float64, n)}
 	for i, a := range answers {
+		if len(a.Disguised) == 0 {
+			continue
+		}
 		plain := p.row(a.Solution.Without(feature.BlockLogProbs))
 		for _, d := range a.Disguised {
 			row := p.row(d)
@@ -523,7 +543,6 @@ func (p *pairs) linear(d differences, penalty float64, start []float64) []float6
 
 // weights are a head's of a row: head backwards, in the scales of p.
 func (p *pairs) weights(h *prm.SolutionHead) []float64 {
-	const symbols, logProbs = feature.NumPooledSymbols, feature.NumPooledLogProbs
 	scaled := func(w, from, to *prm.Tensor, k int) float64 {
 		if to.Data[k] == 0 { // it never varied
 			return 0
@@ -532,23 +551,18 @@ func (p *pairs) weights(h *prm.SolutionHead) []float64 {
 		return float64(w.Data[k] * min(from.Data[k]/to.Data[k], 1))
 	}
 	out := make([]float64, p.width())
-	from := p.doubt()
+	programs := p.programs && h.ReadsPrograms()
 	for k := range prm.SolutionWidth {
-		at, own := k, k+symbols
-		if k >= symbols {
-			at = from + k - symbols
-			own = at + logProbs
-		}
+		at, own := p.place(k)
 		out[at] = scaled(&h.Linear, &h.Scale, &p.blank.Scale, k)
-		if p.programs && h.ReadsPrograms() {
+		if programs {
 			out[own] = scaled(&h.Program, &h.ProgramScale, &p.blank.ProgramScale, k) - out[at]
 		}
 	}
-	if p.programs && h.ReadsPrograms() {
-		for k := 1; k < feature.NumProgram; k++ {
-			out[2*symbols+k-1] = float64(h.Program.Data[prm.SolutionWidth+k])
+	if programs {
+		for k := range feature.NumProgram {
+			out[p.run(k)] = float64(h.Program.Data[prm.SolutionWidth+k])
 		}
-		out[len(out)-1] = float64(h.Program.Data[prm.SolutionWidth])
 	}
 	return out
 }
@@ -578,20 +592,14 @@ func (p *pairs) head(beta []float64, share float64) *prm.SolutionHead {
 	head.ReadPrograms()
 	copy(head.ProgramCentre.Data, p.blank.ProgramCentre.Data)
 	copy(head.ProgramScale.Data, p.blank.ProgramScale.Data)
-	const symbols, logProbs = feature.NumPooledSymbols, feature.NumPooledLogProbs
 	for k := range head.Linear.Data {
-		at, own := k, k+symbols
-		if k >= symbols {
-			at = from + k - symbols
-			own = at + logProbs
-		}
+		at, own := p.place(k)
 		head.Linear.Data[k] = float32(mean[at])
 		head.Program.Data[k] = float32(mean[at] + mean[own])
 	}
-	for k := 1; k < feature.NumProgram; k++ {
-		head.Program.Data[prm.SolutionWidth+k] = float32(mean[2*symbols+k-1])
+	for k := range feature.NumProgram {
+		head.Program.Data[prm.SolutionWidth+k] = float32(mean[p.run(k)])
 	}
-	head.Program.Data[prm.SolutionWidth] = float32(mean[width-1])
 	return head
 }
 

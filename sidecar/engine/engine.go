@@ -134,14 +134,19 @@ func (e *Engine) gateOf(ctx context.Context, m *prm.Model, llm adapters.LLM) (*d
 			return &with, nil
 		}
 		return g, nil
-	case own != nil && own.Model == caps.Identity():
-		return &decode.Gate{Format: decode.GateFormat, Checkpoint: m.ID(), Model: own.Model, Aggregate: prm.Min, Problems: own.Problems,
-			Source: "its own training, crosswise", Vote: own.Vote, Drawing: own.Drawing}, nil
-	case own != nil && own.Elsewhere != nil:
-		return &decode.Gate{Format: decode.GateFormat, Checkpoint: m.ID(), Model: caps.Identity(), Aggregate: prm.Min, Problems: own.Elsewhere.Problems,
-			Source: "answers of other models (" + strings.Join(own.Elsewhere.Models, ", ") + "), none of this one", Vote: own.Elsewhere.Vote}, nil
+	case own == nil:
+		return nil, nil
 	}
-	return nil, nil
+	g = &decode.Gate{Format: decode.GateFormat, Checkpoint: m.ID(), Model: caps.Identity(), Aggregate: prm.Min}
+	switch {
+	case own.Model == caps.Identity():
+		g.Problems, g.Source, g.Vote, g.Drawing = own.Problems, "its own training, crosswise", own.Vote, own.Drawing
+	case own.Elsewhere != nil:
+		g.Problems, g.Source, g.Vote = own.Elsewhere.Problems, "answers of other models ("+strings.Join(own.Elsewhere.Models, ", ")+"), none of this one", own.Elsewhere.Vote
+	default:
+		return nil, nil
+	}
+	return g, nil
 }
 
 // Checkpoint names the PRM in use, a remote one by its model; ok is false when there is none.
@@ -239,7 +244,8 @@ func (e *Engine) Opening(ctx context.Context, kind step.Kind) (string, error) {
 	if err != nil || kind != step.Program {
 		return "", err
 	}
-	return openingOf(ctx, llm)
+	opening, _, err := writing(ctx, llm)
+	return opening, err
 }
 
 // Sampler draws solutions of a problem from the configured model, as Solve does for a conversation of that one question.

@@ -24,15 +24,10 @@ func (c conversation) Sample(ctx context.Context, req decode.SampleRequest) ([]d
 	if req.Kind == step.Program {
 		messages = c.programs
 		var err error
-		if opening, err = openingOf(ctx, c.llm); err != nil {
+		if opening, stop, err = writing(ctx, c.llm); err != nil {
 			return nil, err
 		}
-		switch {
-		case opening == "" && thinks(ctx, c.llm): // what it drafts in its thoughts ends no answer
-		case opening == "":
-			stop = []string{decode.ClosesProgram + "\n\n"} // a fence that opens has code behind it
-		default:
-			stop = []string{decode.ClosesProgram}
+		if opening != "" {
 			messages = append(messages[:len(messages):len(messages)], adapters.Message{Role: adapters.Assistant, Content: opening})
 		}
 	}
@@ -76,27 +71,22 @@ func (c conversation) Sample(ctx context.Context, req decode.SampleRequest) ([]d
 	return samples, nil
 }
 
-// thinks reports whether the LLM is known to think before it answers.
-func thinks(ctx context.Context, llm adapters.LLM) bool {
-	caps, err := llm.Capabilities(ctx)
-	return err == nil && caps.Thinks
-}
-
-// openingOf is what the LLM is given as the beginning of an answer that is to be a program; "" where it wouldn't go on with it, where it is to think first, or where
-// that isn't known yet.
-func openingOf(ctx context.Context, llm adapters.LLM) (string, error) {
+// writing is how the LLM is had to write a program: what it is given as the beginning of its answer, and what its answer ends at. The beginning is "" where it wouldn't go on
+// with it, where it is to think first, or where that isn't known yet.
+func writing(ctx context.Context, llm adapters.LLM) (opening string, stop []string, err error) {
+	fence := []string{decode.ClosesProgram + "\n\n"} // a fence that opens has code behind it
 	caps, err := llm.Capabilities(ctx)
 	switch {
 	case errors.Is(err, adapters.ErrUnprobed):
-		return "", nil
+		return "", fence, nil
 	case err != nil:
-		return "", err
-	case caps.Thinks:
-		return "", nil
+		return "", nil, err
+	case caps.Thinks: // what it drafts in its thoughts ends no answer
+		return "", nil, nil
 	case caps.Prefill == adapters.PrefillContinued, caps.Prefill == adapters.PrefillEchoed:
-		return decode.OpensProgram, nil
+		return decode.OpensProgram, []string{decode.ClosesProgram}, nil
 	}
-	return "", nil
+	return "", fence, nil
 }
 
 // whole gives a program the fences back that it was drawn without: the one that it was to go on from, and the one that it was stopped at.

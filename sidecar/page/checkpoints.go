@@ -62,6 +62,20 @@ type gate struct {
 // beforeFolder is where checkpoints go that were served before.
 func beforeFolder(served string) string { return served + ".before" }
 
+// servedBefore are the names of those in beforeFolder, the oldest first: they begin with when they went there.
+func servedBefore(served string) (names []string, err error) {
+	entries, err := os.ReadDir(beforeFolder(served)) // in the order of their names
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, e := range entries {
+		if filepath.Ext(e.Name()) == ".prm" {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
 func (b *Board) listCheckpoints(*http.Request) (any, error) {
 	all, err := b.checkpoints()
 	now := b.cfg.Serving()
@@ -99,14 +113,12 @@ func (b *Board) checkpoints() ([]*checkpoint, error) {
 	}
 	if now.File != "" {
 		add(now.File, "serving", "the file that is served", false)
-		entries, err := os.ReadDir(beforeFolder(now.File))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		names, err := servedBefore(now.File)
+		if err != nil {
 			return out, err
 		}
-		for _, e := range entries {
-			if filepath.Ext(e.Name()) == ".prm" {
-				add(filepath.Join(beforeFolder(now.File), e.Name()), "before/"+e.Name(), "served before", true)
-			}
+		for _, name := range names {
+			add(filepath.Join(beforeFolder(now.File), name), "before/"+name, "served before", true)
 		}
 	}
 	if b.cfg.Runs != "" {
@@ -299,21 +311,14 @@ func (b *Board) keep(served string, data, verdict []byte) error {
 		return nil // it was never served, and is of no use
 	}
 	folder := beforeFolder(served)
-	entries, err := os.ReadDir(folder)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	names, err := servedBefore(served)
+	if err != nil {
 		return err
-	}
-	var names []string
-	for _, e := range entries {
-		if filepath.Ext(e.Name()) == ".prm" {
-			names = append(names, e.Name())
-		}
 	}
 	path := filepath.Join(folder, time.Now().UTC().Format("20060102T150405.000")+"-"+m.ID()+".prm")
 	if err := b.put(path, data, verdict); err != nil {
 		return err
 	}
-	slices.Sort(names)
 	for i, name := range names {
 		if strings.HasSuffix(name, "-"+m.ID()+".prm") || i < len(names)+1-mostBefore {
 			for _, gone := range []string{b.cfg.Gate(filepath.Join(folder, name)), filepath.Join(folder, name)} {

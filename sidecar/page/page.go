@@ -175,5 +175,5 @@ func (b *Board) state(*http.Request) (any, error) {
 		Strategies []strategy `json:"strategies"`
 		Runs       bool       `json:"runs"`  // there is a folder of them
 		Train      bool       `json:"train"` // and trainings can be started
-	}{b.cfg.Serving(), all, b.cfg.Runs != "", b.cfg.Runs != "" && b.trains()}, nil
+	}{b.cfg.Serving(), all, b.cfg.Runs != "", b.cfg.Runs != "" && b.train() != nil}, nil
 }

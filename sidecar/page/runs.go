@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -250,7 +251,7 @@ func (b *Board) startRun(q *http.Request) (any, error) {
 	if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {
 		return nil, bad("name: there is a %s in the folder of runs already; take another name, or resume that run", ask.Name)
 	}
-	if !b.trains() { // before there is anything of it
+	if b.train() == nil { // before there is anything of it
 		return nil, errNoTraining
 	}
 	if err := dataset.WriteJSON(filepath.Join(folder, planFile), ask.plan, disk.Private); err != nil {
@@ -278,21 +279,26 @@ func (b *Board) resumeRun(q *http.Request) (any, error) {
 	return b.goOn(ask.Name, b.folder(ask.Name), *r.Plan)
 }
 
-// trains reports whether trainings can be started at the moment.
-func (b *Board) trains() bool { return b.cfg.Train != nil && b.cfg.Train() != nil }
+// train is Config.Train, nil where there is none.
+func (b *Board) train(args ...string) *exec.Cmd {
+	if b.cfg.Train == nil {
+		return nil
+	}
+	return b.cfg.Train(args...)
+}
 
 var errNoTraining = bad("this sidecar can start no training now: it knows no model of the endpoint; name one with --upstream-model")
 
 // goOn begins a run, or goes on with it, which is the same.
 func (b *Board) goOn(name, folder string, p plan) (any, error) {
-	if !b.trains() {
+	number := strconv.Itoa
+	cmd := b.train("--problems", filepath.Join(b.cfg.Runs, p.Problems), "--run", folder, "--out", filepath.Join(folder, filepath.Base(folder)+".prm"),
+		"--rounds", number(p.Rounds), "--per-round", number(p.PerRound), "--samples", number(p.Samples), "--attacks", number(p.Attacks), "--epochs", number(p.Epochs),
+		"--seed", strconv.FormatInt(p.Seed, 10))
+	if cmd == nil {
 		return nil, errNoTraining
 	}
-	number := strconv.Itoa
-	err := b.trainings.start(folder, b.cfg.Train("--problems", filepath.Join(b.cfg.Runs, p.Problems), "--run", folder, "--out", filepath.Join(folder, filepath.Base(folder)+".prm"),
-		"--rounds", number(p.Rounds), "--per-round", number(p.PerRound), "--samples", number(p.Samples), "--attacks", number(p.Attacks), "--epochs", number(p.Epochs),
-		"--seed", strconv.FormatInt(p.Seed, 10)))
-	if err != nil {
+	if err := b.trainings.start(folder, cmd); err != nil {
 		return nil, err
 	}
 	r, _, err := b.run(name)

@@ -292,7 +292,7 @@ func grouped(solutions []solution, as []eval.Disguise) (answers []train.Answer, 
 	answers = make([]train.Answer, len(solutions))
 	concurrently(len(solutions), func(i int) {
 		s := solutions[i]
-		answers[i] = train.Answer{Solution: feature.Pool(read(s.problem, s.steps, s.tokens), s.tokens).Of(s.program), Right: s.right == step.Right, Problem: problemKey(s.problem), Group: -1,
+		answers[i] = train.Answer{Solution: pooled(s.trace(), s.tokens).Of(s.program), Right: s.right == step.Right, Problem: problemKey(s.problem), Group: -1,
 			Disguised: s.disguised(as)}
 	})
 	byProblem = map[string][]int{}
