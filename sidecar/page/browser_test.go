@@ -85,7 +85,7 @@ func axe(t *testing.T, c *chromium, what string) {
 	}
 }
 
-// views looks at what is shown in both colour schemes and two widths. Where SIDECAR_TEST_SHOTS names a folder pictures are put there.
+// views looks at what is shown in both colour schemes and two widths.
 func views(t *testing.T, c *chromium, name string) {
 	t.Helper()
 	for _, scheme := range []string{"light", "dark"} {
@@ -96,12 +96,17 @@ func views(t *testing.T, c *chromium, name string) {
 				t.Errorf("%s: it is %d wide", what, got)
 			}
 			axe(t, c, what)
-			if folder := os.Getenv("SIDECAR_TEST_SHOTS"); folder != "" {
-				c.shoot(filepath.Join(folder, what+".png"), width)
-			}
+			shoot(c, what, width)
 		}
 	}
 	c.look("light", 1280)
+}
+
+// shoot puts a picture of what is shown where SIDECAR_TEST_SHOTS says, if it does.
+func shoot(c *chromium, what string, width int) {
+	if folder := os.Getenv("SIDECAR_TEST_SHOTS"); folder != "" {
+		c.shoot(filepath.Join(folder, what+".png"), width)
+	}
 }
 
 // TestPage tries the page in a browser, on the embedded model: chat, the tree of a search, a training as it goes, promoting and rolling back.
@@ -174,30 +179,46 @@ func TestPage(t *testing.T) {
 		views(t, c, "chat")
 	})
 
+	// A training of more rounds than any machine plays while somebody looks is paused and gone on with; a short one is played to its end.
 	t.Run("training", func(t *testing.T) {
 		c.in(t)
-		c.open(base + "/#runs")
-		c.until("document.querySelector('#run-name')")
-		c.do(`document.querySelector('main details').open = true;
-			for (const [id, value] of Object.entries({name: 'mine', rounds: 6, per_round: 8, samples: 2, attacks: 12, epochs: 2})) document.querySelector('#run-' + id).value = value;
-			document.querySelector('main form button').click();`)
-		c.until("location.hash === '#runs/mine' && document.querySelector('.badge.running')")
-		c.until("document.querySelector('progress')")
-		c.until("[...document.querySelectorAll('button')].some((b) => b.textContent === 'Pause')")
-		c.do("[...document.querySelectorAll('button')].find((b) => b.textContent === 'Pause').click()")
-		c.do("document.querySelector('#sure button[value=yes]').click()")
-		c.until("document.querySelector('.badge.paused')")
-		rounds := eval[int](c, "document.querySelectorAll('main tbody tr').length")
-		c.do("[...document.querySelectorAll('button')].find((b) => b.textContent === 'Resume').click()")
-		c.until(fmt.Sprintf("document.querySelectorAll('main tbody tr').length > %d", rounds)) // with nothing loaded anew
-		c.until("document.querySelector('.badge.finished')")
-		c.until("document.querySelectorAll('main tbody tr').length === 6")
+		const button, played = "[...document.querySelectorAll('button')].find((b) => b.textContent === '%s')", "document.querySelectorAll('main tbody tr').length"
+		begin := func(name string, rounds int) {
+			t.Helper()
+			c.open(base + "/#runs")
+			c.until("document.querySelector('#run-name')")
+			c.do(fmt.Sprintf(`document.querySelector('main details').open = true;
+				for (const [id, value] of Object.entries({name: '%s', rounds: %d, per_round: 8, samples: 2, attacks: 12, epochs: 2})) document.querySelector('#run-' + id).value = value;
+				document.querySelector('main form button').click();`, name, rounds))
+			c.until("location.hash === '#runs/" + name + "' && document.querySelector('.badge')")
+		}
+		pause := func() {
+			t.Helper()
+			c.do(fmt.Sprintf(button, "Pause") + ".click(); document.querySelector('#sure button[value=yes]').click()")
+			c.until("document.querySelector('.badge.paused')")
+		}
+		begin("long", 100)
+		c.until("document.querySelector('.badge.running') && document.querySelector('progress')")
+		c.until(played + " > 0") // with nothing loaded anew, as all that follows
+		shoot(c, "run-live", 1280)
+		pause()
+		rounds := eval[int](c, played)
+		c.do(fmt.Sprintf(button, "Resume") + ".click()")
+		c.until("document.querySelector('.badge.running')")
+		c.until(fmt.Sprintf("%s >= %d", played, max(rounds+1, 6)))
+		pause()
 		if got := eval[[]string](c, "[...document.querySelectorAll('figure')].map((f) => f.dataset.plot + (f.querySelector('canvas') ? '' : ' is missing'))"); len(got) != 6 || strings.Contains(strings.Join(got, ""), "missing") {
 			t.Errorf("plots: %q", got)
 		}
 		views(t, c, "run")
+
+		begin("short", 2)
+		c.until("document.querySelector('.badge.finished') && " + played + " === 2")
+		if got := eval[int](c, "[...document.querySelectorAll('button')].filter((b) => ['Pause', 'Resume'].includes(b.textContent)).length"); got != 0 {
+			t.Error("what is finished can be paused or gone on with")
+		}
 		c.open(base + "/#runs")
-		c.until("document.querySelector('main tbody tr')")
+		c.until(played + " === 2")
 		views(t, c, "runs")
 	})
 
@@ -269,5 +290,24 @@ func TestPage(t *testing.T) {
 			t.Errorf("cookie, localStorage, sessionStorage: %s", got)
 		}
 		c.clean(base, "401")
+	})
+
+	// Where whoever reaches it is let in, what would be refused isn't offered, and the page says why.
+	t.Run("insecure", func(t *testing.T) {
+		c := startChromium(t)
+		base := serve(t, bin, dir, nil, "--checkpoint", "my.prm", "--insecure", "--listen", "0.0.0.0:0")
+		base = "http://127.0.0.1" + base[strings.LastIndex(base, ":"):]
+		for _, view := range []string{"runs", "runs/long", "checkpoints"} {
+			c.open(base + "/#" + view)
+			c.until("document.querySelector('main table')")
+			if got := eval[string](c, "document.querySelector('main').innerText"); !strings.Contains(got, "have clients send a key") {
+				t.Errorf("%s: it doesn't say why nothing is offered:\n%s", view, got)
+			}
+			if got := eval[[]string](c, "[...document.querySelectorAll('main button, main form')].map((b) => b.textContent)"); len(got) != 0 {
+				t.Errorf("%s: it offers %q", view, got)
+			}
+			axe(t, c, view)
+		}
+		c.clean(base)
 	})
 }
