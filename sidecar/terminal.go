@@ -301,11 +301,13 @@ func (w words) Handle(_ context.Context, r slog.Record) error {
 	return err
 }
 
+// spelled is a value with its name, "" for one that says nothing.
 func spelled(a slog.Attr) string {
-	if a.Equal(slog.Attr{}) {
+	value := a.Value.Resolve().String()
+	if a.Equal(slog.Attr{}) || value == "" {
 		return ""
 	}
-	return ", " + a.Key + " " + a.Value.Resolve().String()
+	return ", " + a.Key + " " + value
 }
 
 // WithAttrs implements slog.Handler.

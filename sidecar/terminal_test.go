@@ -89,7 +89,7 @@ func TestWrapped(t *testing.T) {
 func TestWords(t *testing.T) {
 	var out bytes.Buffer
 	log := slog.New(newWords(&out, slog.LevelInfo)).With("file", "a b.jsonl")
-	log.Info("left out problems", "kept", 3)
+	log.Info("left out problems", "kept", 3, "why", "")
 	log.Warn("the gate can't be read", "err", errors.New("empty"))
 	log.Debug("not shown")
 	slog.New(newWords(&out, slog.LevelInfo)).Info("plain")
