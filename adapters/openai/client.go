@@ -11,7 +11,7 @@ import (
 
 	"aprm/adapters"
 	"aprm/adapters/internal/draw"
-	"aprm/adapters/internal/llamaserver"
+	"aprm/adapters/internal/states"
 	"aprm/adapters/wire"
 )
 
@@ -22,7 +22,7 @@ type Config = adapters.Endpoint
 type Client struct {
 	cfg    Config
 	http   *http.Client
-	hidden llamaserver.Server
+	hidden *states.Server
 	slots  *draw.Slots
 
 	probed draw.Probed
@@ -38,9 +38,9 @@ func New(cfg Config) (*Client, error) {
 	}
 	slots := draw.NewSlots(cfg.Concurrency)
 	c := &Client{cfg: cfg, slots: slots, http: draw.Client(cfg.Transport, cfg.Key, false)}
-	c.hidden = llamaserver.Server{Root: cfg.URL, HTTP: c.http, Slots: slots, Tries: cfg.Tries, Budget: cfg.Budget}
+	c.hidden = states.Of(cfg, c.http, slots)
 	if cfg.HiddenURL != "" {
-		c.hidden = llamaserver.At(cfg, slots)
+		c.hidden = states.At(cfg, slots)
 	}
 	return c, nil
 }

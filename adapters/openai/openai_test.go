@@ -50,6 +50,7 @@ func TestContract(t *testing.T) {
 	for name, u := range map[string]*adaptertest.Upstream{
 		"as vLLM":             {OwnedBy: "vllm", StopReason: true, NoHidden: true},
 		"as llama-server":     {OwnedBy: "llamacpp", Prefill: adapters.PrefillEchoed},
+		"as a vLLM of both":   {OwnedBy: "vllm", StopReason: true, Pools: true},
 		"as OpenAI":           {OwnedBy: "openai", Prefill: adapters.PrefillNone, NoHidden: true},
 		"without n, logprobs": {NoN: true, NoLogProbs: true, NoHidden: true},
 	} {
@@ -432,7 +433,21 @@ func TestCancel(t *testing.T) {
 }
 
 func TestHiddenSpans(t *testing.T) {
-	c := open(t, &adaptertest.Upstream{}, nil)
+	pools := (&adaptertest.Upstream{Pools: true}).Start(t)
+	for name, c := range map[string]*Client{
+		"llama-server":       open(t, &adaptertest.Upstream{}, nil),
+		"vLLM beside a vLLM": open(t, &adaptertest.Upstream{OwnedBy: "vllm", Pools: true, NoHidden: true}, func(cfg *Config) { cfg.HiddenURL = pools.URL }),
+	} {
+		t.Run(name, func(t *testing.T) { holdsSpans(t, c) })
+	}
+	none := open(t, &adaptertest.Upstream{NoHidden: true}, nil)
+	if _, err := none.Hidden(t.Context(), "a", nil); !errors.Is(err, adapters.ErrUnsupported) {
+		t.Errorf("without hidden states: %v", err)
+	}
+}
+
+// holdsSpans holds that a span's states are those of its tokens.
+func holdsSpans(t *testing.T, c *Client) {
 	text := "a b×c d\ne"
 	states, err := c.Hidden(t.Context(), text, []adapters.Span{{Start: 0, End: 6}, {Start: 6, End: len(text)}})
 	if err != nil {
@@ -447,10 +462,6 @@ func TestHiddenSpans(t *testing.T) {
 	}
 	if _, err := c.Hidden(t.Context(), text, []adapters.Span{{Start: 3, End: 3}}); err == nil {
 		t.Error("an empty span has a state")
-	}
-	none := open(t, &adaptertest.Upstream{NoHidden: true}, nil)
-	if _, err := none.Hidden(t.Context(), text, nil); !errors.Is(err, adapters.ErrUnsupported) {
-		t.Errorf("without hidden states: %v", err)
 	}
 }
 
