@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"aprm/adapters"
+	"aprm/adapters/adaptertest"
 	"aprm/adapters/internal/draw"
 )
 
@@ -228,4 +231,61 @@ func FuzzNames(f *testing.F) {
 			t.Errorf("%q in %q ends at %v", text, names, ends)
 		}
 	})
+}
+
+// TestRealVLLM holds the states of a real vLLM to what is known of any: SIDECAR_TEST_POOLING_URL names one started with --runner pooling --convert embed
+// --pooler-config.task token_embed. adaptertest.Recording says how the cassette is made of it.
+func TestRealVLLM(t *testing.T) {
+	url := os.Getenv("SIDECAR_TEST_POOLING_URL")
+	if url == "" {
+		t.Skip("SIDECAR_TEST_POOLING_URL names no vLLM")
+	}
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	holds(t, At(adapters.Endpoint{HiddenURL: url, Transport: adaptertest.Recording(t, transport), Tries: 1}, draw.NewSlots(1)))
+}
+
+func TestCassette(t *testing.T) {
+	played := adaptertest.Play(t, "../../testdata/cassettes/vllm-pooling.jsonl.gz")
+	holds(t, At(adapters.Endpoint{HiddenURL: "http://recorded", Transport: played, Tries: 1}, draw.NewSlots(1)))
+}
+
+// holds: a vLLM is told from a llama-server, its states are raw, one a token, and those of a text's beginning are the same whatever follows it.
+func holds(t *testing.T, s *Server) {
+	t.Helper()
+	found, err := s.Probe(t.Context())
+	if err != nil || found.Kind != adapters.HiddenTokens || found.Width == 0 || found.Normalised {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	begin, rest := "Tom has 3 × 12 = 36 pens 🎉", " and one more"
+	spans := []adapters.Span{{Start: 0, End: 7}, {Start: 8, End: len(begin)}}
+	short, err := s.Hidden(t.Context(), begin, spans)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long, err := s.Hidden(t.Context(), begin+rest, spans)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range spans {
+		if len(short[i].Last) != found.Width || len(short[i].Mean) != found.Width || unit(short[i].Last) {
+			t.Errorf("span %d: widths %d and %d of %d", i, len(short[i].Last), len(short[i].Mean), found.Width)
+		}
+		if apart := distance(short[i].Last, long[i].Last); apart > .05 {
+			t.Errorf("span %d: with more behind it, its state is another by %g of its length", i, apart)
+		}
+	}
+	if distance(short[0].Last, short[1].Last) < .1 {
+		t.Error("two places have the same state")
+	}
+}
+
+// distance is that of two vectors, of the first one's length.
+func distance(a, b []float32) float64 {
+	var apart, length float64
+	for i := range a {
+		apart += math.Pow(float64(a[i]-b[i]), 2)
+		length += float64(a[i]) * float64(a[i])
+	}
+	return math.Sqrt(apart / length)
 }
