@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"sync/atomic"
 
 	"aprm/adapters"
 	"aprm/adapters/internal/draw"
@@ -24,6 +25,7 @@ type Client struct {
 	http   *http.Client
 	hidden *states.Server
 	slots  *draw.Slots
+	seeded atomic.Int64 // when a vLLM was last sent a seed, in nanoseconds; 0 for never
 
 	probed draw.Probed
 }

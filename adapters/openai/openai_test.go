@@ -488,3 +488,43 @@ func TestWithoutSeeds(t *testing.T) {
 	u := &adaptertest.Upstream{OwnedBy: "vllm", NoHidden: true}
 	adaptertest.WithoutSeeds(t, u, unprobed(t, u, func(c *Config) { c.NoSeeds = true }))
 }
+
+// TestDeadOfASeed: where a vLLM dies of a seed, its error and those after it say what to do; where another server, or one that was sent none, is gone, nothing is.
+func TestDeadOfASeed(t *testing.T) {
+	seed := int64(3)
+	dead := func(int) adaptertest.Fault { return adaptertest.Fault{CutAfter: -1} }
+	engine := func(int) adaptertest.Fault { return adaptertest.Fault{Status: http.StatusInternalServerError} }
+	mid := func(int) adaptertest.Fault { return adaptertest.Fault{CutAfter: 2} }
+	refused := func(int) adaptertest.Fault { return adaptertest.Fault{Status: http.StatusBadRequest} }
+	for name, test := range map[string]struct {
+		owner string
+		fault func(int) adaptertest.Fault
+		seed  *int64
+		hint  bool
+	}{
+		"a connection that is reset": {"vllm", dead, &seed, true},
+		"a dead engine":              {"vllm", engine, &seed, true},
+		"in the midst of an answer":  {"vllm", mid, &seed, true},
+		"no seed":                    {"vllm", dead, nil, false},
+		"refused":                    {"vllm", refused, &seed, false},
+		"another server":             {"llamacpp", dead, &seed, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := &adaptertest.Upstream{OwnedBy: test.owner, NoHidden: true}
+			c := open(t, u, func(cfg *Config) { cfg.Tries = 1 })
+			c.seeded.Store(0) // by its probes
+			u.Fault = test.fault
+			done, err := c.Generate(t.Context(), adapters.Request{Messages: ask, Seed: test.seed})
+			if err == nil {
+				err = done[0].Err // what came before is kept
+			}
+			if err == nil || strings.Contains(err.Error(), "--no-upstream-seeds") != test.hint {
+				t.Errorf("%v", err)
+			}
+			_, after := c.Generate(t.Context(), adapters.Request{Messages: ask})
+			if test.hint && name != "in the midst of an answer" && (after == nil || !strings.Contains(after.Error(), "--no-upstream-seeds")) {
+				t.Errorf("the next request, which has none: %v", after)
+			}
+		})
+	}
+}
