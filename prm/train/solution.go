@@ -26,9 +26,18 @@ type Answer struct {
 	Right    bool   // it ends right
 	Problem  string // folds are made by it; answers are only ever compared within it
 	Group    int    // equal final answers to a problem share it; negative: it has none, is not learned from, and can't be voted for
+	Steps    int    // of the beginning of an answer, which is compared with beginnings of as many steps; 0 for a whole one
 
 	Disguised []feature.Solution // the same answer made to look otherwise, without log-probabilities: its logit ought not to move
 }
+
+// compared is what answers share that are compared with each other.
+type compared struct {
+	problem string
+	steps   int
+}
+
+func (a Answer) compared() compared { return compared{a.Problem, a.Steps} }
 
 // Contrast is two beginnings of answers to one problem of which one is known to be the better: a step and its corruption, in one context.
 type Contrast struct {
@@ -224,6 +233,21 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 	report.Dense, report.Vote, report.Logits, report.heads = true, rule, deep, heads
 	head, err := design.dense(ctx, head, func(string) bool { return true }, opt)
 	return head, report, errors.Join(err, tick())
+}
+
+// FitPrefix learns a prefix head as FitSolution learns the floor of a solution head: from beginnings of answers (Answer.Steps ≥ 1), each compared with those of as many
+// steps to the same problem, by how the answers end.
+func FitPrefix(ctx context.Context, beginnings []Answer, opt SolutionOptions) (*prm.SolutionHead, SolutionReport, error) {
+	opt.Units = -1
+	floor, report, err := FitSolution(ctx, beginnings, nil, opt)
+	if err != nil {
+		return nil, report, err
+	}
+	head := prm.NewPrefixHead(floor.Without...)
+	copy(head.Centre.Data, floor.Centre.Data)
+	copy(head.Scale.Data, floor.Scale.Data)
+	copy(head.Linear.Data, floor.Linear.Data)
+	return head, report, nil
 }
 
 // Try says what the head is worth in votes over other LLMs' answers, each LLM's by themselves. Every answer has its logit by the head of its problem's fold, which has not
@@ -430,15 +454,15 @@ func (p *pairs) contrasted(rows []pair, weight float64) {
 
 // votersOf are the answers that can be voted for, problem by problem in the order in which they come: sums depend on it.
 func votersOf(answers []Answer) (byProblem [][]int) {
-	at := map[string]int{}
+	at := map[compared]int{}
 	for i, a := range answers {
 		if a.Group < 0 {
 			continue
 		}
-		k, known := at[a.Problem]
+		k, known := at[a.compared()]
 		if !known {
 			k = len(byProblem)
-			at[a.Problem], byProblem = k, append(byProblem, nil)
+			at[a.compared()], byProblem = k, append(byProblem, nil)
 		}
 		byProblem[k] = append(byProblem[k], i)
 	}
@@ -778,13 +802,13 @@ func compare(problems [][]vote.Ballot) (losses []float64, auc metric.Figure) {
 
 // ballots are the answers by problem, in their order.
 func ballots(answers []Answer, logits []float64) [][]vote.Ballot {
-	at := map[string]int{}
+	at := map[compared]int{}
 	var all [][]vote.Ballot
 	for i, a := range answers {
-		k, ok := at[a.Problem]
+		k, ok := at[a.compared()]
 		if !ok {
 			k = len(all)
-			at[a.Problem], all = k, append(all, nil)
+			at[a.compared()], all = k, append(all, nil)
 		}
 		all[k] = append(all[k], vote.Ballot{Group: a.Group, Logit: logits[i], Program: a.Solution.Program != nil, Right: a.Right})
 	}

@@ -17,7 +17,7 @@ import (
 type Setting struct {
 	Name    string // in snake_case
 	Help    string
-	Default string               // as a flag would be given it
+	Default string // as a flag would be given it
 	Range   Span
 	field   func(*Options) any // a pointer to it
 }
@@ -60,9 +60,13 @@ var Truth = Span{Type: "boolean"}
 func Words(words ...string) Span { return Span{Type: "string", Words: words} }
 
 // Whole is a whole number from least to most; most 0 for no end.
-func Whole(least, most int) Span { return Span{Type: "integer", Least: float64(least), Most: float64(most)} }
+func Whole(least, most int) Span {
+	return Span{Type: "integer", Least: float64(least), Most: float64(most)}
+}
 
-func above(least, most float64) Span { return Span{Type: "number", Least: least, Most: most, Above: true} }
+func above(least, most float64) Span {
+	return Span{Type: "number", Least: least, Most: most, Above: true}
+}
 
 // String says it in words that follow "must be".
 func (s Span) String() string {

@@ -374,6 +374,44 @@ func judging(ctx context.Context, model *prm.Model, llm string, solutions []solu
 	return model, report, votes, nil
 }
 
+// longestBeginning is how many steps of an answer a prefix head learns from, at most: later ones are few, and near the end.
+const longestBeginning = 8
+
+// foreseeing gives a model a prefix head learned from the beginnings, and the ends, of answers in prose of which it is known how they end. One whose answers are too few stays as
+// it is.
+func foreseeing(ctx context.Context, model *prm.Model, solutions []solution, opt train.SolutionOptions) (*prm.Model, error) {
+	var of []solution
+	for _, s := range solutions {
+		if s.kind != step.Program && s.right != step.Unknown {
+			of = append(of, s)
+		}
+	}
+	begun := make([][]train.Answer, len(of))
+	concurrently(len(of), func(i int) {
+		s := of[i]
+		inputs := read(s.problem, s.steps, s.tokens)
+		group := 0 // all that matters is which end right
+		if s.right == step.Right {
+			group = 1
+		}
+		for n := range min(len(inputs), longestBeginning) {
+			tokens := s.tokens
+			if tokens != nil {
+				tokens = tokens[:n+1]
+			}
+			begun[i] = append(begun[i], train.Answer{Solution: feature.Pool(inputs[:n+1], tokens), Right: s.right == step.Right, Problem: problemKey(s.problem), Group: group, Steps: n + 1})
+		}
+	})
+	head, report, err := train.FitPrefix(ctx, slices.Concat(begun...), train.SolutionOptions{Without: opt.Without})
+	if errors.As(err, &train.TooFewError{}) {
+		return model, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return model.Foreseeing(head, prm.PrefixHeader{Problems: report.Problems, AUC: report.LinearAUC})
+}
+
 // SolutionReport says how the solution head was learned.
 type SolutionReport struct {
 	train.SolutionReport
@@ -461,8 +499,11 @@ func (t Solutions) Learn(ctx context.Context) (Trained, error) {
 		}
 		return trained, err
 	case len(t.Elsewhere) > 0:
-		trained.Model, err = tried(ctx, trained.Model, trained.Solutions, t.Elsewhere)
+		if trained.Model, err = tried(ctx, trained.Model, trained.Solutions, t.Elsewhere); err != nil {
+			return trained, err
+		}
 	}
+	trained.Model, err = foreseeing(ctx, trained.Model, solutions, t.Head)
 	return trained, err
 }
 
