@@ -51,7 +51,8 @@ type SolutionOptions struct {
 	Units     int               // of the dense layer that has to beat the linear floor; negative: the floor alone [16]
 	Contrasts float64           // weight of a problem's contrasts, beside 1 for its answers
 	Prior     *prm.SolutionHead `json:"-"`               // of another LLM's answers: weights are held near its, how near is found crosswise; nil for near nothing. Its dense layer isn't read
-	PriorID   string            `json:"prior,omitempty"` // names it in settings
+	PriorID   string            `json:"prior,omitempty"` // names the prior's PRM in settings
+	Begun     *prm.SolutionHead `json:"-"`               // what Prior is to FitPrefix: that PRM's prefix head
 	Hard      float64           `json:",omitempty"`      // weight of a pair whose wrong answer wins a plain vote, beside 1 for the problem's others [1]
 	Seed      int64
 	Epochs    int                   // of the dense layer [40]
@@ -236,9 +237,9 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 }
 
 // FitPrefix learns a prefix head as FitSolution learns the floor of a solution head: from beginnings of answers (Answer.Steps ≥ 1), each compared with those of as many
-// steps to the same problem, by how the answers end.
+// steps to the same problem, by how the answers end. Of the options Units, Contrasts, Hard and Prior don't count.
 func FitPrefix(ctx context.Context, beginnings []Answer, opt SolutionOptions) (*prm.SolutionHead, SolutionReport, error) {
-	opt.Units = -1
+	opt.Units, opt.Hard, opt.Prior = -1, 1, opt.Begun
 	floor, report, err := FitSolution(ctx, beginnings, nil, opt)
 	if err != nil {
 		return nil, report, err

@@ -402,7 +402,8 @@ func foreseeing(ctx context.Context, model *prm.Model, solutions []solution, opt
 			begun[i] = append(begun[i], train.Answer{Solution: feature.Pool(inputs[:n+1], tokens), Right: s.right == step.Right, Problem: problemKey(s.problem), Group: group, Steps: n + 1})
 		}
 	})
-	head, report, err := train.FitPrefix(ctx, slices.Concat(begun...), train.SolutionOptions{Without: opt.Without})
+	opt.Progress = nil // of the head for whole answers
+	head, report, err := train.FitPrefix(ctx, slices.Concat(begun...), opt)
 	if errors.As(err, &train.TooFewError{}) {
 		return model, nil
 	}
