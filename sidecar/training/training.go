@@ -156,12 +156,8 @@ func (r Run) Play(ctx context.Context, llm adapters.LLM, problems []step.Problem
 	if err != nil {
 		return Trained{}, err
 	}
-	solutions = append(solutions, recorded...)
-	trained.Model, trained.Solutions, trained.votes, err = judging(ctx, learner.Model(), trained.llm, solutions, append(contrasts, r.Attacks.on(ctx, recorded, r.Head.Seed)...), r.Disguises, r.Head)
+	trained.Model, trained.Solutions, trained.votes, err = judging(ctx, learner.Model(), trained.llm, append(solutions, recorded...), append(contrasts, r.Attacks.on(ctx, recorded, r.Head.Seed)...), r.Disguises, r.Head)
 	if err != nil {
-		return Trained{}, err
-	}
-	if trained.Model, err = foreseeing(ctx, trained.Model, solutions, r.Head); err != nil {
 		return Trained{}, err
 	}
 	return trained, dataset.WriteJSON(filepath.Join(r.Folder, reportFile), trained, disk.Private)
