@@ -41,7 +41,8 @@ const (
 //
 // raw: 1,000 streams go through the sidecar and, at the same time, as many through a bare reverse proxy (httputil), so that whatever else the machine does is in
 // both figures: how late each piece of an answer is, by the endpoint's clock and the client's, which is the same. guided: 100 clients have searches step by step of
-// the embedded model, as many as the machine can. In half of the windows of each part there are 200 clients besides that are slow, lie or read nothing.
+// the embedded model, as many as the machine can. In half of the windows of each part there are 200 clients besides that are slow, lie or read nothing. What a search
+// costs of the processor tells more than how many there are where the machine has more to do. SIDECAR_TEST_ADMIN=127.0.0.1:6060 has the sidecar serve its profiles there.
 func TestLoad(t *testing.T) {
 	lasts, err := time.ParseDuration(os.Getenv("SIDECAR_TEST_LOAD"))
 	if err != nil {
@@ -307,6 +308,7 @@ const aside = 2
 
 var kinds = [2]string{"", fmt.Sprintf(", with %d bad clients", badClients)}
 
+// admin is the flag that has profiles served where SIDECAR_TEST_ADMIN says; nothing where it says nothing.
 func admin() []string {
 	if a := os.Getenv("SIDECAR_TEST_ADMIN"); a != "" {
 		return []string{"--admin-listen", a}
