@@ -77,7 +77,7 @@ type SolutionHeader struct {
 // Elsewhere says what a solution head was found to be worth with LLMs whose answers it had not learned from.
 type Elsewhere struct {
 	Models   []string      `json:"models"`
-	Problems int           `json:"problems"` // with right and wrong answers, each LLM's counted
+	Problems int           `json:"problems"` // with right and wrong answers, each counted once, however many LLMs answered it
 	AUC      metric.Figure `json:"auc"`      // of answers within a problem
 	Vote     vote.Rule     `json:"vote"`     // how much its logits count in a vote over prose there
 }

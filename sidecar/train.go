@@ -97,6 +97,9 @@ func (c *trainCommand) Validate() error {
 	if c.Ablate && (c.Prior != "" || c.Hard != 1 || len(c.Without) > 0) {
 		return errors.New("--ablate compares what a head reads, learned in one way: leave out --prior, --hard and --without")
 	}
+	if c.Ablate && len(c.disguises()) != 0 && len(c.disguises()) != len(eval.Disguises()) {
+		return errors.New("--ablate compares what a head reads of answers as they are: leave out --disguises")
+	}
 	if c.Ablate && (c.Problems != "" || len(c.Solutions) == 0) {
 		return errors.New("--ablate is of recorded answers alone: name --solutions FILE and no --problems")
 	}

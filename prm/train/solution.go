@@ -252,18 +252,25 @@ func FitPrefix(ctx context.Context, beginnings []Answer, opt SolutionOptions) (*
 }
 
 // Try says what the head is worth in votes over other LLMs' answers, each LLM's by themselves. Every answer has its logit by the head of its problem's fold, which has not
-// learned from that problem, whoever answered it.
+// learned from that problem, whoever answered it. problems are those with right and wrong answers of some LLM: what several LLMs answer to one is no more independent than
+// what one does.
 func (r SolutionReport) Try(byLLM ...[]Answer) (rule vote.Rule, auc metric.Figure, problems int) {
-	var judged [][]vote.Ballot
+	_, at := problemsOf(slices.Concat(byLLM...))
+	questions := make([][][]vote.Ballot, len(at))
 	for _, answers := range byLLM {
 		logits := make([]float64, len(answers))
 		for i, a := range answers {
 			logits[i] = r.heads[fold(a.Problem)].Logit(a.Solution)
 		}
-		judged = append(judged, ballots(answers, logits)...)
+		names, _ := problemsOf(answers)
+		for i, of := range ballots(answers, logits) {
+			q := &questions[at[names[i]]]
+			*q = append(*q, of)
+		}
 	}
-	losses, auc := compare(judged)
-	return vote.Fit(judged), auc, len(losses)
+	_, auc = compare(slices.Concat(questions...))
+	rule = vote.FitAcross(questions)
+	return rule, auc, rule.Problems
 }
 
 // TooFewError is what a solution head can't be learned from: so many problems that have right and wrong answers.
@@ -803,15 +810,22 @@ func compare(problems [][]vote.Ballot) (losses []float64, auc metric.Figure) {
 
 // ballots are the answers by problem, in their order.
 func ballots(answers []Answer, logits []float64) [][]vote.Ballot {
-	at := map[compared]int{}
-	var all [][]vote.Ballot
+	names, at := problemsOf(answers)
+	all := make([][]vote.Ballot, len(names))
 	for i, a := range answers {
-		k, ok := at[a.compared()]
-		if !ok {
-			k = len(all)
-			at[a.compared()], all = k, append(all, nil)
-		}
+		k := at[a.compared()]
 		all[k] = append(all[k], vote.Ballot{Group: a.Group, Logit: logits[i], Program: a.Solution.Program != nil, Right: a.Right})
 	}
 	return all
+}
+
+// problemsOf names what answers are compared within, their problems but for beginnings, in the order in which they come, and says where each is among them.
+func problemsOf(answers []Answer) (names []compared, at map[compared]int) {
+	at = map[compared]int{}
+	for _, a := range answers {
+		if _, known := at[a.compared()]; !known {
+			at[a.compared()], names = len(names), append(names, a.compared())
+		}
+	}
+	return names, at
 }

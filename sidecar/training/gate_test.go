@@ -257,6 +257,18 @@ func TestTriedElsewhere(t *testing.T) {
 	if of == nil || !slices.Equal(of.Models, []string{"another"}) || of.Problems == 0 || of.Problems > 60 || of.AUC < 0.6 || !of.Vote.Trusted() {
 		t.Errorf("%+v", of)
 	}
+	also := slices.Clone(work.Elsewhere)
+	for i := range also {
+		also[i].Sampling.Model = "a third"
+	}
+	work.Elsewhere = append(also, work.Elsewhere...)
+	both, err := work.Learn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if two := both.Model.Header().Solution.Elsewhere; len(two.Models) != 2 || two.Problems != of.Problems || two.Vote.Margin != of.Vote.Margin || two.Vote.Beta != of.Vote.Beta {
+		t.Errorf("the same problems answered by another two: %+v, by one %+v", two, of)
+	}
 	work.Elsewhere = nil
 	alone, err := work.Learn(t.Context())
 	if err != nil || alone.Model.Header().Solution.Elsewhere != nil || !slices.Equal(alone.Model.Solution().Linear.Data, trained.Model.Solution().Linear.Data) {

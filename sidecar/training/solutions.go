@@ -162,10 +162,8 @@ func (s solution) attackedProgram(ctx context.Context, rng *rand.Rand, n int) (o
 	}
 	better := told(s.steps, s.program)
 	for _, a := range generator.AttackProgram(ctx, rng, s.source, s.answer, n) {
-		read := decode.Sample{Kind: step.Program, Text: decode.OpensProgram + a.Source + decode.ClosesProgram}.Read(ctx)
-		if read.Program != nil {
-			out = append(out, train.Contrast{Better: better, Worse: told(read.Steps, read.Program), Problem: problemKey(s.problem)})
-		}
+		read := decode.Ran(a.Run)
+		out = append(out, train.Contrast{Better: better, Worse: told(read.Steps, read.Program), Problem: problemKey(s.problem)})
 	}
 	return out
 }
