@@ -2,10 +2,13 @@
 package adaptertest
 
 import (
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -28,6 +31,7 @@ type Upstream struct {
 	NoLogProbs bool
 	StopReason bool // names the stop string, as vLLM does
 	NoHidden   bool
+	Pools      bool // gives hidden states by vLLM's routes in place of llama-server's
 	Thinks     bool // a thought comes first, apart from the text, unless the answer is begun for it
 
 	// Fault says what goes wrong with the n-th generating request, from 0; nil for nothing.
@@ -75,6 +79,7 @@ func (u *Upstream) Start(t testing.TB) *Upstream {
 	mux.HandleFunc("POST /api/embed", u.embed)
 	mux.HandleFunc("POST /embedding", u.embedding)
 	mux.HandleFunc("POST /tokenize", u.tokenize)
+	mux.HandleFunc("POST /pooling", u.pooling)
 	u.Left = make(chan struct{}, 64)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
@@ -360,22 +365,38 @@ func refuse(w http.ResponseWriter, f Fault, body string) {
 func state(length int) string { return fmt.Sprintf("[%d,%d,1,0]", length, -length) }
 
 func (u *Upstream) embedding(w http.ResponseWriter, r *http.Request) {
+	if u.Pools {
+		http.NotFound(w, r)
+		return
+	}
 	if u.NoHidden {
 		w.WriteHeader(http.StatusNotImplemented)
 		return
 	}
 	var rows []string
 	at := 0
-	for _, token := range u.tokensOf(r) {
+	for _, token := range u.tokensOf(r, "content") {
 		at += len(token)
 		rows = append(rows, state(at))
 	}
 	fmt.Fprintf(w, `[{"index":0,"embedding":[%s]}]`, strings.Join(rows, ","))
 }
 
+// tokenize answers in the words of whichever server it is taken for: vLLM names tokens as its vocabulary does, SentencePiece's here.
 func (u *Upstream) tokenize(w http.ResponseWriter, r *http.Request) {
+	if u.Pools {
+		var ids []int
+		names := u.tokensOf(r, "prompt")
+		for i, name := range names {
+			names[i] = strings.ReplaceAll(name, " ", "▁")
+			ids = append(ids, len(name))
+		}
+		answer, _ := json.Marshal(map[string]any{"tokens": ids, "token_strs": names, "count": len(ids)}) // numbers and strings always marshal
+		_, _ = w.Write(answer)                                                                           // to a client that may have left
+		return
+	}
 	var out []string
-	for i, token := range u.tokensOf(r) {
+	for i, token := range u.tokensOf(r, "content") {
 		piece, _ := json.Marshal(token) // a string always marshals
 		if strings.ContainsRune(token, '×') {
 			piece, _ = json.Marshal(slices.Collect(func(yield func(int) bool) {
@@ -391,12 +412,34 @@ func (u *Upstream) tokenize(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, `{"tokens":[%s]}`, strings.Join(out, ","))
 }
 
-func (u *Upstream) tokensOf(r *http.Request) []string {
+// pooling answers for tokens, each of which is named by the length of its text.
+func (u *Upstream) pooling(w http.ResponseWriter, r *http.Request) {
 	var body struct {
-		Content string `json:"content"`
+		Input      []int  `json:"input"`
+		Task       string `json:"task"`
+		Activation *bool  `json:"use_activation"`
+		Encoding   string `json:"encoding_format"`
 	}
-	_ = json.NewDecoder(r.Body).Decode(&body) // no content, no tokens
-	return pieces.FindAllString(body.Content, -1)
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil || !u.Pools || body.Task != "token_embed" || body.Activation == nil || *body.Activation || body.Encoding != "base64" {
+		http.NotFound(w, r)
+		return
+	}
+	var raw []byte
+	at := 0
+	for _, length := range body.Input {
+		at += length
+		for _, x := range []float32{float32(at), float32(-at), 1, 0} {
+			raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(x))
+		}
+	}
+	fmt.Fprintf(w, `{"object":"list","data":[{"index":0,"object":"pooling","data":%q}],"usage":{"prompt_tokens":%d}}`, base64.StdEncoding.EncodeToString(raw), len(body.Input))
+}
+
+// tokensOf returns the tokens of the text in a request's field.
+func (u *Upstream) tokensOf(r *http.Request, field string) []string {
+	var body map[string]json.RawMessage
+	_ = json.NewDecoder(r.Body).Decode(&body) // no text, no tokens
+	return pieces.FindAllString(Field[string](Asked{Body: body}, field), -1)
 }
 
 func (u *Upstream) embed(w http.ResponseWriter, r *http.Request) {

@@ -8,10 +8,11 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"sync/atomic"
 
 	"aprm/adapters"
 	"aprm/adapters/internal/draw"
-	"aprm/adapters/internal/llamaserver"
+	"aprm/adapters/internal/states"
 	"aprm/adapters/wire"
 )
 
@@ -22,8 +23,9 @@ type Config = adapters.Endpoint
 type Client struct {
 	cfg    Config
 	http   *http.Client
-	hidden llamaserver.Server
+	hidden *states.Server
 	slots  *draw.Slots
+	seeded atomic.Int64 // when a vLLM was last sent a seed, in nanoseconds; 0 for never
 
 	probed draw.Probed
 }
@@ -38,9 +40,9 @@ func New(cfg Config) (*Client, error) {
 	}
 	slots := draw.NewSlots(cfg.Concurrency)
 	c := &Client{cfg: cfg, slots: slots, http: draw.Client(cfg.Transport, cfg.Key, false)}
-	c.hidden = llamaserver.Server{Root: cfg.URL, HTTP: c.http, Slots: slots, Tries: cfg.Tries, Budget: cfg.Budget}
+	c.hidden = states.Of(cfg, c.http, slots)
 	if cfg.HiddenURL != "" {
-		c.hidden = llamaserver.At(cfg, slots)
+		c.hidden = states.At(cfg, slots)
 	}
 	return c, nil
 }

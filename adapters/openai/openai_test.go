@@ -50,6 +50,7 @@ func TestContract(t *testing.T) {
 	for name, u := range map[string]*adaptertest.Upstream{
 		"as vLLM":             {OwnedBy: "vllm", StopReason: true, NoHidden: true},
 		"as llama-server":     {OwnedBy: "llamacpp", Prefill: adapters.PrefillEchoed},
+		"as a vLLM of both":   {OwnedBy: "vllm", StopReason: true, Pools: true},
 		"as OpenAI":           {OwnedBy: "openai", Prefill: adapters.PrefillNone, NoHidden: true},
 		"without n, logprobs": {NoN: true, NoLogProbs: true, NoHidden: true},
 	} {
@@ -432,7 +433,21 @@ func TestCancel(t *testing.T) {
 }
 
 func TestHiddenSpans(t *testing.T) {
-	c := open(t, &adaptertest.Upstream{}, nil)
+	pools := (&adaptertest.Upstream{Pools: true}).Start(t)
+	for name, c := range map[string]*Client{
+		"llama-server":       open(t, &adaptertest.Upstream{}, nil),
+		"vLLM beside a vLLM": open(t, &adaptertest.Upstream{OwnedBy: "vllm", Pools: true, NoHidden: true}, func(cfg *Config) { cfg.HiddenURL = pools.URL }),
+	} {
+		t.Run(name, func(t *testing.T) { holdsSpans(t, c) })
+	}
+	none := open(t, &adaptertest.Upstream{NoHidden: true}, nil)
+	if _, err := none.Hidden(t.Context(), "a", nil); !errors.Is(err, adapters.ErrUnsupported) {
+		t.Errorf("without hidden states: %v", err)
+	}
+}
+
+// holdsSpans holds that a span's states are those of its tokens.
+func holdsSpans(t *testing.T, c *Client) {
 	text := "a b×c d\ne"
 	states, err := c.Hidden(t.Context(), text, []adapters.Span{{Start: 0, End: 6}, {Start: 6, End: len(text)}})
 	if err != nil {
@@ -447,10 +462,6 @@ func TestHiddenSpans(t *testing.T) {
 	}
 	if _, err := c.Hidden(t.Context(), text, []adapters.Span{{Start: 3, End: 3}}); err == nil {
 		t.Error("an empty span has a state")
-	}
-	none := open(t, &adaptertest.Upstream{NoHidden: true}, nil)
-	if _, err := none.Hidden(t.Context(), text, nil); !errors.Is(err, adapters.ErrUnsupported) {
-		t.Errorf("without hidden states: %v", err)
 	}
 }
 
@@ -476,4 +487,44 @@ func TestNew(t *testing.T) {
 func TestWithoutSeeds(t *testing.T) {
 	u := &adaptertest.Upstream{OwnedBy: "vllm", NoHidden: true}
 	adaptertest.WithoutSeeds(t, u, unprobed(t, u, func(c *Config) { c.NoSeeds = true }))
+}
+
+// TestDeadOfASeed: where a vLLM dies of a seed, its error and those after it say what to do; where another server, or one that was sent none, is gone, nothing is.
+func TestDeadOfASeed(t *testing.T) {
+	seed := int64(3)
+	dead := func(int) adaptertest.Fault { return adaptertest.Fault{CutAfter: -1} }
+	engine := func(int) adaptertest.Fault { return adaptertest.Fault{Status: http.StatusInternalServerError} }
+	mid := func(int) adaptertest.Fault { return adaptertest.Fault{CutAfter: 2} }
+	refused := func(int) adaptertest.Fault { return adaptertest.Fault{Status: http.StatusBadRequest} }
+	for name, test := range map[string]struct {
+		owner string
+		fault func(int) adaptertest.Fault
+		seed  *int64
+		hint  bool
+	}{
+		"a connection that is reset": {"vllm", dead, &seed, true},
+		"a dead engine":              {"vllm", engine, &seed, true},
+		"in the midst of an answer":  {"vllm", mid, &seed, true},
+		"no seed":                    {"vllm", dead, nil, false},
+		"refused":                    {"vllm", refused, &seed, false},
+		"another server":             {"llamacpp", dead, &seed, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := &adaptertest.Upstream{OwnedBy: test.owner, NoHidden: true}
+			c := open(t, u, func(cfg *Config) { cfg.Tries = 1 })
+			c.seeded.Store(0) // by its probes
+			u.Fault = test.fault
+			done, err := c.Generate(t.Context(), adapters.Request{Messages: ask, Seed: test.seed})
+			if err == nil {
+				err = done[0].Err // what came before is kept
+			}
+			if err == nil || strings.Contains(err.Error(), "--no-upstream-seeds") != test.hint {
+				t.Errorf("%v", err)
+			}
+			_, after := c.Generate(t.Context(), adapters.Request{Messages: ask})
+			if test.hint && name != "in the midst of an answer" && (after == nil || !strings.Contains(after.Error(), "--no-upstream-seeds")) {
+				t.Errorf("the next request, which has none: %v", after)
+			}
+		})
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"aprm/adapters"
 	"aprm/adapters/internal/draw"
@@ -18,6 +19,7 @@ func (c *Client) draw(ctx context.Context, req adapters.Request, caps adapters.C
 		collectors[i] = draw.NewCollector(req, caps.Prefill != adapters.PrefillContinued)
 	}
 	usage, stops, err := c.stream(ctx, req, caps, collectors, finish)
+	err = c.blameSeed(err)
 	done := make([]adapters.Completion, req.N)
 	for i, collector := range collectors {
 		own := adapters.Usage{}
@@ -52,6 +54,9 @@ func (c *Client) stream(ctx context.Context, req adapters.Request, caps adapters
 	defer stop()
 
 	body := c.request(ctx, req, caps)
+	if body.Seed != nil && caps.Server == vllm {
+		c.seeded.Store(time.Now().UnixNano())
+	}
 	var answer io.ReadCloser
 	var in *wire.Stream
 	var chunk wire.Reply
