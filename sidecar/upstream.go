@@ -382,7 +382,7 @@ func (u *upstreamFlags) llm(ctx context.Context, r recordFlags) (llm adapters.LL
 		kept.GaveUp, _ = ctx.Value(giveUpKey{}).(func(error))
 		llm, none = kept, kept.Close
 	}
-	caps, err := llm.Capabilities(ctx)
+	caps, err := probed(ctx, llm)
 	if err != nil {
 		return nil, none, errors.Join(u.explain(ctx, err), none())
 	}

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"aprm/prm"
@@ -115,6 +117,11 @@ func (s Setting) within(o Options) bool { return s.Range.holds(reflect.ValueOf(s
 
 // Set reads its value from JSON into o; the error says what is wanted.
 func (s Setting) Set(o *Options, value json.RawMessage) error {
+	if s.Range.Type == "integer" { // which 8.0 is too, as some clients write it
+		if x, err := strconv.ParseFloat(string(value), 64); err == nil && x == math.Trunc(x) && math.Abs(x) < 1<<53 {
+			value = strconv.AppendInt(nil, int64(x), 10)
+		}
+	}
 	if json.Unmarshal(value, s.field(o)) != nil || !s.within(*o) {
 		return fmt.Errorf("must be %s, not %s", s.Range, value)
 	}
