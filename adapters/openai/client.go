@@ -96,7 +96,7 @@ func (c *Client) request(ctx context.Context, req adapters.Request, caps adapter
 		switch {
 		case caps.Prefill == adapters.PrefillNone:
 			messages = draw.InWords(messages)
-		case caps.Server == vllm:
+		case caps.Server == vllm, caps.Server == sglang:
 			extra("continue_final_message", "true")
 			extra("add_generation_prompt", "false")
 		}
@@ -106,7 +106,7 @@ func (c *Client) request(ctx context.Context, req adapters.Request, caps adapter
 	}
 	if req.OneStep { // a stream that is cut never gets to its usage: these servers can count as they go
 		switch caps.Server {
-		case vllm:
+		case vllm, sglang:
 			out.StreamOptions.Continuous = true
 		case llamaCPP:
 			extra("timings_per_token", "true")

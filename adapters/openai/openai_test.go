@@ -50,11 +50,42 @@ func TestContract(t *testing.T) {
 	for name, u := range map[string]*adaptertest.Upstream{
 		"as vLLM":             {OwnedBy: "vllm", StopReason: true, NoHidden: true},
 		"as llama-server":     {OwnedBy: "llamacpp", Prefill: adapters.PrefillEchoed},
-		"as a vLLM of both":   {OwnedBy: "vllm", StopReason: true, Pools: true},
+		"as a vLLM of both":   {OwnedBy: "vllm", StopReason: true, Pools: true, Asks: true},
+		"as SGLang":           {OwnedBy: "sglang", Matched: true, Asks: true, NoHidden: true},
+		"as LM Studio":        {OwnedBy: "organization_owner", NoN: true, NoLogProbs: true, Prefill: adapters.PrefillNone, Anything: true},
+		"as llama-cpp-python": {OwnedBy: "me", NoN: true, NoLogProbs: true, NoUsage: true, Interrupts: true, Prefill: adapters.PrefillNone, NoHidden: true},
 		"as OpenAI":           {OwnedBy: "openai", Prefill: adapters.PrefillNone, NoHidden: true},
 		"without n, logprobs": {NoN: true, NoLogProbs: true, NoHidden: true},
 	} {
-		t.Run(name, func(t *testing.T) { adaptertest.Contract(t, open(t, u, nil)) })
+		t.Run(name, func(t *testing.T) {
+			adaptertest.Contract(t, open(t, u, func(cfg *Config) {
+				if u.Interrupts {
+					cfg.Concurrency = 1
+				}
+			}))
+		})
+	}
+}
+
+// TestInterrupted: an answer that llama-cpp-python breaks off for the next request, and ends as if it were whole, is none, and says what to do.
+func TestInterrupted(t *testing.T) {
+	u := &adaptertest.Upstream{OwnedBy: "me", NoN: true, NoLogProbs: true, NoUsage: true, Interrupts: true, NoHidden: true}
+	c := open(t, u, nil)
+	u.Fault = func(n int) adaptertest.Fault { return adaptertest.Fault{Stall: n == 0} }
+	done, err := c.Generate(t.Context(), adapters.Request{Messages: ask, N: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := 0
+	for _, d := range done {
+		if d.Err != nil && strings.Contains(d.Err.Error(), "--upstream-concurrency 1") {
+			told++
+		} else if d.Err != nil || d.Finish != adapters.FinishEnd {
+			t.Errorf("%q, %v", d.Finish, d.Err)
+		}
+	}
+	if told != 1 {
+		t.Errorf("%d of two are told to be broken off", told)
 	}
 }
 
@@ -99,6 +130,10 @@ func TestCapabilities(t *testing.T) {
 			LogProbs: true, TopLogProbs: true, Prefill: adapters.PrefillContinued, Hidden: adapters.HiddenCapabilities{Kind: adapters.HiddenNone}}},
 		{&adaptertest.Upstream{OwnedBy: "llamacpp", Prefill: adapters.PrefillEchoed}, adapters.Capabilities{Server: "llamacpp", N: true, LogProbs: true,
 			TopLogProbs: true, Prefill: adapters.PrefillEchoed, Hidden: hidden}},
+		{&adaptertest.Upstream{OwnedBy: "sglang", Matched: true, Asks: true, NoHidden: true}, adapters.Capabilities{Server: "sglang", N: true, StopReason: true,
+			LogProbs: true, TopLogProbs: true, Prefill: adapters.PrefillContinued, Hidden: adapters.HiddenCapabilities{Kind: adapters.HiddenNone}}},
+		{&adaptertest.Upstream{OwnedBy: "organization_owner", NoN: true, NoLogProbs: true, Prefill: adapters.PrefillNone, Anything: true},
+			adapters.Capabilities{Server: "organization_owner", Prefill: adapters.PrefillNone, Hidden: adapters.HiddenCapabilities{Kind: adapters.HiddenNone}}},
 		{&adaptertest.Upstream{OwnedBy: "vllm", Thinks: true, NoHidden: true}, adapters.Capabilities{Server: "vllm", N: true, LogProbs: true, TopLogProbs: true,
 			Prefill: adapters.PrefillContinued, Thinks: true, Hidden: adapters.HiddenCapabilities{Kind: adapters.HiddenNone}}},
 		{&adaptertest.Upstream{NoN: true, NoLogProbs: true, Prefill: adapters.PrefillNone}, adapters.Capabilities{Prefill: adapters.PrefillNone, Hidden: hidden}},
