@@ -30,6 +30,7 @@ type Upstream struct {
 	OwnedBy    string           // what /v1/models says: "vllm", "llamacpp"
 	Prefill    adapters.Prefill // what it does with a trailing assistant message; "" continues it
 	NoN        bool             // answers one completion whatever n is
+	MostN      int              // refuses a greater n, as llama-server does that has so many slots; 0 for none
 	NoLogProbs bool
 	StopReason bool // names the stop string, as vLLM does
 	Matched    bool // names it as SGLang does
@@ -298,6 +299,11 @@ func (u *Upstream) openAI(w http.ResponseWriter, r *http.Request) {
 		stop: Field[[]string](asked, "stop"), seed: Field[int64](asked, "seed"), logprobs: Field[bool](asked, "logprobs"), top: Field[int](asked, "top_logprobs")}
 	if u.NoN {
 		a.n = 1
+	}
+	if u.MostN > 0 && a.n > u.MostN {
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprintf(w, `{"error":{"code":400,"message":"Field 'n': Value must be between 1 <= value <= %d, but got %d","type":"invalid_request_error"}}`, u.MostN, a.n)
+		return
 	}
 	if u.Asks && !Field[bool](asked, "continue_final_message") && a.messages[len(a.messages)-1].Role == adapters.Assistant {
 		a.messages = append(a.messages, adapters.Message{Role: adapters.User}) // which is what a template makes of it: another turn

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"strings"
 	"sync/atomic"
 
 	"aprm/adapters"
@@ -66,11 +67,19 @@ func (c *Client) Generate(ctx context.Context, req adapters.Request) ([]adapters
 	req.N = max(req.N, 1)
 	if req.N == 1 || caps.N && !req.OneStep && !c.cfg.Spread {
 		done := c.draw(ctx, req, caps)
-		return done, draw.AllFailed(done)
+		if err := draw.AllFailed(done); req.N == 1 || !tooMany(err) {
+			return done, err
+		}
 	}
 	return draw.FanOut(ctx, req.N, func(ctx context.Context, i int) adapters.Completion {
 		return c.draw(ctx, draw.Single(req, i), caps)[0]
 	})
+}
+
+// tooMany reports whether a request was refused for its n: llama-server takes no more than it has slots.
+func tooMany(err error) bool {
+	var upstream *adapters.UpstreamError
+	return errors.As(err, &upstream) && upstream.Status == http.StatusBadRequest && (upstream.Param == "n" || strings.Contains(upstream.Message, "'n'"))
 }
 
 // request builds what is sent, with what the client wants every call to have.

@@ -3,6 +3,8 @@ package openai
 import (
 	"context"
 	"errors"
+	"flag"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -67,6 +69,25 @@ func TestContract(t *testing.T) {
 	}
 }
 
+// TestTooMany: of a server that refuses so many completions at once they are asked for one by one.
+func TestTooMany(t *testing.T) {
+	u := &adaptertest.Upstream{OwnedBy: "llamacpp", MostN: 4, NoHidden: true}
+	c := open(t, u, nil)
+	seed := int64(20)
+	done, err := c.Generate(t.Context(), adapters.Request{Messages: ask, N: 6, Seed: &seed})
+	if err != nil || len(done) != 6 {
+		t.Fatalf("%d completions, %v", len(done), err)
+	}
+	for i, d := range done {
+		if want := fmt.Sprintf("(%d)", 20+i); d.Err != nil || !strings.Contains(d.Text, want) {
+			t.Errorf("completion %d: %q, %v", i, d.Text, d.Err)
+		}
+	}
+	if n := len(u.Requests()); n != 7 {
+		t.Errorf("%d requests, want the one that was refused and six", n)
+	}
+}
+
 // TestInterrupted: an answer that llama-cpp-python breaks off for the next request, and ends as if it were whole, is none, and says what to do.
 func TestInterrupted(t *testing.T) {
 	u := &adaptertest.Upstream{OwnedBy: "me", NoN: true, NoLogProbs: true, NoUsage: true, Interrupts: true, NoHidden: true}
@@ -107,6 +128,36 @@ func TestCassettes(t *testing.T) {
 		t.Run(server, func(t *testing.T) {
 			holds(t, Config{URL: "http://recorded", Model: model, Transport: adaptertest.Play(t, "../testdata/cassettes/"+server+".jsonl.gz")})
 		})
+	}
+}
+
+// TestRealDifferences prints what the server at SIDECAR_TEST_OPENAI_URL makes of requests that such servers answer differently. With SIDECAR_TEST_RECORD it makes
+// the cassette that TestDifferences plays, differences-SERVER.jsonl.gz.
+func TestRealDifferences(t *testing.T) {
+	url, model := os.Getenv("SIDECAR_TEST_OPENAI_URL"), os.Getenv("SIDECAR_TEST_MODEL")
+	if url == "" || model == "" {
+		t.Skip("SIDECAR_TEST_OPENAI_URL and SIDECAR_TEST_MODEL name no server")
+	}
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	t.Logf("\n%s", adaptertest.Differences(t, adaptertest.Recording(t, transport), strings.TrimSuffix(url, "/v1"), model))
+}
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// TestDifferences holds what real servers made of such requests, as their cassettes have it, against golden files, which are for people to read too.
+func TestDifferences(t *testing.T) {
+	for server, model := range map[string]string{"llama-server": "qwen2.5-coder:0.5b", "vllm": "qwen2.5-coder:1.5b", "ollama": "qwen2.5-coder:0.5b"} {
+		got := adaptertest.Differences(t, adaptertest.Play(t, "../testdata/cassettes/differences-"+server+".jsonl.gz"), "http://recorded", model)
+		golden := "testdata/differences-" + server + ".txt"
+		if *update {
+			if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want, err := os.ReadFile(golden); err != nil || got != string(want) {
+			t.Errorf("%s: %v\n%s\nwant\n%s", server, err, got, want)
+		}
 	}
 }
 
