@@ -75,7 +75,7 @@ func told(status int, said []byte) string {
 		return fmt.Sprintf("%d, no JSON", status)
 	}
 	if status != http.StatusOK || answer["choices"] == nil {
-		return fmt.Sprintf("%d, %s", status, clip(string(said), 200))
+		return fmt.Sprintf("%d, %s", status, clip(strings.TrimSpace(string(said)), 200))
 	}
 	var choices []struct {
 		Message  map[string]json.RawMessage `json:"message"`

@@ -111,7 +111,7 @@ func TestInterrupted(t *testing.T) {
 }
 
 // TestRealContract holds the contract on a real server: SIDECAR_TEST_OPENAI_URL and SIDECAR_TEST_MODEL name it,
-// SIDECAR_TEST_HIDDEN_URL a llama-server of the same model started with --embeddings --pooling none.
+// SIDECAR_TEST_HIDDEN_URL a server of the same model that gives hidden states, and SIDECAR_TEST_NO_SEEDS, where it is set, one that dies of seeds.
 func TestRealContract(t *testing.T) {
 	url, model := os.Getenv("SIDECAR_TEST_OPENAI_URL"), os.Getenv("SIDECAR_TEST_MODEL")
 	if url == "" || model == "" {
@@ -119,7 +119,7 @@ func TestRealContract(t *testing.T) {
 	}
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	holds(t, Config{URL: url, Model: model, HiddenURL: os.Getenv("SIDECAR_TEST_HIDDEN_URL"), Transport: adaptertest.Recording(t, transport)})
+	holds(t, Config{URL: url, Model: model, HiddenURL: os.Getenv("SIDECAR_TEST_HIDDEN_URL"), NoSeeds: os.Getenv("SIDECAR_TEST_NO_SEEDS") != "", Transport: adaptertest.Recording(t, transport)})
 }
 
 // TestCassettes holds the contract on what real servers answered, byte for byte. adaptertest.Recording says how they are recorded anew.
@@ -168,7 +168,9 @@ func holds(t *testing.T, cfg Config) {
 		t.Fatal(err)
 	}
 	adaptertest.Contract(t, c)
-	t.Run("wire", func(t *testing.T) { adaptertest.Wire(t, cfg.Transport, strings.TrimSuffix(cfg.URL, "/v1"), cfg.Model) })
+	t.Run("wire", func(t *testing.T) {
+		adaptertest.Wire(t, cfg.Transport, strings.TrimSuffix(cfg.URL, "/v1"), cfg.Model, cfg.NoSeeds)
+	})
 }
 
 func TestCapabilities(t *testing.T) {
