@@ -3,8 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -161,21 +161,49 @@ func openAPI() object {
 func prmSchema() object {
 	members := object{}
 	for _, f := range server.Fields() {
-		kind := "boolean"
-		switch {
-		case strings.HasPrefix(f.Want, "one of"):
-			kind = "string"
-		case strings.HasPrefix(f.Want, "a whole number"):
-			kind = "integer"
-		}
-		members[f.Name] = object{"type": kind, "description": f.Help + "; must be " + f.Want}
+		members[f.Name] = schemaOf(f.Want, f.Help)
 	}
 	for _, s := range decode.Settings() {
-		kind := map[reflect.Kind]string{reflect.Int: "integer", reflect.Float64: "number", reflect.Bool: "boolean"}[reflect.TypeOf(s.Value(decode.Options{})).Kind()]
-		if kind == "" {
-			kind = "string"
-		}
-		members[s.Name] = object{"type": kind, "description": s.Help + "; must be " + s.Range}
+		members[s.Name] = schemaOf(s.Range, s.Help)
 	}
+	members["n"].(object)["maximum"] = server.MaxN
+	strategy := members["strategy"].(object)
+	strategy["anyOf"] = []object{{"enum": strategy["enum"]}, {"pattern": ways()}}
+	delete(strategy, "enum")
 	return object{"type": "object", "additionalProperties": false, "properties": members}
+}
+
+// schemaOf is what a setting may be.
+func schemaOf(span decode.Span, help string) object {
+	schema := object{"type": span.Type, "description": strings.TrimSuffix(help, ".") + "; must be " + span.String()}
+	switch span.Type {
+	case "string":
+		schema["enum"] = span.Words
+	case "integer", "number":
+		least := "minimum"
+		if span.Above {
+			least = "exclusiveMinimum"
+		}
+		schema[least] = span.Least
+		if span.Most > 0 {
+			schema["maximum"] = span.Most
+		}
+	}
+	return schema
+}
+
+// ways matches what may stand behind the @ of a model's name and names a strategy.
+func ways() string {
+	of := []string{"raw"}
+	for _, d := range decode.Strategies() {
+		way := server.Suffix(d.Name)
+		if decode.Votes(d.Name) {
+			way += "(-programs|-mixed)?"
+		}
+		if d.Name != decode.Greedy {
+			way += fmt.Sprintf("(-[1-9]|-[1-%d][0-9]|-%d[0-%d])?", server.MaxN/10-1, server.MaxN/10, server.MaxN%10)
+		}
+		of = append(of, way)
+	}
+	return "^(" + strings.Join(of, "|") + ")$"
 }

@@ -56,8 +56,8 @@ func newUpstream(cfg Config, log *slog.Logger) *upstream {
 		IdleConnTimeout:       4 * time.Second, // llama-server and uvicorn (vLLM) hang up after 5: a request must not meet that
 		TLSHandshakeTimeout:   10 * time.Second,
 		ForceAttemptHTTP2:     true,
-		DisableCompression:    true,     // what the client didn't ask for is not unpacked for it
-		WriteBufferSize:       32 << 10, // most requests go out at once
+		DisableCompression:    true,    // what the client didn't ask for is not unpacked for it
+		WriteBufferSize:       8 << 10, // most requests go out at once; a connection has it as long as it lasts
 		ResponseHeaderTimeout: cfg.HeaderTimeout,
 	}
 	if cfg.Route != nil {
@@ -325,14 +325,14 @@ func (s *Server) forward(g *gin.Context, body []byte, elsewhere bool) (lacks boo
 	return f.lacks
 }
 
-// bufferPool lends the buffers that bodies are copied through.
+// bufferPool lends the buffers that bodies are copied through: a thousand streams have one each while they wait for their next piece, which is small.
 type bufferPool struct{ pool sync.Pool }
 
 func (b *bufferPool) Get() []byte {
 	if buf, ok := b.pool.Get().(*[]byte); ok {
 		return *buf
 	}
-	return make([]byte, 32<<10)
+	return make([]byte, 8<<10)
 }
 
 func (b *bufferPool) Put(buf []byte) { b.pool.Put(&buf) }
