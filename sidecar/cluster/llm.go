@@ -32,6 +32,9 @@ type LLM struct {
 
 var _ adapters.LLM = (*LLM)(nil)
 
+// InQueue is how many calls those who ask should have under way at a time: the workers, who come and go, do as many of them as they can.
+const InQueue = 1024
+
 // repeat is after how long a job that has no result is put again, which changes nothing where it is in the queue still.
 const repeat = 20 * time.Second
 

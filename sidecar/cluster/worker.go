@@ -33,10 +33,15 @@ type Worker struct {
 	group string
 	slots *semaphore.Weighted
 	done  atomic.Int64
+	ails  atomic.Int64 // failures of the endpoint since it last answered
 }
 
-// pauses are those before a job that failed is delivered again: the number of the delivery, from 1, times this.
-const pause = time.Second
+// A job that failed is delivered again after the number of the delivery, from 1, times pause; an endpoint that failed is left alone for as long, doubled each time
+// up to longestPause.
+const (
+	pause        = time.Second
+	longestPause = 30 * time.Second
+)
 
 // Run works until ctx is done, then ends what is under way. It is an error when the endpoint can't say what it is, or the server lets nobody make the queue.
 func (w *Worker) Run(ctx context.Context) error {
@@ -75,26 +80,31 @@ func (w *Worker) Run(ctx context.Context) error {
 	others.Go(func() { w.attend(ctx, w.group+"."+id, here) })
 	var underWay sync.WaitGroup
 	for ctx.Err() == nil {
-		if err := w.slots.Acquire(ctx, 1); err != nil {
+		need := int64(1)
+		if ails := w.ails.Load(); ails > 0 { // one job at a time shows when it is well again; the others' are safe from it
+			sleep(ctx, min(pause<<min(ails, 10), longestPause))
+			need = int64(w.Concurrency)
+		}
+		if err := w.slots.Acquire(ctx, need); err != nil {
 			break
 		}
 		msg, err := consumer.Next(jetstream.FetchContext(ctx))
 		if err != nil {
-			w.slots.Release(1)
+			w.slots.Release(need)
 			consumer = w.again(ctx, consumer, err)
 			continue
 		}
 		j, bad := asJob(msg.Data())
-		more := min(int64(j.weight()), int64(w.Concurrency)) - 1 // a job of many completions waits until they have room, and says so meanwhile
+		more := max(0, min(int64(j.weight()), int64(w.Concurrency))-need) // a job of many completions waits until they have room, and says so meanwhile
 		stop := w.attending(msg)
 		if err := w.slots.Acquire(ctx, more); err != nil {
 			stop()
-			w.slots.Release(1)
+			w.slots.Release(need)
 			w.tell(msg.Nak())
 			break
 		}
 		underWay.Go(func() {
-			defer w.slots.Release(1 + more)
+			defer w.slots.Release(need + more)
 			defer stop()
 			w.do(work, msg, j, bad)
 		})
@@ -186,6 +196,7 @@ func (w *Worker) do(ctx context.Context, msg jetstream.Msg, j job, bad error) {
 		return
 	case r.Fault.passes() && delivered < uint64(w.MaxDeliver): // #nosec G115 -- it is positive
 		slog.Info("a job failed, and will be tried again", "worker", w.Name, "try", delivered, "err", r.Fault.Message)
+		w.ails.Add(1)
 		w.tell(msg.NakWithDelay(time.Duration(delivered) * pause)) // #nosec G115 -- a few
 		return
 	case r.Fault != nil:
@@ -201,6 +212,7 @@ func (w *Worker) do(ctx context.Context, msg jetstream.Msg, j job, bad error) {
 		return
 	}
 	w.done.Add(1)
+	w.ails.Store(0)
 	w.tell(msg.Ack())
 }
 
