@@ -71,7 +71,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	consumer, err := w.queue.consumer(ctx, w.group)
 	if err != nil {
-		return named(err, "consumer of", jobsStream)
+		return err
 	}
 	w.slots = semaphore.NewWeighted(int64(w.Concurrency))
 	work, abort := context.WithCancel(context.WithoutCancel(ctx))
