@@ -481,13 +481,16 @@ func BenchmarkScaling(b *testing.B) {
 }
 
 // BenchmarkJob is what a job costs where the endpoint costs nothing: messages and bytes over the connection of those who ask and those who work together, bytes of
-// its result on the server, and how many a second one server in the same process carries. A job is eight answers of 100 tokens, with the log-probabilities of three
-// alternatives each.
+// its result on the server, and how many a second one server in the same process carries. A job is eight answers, with the log-probabilities of so many tokens and of
+// three alternatives to each.
 func BenchmarkJob(b *testing.B) {
-	for _, kept := range []string{"memory", "disk"} {
-		b.Run(kept, func(b *testing.B) {
+	for _, c := range []struct {
+		tokens int
+		disk   bool
+	}{{0, false}, {100, false}, {0, true}, {100, true}} {
+		b.Run(fmt.Sprintf("logprobs=%d/disk=%t", c.tokens, c.disk), func(b *testing.B) {
 			opt := Options{URL: Embedded}
-			if kept == "disk" {
+			if c.disk {
 				opt.Dir = b.TempDir()
 			}
 			bus, err := Connect(b.Context(), opt)
@@ -498,7 +501,7 @@ func BenchmarkJob(b *testing.B) {
 			tokens := func(answer int) (out []step.Token) {
 				rng := rand.New(rand.NewPCG(uint64(answer), 1))
 				word := func() string { return " " + strconv.FormatInt(rng.Int64N(1<<15), 36) }
-				for range 100 {
+				for range c.tokens {
 					t := step.Token{Text: word(), LogProb: -rng.ExpFloat64() / 3}
 					t.Top = []step.Alternative{{Text: t.Text, LogProb: t.LogProb}, {Text: word(), LogProb: -rng.ExpFloat64() * 3}, {Text: word(), LogProb: -rng.ExpFloat64() * 5}}
 					out = append(out, t)
