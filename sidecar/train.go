@@ -21,6 +21,7 @@ import (
 
 type trainCommand struct {
 	Upstream  upstreamFlags  `embed:""`
+	NATS      natsFlags      `embed:""`
 	Game      gameFlags      `embed:""`
 	Problems  string         `help:"Problems with answers and worked solutions, ${published}: play the game on them." type:"existingfile" placeholder:"FILE"`
 	Solutions []string       `help:"Files of recorded answers, as 'sidecar sample' writes them, to learn from." type:"existingfile" placeholder:"FILE"`
@@ -237,7 +238,7 @@ func (c *trainCommand) play(ctx context.Context, std streams, answered []dataset
 	if err := toWrite("--run", filepath.Join(folder, answersFile)); err != nil {
 		return training.Trained{}, err
 	}
-	llm, closeLLM, err := c.Upstream.llm(ctx, recordFlags{Record: filepath.Join(folder, answersFile)})
+	llm, closeLLM, err := c.Upstream.llm(ctx, c.NATS, recordFlags{Record: filepath.Join(folder, answersFile)})
 	if err != nil {
 		return training.Trained{}, err
 	}
