@@ -84,6 +84,7 @@ func bodies() map[string]object {
 		"/api/embed":           body([]string{"model", "input"}, object{"model": text, "input": object{"anyOf": []any{text, listOf(text)}}}),
 		"/api/embeddings":      body([]string{"model", "prompt"}, object{"model": text, "prompt": text}),
 		"/v1/prm/score":        body([]string{"problem", "steps"}, object{"model": text, "problem": text, "steps": listOf(text)}),
+		"/v1/prm/feedback":     body([]string{"id", "right"}, object{"id": text, "right": truth, "answer": text}),
 		"/pooling":             body([]string{"model"}, object{"model": text, "messages": messages}),
 	}
 }

@@ -50,8 +50,10 @@ type serveCommand struct {
 	Page bool   `help:"Show a page to browsers, at /: chat, runs, evaluation, checkpoints, health; with a key of the scope admin where there are keys. Without it they get the endpoint's own." default:"true" negatable:""`
 	Runs string `help:"Folder of runs, reports and checkpoints that the page shows, and in which it begins trainings." type:"path" placeholder:"FOLDER" default:"runs"`
 
-	Traces       int    `help:"Keep the traces of so many last searches, for 'sidecar trace' and /v1/prm/traces; 0 keeps none." default:"256"`
-	TraceTexts   bool   `help:"Keep questions and texts in the traces; false leaves them out." default:"true" negatable:""`
+	Traces     int             `help:"Keep the traces of so many last searches, for 'sidecar trace' and /v1/prm/traces; 0 keeps none." default:"256"`
+	TraceTexts bool            `help:"Keep questions and texts in the traces; false leaves them out." default:"true" negatable:""`
+	Experience experienceFlags `embed:"" group:"Experience:"`
+
 	OTLPEndpoint string `name:"otlp-endpoint" help:"Send the traces, without texts, as spans to the OpenTelemetry collector at this URL (OTLP by HTTP). Without it, to where OTEL_EXPORTER_OTLP_ENDPOINT says, if it is set." placeholder:"URL"`
 }
 
@@ -84,7 +86,7 @@ func (c *serveCommand) Validate() error {
 	if c.APIKey != "" && c.Keys != "" {
 		clash = errors.New("--api-key and --keys can't be used together")
 	}
-	return errors.Join(clash, c.Decode.check(), atLeast(1, "--max-searches", c.MaxSearches), atLeast(0, "--traces", c.Traces), atLeast(1, "--max-queued", c.MaxQueued),
+	return errors.Join(clash, c.Decode.check(), c.Experience.check(), atLeast(1, "--max-searches", c.MaxSearches), atLeast(0, "--traces", c.Traces), atLeast(1, "--max-queued", c.MaxQueued),
 		atLeast(1, "--max-body", c.MaxBody), atLeast(c.MaxBody, "--max-bodies", c.MaxBodies), atLeast(time.Millisecond, "--body-timeout", c.BodyTimeout),
 		atLeast(time.Millisecond, "--write-timeout", c.WriteTimeout), atLeast(time.Millisecond, "--header-timeout", c.HeaderTimeout),
 		atLeast(time.Millisecond, "--idle-timeout", c.IdleTimeout), atLeast(time.Millisecond, "--grace", c.Grace),
@@ -148,7 +150,7 @@ func (c *serveCommand) service() (service, error) {
 	options := c.Decode.options()
 	c.Strategy.into(&options)
 	return service{
-		certificate: cert, checkpoint: c.PRM.Checkpoint.file(), page: c.Page, runs: c.Runs,
+		experience: c.Experience, certificate: cert, checkpoint: c.PRM.Checkpoint.file(), page: c.Page, runs: c.Runs,
 		upstream: c.Upstream, engine: e, gate: gate, gateFrom: where, strategy: c.Strategy.String(), listen: c.Listen, admin: c.AdminListen, insecure: c.Insecure, probeWait: c.ProbeWait, otlp: c.OTLPEndpoint,
 		config: server.Config{
 			Keys: keys, Origins: c.CORSOrigins, Defaults: options, MaxSearches: c.MaxSearches, SearchTimeout: c.SearchTimeout, ShowSearch: c.ShowSearch,

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -41,6 +42,7 @@ type service struct {
 	insecure    bool // listen beyond this machine without a key
 	probeWait   time.Duration
 	otlp        string // URL of a collector; "" for where the environment says
+	experience  experienceFlags
 	config      server.Config
 
 	seen   digests                                                                        // of the files that it was made of, before they were read
@@ -77,6 +79,11 @@ func (s service) run(ctx context.Context, std streams) error {
 		Train:   func(args ...string) *exec.Cmd { return serving.Load().upstream.training(args...) },
 		Serving: func() page.Serving { return serving.Load().serving(open) }})
 	defer board.Close()
+	experience, closeExperience, err := s.experience.open(func() *engine.Engine { return serving.Load().engine })
+	if err != nil {
+		return err
+	}
+	defer closeExperience()
 	complete := func(s service, target *url.URL) (server.Config, error) {
 		cfg := s.config
 		if s.page {
@@ -85,6 +92,7 @@ func (s service) run(ctx context.Context, std streams) error {
 				cfg.Board = board.ReadOnly()
 			}
 		}
+		cfg.Experience = experience
 		cfg.Upstream, cfg.Dialect, cfg.UpstreamKey, cfg.Model = target, s.upstream.Dialect, s.upstream.Key, s.upstream.Model
 		cfg.Route, cfg.Figures = s.upstream.route(), s.figures()
 		cfg.Tools, cfg.Defaults.Strategy, cfg.TraceExporter = tools.Load, s.bare(), exporter
@@ -123,8 +131,8 @@ func (s service) run(ctx context.Context, std streams) error {
 	}
 	now := s
 	become := func(next service) error {
-		if next.listen != s.listen || next.admin != s.admin || next.otlp != s.otlp || next.runs != s.runs || (next.certificate == nil) != (s.certificate == nil) {
-			slog.Warn("listen, admin-listen, otlp-endpoint, runs and whether there is TLS stay as they are until the sidecar is started again")
+		if next.listen != s.listen || next.admin != s.admin || next.otlp != s.otlp || next.runs != s.runs || !reflect.DeepEqual(next.experience, s.experience) || (next.certificate == nil) != (s.certificate == nil) {
+			slog.Warn("listen, admin-listen, otlp-endpoint, runs, experience and its settings, and whether there is TLS stay as they are until the sidecar is started again")
 			next.listen, next.admin = s.listen, s.admin
 		}
 		to, err := target, error(nil)
