@@ -34,6 +34,7 @@ type trainCommand struct {
 	Ablate    bool           `help:"With --solutions alone: learn nothing, but print what each kind of input is worth, alone and left out; P(True) and hidden states too where 'sidecar examine' asked for them, and the corruptions of the game that --run names."`
 	Skip      int            `help:"Leave out so many problems at the beginning of the file."`
 	Folder    string         `name:"run" help:"Folder of this run: answers, labelled steps, checkpoints, report; runs/train unless it is named. The same command goes on from there." type:"path" placeholder:"FOLDER"`
+	NATS      natsFlags      `embed:""`
 	Out       string         `help:"Write the finished checkpoint here too, and its gate beside it (FILE.gate.json): what strategy auto may trust it with, by the solutions of problems kept out of training." placeholder:"FILE" type:"path"`
 }
 
@@ -159,7 +160,19 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 	if err := show(std.out, fmt.Sprintf("%s\n%s, in %s and %d MB of memory\n%s\n%s\n", trained.Solutions, trained.Model, time.Since(began).Round(time.Second), memory.Sys>>20, elsewhere, trained.Verdict(gate))); err != nil {
 		return err
 	}
+	if c.NATS.URL != "" {
+		now, err := c.NATS.announce(ctx, trained.Model, gate)
+		if err != nil {
+			return err
+		}
+		if err := show(std.out, now+"\n"); err != nil {
+			return err
+		}
+	}
 	if c.Out == "" {
+		if c.NATS.URL != "" {
+			return nil
+		}
 		return show(std.out, "Nothing is kept but what is in the folder of the run: --out FILE writes the checkpoint.\n")
 	}
 	if err := prm.Save(c.Out, trained.Model); err != nil {

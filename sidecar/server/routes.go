@@ -141,6 +141,11 @@ func (s *Server) state(status string) gin.H {
 	if id, ok := s.reasoner.Checkpoint(); ok {
 		body["checkpoint"] = id
 	}
+	if s.cfg.Refused != nil {
+		if id, why := s.cfg.Refused(); id != "" {
+			body["refused"] = gin.H{"checkpoint": id, "why": why}
+		}
+	}
 	return body
 }
 
