@@ -166,14 +166,14 @@ func (l *live) tidy(some ...checkpointFile) {
 const startPatience = 5 * time.Second
 
 // follow takes what is announced, from now until it is stopped. It returns as soon as what is announced now is taken or refused, or startPatience is over.
-func (l *live) follow(ctx context.Context, nats natsFlags) (stop func()) {
+func (l *live) follow(ctx context.Context, nats sharedFlags) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	heard, ended := make(chan struct{}), make(chan struct{})
 	first := sync.OnceFunc(func() { close(heard) })
 	go func() {
 		defer close(ended)
 		for ctx.Err() == nil {
-			err := nats.checkpoints(ctx, "serve", func(from *cluster.Checkpoints) error {
+			err := nats.checkpoints(ctx, func(from *cluster.Checkpoints) error {
 				return from.Watch(ctx, func(ctx context.Context, now cluster.Served) error {
 					defer first()
 					return l.take(ctx, from, now)

@@ -41,6 +41,8 @@ type commands struct {
 
 	Examine examineCommand `cmd:"" help:"Ask the LLM about its recorded answers again: whether it takes them to be right, and its hidden states."`
 
+	Worker workerCommand `cmd:"" help:"Work for commands that run with --nats: have the endpoint answer what they put into the queue."`
+
 	Trace traceCommand `cmd:"" help:"Show what a search did: its candidates as a tree, with scores, why each was kept or dropped, and where the time went."`
 
 	Compare compareCommand `cmd:"" help:"Say by how much one measurement (eval --json) is better than another, paired by problem."`

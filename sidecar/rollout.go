@@ -29,8 +29,8 @@ const checkpointHelp = `
 whose gate is shut: its log and /healthz say why.`
 
 // announce puts a checkpoint with its gate where all sidecars find it, and has it served unless another one is pinned. It returns what has become of it, in words.
-func (f *natsFlags) announce(ctx context.Context, m *prm.Model, gate *decode.Gate) (said string, err error) {
-	err = f.checkpoints(ctx, "train", func(to *cluster.Checkpoints) error {
+func (f sharedFlags) announce(ctx context.Context, m *prm.Model, gate *decode.Gate) (said string, err error) {
+	err = f.checkpoints(ctx, func(to *cluster.Checkpoints) error {
 		if err := put(ctx, to, m, gate); err != nil {
 			return err
 		}
@@ -70,24 +70,16 @@ func describeServed(s cluster.Served) string {
 	return said
 }
 
-// needed is the error of a command that can do nothing without a server.
-func (f *natsFlags) needed() error {
-	if f.URL == "" {
-		return errors.New("--nats is missing: name the server that trainers and sidecars share")
-	}
-	return nil
-}
-
 type checkpointListCommand struct {
-	NATS natsFlags `embed:""`
-	JSON bool      `name:"json" help:"Print it as JSON."`
+	NATS sharedFlags `embed:""`
+	JSON bool        `name:"json" help:"Print it as JSON."`
 }
 
 func (c *checkpointListCommand) Help() string    { return strings.TrimSpace(checkpointHelp) }
 func (c *checkpointListCommand) Validate() error { return c.NATS.needed() }
 
 func (c *checkpointListCommand) Run(ctx context.Context, std streams) error {
-	return c.NATS.checkpoints(ctx, "checkpoint", func(of *cluster.Checkpoints) error {
+	return c.NATS.checkpoints(ctx, func(of *cluster.Checkpoints) error {
 		all, err := of.List(ctx)
 		if err != nil {
 			return err
@@ -122,8 +114,8 @@ func (c *checkpointListCommand) Run(ctx context.Context, std streams) error {
 
 // chosenFlags name a checkpoint among those that are kept, or a file to be kept with them.
 type chosenFlags struct {
-	NATS  natsFlags `embed:""`
-	Which string    `arg:"" optional:"" help:"Its id, or how that begins; or a file, which is stored first, with the gate beside it." placeholder:"ID|FILE"`
+	NATS  sharedFlags `embed:""`
+	Which string      `arg:"" optional:"" help:"Its id, or how that begins; or a file, which is stored first, with the gate beside it." placeholder:"ID|FILE"`
 }
 
 func (c *chosenFlags) Validate() error {
@@ -167,8 +159,8 @@ func (c *chosenFlags) id(ctx context.Context, of *cluster.Checkpoints) (string, 
 }
 
 // change does something to what is served, and says what is then.
-func (f *natsFlags) change(ctx context.Context, std streams, do func(*cluster.Checkpoints) (cluster.Served, error)) error {
-	return f.checkpoints(ctx, "checkpoint", func(of *cluster.Checkpoints) error {
+func (f sharedFlags) change(ctx context.Context, std streams, do func(*cluster.Checkpoints) (cluster.Served, error)) error {
+	return f.checkpoints(ctx, func(of *cluster.Checkpoints) error {
 		now, err := do(of)
 		if errors.Is(err, cluster.ErrNoCheckpoint) {
 			err = badInput{err}
@@ -223,7 +215,7 @@ func (c *checkpointPinCommand) Run(ctx context.Context, std streams) error {
 }
 
 type checkpointRollbackCommand struct {
-	NATS natsFlags `embed:""`
+	NATS sharedFlags `embed:""`
 }
 
 func (c *checkpointRollbackCommand) Validate() error { return c.NATS.needed() }

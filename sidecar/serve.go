@@ -54,9 +54,9 @@ type serveCommand struct {
 	TraceTexts bool            `help:"Keep questions and texts in the traces; false leaves them out." default:"true" negatable:""`
 	Experience experienceFlags `embed:"" group:"Experience:"`
 
-	NATS        natsFlags `embed:"" group:"Checkpoints from others:"`
-	Checkpoints string    `help:"Folder to keep the checkpoints in that are taken from --nats: the last good one is served from there while NATS is away." type:"path" default:"runs/checkpoints" placeholder:"FOLDER" group:"Checkpoints from others:"`
-	live        *live     // nil without --nats
+	NATS        sharedFlags `embed:"" group:"Checkpoints from others:"`
+	Checkpoints string      `help:"Folder to keep the checkpoints in that are taken from --nats: the last good one is served from there while NATS is away." type:"path" default:"runs/checkpoints" placeholder:"FOLDER" group:"Checkpoints from others:"`
+	live        *live       // nil without --nats
 
 	OTLPEndpoint string `name:"otlp-endpoint" help:"Send the traces, without texts, as spans to the OpenTelemetry collector at this URL (OTLP by HTTP). Without it, to where OTEL_EXPORTER_OTLP_ENDPOINT says, if it is set." placeholder:"URL"`
 }
@@ -93,7 +93,7 @@ func (c *serveCommand) Validate() error {
 	if c.NATS.URL != "" && c.PRM.Remote.URL != "" {
 		clash = errors.Join(clash, errors.New("--nats and --prm-url can't be used together: PRMs are served by one of them"))
 	}
-	return errors.Join(clash, c.Decode.check(), c.Experience.check(), atLeast(1, "--max-searches", c.MaxSearches), atLeast(0, "--traces", c.Traces), atLeast(1, "--max-queued", c.MaxQueued),
+	return errors.Join(clash, c.NATS.check(), c.Decode.check(), c.Experience.check(), atLeast(1, "--max-searches", c.MaxSearches), atLeast(0, "--traces", c.Traces), atLeast(1, "--max-queued", c.MaxQueued),
 		atLeast(1, "--max-body", c.MaxBody), atLeast(c.MaxBody, "--max-bodies", c.MaxBodies), atLeast(time.Millisecond, "--body-timeout", c.BodyTimeout),
 		atLeast(time.Millisecond, "--write-timeout", c.WriteTimeout), atLeast(time.Millisecond, "--header-timeout", c.HeaderTimeout),
 		atLeast(time.Millisecond, "--idle-timeout", c.IdleTimeout), atLeast(time.Millisecond, "--grace", c.Grace),

@@ -34,7 +34,7 @@ type service struct {
 	gateFrom    string       // where it is, or would be
 	checkpoint  string       // the PRM's file, which the page may replace; "" for none
 	live        *live        // what is taken from NATS; nil for nothing
-	nats        natsFlags
+	nats        sharedFlags
 	page        bool   // a browser gets the page
 	runs        string // folder that the page shows
 	strategy    string // of a bare name; auto without a PRM is raw

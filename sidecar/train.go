@@ -14,6 +14,7 @@ import (
 	"aprm/prm"
 	"aprm/prm/feature"
 	"aprm/prm/train"
+	"aprm/sidecar/cluster"
 	"aprm/sidecar/dataset"
 	"aprm/sidecar/eval"
 	"aprm/sidecar/training"
@@ -21,6 +22,7 @@ import (
 
 type trainCommand struct {
 	Upstream  upstreamFlags  `embed:""`
+	NATS      natsFlags      `embed:""`
 	Game      gameFlags      `embed:""`
 	Problems  string         `help:"Problems with answers and worked solutions, ${published}: play the game on them." type:"existingfile" placeholder:"FILE"`
 	Solutions []string       `help:"Files of recorded answers, as 'sidecar sample' writes them, to learn from." type:"existingfile" placeholder:"FILE"`
@@ -34,7 +36,6 @@ type trainCommand struct {
 	Ablate    bool           `help:"With --solutions alone: learn nothing, but print what each kind of input is worth, alone and left out; P(True) and hidden states too where 'sidecar examine' asked for them, and the corruptions of the game that --run names."`
 	Skip      int            `help:"Leave out so many problems at the beginning of the file."`
 	Folder    string         `name:"run" help:"Folder of this run: answers, labelled steps, checkpoints, report; runs/train unless it is named. The same command goes on from there." type:"path" placeholder:"FOLDER"`
-	NATS      natsFlags      `embed:""`
 	Out       string         `help:"Write the finished checkpoint here too, and its gate beside it (FILE.gate.json): what strategy auto may trust it with, by the solutions of problems kept out of training." placeholder:"FILE" type:"path"`
 }
 
@@ -160,30 +161,30 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 	if err := show(std.out, fmt.Sprintf("%s\n%s, in %s and %d MB of memory\n%s\n%s\n", trained.Solutions, trained.Model, time.Since(began).Round(time.Second), memory.Sys>>20, elsewhere, trained.Verdict(gate))); err != nil {
 		return err
 	}
-	if c.NATS.URL != "" {
-		now, err := c.NATS.announce(ctx, trained.Model, gate)
+	if c.Out != "" {
+		if err := prm.Save(c.Out, trained.Model); err != nil {
+			return err
+		}
+		if gate != nil {
+			if err := writeGate(c.Out, gate); err != nil {
+				return err
+			}
+		}
+		if err := show(std.out, fmt.Sprintf("wrote %s; see whether it helps: sidecar eval --checkpoint %s --problems DEV.jsonl\n", c.Out, c.Out)); err != nil {
+			return err
+		}
+	}
+	switch {
+	case c.NATS.URL != "" && c.NATS.URL != cluster.Embedded: // where others hear of it
+		said, err := sharedFlags{URL: c.NATS.URL, Creds: c.NATS.Creds}.announce(ctx, trained.Model, gate)
 		if err != nil {
 			return err
 		}
-		if err := show(std.out, now+"\n"); err != nil {
-			return err
-		}
-	}
-	if c.Out == "" {
-		if c.NATS.URL != "" {
-			return nil
-		}
+		return show(std.out, said+"\n")
+	case c.Out == "":
 		return show(std.out, "Nothing is kept but what is in the folder of the run: --out FILE writes the checkpoint.\n")
 	}
-	if err := prm.Save(c.Out, trained.Model); err != nil {
-		return err
-	}
-	if gate != nil {
-		if err := writeGate(c.Out, gate); err != nil {
-			return err
-		}
-	}
-	return show(std.out, fmt.Sprintf("wrote %s; see whether it helps: sidecar eval --checkpoint %s --problems DEV.jsonl\n", c.Out, c.Out))
+	return nil
 }
 
 // learn trains from recorded answers alone.
@@ -247,7 +248,7 @@ func (c *trainCommand) play(ctx context.Context, std streams, answered []dataset
 	if err := toWrite("--run", filepath.Join(folder, answersFile)); err != nil {
 		return training.Trained{}, err
 	}
-	llm, closeLLM, err := c.Upstream.llm(ctx, recordFlags{Record: filepath.Join(folder, answersFile)})
+	llm, closeLLM, err := c.Upstream.llm(ctx, c.NATS, recordFlags{Record: filepath.Join(folder, answersFile)})
 	if err != nil {
 		return training.Trained{}, err
 	}

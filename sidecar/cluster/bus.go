@@ -38,6 +38,7 @@ type Bus struct {
 
 	conn     *nats.Conn
 	server   *server.Server // nil unless it is embedded
+	claim    *os.File       // nobody else has an embedded server on the same folder
 	scratch  string         // folder that goes with an embedded server that keeps nothing
 	storage  jetstream.StorageType
 	replicas int
@@ -111,6 +112,9 @@ func (b *Bus) embed(dir string) (err error) {
 	if dir, err = filepath.Abs(dir); err != nil {
 		return err
 	}
+	if b.claim, err = disk.Claim(filepath.Join(dir, "claim")); err != nil {
+		return fmt.Errorf("embedded NATS: %w", err)
+	}
 	b.server, err = server.NewServer(&server.Options{ServerName: "sidecar", DontListen: true, JetStream: true, StoreDir: dir, NoSigs: true, DisableJetStreamBanner: true})
 	if err != nil {
 		return fmt.Errorf("embedded NATS: %w", err)
@@ -118,7 +122,7 @@ func (b *Bus) embed(dir string) (err error) {
 	b.server.SetLoggerV2(logger{}, false, false, false)
 	b.server.Start()
 	if !b.server.ReadyForConnections(patience) || !b.server.JetStreamEnabled() {
-		return fmt.Errorf("embedded NATS: it didn't start in %s; does another process keep its queue in %s?", patience, dir)
+		return fmt.Errorf("embedded NATS: it didn't start within %s in %s", patience, dir)
 	}
 	return nil
 }
@@ -132,10 +136,14 @@ func (b *Bus) Close() error {
 		b.server.Shutdown()
 		b.server.WaitForShutdown()
 	}
-	if b.scratch != "" {
-		return os.RemoveAll(b.scratch)
+	var err error
+	if b.claim != nil {
+		err = b.claim.Close()
 	}
-	return nil
+	if b.scratch != "" {
+		err = errors.Join(err, os.RemoveAll(b.scratch))
+	}
+	return err
 }
 
 // Stream makes a stream where there is none of that name: kept on disk and replicated as the server is. One that is there stays as it is.
