@@ -298,7 +298,7 @@ func TestSwapUnderLoad(t *testing.T) {
 	if _, err := nats.announce(t.Context(), models[0], gates[0]); err != nil {
 		t.Fatal(err)
 	}
-	addr, stop := startServe(t, "--upstream", "builtin", "--nats", url, "--checkpoints", t.TempDir(), "--n", "2", "--max-tokens", "40", "--max-steps", "3", "--traces", "0", "--max-queued", "1000", "--log-level", "error")
+	addr, stop := startServe(t, "--upstream", "builtin", "--nats", url, "--checkpoints", t.TempDir(), "--n", "2", "--max-tokens", "24", "--max-steps", "2", "--traces", "0", "--max-queued", "1000", "--log-level", "error")
 	defer stop()
 	var done, streamed atomic.Int64
 	var mu sync.Mutex

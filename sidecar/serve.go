@@ -10,6 +10,7 @@ import (
 
 	"aprm/adapters"
 	"aprm/generator"
+	"aprm/prm/disk"
 	"aprm/sidecar/access"
 	"aprm/sidecar/dataset"
 	"aprm/sidecar/decode"
@@ -110,6 +111,9 @@ func (c *serveCommand) Run(ctx context.Context, std streams, line *commandLine) 
 		e, _, _, err := openEngine(&c.Upstream, modelFlags{}, c.Instruction)
 		if err != nil {
 			return err
+		}
+		if err := disk.MkdirAll(c.Checkpoints); err != nil {
+			return badInput{fmt.Errorf("--checkpoints: %w", err)}
 		}
 		c.live = &live{folder: c.Checkpoints}
 		c.live.serving.Store(e)
