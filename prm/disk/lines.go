@@ -62,6 +62,15 @@ func CheckSum(object []byte) error {
 	return nil
 }
 
+// Bare is a line's object without its checksum.
+func Bare(object []byte) []byte {
+	at := len(object) - sumSize
+	if at < 1 || !bytes.HasPrefix(object[at:], []byte(sumHead)) {
+		return object
+	}
+	return append(bytes.Clone(object[:at]), '}')
+}
+
 // check says what is wrong with a line.
 func (f Format) check(line []byte) error {
 	if err := CheckSum(line); err != nil {
@@ -306,7 +315,7 @@ func Repair(path string, f Format) (dropped string, err error) {
 		return "", nil
 	}
 	dropped = path + ".broken"
-	for n := 2; exists(dropped); n++ { // what an earlier repair left, or anybody's
+	for n := 2; Exists(dropped); n++ { // what an earlier repair left, or anybody's
 		dropped = fmt.Sprintf("%s.broken-%d", path, n)
 	}
 	if err := Write(dropped, bad, Private); err != nil {
@@ -315,7 +324,8 @@ func Repair(path string, f Format) (dropped string, err error) {
 	return dropped, Write(path, good, info.Mode().Perm())
 }
 
-func exists(path string) bool {
+// Exists reports whether there is anything at path.
+func Exists(path string) bool {
 	_, err := os.Lstat(path)
 	return !errors.Is(err, fs.ErrNotExist)
 }

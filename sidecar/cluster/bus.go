@@ -86,7 +86,7 @@ func Connect(ctx context.Context, opt Options) (_ *Bus, err error) {
 	if b.JetStream, err = jetstream.New(b.conn, jetstream.WithDefaultTimeout(patience)); err != nil {
 		return nil, err
 	}
-	if _, err := b.AccountInfo(ctx); err != nil {
+	if err := b.insist(ctx, func() error { _, err := b.AccountInfo(ctx); return err }); err != nil {
 		return nil, fmt.Errorf("NATS at %s: %w (it needs JetStream: nats-server --jetstream)", redacted(opt.URL), err)
 	}
 	if b.replicas == 0 {
@@ -146,33 +146,53 @@ func (b *Bus) Close() error {
 	return err
 }
 
-// Stream makes a stream where there is none of that name: kept on disk and replicated as the server is. One that is there stays as it is.
-func (b *Bus) Stream(ctx context.Context, cfg jetstream.StreamConfig) (jetstream.Stream, error) {
-	cfg.Storage, cfg.Replicas = b.storage, b.replicas
-	s, err := b.CreateStream(ctx, cfg)
-	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-		s, err = b.JetStream.Stream(ctx, cfg.Name)
+// electing is how long a cluster may be without a leader, as it is after one of its servers went down.
+const electing = 30 * time.Second
+
+// insist does what may fail while a server is away or a cluster elects its leaders until it works, or has failed for long enough.
+func (b *Bus) insist(ctx context.Context, do func() error) error {
+	for until := time.Now().Add(electing); ; sleep(ctx, 300*time.Millisecond) {
+		err := do()
+		if err == nil || ctx.Err() != nil || time.Now().After(until) || b.conn.IsConnected() && b.conn.ConnectedClusterName() == "" {
+			return err
+		}
+		slog.Debug("NATS: it can't just now", "err", err)
 	}
+}
+
+// Stream makes a stream where there is none of that name: kept on disk and replicated as the server is. One that is there stays as it is.
+func (b *Bus) Stream(ctx context.Context, cfg jetstream.StreamConfig) (s jetstream.Stream, err error) {
+	cfg.Storage, cfg.Replicas = b.storage, b.replicas
+	err = b.insist(ctx, func() (err error) {
+		if s, err = b.CreateStream(ctx, cfg); errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			s, err = b.JetStream.Stream(ctx, cfg.Name)
+		}
+		return err
+	})
 	return s, named(err, "stream", cfg.Name)
 }
 
 // KeyValue makes a bucket where there is none of that name, as Stream does.
-func (b *Bus) KeyValue(ctx context.Context, cfg jetstream.KeyValueConfig) (jetstream.KeyValue, error) {
+func (b *Bus) KeyValue(ctx context.Context, cfg jetstream.KeyValueConfig) (kv jetstream.KeyValue, err error) {
 	cfg.Storage, cfg.Replicas = b.storage, b.replicas
-	kv, err := b.CreateKeyValue(ctx, cfg)
-	if errors.Is(err, jetstream.ErrBucketExists) {
-		kv, err = b.JetStream.KeyValue(ctx, cfg.Bucket)
-	}
+	err = b.insist(ctx, func() (err error) {
+		if kv, err = b.CreateKeyValue(ctx, cfg); errors.Is(err, jetstream.ErrBucketExists) {
+			kv, err = b.JetStream.KeyValue(ctx, cfg.Bucket)
+		}
+		return err
+	})
 	return kv, named(err, "bucket", cfg.Bucket)
 }
 
 // ObjectStore makes an object store where there is none of that name, as Stream does.
-func (b *Bus) ObjectStore(ctx context.Context, cfg jetstream.ObjectStoreConfig) (jetstream.ObjectStore, error) {
+func (b *Bus) ObjectStore(ctx context.Context, cfg jetstream.ObjectStoreConfig) (store jetstream.ObjectStore, err error) {
 	cfg.Storage, cfg.Replicas = b.storage, b.replicas
-	store, err := b.CreateObjectStore(ctx, cfg)
-	if errors.Is(err, jetstream.ErrBucketExists) {
-		store, err = b.JetStream.ObjectStore(ctx, cfg.Bucket)
-	}
+	err = b.insist(ctx, func() (err error) {
+		if store, err = b.CreateObjectStore(ctx, cfg); errors.Is(err, jetstream.ErrBucketExists) {
+			store, err = b.JetStream.ObjectStore(ctx, cfg.Bucket)
+		}
+		return err
+	})
 	return store, named(err, "object store", cfg.Bucket)
 }
 

@@ -46,7 +46,11 @@ func Open(ctx context.Context, b *Bus, model string) (*LLM, error) {
 	}
 	l := &LLM{queue: q, waiting: map[string][]chan result{}}
 	for told := false; l.group == ""; told = true {
-		if l.group, l.caps, err = q.find(ctx, model); err != nil {
+		var groups map[string][]presence
+		if err := b.insist(ctx, func() (err error) { groups, err = q.present(ctx); return err }); err != nil {
+			return nil, named(err, "bucket", workersKV)
+		}
+		if l.group, l.caps, err = find(groups, model); err != nil {
 			return nil, err
 		}
 		if l.group == "" {
@@ -58,7 +62,10 @@ func Open(ctx context.Context, b *Bus, model string) (*LLM, error) {
 			}
 		}
 	}
-	if l.watch, err = q.results.Watch(context.WithoutCancel(ctx), l.group+".*", jetstream.UpdatesOnly(), jetstream.IgnoreDeletes()); err != nil {
+	if err := b.insist(ctx, func() (err error) {
+		l.watch, err = q.results.Watch(context.WithoutCancel(ctx), l.group+".*", jetstream.UpdatesOnly(), jetstream.IgnoreDeletes())
+		return err
+	}); err != nil {
 		return nil, named(err, "bucket", resultsKV)
 	}
 	go l.listen()
@@ -66,11 +73,7 @@ func Open(ctx context.Context, b *Bus, model string) (*LLM, error) {
 }
 
 // find is the one group of workers that serve the model; "" while there is none.
-func (q *queue) find(ctx context.Context, model string) (group string, caps adapters.Capabilities, err error) {
-	groups, err := q.present(ctx)
-	if err != nil {
-		return "", caps, err
-	}
+func find(groups map[string][]presence, model string) (group string, caps adapters.Capabilities, err error) {
 	names := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(groups)) {
 		of := groups[name][0].Capabilities

@@ -72,9 +72,13 @@ func openQueue(ctx context.Context, b *Bus) (*queue, error) {
 
 // consumer is what all workers of a group take their jobs from. That jobs aren't delivered for ever is the workers' part (Worker.MaxDeliver): when the server
 // gives up on a message, it stays in the stream and nobody is told why.
-func (q *queue) consumer(ctx context.Context, group string) (jetstream.Consumer, error) {
-	return q.jobs.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{Durable: "workers-" + group, FilterSubject: jobSubject + group + ".*",
-		AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait, MaxDeliver: -1, MaxAckPending: -1, MaxWaiting: 1 << 16})
+func (q *queue) consumer(ctx context.Context, group string) (c jetstream.Consumer, err error) {
+	err = q.bus.insist(ctx, func() (err error) {
+		c, err = q.jobs.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{Durable: "workers-" + group, FilterSubject: jobSubject + group + ".*",
+			AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait, MaxDeliver: -1, MaxAckPending: -1, MaxWaiting: 1 << 16})
+		return err
+	})
+	return c, named(err, "consumer of", jobsStream)
 }
 
 // put has a job in the queue, once.
@@ -101,10 +105,12 @@ func (q *queue) keep(ctx context.Context, group, key string, r result) error {
 			return err
 		}
 	}
-	if _, err = q.results.Create(ctx, group+"."+key, data); errors.Is(err, jetstream.ErrKeyExists) {
+	return q.bus.insist(ctx, func() error { // it has cost the endpoint's time
+		if _, err := q.results.Create(ctx, group+"."+key, data); !errors.Is(err, jetstream.ErrKeyExists) {
+			return err
+		}
 		return nil
-	}
-	return err
+	})
 }
 
 // read is the result in an entry of the bucket.

@@ -71,7 +71,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	consumer, err := w.queue.consumer(ctx, w.group)
 	if err != nil {
-		return named(err, "consumer of", jobsStream)
+		return err
 	}
 	w.slots = semaphore.NewWeighted(int64(w.Concurrency))
 	work, abort := context.WithCancel(context.WithoutCancel(ctx))
@@ -174,12 +174,11 @@ func (w *Worker) do(ctx context.Context, msg jetstream.Msg, j job, bad error) {
 	if meta, err := msg.Metadata(); err == nil {
 		delivered = meta.NumDelivered
 	}
-	if delivered > 1 { // whoever had it before may have died between the answer and its word for it
-		if entry, err := w.queue.results.Get(ctx, w.group+"."+key); err == nil {
-			if r, err := w.queue.read(ctx, key, entry.Value()); err == nil && r.Fault == nil {
-				w.tell(msg.Ack())
-				return
-			}
+	// Whoever had it before may have died between the answer and its word for it, or it was put again just when it had been answered.
+	if entry, err := w.queue.results.Get(ctx, w.group+"."+key); err == nil {
+		if r, err := w.queue.read(ctx, key, entry.Value()); err == nil && r.Fault == nil {
+			w.tell(msg.Ack())
+			return
 		}
 	}
 	r := result{Worker: w.Name, Fault: faultOf(bad)}
