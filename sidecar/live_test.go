@@ -6,11 +6,13 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -23,6 +25,7 @@ import (
 
 	"aprm/prm"
 	"aprm/sidecar/cluster"
+	"aprm/sidecar/dataset"
 	"aprm/sidecar/decode"
 )
 
@@ -418,4 +421,57 @@ func TestSwapUnderLoad(t *testing.T) {
 		t.Errorf("%d checkpoints answered, of %d", len(by), swaps+1)
 	}
 	t.Logf("%d guided requests, %d of them streamed, in %s while %d checkpoints were swapped in: each scored by the one that it names, none failed", done.Load(), streamed.Load(), time.Since(began).Round(time.Second), swaps)
+}
+
+// TestRackServes is the topology of configs/kubernetes on this machine: three NATS servers, endpoints with their workers, and a sidecar before each endpoint. What is announced is served by
+// both, also while one of the servers is away.
+func TestRackServes(t *testing.T) {
+	r := newRack(t)
+	ports := freePorts(t, 2)
+	for i := range 2 {
+		r.start(t, "sidecar", "serve", "--listen", "127.0.0.1:"+ports[i], "--upstream", "http://"+r.parts[3+i].args[1], "--nats", r.url, "--checkpoints", t.TempDir(), "--max-tokens", "40", "--log-level", "warn")
+	}
+	answers := filepath.Join(t.TempDir(), "answers.jsonl")
+	command(t, 0, r.sample(5, answers, "--nats", r.url)...)
+	sampled, err := dataset.ReadAnswers(answers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	models, gates := variants(t, 2)
+	nats := sharedFlags{URL: r.url}
+	for i, m := range models {
+		gates[i].Model = sampled[0].Sampling.Model
+		if _, err := nats.announce(t.Context(), m, gates[i]); err != nil {
+			t.Fatal(err)
+		}
+		for k, port := range ports {
+			soon(t, fmt.Sprintf("sidecar %d serves checkpoint %d", k, i), func() bool {
+				resp, err := http.Get("http://127.0.0.1:" + port + "/healthz")
+				if err != nil {
+					return false // it starts
+				}
+				defer resp.Body.Close()
+				var h health
+				return json.NewDecoder(resp.Body).Decode(&h) == nil && h.Checkpoint == m.ID()
+			})
+			var answer chatAnswer
+			if code := posted(t, "127.0.0.1:"+port, "", "/v1/chat/completions", asking(sampled[0].Problem.Question, "builtin@guided-2", 1), &answer); code != 200 || answer.PRM.Checkpoint != m.ID() {
+				t.Errorf("%d: %+v", code, answer)
+			}
+		}
+		if i == 0 {
+			if err := errors.Join(r.parts[0].Process.Kill(), ignored(r.parts[0].Wait())); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// ignored is nil of the end of a process that was killed.
+func ignored(err error) error {
+	var ended *exec.ExitError
+	if errors.As(err, &ended) {
+		return nil
+	}
+	return err
 }

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"math"
 	"strings"
+	"time"
 
 	"aprm/prm/disk"
 	"aprm/prm/step"
@@ -54,9 +55,10 @@ type Given struct {
 
 // Feedback is what a client said of the answer that it got: a line {"feedback":{…}} behind that search's, in the same file or a later one. The last one counts.
 type Feedback struct {
-	ID     string `json:"id"`               // the problem's, which is the search's
-	Right  bool   `json:"right"`            // the answer that was given is
-	Answer string `json:"answer,omitempty"` // what is right; "" where the client didn't say
+	ID     string    `json:"id"`               // the problem's, which is the search's
+	Right  bool      `json:"right"`            // the answer that was given is
+	Answer string    `json:"answer,omitempty"` // what is right; "" where the client didn't say
+	At     time.Time `json:"at"`               // when it was said
 }
 
 // tokenLine is a token as a file has it: ["text", log-probability, those of the alternatives, the likeliest first].

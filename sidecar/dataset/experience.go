@@ -170,6 +170,7 @@ func (e *Experience) Say(now time.Time, f Feedback) error {
 	if _, ok := e.known[f.ID]; !ok {
 		return ErrNotKept
 	}
+	f.At = now.UTC()
 	data, err := json.Marshal(answersLine{Feedback: &f})
 	if err != nil {
 		return err
