@@ -97,7 +97,8 @@ type experience struct {
 	serving func() *engine.Engine
 }
 
-// Keep implements server.Experience: the whole answers that were drawn, those of a kind together; of a search step by step the one that it built.
+// Keep implements server.Experience: the whole answers that were drawn, those of a kind together; of a search step by step the one that it built. A PRM is of one LLM:
+// answers of another than the configured one are not kept.
 func (e experience) Keep(ctx context.Context, s server.Searched) error {
 	by := e.serving()
 	llm, err := by.LLM(s.Model)
@@ -105,8 +106,12 @@ func (e experience) Keep(ctx context.Context, s server.Searched) error {
 		return err
 	}
 	caps, err := llm.Capabilities(ctx)
-	if err != nil {
+	own, unknown := by.Capabilities(ctx)
+	if err = errors.Join(err, unknown); err != nil {
 		return fmt.Errorf("whose answers they are isn't known: %w", err)
+	}
+	if caps.Identity() != own.Identity() {
+		return nil
 	}
 	drawn := dataset.Sampling{Model: caps.Identity(), Kind: step.Prose, Temperature: s.Options.Temperature, TopP: s.Options.TopP, MaxTokens: s.Options.MaxTokens, Instruction: by.Instruction()}
 	if s.Options.Strategy == decode.Greedy {
@@ -123,12 +128,10 @@ func (e experience) Keep(ctx context.Context, s server.Searched) error {
 		}
 	}
 	if len(answers[step.Program]) > 0 {
-		if drawn.Instruction = decode.AsksProgram; s.Model == "" || s.Model == caps.Model {
-			if drawn.Opening, err = by.Opening(ctx, step.Program); err != nil {
-				return err
-			}
+		if drawn.Opening, err = by.Opening(ctx, step.Program); err != nil {
+			return err
 		}
-		drawn.Kind = step.Program
+		drawn.Kind, drawn.Instruction = step.Program, decode.AsksProgram
 		ways[step.Program] = drawn
 	}
 	if len(answers) == 0 {

@@ -122,7 +122,7 @@ func (s *Server) say(g *gin.Context) error {
 	}
 	if errors.Is(err, ErrNotKept) {
 		return &dialect.Problem{Status: http.StatusNotFound, Kind: dialect.NotFound, Param: "id", Code: "answer_not_kept",
-			Message: "no answer of that id is kept: raw answers and follow-ups never are, and old ones go"}
+			Message: "no answer of that id is kept: raw answers, follow-ups and answers of another model than the configured one never are, and old ones go"}
 	}
 	if err != nil {
 		return err
