@@ -48,7 +48,7 @@ func TestRackChaos(t *testing.T) {
 // survive has a coordinator come to its end, however often it and the rest die.
 func (r *rack) survive(t *testing.T, rng *rand.Rand, seed int, woe string, died map[string]int) {
 	alone := filepath.Join(t.TempDir(), "alone.jsonl")
-	command(t, 0, r.sample(seed, alone, "--upstream", "builtin")...)
+	command(t, 0, r.sample(seed, alone, "--upstream", "http://"+r.parts[3].args[1])...)
 	want, wanted := contentOf(t, alone)
 	folder, more := t.TempDir(), func() {}
 	if woe == "full disk" {

@@ -77,7 +77,10 @@ func (c *trainCommand) Help() string {
 no endpoint at all, in minutes, which of several answers to trust; with both it does both.
 
   sidecar sample --problems train.jsonl --limit 400 --n 8 --out answers.jsonl
-  sidecar train --solutions answers.jsonl --out my.prm`
+  sidecar train --solutions answers.jsonl --out my.prm
+  sidecar train --solutions answers.jsonl --nats nats://HOST:4222
+
+With --nats it also announces the finished checkpoint to every 'serve --nats' there: see 'sidecar checkpoint'.`
 }
 
 func (c *trainCommand) Validate() error {

@@ -33,7 +33,7 @@ const (
 	ackWait     = 10 * time.Second // after so long without a word of its worker a job is another's
 	beat        = 3 * time.Second  // so often a worker says that it is at it, and that it is there
 	absent      = 10 * time.Second // after so long without a word a worker has left
-	resultsKept = time.Hour
+	resultsKept = 10 * time.Minute // at full speed they are most of what is stored
 	deadKept    = 7 * 24 * time.Hour
 )
 

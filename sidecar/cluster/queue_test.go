@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,10 +23,11 @@ import (
 
 // fake is an endpoint whose answers follow from what it is asked, after so long.
 type fake struct {
-	takes   time.Duration
-	fails   func(ask int, req adapters.Request) error // nil for never
-	asked   atomic.Int64
-	untilly chan struct{} // it answers nothing before that is closed; nil for at once
+	takes  time.Duration
+	fails  func(ask int, req adapters.Request) error // nil for never
+	asked  atomic.Int64
+	tokens func(i int) []step.Token // of answer i; nil for none
+	until  chan struct{}            // it answers nothing before that is closed; nil for at once
 }
 
 func (f *fake) Capabilities(context.Context) (adapters.Capabilities, error) {
@@ -33,9 +36,9 @@ func (f *fake) Capabilities(context.Context) (adapters.Capabilities, error) {
 
 func (f *fake) Generate(ctx context.Context, req adapters.Request) ([]adapters.Completion, error) {
 	ask := int(f.asked.Add(1))
-	if f.untilly != nil {
+	if f.until != nil {
 		select {
-		case <-f.untilly:
+		case <-f.until:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -51,7 +54,10 @@ func (f *fake) Generate(ctx context.Context, req adapters.Request) ([]adapters.C
 	}
 	out := make([]adapters.Completion, max(1, req.N))
 	for i := range out {
-		out[i] = adapters.Completion{Text: fmt.Sprintf("%s %d", req.Messages[0].Content, i), Finish: adapters.FinishEnd, Tokens: []step.Token{{Text: "x", LogProb: -0.1}}}
+		out[i] = adapters.Completion{Text: fmt.Sprintf("%s %d", req.Messages[0].Content, i), Finish: adapters.FinishEnd}
+		if f.tokens != nil {
+			out[i].Tokens = f.tokens(i)
+		}
 	}
 	return out, nil
 }
@@ -258,7 +264,7 @@ func TestALongAnswer(t *testing.T) {
 
 // TestAWorkerLeaves: what it has under way when its patience ends is done by another at once, and nothing twice.
 func TestAWorkerLeaves(t *testing.T) {
-	b, stuck, well := embedded(t), &fake{untilly: make(chan struct{})}, &fake{}
+	b, stuck, well := embedded(t), &fake{until: make(chan struct{})}, &fake{}
 	leave := work(t, &Worker{Bus: b, LLM: stuck, Concurrency: 4, Grace: 50 * time.Millisecond})
 	l := open(t, b)
 	answered := make(chan struct{})
@@ -470,6 +476,67 @@ func BenchmarkScaling(b *testing.B) {
 				}
 				b.StartTimer()
 			}
+		})
+	}
+}
+
+// BenchmarkJob is what a job costs where the endpoint costs nothing: messages and bytes over the connection of those who ask and those who work together, bytes of
+// its result on the server, and how many a second one server in the same process carries. A job is eight answers, with the log-probabilities of so many tokens and of
+// three alternatives to each.
+func BenchmarkJob(b *testing.B) {
+	for _, c := range []struct {
+		tokens int
+		disk   bool
+	}{{0, false}, {100, false}, {0, true}, {100, true}} {
+		b.Run(fmt.Sprintf("logprobs=%d/disk=%t", c.tokens, c.disk), func(b *testing.B) {
+			opt := Options{URL: Embedded}
+			if c.disk {
+				opt.Dir = b.TempDir()
+			}
+			bus, err := Connect(b.Context(), opt)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer bus.Close()
+			tokens := func(answer int) (out []step.Token) {
+				rng := rand.New(rand.NewPCG(uint64(answer), 1))
+				word := func() string { return " " + strconv.FormatInt(rng.Int64N(1<<15), 36) }
+				for range c.tokens {
+					t := step.Token{Text: word(), LogProb: -rng.ExpFloat64() / 3}
+					t.Top = []step.Alternative{{Text: t.Text, LogProb: t.LogProb}, {Text: word(), LogProb: -rng.ExpFloat64() * 3}, {Text: word(), LogProb: -rng.ExpFloat64() * 5}}
+					out = append(out, t)
+				}
+				return out
+			}
+			for range 4 {
+				defer work(b, &Worker{Bus: bus, LLM: &fake{tokens: tokens}, Concurrency: 8})()
+			}
+			l := open(b, bus)
+			before := bus.conn.Stats()
+			const parallel = 64
+			b.SetParallelism(parallel / 2)
+			var next atomic.Int64
+			b.ResetTimer()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					req := question(int(next.Add(1)))
+					req.N = 8
+					if _, err := l.Generate(b.Context(), req); err != nil {
+						b.Error(err)
+					}
+				}
+			})
+			b.StopTimer()
+			after := bus.conn.Stats()
+			status, err := l.queue.results.Status(b.Context())
+			if err != nil {
+				b.Fatal(err)
+			}
+			n := float64(b.N)
+			b.ReportMetric(float64(after.InMsgs+after.OutMsgs-before.InMsgs-before.OutMsgs)/n, "messages/job")
+			b.ReportMetric(float64(after.InBytes+after.OutBytes-before.InBytes-before.OutBytes)/n, "bytes/job")
+			b.ReportMetric(float64(status.Bytes())/n, "kept-bytes/job")
+			b.ReportMetric(n/b.Elapsed().Seconds(), "jobs/s")
 		})
 	}
 }
