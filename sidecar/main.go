@@ -53,6 +53,8 @@ type commands struct {
 
 	Dataset datasetCommand `cmd:"" help:"Convert files of labelled solutions and of problems."`
 
+	Checkpoint checkpointCommand `cmd:"" help:"Say which of the checkpoints that trainers announce in NATS is served by all sidecars there: list, promote, pin, roll back."`
+
 	PRM        prmCommand        `cmd:"" name:"prm" help:"Score steps with a PRM, measure it on labelled steps, or print what its checkpoint says."`
 	Oracle     oracleCommand     `cmd:"" help:"Ask the oracle whether steps are truly wrong, or audit it on steps whose truth is known."`
 	Probe      probeCommand      `cmd:"" help:"Ask the endpoint what it can do, and print it."`

@@ -43,6 +43,9 @@ func Summed(object []byte) []byte {
 	return fmt.Appendf(bytes.Clone(object[:len(object)-1]), `%s%08x"}`, sumHead, crc32.Checksum(object, castagnoli))
 }
 
+// LineSize is how many bytes a JSON object takes as a line of a file, with its checksum and its line break.
+func LineSize(object []byte) int { return len(object) - 1 + sumSize + 1 }
+
 // ErrSum is the error of a line whose checksum tells that it is not as it was written.
 var ErrSum = errors.New("its checksum does not match: it is not as it was written")
 
