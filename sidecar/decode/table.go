@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"aprm/prm"
@@ -17,7 +19,7 @@ import (
 type Setting struct {
 	Name    string // in snake_case
 	Help    string
-	Default string               // as a flag would be given it
+	Default string // as a flag would be given it
 	Range   Span
 	field   func(*Options) any // a pointer to it
 }
@@ -60,9 +62,13 @@ var Truth = Span{Type: "boolean"}
 func Words(words ...string) Span { return Span{Type: "string", Words: words} }
 
 // Whole is a whole number from least to most; most 0 for no end.
-func Whole(least, most int) Span { return Span{Type: "integer", Least: float64(least), Most: float64(most)} }
+func Whole(least, most int) Span {
+	return Span{Type: "integer", Least: float64(least), Most: float64(most)}
+}
 
-func above(least, most float64) Span { return Span{Type: "number", Least: least, Most: most, Above: true} }
+func above(least, most float64) Span {
+	return Span{Type: "number", Least: least, Most: most, Above: true}
+}
 
 // String says it in words that follow "must be".
 func (s Span) String() string {
@@ -111,6 +117,11 @@ func (s Setting) within(o Options) bool { return s.Range.holds(reflect.ValueOf(s
 
 // Set reads its value from JSON into o; the error says what is wanted.
 func (s Setting) Set(o *Options, value json.RawMessage) error {
+	if s.Range.Type == "integer" { // which 8.0 is too, as some clients write it
+		if x, err := strconv.ParseFloat(string(value), 64); err == nil && x == math.Trunc(x) && math.Abs(x) < 1<<53 {
+			value = strconv.AppendInt(nil, int64(x), 10)
+		}
+	}
 	if json.Unmarshal(value, s.field(o)) != nil || !s.within(*o) {
 		return fmt.Errorf("must be %s, not %s", s.Range, value)
 	}

@@ -370,15 +370,18 @@ func TestPageReal(t *testing.T) {
 	}
 	views(t, c, "real-chat")
 
-	begin(c, base, "real", 1, 3, 4)
-	c.until("document.querySelector('progress')")
-	shoot(c, "real-run-live", 1280)
-	c.until("document.querySelector('.badge.finished') && " + played + " === 1")
-	views(t, c, "real-run")
-	for view, shown := range map[string]string{"runs": played + " === 1", "evaluation": "document.querySelector('main table')", "checkpoints": "document.querySelectorAll('main table').length === 2", "health": "document.querySelectorAll('.u-wrap').length === 3"} {
+	for view, shown := range map[string]string{"evaluation": "document.querySelector('main table')", "checkpoints": "document.querySelectorAll('main table').length === 2", "health": "document.querySelectorAll('.u-wrap').length === 3"} {
 		c.open(base + "/#" + view)
 		c.until(shown)
 		views(t, c, "real-"+view)
 	}
+	begin(c, base, "real", 1, 2, 2)
+	c.until("document.querySelector('progress')")
+	shoot(c, "real-run-live", 1280)
+	c.until("document.querySelector('.badge.finished') && " + played + " === 1")
+	views(t, c, "real-run")
+	c.open(base + "/#runs")
+	c.until(played + " === 1")
+	views(t, c, "real-runs")
 	c.clean(base)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"mime"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -303,6 +304,9 @@ func (s *Server) forward(g *gin.Context, body []byte, elsewhere bool) (lacks boo
 		g.Request.Body, _ = again()
 		g.Request.GetBody = again
 		g.Request.ContentLength = int64(len(body))
+		if curled(g.GetHeader("Content-Type"), body) { // which some endpoints refuse, such as vLLM
+			g.Request.Header.Set("Content-Type", "application/json")
+		}
 	}
 	// Without this, net/http empties the request's body when the answer begins, while the transport may still be reading
 	// it, and the answer breaks off. What can't do it (HTTP/2) doesn't need it.
@@ -323,6 +327,12 @@ func (s *Server) forward(g *gin.Context, body []byte, elsewhere bool) (lacks boo
 		s.log.Debug("the rest of a request", "error", err)
 	}
 	return f.lacks
+}
+
+// curled reports whether a body is JSON that says it is a form's, as curl -d sends it.
+func curled(contentType string, body []byte) bool {
+	kind, _, err := mime.ParseMediaType(contentType)
+	return err == nil && kind == "application/x-www-form-urlencoded" && bytes.HasPrefix(bytes.TrimSpace(body), []byte("{"))
 }
 
 // bufferPool lends the buffers that bodies are copied through: a thousand streams have one each while they wait for their next piece, which is small.

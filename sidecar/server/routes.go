@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -49,6 +48,7 @@ func (s *Server) routes() *gin.Engine {
 	r.Match(look, "/", s.home, s.admit(access.Chat), s.root)
 	r.Match(look, "/sidecar/:file", s.file)
 	r.Match([]string{http.MethodGet, http.MethodPost}, "/sidecar/api/*what", s.admit(access.Admin), s.board)
+	open.POST("/v1/prm/feedback", s.feedback)
 	r.GET("/v1/prm/traces", s.admit(access.Traces), s.listTraces)
 	r.GET("/v1/prm/traces/:id", s.admit(access.Traces), s.showTrace)
 	if scorer, ok := s.reasoner.(StepScorer); ok {
@@ -104,7 +104,7 @@ func (s *Server) rest(g *gin.Context) {
 	case form:
 		s.pass(g, why, dialect.EditForm(body, params["boundary"], "model", bareText, "prm"))
 		return
-	case kind == "application/x-www-form-urlencoded" && !bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")): // curl -d sends JSON so, too
+	case kind == "application/x-www-form-urlencoded" && !curled(kind, body):
 		s.pass(g, why, []byte(bareQuery(string(body))))
 		return
 	}
@@ -139,6 +139,11 @@ func (s *Server) state(status string) gin.H {
 	body := gin.H{"status": status, "checkpoint": nil}
 	if id, ok := s.reasoner.Checkpoint(); ok {
 		body["checkpoint"] = id
+	}
+	if s.cfg.Refused != nil {
+		if id, why := s.cfg.Refused(); id != "" {
+			body["refused"] = gin.H{"checkpoint": id, "why": why}
+		}
 	}
 	return body
 }
