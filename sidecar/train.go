@@ -14,6 +14,7 @@ import (
 	"aprm/prm"
 	"aprm/prm/feature"
 	"aprm/prm/train"
+	"aprm/sidecar/cluster"
 	"aprm/sidecar/dataset"
 	"aprm/sidecar/eval"
 	"aprm/sidecar/training"
@@ -21,6 +22,7 @@ import (
 
 type trainCommand struct {
 	Upstream  upstreamFlags  `embed:""`
+	NATS      natsFlags      `embed:""`
 	Game      gameFlags      `embed:""`
 	Problems  string         `help:"Problems with answers and worked solutions, ${published}: play the game on them." type:"existingfile" placeholder:"FILE"`
 	Solutions []string       `help:"Files of recorded answers, as 'sidecar sample' writes them, to learn from." type:"existingfile" placeholder:"FILE"`
@@ -28,7 +30,7 @@ type trainCommand struct {
 	Prose     int            `name:"attack-prose" help:"Corruptions of each right answer in prose of --solutions to learn from beside the answers: a step with a true equation gets another operator, operand or result. Their weight is chosen on problems held out." default:"0"`
 	Hard      float64        `help:"Weight that the head for whole answers gives a pair of a right answer and a wrong one that wins a plain vote, beside 1 for the problem's other pairs." default:"1"`
 	Disguises []string       `help:"Disguises in which the head for whole answers meets every answer, so as not to be moved by them: inflated, reordered, confident, padded, copied, or none; see 'prm robust'." enum:"inflated,reordered,confident,padded,copied,none" default:"inflated,reordered,confident,padded,copied" placeholder:"NAME,…"`
-	Prior     checkpointFile `help:"A checkpoint of another LLM to begin from, a file or general: weights are held near those of its head for whole answers, how near is found on problems held out. It should not have learned from the problems learned from here: held out, they would be none." placeholder:"FILE"`
+	Prior     checkpointFile `help:"A checkpoint of another LLM to begin from, a file or general: weights are held near those of its heads for whole answers and for their beginnings, how near is found on problems held out. It should not have learned from the problems learned from here: held out, they would be none." placeholder:"FILE"`
 	Without   []string       `help:"Inputs that the head for whole answers is not to read, to see what they are worth: symbols, logprobs." enum:"symbols,logprobs" placeholder:"INPUT"`
 	Elsewhere []string       `help:"With --solutions alone: recorded answers of other LLMs, which are not learned from: what the PRM is worth with an LLM that it has not seen, and how much it may count in votes there, is found on them and kept in the checkpoint." type:"existingfile" placeholder:"FILE"`
 	Ablate    bool           `help:"With --solutions alone: learn nothing, but print what each kind of input is worth, alone and left out; P(True) and hidden states too where 'sidecar examine' asked for them, and the corruptions of the game that --run names."`
@@ -75,7 +77,10 @@ func (c *trainCommand) Help() string {
 no endpoint at all, in minutes, which of several answers to trust; with both it does both.
 
   sidecar sample --problems train.jsonl --limit 400 --n 8 --out answers.jsonl
-  sidecar train --solutions answers.jsonl --out my.prm`
+  sidecar train --solutions answers.jsonl --out my.prm
+  sidecar train --solutions answers.jsonl --nats nats://HOST:4222
+
+With --nats it also announces the finished checkpoint to every 'serve --nats' there: see 'sidecar checkpoint'.`
 }
 
 func (c *trainCommand) Validate() error {
@@ -96,6 +101,9 @@ func (c *trainCommand) Validate() error {
 	}
 	if c.Ablate && (c.Prior != "" || c.Hard != 1 || len(c.Without) > 0) {
 		return errors.New("--ablate compares what a head reads, learned in one way: leave out --prior, --hard and --without")
+	}
+	if c.Ablate && len(c.disguises()) != 0 && len(c.disguises()) != len(eval.Disguises()) {
+		return errors.New("--ablate compares what a head reads of answers as they are: leave out --disguises")
 	}
 	if c.Ablate && (c.Problems != "" || len(c.Solutions) == 0) {
 		return errors.New("--ablate is of recorded answers alone: name --solutions FILE and no --problems")
@@ -159,18 +167,30 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 	if err := show(std.out, fmt.Sprintf("%s\n%s, in %s and %d MB of memory\n%s\n%s\n", trained.Solutions, trained.Model, time.Since(began).Round(time.Second), memory.Sys>>20, elsewhere, trained.Verdict(gate))); err != nil {
 		return err
 	}
-	if c.Out == "" {
-		return show(std.out, "Nothing is kept but what is in the folder of the run: --out FILE writes the checkpoint.\n")
-	}
-	if err := prm.Save(c.Out, trained.Model); err != nil {
-		return err
-	}
-	if gate != nil {
-		if err := writeGate(c.Out, gate); err != nil {
+	if c.Out != "" {
+		if err := prm.Save(c.Out, trained.Model); err != nil {
+			return err
+		}
+		if gate != nil {
+			if err := writeGate(c.Out, gate); err != nil {
+				return err
+			}
+		}
+		if err := show(std.out, fmt.Sprintf("wrote %s; see whether it helps: sidecar eval --checkpoint %s --problems DEV.jsonl\n", c.Out, c.Out)); err != nil {
 			return err
 		}
 	}
-	return show(std.out, fmt.Sprintf("wrote %s; see whether it helps: sidecar eval --checkpoint %s --problems DEV.jsonl\n", c.Out, c.Out))
+	switch {
+	case c.NATS.URL != "" && c.NATS.URL != cluster.Embedded: // where others hear of it
+		said, err := sharedFlags{URL: c.NATS.URL, Creds: c.NATS.Creds}.announce(ctx, trained.Model, gate)
+		if err != nil {
+			return err
+		}
+		return show(std.out, said+"\n")
+	case c.Out == "":
+		return show(std.out, "Nothing is kept but what is in the folder of the run: --out FILE writes the checkpoint.\n")
+	}
+	return nil
 }
 
 // learn trains from recorded answers alone.
@@ -208,7 +228,7 @@ func (c *trainCommand) head() (train.SolutionOptions, error) {
 	if opt.Prior = model.Solution(); opt.Prior == nil {
 		return opt, badInput{fmt.Errorf("--prior: %s has no head for whole answers", c.Prior)}
 	}
-	opt.PriorID = model.ID()
+	opt.PriorID, opt.Begun = model.ID(), model.Prefix()
 	return opt, nil
 }
 
@@ -234,7 +254,7 @@ func (c *trainCommand) play(ctx context.Context, std streams, answered []dataset
 	if err := toWrite("--run", filepath.Join(folder, answersFile)); err != nil {
 		return training.Trained{}, err
 	}
-	llm, closeLLM, err := c.Upstream.llm(ctx, recordFlags{Record: filepath.Join(folder, answersFile)})
+	llm, closeLLM, err := c.Upstream.llm(ctx, c.NATS, recordFlags{Record: filepath.Join(folder, answersFile)})
 	if err != nil {
 		return training.Trained{}, err
 	}

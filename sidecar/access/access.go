@@ -43,6 +43,8 @@ type Entry struct {
 	Tokens   int     `yaml:"tokens,omitempty"`             // a minute, prompts included
 	Daily    int     `yaml:"tokens-a-day,omitempty"`       // by UTC
 	Searches int     `yaml:"searches-at-a-time,omitempty"` // of --max-searches
+
+	Experience bool `yaml:"experience,omitempty"` // what its searches come to may be kept to learn from, where any is
 }
 
 // hashed is what Entry.Hash begins with. Keys are random and long, so one round of it is enough.
@@ -99,7 +101,7 @@ func Parse(text []byte) (*Keys, error) {
 		return nil, errors.New("keys: more than one document: what stands behind --- would not be read")
 	}
 	if len(file.Keys) == 0 {
-		return nil, errors.New("keys: there is none: `sidecar key new NAME` makes one")
+		return nil, errors.New("keys: there is none")
 	}
 	t := &Keys{}
 	var errs []error
@@ -115,7 +117,7 @@ func Parse(text []byte) (*Keys, error) {
 		case names[e.Name]:
 			bad("the name is there twice")
 		case !strings.HasPrefix(e.Hash, hashed) || err != nil || len(sum) != sha256.Size:
-			bad("hash must be %s and %d hexadecimal digits, as `sidecar key new` prints it: the key itself has no place here", hashed, 2*sha256.Size)
+			bad("hash must be %s and %d hexadecimal digits: the key itself has no place here", hashed, 2*sha256.Size)
 		case hashes[e.Hash]:
 			bad("the key is there twice")
 		case e.Requests < 0 || e.Tokens < 0 || e.Daily < 0 || e.Searches < 0:
@@ -141,7 +143,7 @@ func Parse(text []byte) (*Keys, error) {
 // One is the table of a single key that opens everything.
 func One(key string) *Keys {
 	sum := sha256.Sum256([]byte(key))
-	return &Keys{keys: []*Key{newKey(Entry{Name: "default", Hash: hashOf(key), Scopes: []Scope{Admin}}, sum[:])}}
+	return &Keys{keys: []*Key{newKey(Entry{Name: "default", Hash: hashOf(key), Scopes: []Scope{Admin}, Experience: true}, sum[:])}}
 }
 
 func newKey(e Entry, sum []byte) *Key {

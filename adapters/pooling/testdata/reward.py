@@ -33,9 +33,11 @@ def make(base, out):
     for part in sorted(base.glob("*.safetensors")):
         weights.update((name, w) for name, w in load_file(part).items() if not name.startswith("lm_head."))
     torch.manual_seed(1)
-    for name, rows, gain in (("score.0", width, 1), ("score.2", 2, 2)):
+    # The last layer is small, and leans towards "good", so that chances are neither all nothing nor all one.
+    for name, rows, gain, bias in (("score.0", width, 1, 0), ("score.2", 2, 0.25, 2.9)):
         weights[name + ".weight"] = (torch.randn(rows, width) * gain / math.sqrt(width)).to(torch.bfloat16)
         weights[name + ".bias"] = torch.zeros(rows, dtype=torch.bfloat16)
+        weights[name + ".bias"][-1] = bias
     save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
 
 
