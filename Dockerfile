@@ -7,12 +7,12 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 ARG VERSION
-RUN .ci/package --binary /sidecar && mkdir /data
+RUN .ci/package --binary /sidecar && .ci/package --licences /sidecar >/THIRD-PARTY.txt && mkdir /data
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build --chown=65532:65532 /data /data
-COPY --from=build /sidecar /sidecar
+COPY --from=build /sidecar /THIRD-PARTY.txt /
 USER 65532:65532
 WORKDIR /data
 EXPOSE 8484

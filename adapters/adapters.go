@@ -292,6 +292,16 @@ type Client struct {
 // KeyHeaders are the headers in which clients send their key.
 var KeyHeaders = []string{"Authorization", "X-Api-Key", "Api-Key"}
 
+// Thoughtless reports whether WithFields has the model not think, in the words of whichever endpoint.
+func Thoughtless(ctx context.Context) bool {
+	fields := Fields(ctx)
+	var template struct {
+		Thinking *bool `json:"enable_thinking"`
+	}
+	_ = json.Unmarshal(fields["chat_template_kwargs"], &template) // what is no object says nothing
+	return string(fields["think"]) == "false" || string(fields["reasoning_effort"]) == `"none"` || template.Thinking != nil && !*template.Thinking
+}
+
 type clientKey struct{}
 
 // WithClient hands a client's headers and query on to the endpoint. An adapter with a key of its own sends that in place of the client's.

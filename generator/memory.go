@@ -9,15 +9,20 @@ type Memory struct {
 	Items []Fooled `json:"items"`
 }
 
-// Fooled is a wrong step that R took for correct.
+// Trick is a correct step made wrong, that R took for correct.
+type Trick struct {
+	Strategy string `json:"strategy"`
+	Kind     Kind   `json:"kind"`
+	Before   string `json:"before"` // the correct step
+	After    string `json:"after"`  // what it became
+}
+
+// Fooled is a trick as it is remembered.
 type Fooled struct {
-	Strategy string  `json:"strategy"`
-	Kind     Kind    `json:"kind"`
-	Problem  string  `json:"problem"`
-	Before   string  `json:"before"` // the correct step
-	After    string  `json:"after"`  // what it became
-	P        float64 `json:"p"`      // P(correct) that R gave it
-	Round    int     `json:"round"`
+	Trick
+	Problem string  `json:"problem"`
+	P       float64 `json:"p"` // P(correct) that R gave it
+	Round   int     `json:"round"`
 }
 
 // perTrick is how many items of one strategy and kind are kept.

@@ -13,7 +13,7 @@ func TestMemoryStaysDiverseAndBounded(t *testing.T) {
 		m := Memory{Limit: rapid.IntRange(0, 8).Draw(t, "limit")}
 		for range rapid.IntRange(0, 60).Draw(t, "n") {
 			m.Add(Fooled{
-				Strategy: rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "s"), Kind: rapid.SampledFrom(Kinds()).Draw(t, "k"),
+				Trick:   Trick{Strategy: rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "s"), Kind: rapid.SampledFrom(Kinds()).Draw(t, "k")},
 				Problem: fmt.Sprint(rapid.IntRange(0, 20).Draw(t, "q")), P: rapid.Float64Range(0.5, 1).Draw(t, "p"), Round: rapid.IntRange(0, 4).Draw(t, "r"),
 			})
 		}
@@ -33,10 +33,10 @@ func TestMemoryStaysDiverseAndBounded(t *testing.T) {
 
 func TestMemoryPrefersLateAndSameKind(t *testing.T) {
 	m := Memory{Limit: 10}
-	m.Add(Fooled{Strategy: "unit", Kind: Additive, Problem: "p1", P: 0.9, Round: 0, After: "old"})
-	m.Add(Fooled{Strategy: "unit", Kind: Additive, Problem: "p2", P: 0.6, Round: 0, After: "weak"})
-	m.Add(Fooled{Strategy: "unit", Kind: Additive, Problem: "p3", P: 0.6, Round: 1, After: "new"})
-	m.Add(Fooled{Strategy: "unit", Kind: Mixed, Problem: "p4", P: 0.6, Round: 2, After: "mixed"})
+	m.Add(Fooled{Trick: Trick{Strategy: "unit", Kind: Additive, After: "old"}, Problem: "p1", P: 0.9, Round: 0})
+	m.Add(Fooled{Trick: Trick{Strategy: "unit", Kind: Additive, After: "weak"}, Problem: "p2", P: 0.6, Round: 0})
+	m.Add(Fooled{Trick: Trick{Strategy: "unit", Kind: Additive, After: "new"}, Problem: "p3", P: 0.6, Round: 1})
+	m.Add(Fooled{Trick: Trick{Strategy: "unit", Kind: Mixed, After: "mixed"}, Problem: "p4", P: 0.6, Round: 2})
 	for _, tt := range []struct {
 		strategy string
 		kind     Kind

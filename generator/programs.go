@@ -12,7 +12,7 @@ import (
 type ProgramAttack struct {
 	Strategy program.Alteration
 	Source   string
-	Answer   string
+	Run      program.Result
 }
 
 // AttackProgram corrupts a program that comes to answer in n ways at most, by rule: no LLM is asked, and no oracle, since the truth of each is computed. Strategies are
@@ -39,7 +39,7 @@ func AttackProgram(ctx context.Context, rng *rand.Rand, source, answer string, n
 		of[a.What] = left[:len(left)-1]
 		r, err := program.Run(ctx, program.Opening+a.Source+program.Closing)
 		if err == nil && arith.Equal(answer, r.Answer) == arith.False {
-			out = append(out, ProgramAttack{a.What, a.Source, r.Answer})
+			out = append(out, ProgramAttack{a.What, a.Source, r})
 		}
 	}
 	return out

@@ -28,7 +28,7 @@ func TestAttackProgram(t *testing.T) {
 			}
 		}
 		r, err := program.Run(t.Context(), program.Opening+a.Source+program.Closing)
-		if err != nil || r.Answer != a.Answer || arith.Equal("31", r.Answer) != arith.False || len(before) != len(after) || differ != 1 {
+		if err != nil || r.Answer != a.Run.Answer || arith.Equal("31", r.Answer) != arith.False || len(before) != len(after) || differ != 1 {
 			t.Errorf("%s: %d lines differ, it comes to %q, %v:\n%s", a.Strategy, differ, r.Answer, err, a.Source)
 		}
 	}
@@ -40,7 +40,7 @@ func TestAttackProgram(t *testing.T) {
 	}
 	all := AttackProgram(t.Context(), rand.New(rand.NewPCG(3, 4)), source, "31", 1000)
 	for _, a := range all {
-		if a.Answer == "31" {
+		if a.Run.Answer == "31" {
 			t.Errorf("still right:\n%s", a.Source)
 		}
 	}
@@ -49,7 +49,7 @@ func TestAttackProgram(t *testing.T) {
 	}
 	for _, source := range []string{"", "print(", "print('31')", "x = 31\nprint(31 if x else 31)"} {
 		for _, a := range AttackProgram(t.Context(), rand.New(rand.NewPCG(1, 2)), source, "31", 5) {
-			if a.Answer == "31" {
+			if a.Run.Answer == "31" {
 				t.Errorf("%q: %+v", source, a)
 			}
 		}

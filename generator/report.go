@@ -61,13 +61,10 @@ type StrategyReport struct {
 	sum, above, share float64
 }
 
-// Example is a wrong step that R took for correct.
+// Example is a trick as it is reported.
 type Example struct {
-	Strategy string  `json:"strategy"`
-	Kind     Kind    `json:"kind"`
+	Trick
 	Question string  `json:"question"`
-	Before   string  `json:"before"`   // the correct step
-	After    string  `json:"after"`    // what it became
 	Fooled   float64 `json:"fooled"`   // P(correct) when it was played
 	Now      float64 `json:"now"`      // after the round, in which R learned from it unless it is held out
 	HeldOut  bool    `json:"held_out"` // of a problem that R never learns from
@@ -265,8 +262,7 @@ func (g *Game) measure(ctx context.Context, rep *Report, round int, attacks []*a
 	}
 	rep.HeldOut = Measure(steps[:held], p[:held])
 	for i, a := range fooling {
-		rep.Examples = append(rep.Examples, Example{Strategy: a.name, Kind: a.target.Kind, Question: a.problem.Question, Before: a.target.Text, After: a.reply,
-			Fooled: a.p, Now: p[held+i], HeldOut: a.problem.heldOut})
+		rep.Examples = append(rep.Examples, Example{Trick: a.trick(), Question: a.problem.Question, Fooled: a.p, Now: p[held+i], HeldOut: a.problem.heldOut})
 	}
 	slices.SortStableFunc(rep.Examples, func(a, b Example) int {
 		if a.HeldOut != b.HeldOut {

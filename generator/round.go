@@ -181,11 +181,15 @@ func (g *Game) playWave(ctx context.Context, m *meter, rep *Report, round int, w
 			outcomes = append(outcomes, o)
 		}
 		if a.fooled() && !a.arm.Own() {
-			state.Memory.Add(Fooled{Strategy: a.name, Kind: a.target.Kind, Problem: a.target.Prefix.Problem.ID,
-				Before: a.target.Text, After: a.reply, P: a.p, Round: round})
+			state.Memory.Add(Fooled{Trick: a.trick(), Problem: a.target.Prefix.Problem.ID, P: a.p, Round: round})
 		}
 	}
 	return all, state.Policy.Observe(outcomes)
+}
+
+// trick is what it made of the step.
+func (a *attack) trick() Trick {
+	return Trick{Strategy: a.name, Kind: a.target.Kind, Before: a.target.Text, After: a.reply}
 }
 
 // outcome is what the attack earned the generator, if the oracle is sure of it: the chance that a vote prefers what is wrong; it is

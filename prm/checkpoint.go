@@ -16,7 +16,7 @@ import (
 // A checkpoint is, with all numbers little-endian:
 //
 //	magic "APRM-PRM" · format uint32 · three lengths uint64 (header, weights, optimiser's state, which may be 0)
-//	header as JSON, with the scores of a few solutions (self-test) · weights as float32, Fixed then Trained, then the solution head's, each row-major · optimiser's state
+//	header as JSON, with the scores of a few solutions (self-test) · weights as float32, Fixed then Trained, then the solution and the prefix head's, each row-major · optimiser's state
 //	SHA-256 of everything before it
 const (
 	magic     = "APRM-PRM"
@@ -133,15 +133,21 @@ func Parse(b []byte) (*Model, error) {
 	if err := h.check(); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrVersion, err)
 	}
-	of := h.Solution
-	h.Solution = nil
+	of, begun := h.Solution, h.Prefix
+	h.Solution, h.Prefix = nil, nil
 	want := h.floats()
-	var solution *SolutionHead
+	var solution, prefix *SolutionHead
 	if of != nil {
 		if solution = NewSolutionHead(of.Units, of.Without...); of.Programs {
 			solution.ReadPrograms()
 		}
 		for _, t := range solution.all() {
+			want += len(t.Data)
+		}
+	}
+	if begun != nil {
+		prefix = NewPrefixHead(begun.Without...)
+		for _, t := range prefix.all() {
 			want += len(t.Data)
 		}
 	}
@@ -158,6 +164,12 @@ func Parse(b []byte) (*Model, error) {
 			weights = readFloats(weights, t.Data)
 		}
 		m, err = m.Judging(solution, *of)
+	}
+	if err == nil && prefix != nil {
+		for _, t := range prefix.all() {
+			weights = readFloats(weights, t.Data)
+		}
+		m, err = m.Foreseeing(prefix, *begun)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrCorrupt, err)

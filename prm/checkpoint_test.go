@@ -162,6 +162,53 @@ func TestSaveThenLoadWithASolutionHead(t *testing.T) {
 	}
 }
 
+// A prefix head is kept beside a solution head and without one, is another's word than that, and says nothing of a program.
+func TestPrefixHead(t *testing.T) {
+	inputs := []feature.Input{testInput(4), testInput(0)}
+	head := NewPrefixHead(feature.BlockRoles)
+	for i := range head.Linear.Data {
+		head.Linear.Data[i] = -1 / float32(i+3)
+	}
+	for name, without := range map[string]*Model{"alone": testModel(t, 4, smallShape, nil), "beside a solution head": judging(t, 3, nil)} {
+		m, err := without.Foreseeing(head, PrefixHeader{Problems: 12, AUC: 0.7})
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "prm.ckpt")
+		if err := Save(path, m); err != nil {
+			t.Fatal(err)
+		}
+		back, err := Load(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(back, m) || back.ID() != m.ID() || m.ID() == without.ID() {
+			t.Errorf("%s: got %+v (%s), want %+v (%s)", name, back.Header(), back.ID(), m.Header(), m.ID())
+		}
+		if h := back.Header().Prefix; h == nil || h.Problems != 12 || !reflect.DeepEqual(h.Without, []feature.Block{feature.BlockRoles}) {
+			t.Errorf("%s: the header says %+v", name, h)
+		}
+		scores := []Score{{Step: 0.3, Value: 0.2}, {Step: 0.6, Value: 0.4}}
+		plain, seen := without.Judge(scores, inputs, nil, nil), back.Judge(scores, inputs, nil, nil)
+		if plain.Begun || plain.Begin(Min) != 0.3 {
+			t.Errorf("%s: without a prefix head: %+v", name, plain)
+		}
+		if !seen.Begun || !(seen.Prefix > 0 && seen.Prefix < 1) || seen.Begin(Min) != seen.Prefix || seen.Prefix == seen.Solution || seen.Solution != plain.Solution {
+			t.Errorf("%s: judged %+v", name, seen)
+		}
+		if of := back.Judge(scores, inputs, nil, &feature.Program{}); of.Begun {
+			t.Errorf("%s: a program was judged as the beginning of prose: %+v", name, of)
+		}
+	}
+	if _, err := judging(t, 0, nil).Foreseeing(NewSolutionHead(2), PrefixHeader{}); err == nil {
+		t.Error("a dense head was taken for a prefix head")
+	}
+	head.Scale.Data[1] = float32(math.NaN())
+	if _, err := judging(t, 0, nil).Foreseeing(head, PrefixHeader{}); err == nil || !strings.Contains(err.Error(), "prefix.scale") {
+		t.Errorf("a weight that is none: %v, want an error that names the tensor", err)
+	}
+}
+
 // A head's weights for programs are kept; one without any reads programs as prose without log-probabilities.
 func TestSolutionHeadForPrograms(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 4))

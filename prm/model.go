@@ -23,6 +23,7 @@ type Model struct {
 	weights   *Weights
 	optimiser []byte
 	solution  *SolutionHead // nil for none
+	prefix    *SolutionHead // of beginnings, nil for none
 	id        string
 
 	last, mean projection
@@ -37,13 +38,13 @@ type projection struct {
 
 // New returns a Model of h and w, which it owns from then on. optimiser is the training's own state, carried along in the
 // checkpoint and meaningless here; nil for none.
-// The header must name no solution head: see Model.Judging.
+// The header must name neither a solution nor a prefix head: see Model.Judging and Model.Foreseeing.
 func New(h Header, w *Weights, optimiser []byte) (*Model, error) {
 	if err := h.check(); err != nil {
 		return nil, err
 	}
-	if h.Solution != nil {
-		return nil, errors.New("the header names a solution head that isn't given")
+	if h.Solution != nil || h.Prefix != nil {
+		return nil, errors.New("the header names a head that isn't given")
 	}
 	if err := w.check(h); err != nil {
 		return nil, err
@@ -71,15 +72,41 @@ func (m *Model) Judging(head *SolutionHead, of SolutionHeader) (*Model, error) {
 	return &out, nil
 }
 
+// Foreseeing returns the model with a prefix head, a linear one that it owns from then on, in the place of the one it may have. of says what it was found to be
+// worth; Without is the head's own.
+func (m *Model) Foreseeing(head *SolutionHead, of PrefixHeader) (*Model, error) {
+	if err := head.check(); err != nil {
+		return nil, err
+	}
+	if head.Units() > 0 || head.ReadsPrograms() {
+		return nil, errors.New("a prefix head is linear and reads no programs")
+	}
+	out := *m
+	of.Without = head.Without
+	out.header.Prefix, out.prefix = &of, head
+	out.id = out.hash()
+	return &out, nil
+}
+
+// Prefix is the prefix head, nil where it has none. It must not be changed.
+func (m *Model) Prefix() *SolutionHead { return m.prefix }
+
 // Solution is the solution head, nil where it has none. It must not be changed.
 func (m *Model) Solution() *SolutionHead { return m.solution }
 
-// Judge adds the solution head's word on a whole answer to the scores of its steps: inputs are those of all its steps, tokens as feature.Pool takes them,
-// program what is known of its run where it is one.
+// Judge adds the solution head's word on a whole answer, and the prefix head's on the beginning of one in prose, to the scores of its steps: inputs are those of all
+// its steps, tokens as feature.Pool takes them, program what is known of its run where it is one.
 func (m *Model) Judge(scores []Score, inputs []feature.Input, tokens [][]step.Token, program *feature.Program) Judgement {
 	j := Judgement{Steps: scores}
-	if m.solution != nil && len(inputs) > 0 {
-		j.Solution, j.Whole = vote.Logistic(m.solution.Logit(feature.Pool(inputs, tokens).Of(program))), true
+	if len(inputs) == 0 || m.solution == nil && m.prefix == nil {
+		return j
+	}
+	read := feature.Pool(inputs, tokens)
+	if m.solution != nil {
+		j.Solution, j.Whole = vote.Logistic(m.solution.Logit(read.Of(program))), true
+	}
+	if m.prefix != nil && program == nil {
+		j.Prefix, j.Begun = vote.Logistic(m.prefix.Logit(read)), true
 	}
 	return j
 }
@@ -127,6 +154,9 @@ func (m *Model) tensors() []*Tensor {
 	all := m.weights.all()
 	if m.solution != nil {
 		all = append(all, m.solution.all()...)
+	}
+	if m.prefix != nil {
+		all = append(all, m.prefix.all()...)
 	}
 	return all
 }

@@ -49,6 +49,14 @@ type Header struct {
 	Sighted Reading `json:"sighted"`
 
 	Solution *SolutionHeader `json:"solution,omitempty"` // of the solution head, nil where there is none
+	Prefix   *PrefixHeader   `json:"prefix,omitempty"`   // of the prefix head, nil where there is none
+}
+
+// PrefixHeader says what a Model's prefix head was found to be worth.
+type PrefixHeader struct {
+	Without  []feature.Block `json:"without,omitempty"`
+	Problems int             `json:"problems"` // that it learned from: those with right and wrong answers, counted once for each number of steps
+	AUC      metric.Figure   `json:"auc"`      // of beginnings of as many steps within a problem, by heads that had not learned from it
 }
 
 // SolutionHeader says what a Model's solution head is, and what it was found to be worth.
@@ -69,7 +77,7 @@ type SolutionHeader struct {
 // Elsewhere says what a solution head was found to be worth with LLMs whose answers it had not learned from.
 type Elsewhere struct {
 	Models   []string      `json:"models"`
-	Problems int           `json:"problems"` // with right and wrong answers, each LLM's counted
+	Problems int           `json:"problems"` // with right and wrong answers, each counted once, however many LLMs answered it
 	AUC      metric.Figure `json:"auc"`      // of answers within a problem
 	Vote     vote.Rule     `json:"vote"`     // how much its logits count in a vote over prose there
 }
@@ -119,6 +127,16 @@ type Judgement struct {
 	Steps    []Score // one a step, in order
 	Solution float64 // σ of the solution head's logit, in (0,1): it orders answers to one problem, and is no probability
 	Whole    bool    // there is a solution head; else Solution is 0
+	Prefix   float64 // σ of the prefix head's logit, in (0,1): it orders beginnings of as many steps of answers to one problem, and is no probability
+	Begun    bool    // there is a prefix head; else Prefix is 0
+}
+
+// Begin returns one number in [0,1] for the beginning of an answer: the prefix head's where there is one, else the steps' scores aggregated. NaN without either.
+func (j Judgement) Begin(kind Aggregation) float64 {
+	if j.Begun {
+		return j.Prefix
+	}
+	return Aggregate(kind, j.Steps)
 }
 
 // Rate returns one number in [0,1] for a whole answer: the solution head's where there is one, else the steps' scores aggregated. NaN without either.

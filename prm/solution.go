@@ -32,6 +32,8 @@ type SolutionHead struct {
 	Program                     Tensor // (SolutionWidth + feature.NumProgram) × 1
 
 	Without []feature.Block // inputs that it doesn't read
+
+	name string // that its tensors' begin with
 }
 
 // furthest is how many deviations from its mean a number counts at most: what is far out, in problems unlike those learned from, must not decide alone.
@@ -50,7 +52,7 @@ func (h *SolutionHead) ReadPrograms() {
 // programs names and sizes the tensors for programs.
 func (h *SolutionHead) programs() []*Tensor {
 	size := func(t *Tensor, name string, rows, cols int) *Tensor {
-		t.Name, t.Rows, t.Cols = "solution.program."+name, rows, cols
+		t.Name, t.Rows, t.Cols = h.name+".program."+name, rows, cols
 		return t
 	}
 	return []*Tensor{size(&h.ProgramCentre, "centre", 1, SolutionWidth), size(&h.ProgramScale, "scale", 1, SolutionWidth),
@@ -62,7 +64,15 @@ func (h *SolutionHead) ReadsPrograms() bool { return h.Program.Rows > 0 }
 
 // NewSolutionHead returns a head of so many units whose weights are zero, and whose scales are one.
 func NewSolutionHead(units int, without ...feature.Block) *SolutionHead {
-	h := &SolutionHead{Without: without}
+	return newHead("solution", units, without)
+}
+
+// NewPrefixHead returns a linear head whose weights are zero, and whose scales are one. It reads the beginning of an answer as a SolutionHead reads a whole one, and tells
+// which of two beginnings of as many steps ends right.
+func NewPrefixHead(without ...feature.Block) *SolutionHead { return newHead("prefix", 0, without) }
+
+func newHead(name string, units int, without []feature.Block) *SolutionHead {
+	h := &SolutionHead{Without: without, name: name}
 	for _, t := range h.layout(units) {
 		t.Data = make([]float32, t.Rows*t.Cols)
 	}
@@ -75,7 +85,7 @@ func NewSolutionHead(units int, without ...feature.Block) *SolutionHead {
 // layout names and sizes the tensors, in the order of the checkpoint.
 func (h *SolutionHead) layout(units int) []*Tensor {
 	size := func(t *Tensor, name string, rows, cols int) *Tensor {
-		t.Name, t.Rows, t.Cols = "solution."+name, rows, cols
+		t.Name, t.Rows, t.Cols = h.name+"."+name, rows, cols
 		return t
 	}
 	return []*Tensor{
@@ -98,7 +108,7 @@ func (h *SolutionHead) Units() int { return h.Dense.Cols }
 
 // check reports weights that do not fit together, or are not finite.
 func (h *SolutionHead) check() error {
-	var want SolutionHead
+	want := SolutionHead{name: h.name}
 	units := h.Dense.Cols
 	if units < 0 || units > maxUnits {
 		return fmt.Errorf("the solution head has %d units", units)

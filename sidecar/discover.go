@@ -68,8 +68,9 @@ func found(endpoints []endpoint) string {
 		fmt.Fprintf(&b, "%s answers at %s with %s.\n\n"+
 			"serve it with the PRM that comes with the program (without it: as it is, with votes on request, %s@majority-8):\n"+
 			"  sidecar serve --upstream %s --upstream-model %s --checkpoint general\n"+
-			"or train one of its own first (FILE: problems with worked solutions), then serve it with --checkpoint my.prm:\n"+
-			"  sidecar train --upstream %s --upstream-model %s --problems FILE --out my.prm\n\n",
+			"or train one of its own first, of its answers to problems whose answers are known (FILE), and serve it with --checkpoint my.prm:\n"+
+			"  sidecar sample --upstream %s --upstream-model %s --problems FILE --out answers.jsonl\n"+
+			"  sidecar train --solutions answers.jsonl --out my.prm\n\n",
 			e.kind, e.url, strings.Join(e.models, ", "), e.models[0], e.url, e.models[0], e.url, e.models[0])
 	}
 	b.WriteString("Try it with no endpoint: sidecar demo. All commands: sidecar --help; one of them: sidecar serve --help\n")

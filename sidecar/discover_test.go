@@ -26,7 +26,7 @@ func TestDiscover(t *testing.T) {
 	if len(got) != 1 || got[0].kind != "vLLM" || got[0].url != full {
 		t.Fatalf("%+v", got)
 	}
-	for _, want := range []string{"vLLM answers at " + full + " with tiny, small", "sidecar serve --upstream " + full + " --upstream-model tiny", "sidecar train --upstream " + full} {
+	for _, want := range []string{"vLLM answers at " + full + " with tiny, small", "sidecar serve --upstream " + full + " --upstream-model tiny", "sidecar sample --upstream " + full} {
 		if text := found(got); !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}

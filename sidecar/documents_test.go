@@ -403,10 +403,10 @@ func prmTables() string {
 	var b strings.Builder
 	b.WriteString("| member | must be | what it means |\n|---|---|---|\n")
 	for _, f := range server.Fields() {
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.Name, plain(f.Want), plain(f.Help))
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.Name, plain(f.Want.String()), plain(f.Help))
 	}
 	for _, s := range decode.Settings() {
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", s.Name, plain(s.Range), plain(s.Help))
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", s.Name, plain(s.Range.String()), plain(s.Help))
 	}
 	return b.String()
 }

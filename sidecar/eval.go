@@ -233,6 +233,9 @@ func (c *evalCommand) print(ctx context.Context, std streams, e *engine.Engine, 
 	return show(std.out, fmt.Sprintf("%s on %s, checkpoint %s\n\n%s", titled(caps), file, id, report.Markdown()))
 }
 
+// beginnings of recorded answers are told apart up to so many steps: later on few go on.
+const beginnings = 5
+
 // replay measures on recorded answers. The gate beside the checkpoint is neither read nor written: votes go by what the PRM has from its own training, or by --holdout.
 func (c *evalCommand) replay(ctx context.Context, std streams) error {
 	answered, err := readSolutions(c.Solutions)
@@ -252,7 +255,7 @@ func (c *evalCommand) replay(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
-	cfg := eval.Config{Options: c.Decode.options(), Strategies: c.Strategies, Parallel: c.Parallel, Rotate: true, Programs: of.programs}
+	cfg := eval.Config{Options: c.Decode.options(), Strategies: c.Strategies, Parallel: c.Parallel, Rotate: true, Beginnings: beginnings, Programs: of.programs}
 	cfg.Options.Seed = c.Seed
 	if cfg.Strategies == nil {
 		for _, name := range eval.WholeStrategies() {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -35,37 +35,56 @@ const (
 	chunks        = 8 // of a stream
 )
 
-// TestLoad has real processes under load, and is for by hand: SIDECAR_TEST_LOAD=60s says for how long each part lasts.
+// TestLoad has real processes under load, and is for by hand: SIDECAR_TEST_LOAD=90s says for how long each part lasts, from a minute on.
 //
-//	SIDECAR_TEST_LOAD=60s SIDECAR_TEST_PLOT=/tmp/memory.svg go test ./sidecar -run '^TestLoad$' -v -timeout 30m
+//	SIDECAR_TEST_LOAD=90s SIDECAR_TEST_PLOT=/tmp/memory.svg go test ./sidecar -run '^TestLoad$' -v -timeout 30m
 //
-// 1,000 raw streams go through the sidecar and, at the same time, as many through a bare reverse proxy (httputil), so that whatever else the machine does is in
-// both figures: how late each piece of an answer is, by the endpoint's clock and the client's, which is the same. Then 100 clients have searches step by step of
-// the embedded model. In every second of four windows of each part there are 200 clients besides that are slow, lie or read nothing.
+// raw: 1,000 streams go through the sidecar and, at the same time, as many through a bare reverse proxy (httputil), so that whatever else the machine does is in
+// both figures: how late each piece of an answer is, by the endpoint's clock and the client's, which is the same. guided: 100 clients have searches step by step of
+// the embedded model, as many as the machine can. In half of the windows of each part there are 200 clients besides that are slow, lie or read nothing. What a search
+// costs of the processor tells more than how many there are where the machine has more to do. SIDECAR_TEST_ADMIN=127.0.0.1:6060 has the sidecar serve its profiles there.
 func TestLoad(t *testing.T) {
 	lasts, err := time.ParseDuration(os.Getenv("SIDECAR_TEST_LOAD"))
 	if err != nil {
-		t.Skip("SIDECAR_TEST_LOAD=60s says how long each part lasts")
+		t.Skip("SIDECAR_TEST_LOAD=90s says how long each part lasts")
 	}
 	if load, err := os.ReadFile("/proc/loadavg"); err == nil {
 		t.Logf("load of the machine before: %s", load)
 	}
+	chart := plot.Chart{Title: "Memory under load", X: "seconds", Y: "resident MB"}
+	for _, part := range []struct {
+		name, title string
+		load        func(*testing.T, time.Duration) []plot.Point
+	}{{"raw", "1,000 raw streams", loadRaw}, {"guided", "100 guided on the embedded model", loadGuided}} {
+		t.Run(part.name, func(t *testing.T) {
+			chart.Curves = append(chart.Curves, plot.Curve{Name: part.title, Colour: len(chart.Curves), Points: part.load(t, lasts)})
+		})
+	}
+	if path := os.Getenv("SIDECAR_TEST_PLOT"); path != "" {
+		if err := os.WriteFile(path, chart.SVG(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// loadRaw returns what the sidecar held in memory meanwhile.
+func loadRaw(t *testing.T, lasts time.Duration) []plot.Point {
 	upstream := httptest.NewServer(http.HandlerFunc(stamps))
 	defer upstream.Close()
-	raw, rawAddr := listening(t, "serve", "--upstream", "openai+"+upstream.URL, "--upstream-model", "fake", "--probe-wait", "100ms", "--log-level", "error")
+	raw, rawAddr := listening(t, append([]string{"serve", "--upstream", "openai+" + upstream.URL, "--upstream-model", "fake", "--probe-wait", "100ms", "--log-level", "error"}, admin()...)...)
 	bare, bareAddr := listening(t, bareProxy, upstream.URL)
-	memory := &residents{of: map[string]int{"raw": raw.Process.Pid}}
-	stop := memory.watch()
+	memory := watchMemory(raw.Process.Pid, rawAddr)
 
-	var throughSidecar, throughBare [2]figures // without bad clients, and with
+	var throughSidecar, throughBare [3]figures // by the kind of window
 	var failed atomic.Int64
 	ctx, end := context.WithCancel(t.Context())
 	var clients sync.WaitGroup
-	var bad atomic.Int32 // 1 while there are
+	var now atomic.Int32 // the kind of window that it is
+	now.Store(aside)
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: rawStreams}}
 	for _, through := range []struct {
 		addr string
-		to   *[2]figures
+		to   *[3]figures
 	}{{rawAddr, &throughSidecar}, {bareAddr, &throughBare}} {
 		for i := range rawStreams {
 			clients.Go(func() {
@@ -74,7 +93,7 @@ func TestLoad(t *testing.T) {
 				case <-ctx.Done():
 				}
 				for ctx.Err() == nil {
-					if err := stream(ctx, client, through.addr, func(late time.Duration) { through.to[bad.Load()].add(late) }); err != nil && ctx.Err() == nil {
+					if err := stream(ctx, client, through.addr, func(late time.Duration) { through.to[now.Load()].add(late) }); err != nil && ctx.Err() == nil {
 						if through.addr == bareAddr { // as net/http does it by itself: see Server.forward
 							failed.Add(1)
 							continue
@@ -86,16 +105,17 @@ func TestLoad(t *testing.T) {
 			})
 		}
 	}
-	time.Sleep(2 * betweenChunks)
-	for _, f := range []*figures{&throughSidecar[0], &throughBare[0]} {
-		f.forget()
-	}
-	windows(t, lasts, rawAddr, &bad, func(_ int32, of func()) { of() })
+	memory.settle()
+	windows(t, lasts, rawAddr, &now, func(of func()) { of() })
+	held := memory.stop()
 	end()
 	clients.Wait()
 	client.CloseIdleConnections()
+	ended(t, raw)
+	ended(t, bare)
+
 	var p99 [2]float64
-	for kind, name := range []string{"", fmt.Sprintf(", with %d bad clients", badClients)} {
+	for kind, name := range kinds {
 		s, b := throughSidecar[kind].sorted(), throughBare[kind].sorted()
 		p99[kind] = throughSidecar[kind].paired(&throughBare[kind], .99)
 		t.Logf("%d raw streams%s: pieces late by p50 %v, p99 %v (%d); by a bare proxy %v, %v (%d); second by second %.2f times by p50, %.2f by p99, in the median", rawStreams, name,
@@ -110,22 +130,32 @@ func TestLoad(t *testing.T) {
 		t.Logf("bad clients make the p99 of raw streams %.2f times what it was, the bare proxy's own change taken off", change)
 	}
 	t.Logf("streams that failed: none of the sidecar's unless it says so above, %d of the bare proxy's", failed.Load())
-	stop()
-	ended(t, raw)
-	ended(t, bare)
+	memory.judge(t)
+	return held
+}
 
-	guided, guidedAddr := listening(t, "serve", "--upstream", "builtin", "--max-queued", "128", "--log-level", "error")
-	memory.of = map[string]int{"guided": guided.Process.Pid}
-	stop = memory.watch()
-	ctx, end = context.WithCancel(t.Context())
-	var searches [2]figures
-	var answered [2]atomic.Int64
+// work is what was done in a window, and the processor's time that it took.
+type work struct {
+	searches         int64
+	sidecar, clients time.Duration // clients: this process, in which all of them are
+}
+
+// loadGuided returns what the sidecar held in memory meanwhile.
+func loadGuided(t *testing.T, lasts time.Duration) []plot.Point {
+	guided, addr := listening(t, append([]string{"serve", "--upstream", "builtin", "--max-queued", "128", "--log-level", "error"}, admin()...)...)
+	memory := watchMemory(guided.Process.Pid, addr)
+	ctx, end := context.WithCancel(t.Context())
+	var clients sync.WaitGroup
+	var took [3]figures // by the kind of window
+	var answered atomic.Int64
+	var now atomic.Int32
+	now.Store(aside)
 	for i := range guidedClients {
 		clients.Go(func() {
 			for n := 0; ctx.Err() == nil; n++ {
 				began := time.Now()
 				body := fmt.Sprintf(`{"seed":%d,"max_tokens":60,"prm":{"strategy":"guided","n":2,"steps":false},"messages":[{"role":"user","content":"Tom has %d boxes with 12 pencils in each. Then Tom finds 5 pencils. How many pencils does Tom have now?"}]}`, n, 2+i%9)
-				got, err := wholeAnswer(ctx, guidedAddr, body)
+				got, err := wholeAnswer(ctx, addr, body)
 				if ctx.Err() != nil {
 					return
 				}
@@ -133,38 +163,44 @@ func TestLoad(t *testing.T) {
 					t.Errorf("guided: %q, %v", got, err)
 					return
 				}
-				searches[bad.Load()].add(time.Since(began))
-				answered[bad.Load()].Add(1)
+				took[now.Load()].add(time.Since(began))
+				answered.Add(1)
 			}
 		})
 	}
-	time.Sleep(2 * time.Second)
-	searches[0].forget()
-	answered[0].Store(0)
-	var spent [2]time.Duration
-	windows(t, lasts, guidedAddr, &bad, func(kind int32, of func()) {
-		before := processorTime(guided.Process.Pid)
+	memory.settle()
+	var done [2]work
+	windows(t, lasts, addr, &now, func(of func()) {
+		seen := func() work {
+			return work{answered.Load(), processorTime(guided.Process.Pid), processorTime(os.Getpid())}
+		}
+		before := seen()
 		of()
-		spent[kind] += processorTime(guided.Process.Pid) - before
+		after, sum := seen(), &done[now.Load()]
+		sum.searches += after.searches - before.searches
+		sum.sidecar += after.sidecar - before.sidecar
+		sum.clients += after.clients - before.clients
 	})
-	counts := [2]int64{answered[0].Load(), answered[1].Load()}
+	held := memory.stop()
 	end()
 	clients.Wait()
 	http.DefaultClient.CloseIdleConnections()
-	for kind, name := range []string{"", fmt.Sprintf(", with %d bad clients", badClients)} {
-		s := searches[kind].sorted()
-		t.Logf("%d guided clients%s: %d searches, p50 %v, p99 %v, %v of the processor for each", guidedClients, name, counts[kind], at(s, .5), at(s, .99),
-			(spent[kind] / time.Duration(max(1, counts[kind]))).Round(time.Millisecond))
+	ended(t, guided)
+
+	var each [2]time.Duration
+	for kind, name := range kinds {
+		s, w := took[kind].sorted(), done[kind]
+		each[kind] = w.sidecar / time.Duration(max(1, w.searches))
+		t.Logf("%d guided clients%s: %d searches in %v, p50 %v, p99 %v, %v of the processor for each by the sidecar; all clients took %.1f %% of a core", guidedClients, name, w.searches, lasts/2,
+			at(s, .5), at(s, .99), each[kind].Round(10*time.Microsecond), 100*w.clients.Seconds()/(lasts/2).Seconds())
 	}
-	// What is left for searches is what bad clients don't take: that the machine has more to do at one time than at another is not theirs.
-	taken := (spent[1] - spent[0]*time.Duration(counts[1])/time.Duration(max(1, counts[0]))).Seconds() / (lasts / 2).Seconds()
-	t.Logf("bad clients take %.1f %% of a core", 100*taken)
-	if counts[0] == 0 || counts[1] == 0 || taken > .1 {
+	left, costs := float64(done[1].searches)/float64(done[0].searches), float64(each[1])/float64(each[0])
+	t.Logf("with bad clients there are %.3f times as many guided searches, and each costs %.3f times as much of the processor", left, costs)
+	if !(left >= .9 && costs <= 1.1) {
 		t.Error("bad clients change guided searches by more than a tenth")
 	}
-	stop()
-	ended(t, guided)
 	memory.judge(t)
+	return held
 }
 
 // bareProxy as the first argument has the test binary be a reverse proxy of the endpoint that the second one names.
@@ -267,17 +303,31 @@ func stream(ctx context.Context, client *http.Client, addr string, late func(tim
 	return lines.Err()
 }
 
-// windows lets the time of a part pass, with bad clients in its second and fourth quarter, each of which is handed to around.
-func windows(t *testing.T, lasts time.Duration, addr string, bad *atomic.Int32, around func(kind int32, of func())) {
-	for n := range int32(4) {
-		stop := func() {}
-		if n%2 == 1 {
+// The kinds of a part's windows: without bad clients and with them; and the time between windows, which is for nobody's figures.
+const aside = 2
+
+var kinds = [2]string{"", fmt.Sprintf(", with %d bad clients", badClients)}
+
+// admin is the flag that has profiles served where SIDECAR_TEST_ADMIN says; nothing where it says nothing.
+func admin() []string {
+	if a := os.Getenv("SIDECAR_TEST_ADMIN"); a != "" {
+		return []string{"--admin-listen", a}
+	}
+	return nil
+}
+
+// windows lets the time of a part pass in eight windows, of which the second and third of each four have bad clients, so that what the machine does besides by and by
+// is in both kinds. Each is handed to around.
+func windows(t *testing.T, lasts time.Duration, addr string, now *atomic.Int32, around func(of func())) {
+	for n := range 8 {
+		kind, stop := int32((n+1)/2%2), func() {}
+		if kind == 1 {
 			stop = misbehave(t, addr)
-			time.Sleep(time.Second) // until they are all there
 		}
-		bad.Store(n % 2)
-		around(n%2, func() { time.Sleep(lasts / 4) })
-		bad.Store(0)
+		time.Sleep(time.Second) // until they are all there
+		now.Store(kind)
+		around(func() { time.Sleep(lasts / 8) })
+		now.Store(aside)
 		stop()
 	}
 }
@@ -370,12 +420,6 @@ func (f *figures) paired(g *figures, q float64) float64 {
 	return ratios[len(ratios)/2]
 }
 
-func (f *figures) forget() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.all, f.bySecond = nil, nil
-}
-
 func (f *figures) sorted() []time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -390,38 +434,84 @@ func at(sorted []time.Duration, q float64) time.Duration {
 	return sorted[int(q*float64(len(sorted)-1))].Round(10 * time.Microsecond)
 }
 
-// residents is how much memory processes hold, second by second.
-type residents struct {
-	of map[string]int // name to process id
+// memory is what a sidecar holds, second by second.
+type memory struct {
+	addr      string
+	end, done chan struct{}
 
-	mu  sync.Mutex
-	mem map[string][]plot.Point // seconds, MB
+	resident, goals, stacks []plot.Point // seconds, MB; goals: what its heap may grow to until the next collection
+	began                   time.Time
+	settled                 float64 // seconds
 }
 
-func (r *residents) watch() (stop func()) {
-	done, ended := make(chan struct{}), make(chan struct{})
-	began := time.Now()
+func watchMemory(pid int, addr string) *memory {
+	m := &memory{began: time.Now(), addr: addr, end: make(chan struct{}), done: make(chan struct{})}
 	go func() {
-		defer close(ended)
+		defer close(m.done)
 		for {
 			select {
-			case <-done:
+			case <-m.end:
 				return
 			case <-time.After(time.Second):
 			}
-			for name, pid := range r.of {
-				if mb, ok := resident(pid); ok {
-					r.mu.Lock()
-					if r.mem == nil {
-						r.mem = map[string][]plot.Point{}
-					}
-					r.mem[name] = append(r.mem[name], plot.At(time.Since(began).Seconds(), mb))
-					r.mu.Unlock()
-				}
+			seconds := time.Since(m.began).Seconds()
+			if mb, ok := resident(pid); ok {
+				m.resident = append(m.resident, plot.At(seconds, mb))
+			}
+			if len(m.resident)%5 != 0 {
+				continue
+			}
+			if now, err := gauges(addr); err == nil {
+				m.goals = append(m.goals, plot.At(seconds, now["go_memstats_next_gc_bytes"]/(1<<20)))
+				m.stacks = append(m.stacks, plot.At(seconds, now["go_memstats_stack_inuse_bytes"]/(1<<20)))
 			}
 		}
 	}()
-	return func() { close(done); <-ended }
+	return m
+}
+
+// settle waits until one collection of the heap after the other sets it the same goal, within a tenth: until then it grows to what it may. With little garbage that takes a
+// few minutes; the runtime collects every two if there is no reason to before.
+func (m *memory) settle() {
+	last := map[string]float64{}
+	for range 480 {
+		time.Sleep(time.Second)
+		const collections, goal = "go_gc_duration_seconds_count", "go_memstats_next_gc_bytes"
+		now, err := gauges(m.addr)
+		if err != nil || now[collections] == last[collections] {
+			continue
+		}
+		if math.Abs(now[goal]-last[goal]) <= last[goal]/10 {
+			break
+		}
+		last = now
+	}
+	m.settled = time.Since(m.began).Seconds()
+}
+
+// stop ends the watching and returns what was resident.
+func (m *memory) stop() []plot.Point {
+	close(m.end)
+	<-m.done
+	return m.resident
+}
+
+// gauges are a sidecar's own metrics that have no labels.
+func gauges(addr string) (map[string]float64, error) {
+	resp, err := http.Get("http://" + addr + "/metrics")
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	all := map[string]float64{}
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		if n, err := strconv.ParseFloat(value, 64); err == nil {
+			all[name] = n
+		}
+	}
+	return all, lines.Err()
 }
 
 // resident is what a process holds, in MB, where the system tells.
@@ -456,32 +546,26 @@ func processorTime(pid int) time.Duration {
 	return time.Duration(user+system) * 10 * time.Millisecond
 }
 
-// judge holds that memory stays below 300 MB and grows no more from one third of the time to the next than a heap does between two collections, which are a minute
-// apart here, and draws it where SIDECAR_TEST_PLOT says.
-func (r *residents) judge(t *testing.T) {
+// judge holds that memory stays below 300 MB, and that what is resident in the last third of the time, once it has settled, is no more than a tenth above that of the second.
+func (m *memory) judge(t *testing.T) {
 	t.Helper()
-	chart := plot.Chart{Title: "Memory under load", X: "seconds", Y: "resident MB"}
-	for name, line := range r.mem {
-		var most float64
-		mean := func(points []plot.Point) float64 {
-			sum := 0.0
-			for _, p := range points {
-				sum += p.Y
-				most = max(most, p.Y)
+	thirds := func(points []plot.Point) (mean [3]float64) {
+		points = slices.DeleteFunc(slices.Clone(points), func(p plot.Point) bool { return p.X < m.settled })
+		for k := range mean {
+			part := points[k*len(points)/3 : (k+1)*len(points)/3]
+			for _, p := range part {
+				mean[k] += p.Y / float64(len(part))
 			}
-			return sum / float64(max(1, len(points)))
 		}
-		n := len(line)
-		first, middle, last := mean(line[:n/3]), mean(line[n/3:2*n/3]), mean(line[2*n/3:])
-		t.Logf("%s: resident %.0f, %.0f and %.0f MB in the thirds of the time, %.0f at most", name, first, middle, last, most)
-		if most > 300 || last > 1.3*middle {
-			t.Errorf("%s: memory grows without end, or is above 300 MB", name)
-		}
-		chart.Curves = append(chart.Curves, plot.Curve{Name: cmp.Or(map[string]string{"raw": "1,000 raw streams", "guided": "100 guided on the embedded model"}[name], name), Colour: len(chart.Curves), Points: line})
+		return mean
 	}
-	if path := os.Getenv("SIDECAR_TEST_PLOT"); path != "" {
-		if err := os.WriteFile(path, chart.SVG(), 0o644); err != nil {
-			t.Fatal(err)
-		}
+	most := 0.0
+	for _, p := range m.resident {
+		most = max(most, p.Y)
+	}
+	held, goals, stacks := thirds(m.resident), thirds(m.goals), thirds(m.stacks)
+	t.Logf("resident in the thirds of the time, from the %.0fth second on: %.0f MB, %.0f at most; the heap's goal: %.0f MB, stacks: %.0f MB", m.settled, held, most, goals, stacks)
+	if !(most <= 300 && held[2] <= 1.1*held[1]) {
+		t.Error("memory grows without end, or is above 300 MB")
 	}
 }

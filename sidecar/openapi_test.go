@@ -3,8 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -48,18 +48,23 @@ func reference(name string) object { return object{"$ref": "#/components/schemas
 
 // body is an object with these members, of which some are needed; others are the endpoint's, and are passed on.
 func body(needed []string, members object) object {
-	return object{"type": "object", "required": needed, "properties": members}
+	schema := object{"type": "object", "properties": members}
+	if len(needed) > 0 {
+		schema["required"] = needed
+	}
+	return schema
 }
 
 // bodies are what routes are asked with, beside which there may be more.
 func bodies() map[string]object {
 	text, truth := typed("string"), typed("boolean")
+	some := object{"type": "string", "minLength": 1}
 	whole := object{"type": "integer", "minimum": 1}
 	// What a message says, as a text or as parts.
 	message := body([]string{"role", "content"}, object{"role": object{"type": "string", "enum": []string{"system", "user", "assistant"}}, "content": text})
 	messages := object{"type": "array", "items": message, "minItems": 1}
 	sampling := func(more object) object {
-		all := object{"model": text, "stream": truth, "prm": reference("prm")}
+		all := object{"model": some, "stream": truth, "prm": reference("prm")}
 		for name, schema := range more {
 			all[name] = schema
 		}
@@ -74,17 +79,17 @@ func bodies() map[string]object {
 		return out
 	}
 	return map[string]object{
-		"/v1/chat/completions": body([]string{"model", "messages"}, with(object{"messages": messages, "max_tokens": whole})),
-		"/v1/completions":      body([]string{"model", "prompt"}, with(object{"prompt": text, "max_tokens": whole})),
-		"/v1/responses":        body([]string{"model", "input"}, sampling(object{"input": text, "instructions": text, "max_output_tokens": whole})),
-		"/v1/messages":         body([]string{"model", "messages", "max_tokens"}, sampling(object{"messages": messages, "max_tokens": whole})),
-		"/api/chat":            body([]string{"model", "messages"}, sampling(object{"messages": messages, "options": typed("object")})),
-		"/api/generate":        body([]string{"model", "prompt"}, sampling(object{"prompt": text, "options": typed("object")})),
-		"/api/show":            body([]string{"model"}, object{"model": text}),
-		"/api/embed":           body([]string{"model", "input"}, object{"model": text, "input": object{"anyOf": []any{text, listOf(text)}}}),
-		"/api/embeddings":      body([]string{"model", "prompt"}, object{"model": text, "prompt": text}),
-		"/v1/prm/score":        body([]string{"problem", "steps"}, object{"model": text, "problem": text, "steps": listOf(text)}),
-		"/pooling":             body([]string{"model"}, object{"model": text, "messages": messages}),
+		"/v1/chat/completions": body([]string{"messages"}, with(object{"messages": messages, "max_tokens": whole})),
+		"/v1/completions":      body([]string{"prompt"}, with(object{"prompt": text, "max_tokens": whole})),
+		"/v1/responses":        body([]string{"input"}, sampling(object{"input": text, "instructions": text, "max_output_tokens": whole})),
+		"/v1/messages":         body([]string{"messages", "max_tokens"}, sampling(object{"messages": messages, "max_tokens": whole})),
+		"/api/chat":            body([]string{"messages"}, sampling(object{"messages": messages, "options": typed("object")})),
+		"/api/generate":        body([]string{"prompt"}, sampling(object{"prompt": text, "options": typed("object")})),
+		"/api/show":            body([]string{"model"}, object{"model": some}),
+		"/api/embed":           body([]string{"model", "input"}, object{"model": some, "input": object{"anyOf": []any{text, listOf(text)}}}),
+		"/api/embeddings":      body([]string{"model", "prompt"}, object{"model": some, "prompt": text}),
+		"/v1/prm/score":        body([]string{"problem", "steps"}, object{"model": some, "problem": some, "steps": object{"type": "array", "items": some, "minItems": 1}}),
+		"/pooling":             body([]string{"model"}, object{"model": some, "messages": messages}),
 	}
 }
 
@@ -93,7 +98,7 @@ var answers = map[string][]string{
 	"/v1/chat/completions": {"application/json", "text/event-stream"}, "/v1/completions": {"application/json", "text/event-stream"},
 	"/v1/responses": {"application/json", "text/event-stream"}, "/v1/messages": {"application/json", "text/event-stream"},
 	"/api/chat": {"application/json", "application/x-ndjson"}, "/api/generate": {"application/json", "application/x-ndjson"},
-	"/metrics": {"text/plain"}, "/": {"text/plain", "text/html"},
+	"/metrics": {"text/plain"}, "/": {"text/plain", "text/html"}, "/sidecar/*file": {"text/css", "text/javascript", "image/svg+xml", "text/plain"},
 }
 
 // openAPI describes the routes in OpenAPI 3.1.
@@ -116,23 +121,25 @@ func openAPI() object {
 		}
 		methods := object{}
 		for _, method := range route.Methods {
-			content := object{}
-			if method != "HEAD" {
-				kinds := answers[route.Path]
-				if kinds == nil {
-					kinds = []string{"application/json"}
-				}
-				for _, kind := range kinds {
+			content, wrong := object{}, object{}
+			kinds := answers[route.Path]
+			if kinds == nil {
+				kinds = []string{"application/json"}
+			}
+			for _, kind := range kinds {
+				wrong[kind] = object{}
+				if method != "HEAD" {
 					content[kind] = object{}
 				}
 			}
+			wrong["application/json"] = object{"schema": reference("error")}
 			what := route.Help
 			if route.Translated {
 				what += "; before an OpenAI-compatible endpoint"
 			}
 			operation := object{"summary": what, "operationId": strings.Trim(strings.ToLower(method)+strings.NewReplacer("/", "_", ":", "", "*", "").Replace(route.Path), "_"),
 				"responses": object{"200": object{"description": "the answer", "content": content},
-					"default": object{"description": "what is wrong, with what to do about it", "content": object{"application/json": object{"schema": reference("error")}, "text/event-stream": object{}}}}}
+					"default": object{"description": "what is wrong, with what to do about it", "content": wrong}}}
 			if len(parameters) > 0 {
 				operation["parameters"] = parameters
 			}
@@ -161,21 +168,49 @@ func openAPI() object {
 func prmSchema() object {
 	members := object{}
 	for _, f := range server.Fields() {
-		kind := "boolean"
-		switch {
-		case strings.HasPrefix(f.Want, "one of"):
-			kind = "string"
-		case strings.HasPrefix(f.Want, "a whole number"):
-			kind = "integer"
-		}
-		members[f.Name] = object{"type": kind, "description": f.Help + "; must be " + f.Want}
+		members[f.Name] = schemaOf(f.Want, f.Help)
 	}
 	for _, s := range decode.Settings() {
-		kind := map[reflect.Kind]string{reflect.Int: "integer", reflect.Float64: "number", reflect.Bool: "boolean"}[reflect.TypeOf(s.Value(decode.Options{})).Kind()]
-		if kind == "" {
-			kind = "string"
-		}
-		members[s.Name] = object{"type": kind, "description": s.Help + "; must be " + s.Range}
+		members[s.Name] = schemaOf(s.Range, s.Help)
 	}
+	members["n"].(object)["maximum"] = server.MaxN
+	strategy := members["strategy"].(object)
+	strategy["anyOf"] = []object{{"enum": strategy["enum"]}, {"pattern": ways()}}
+	delete(strategy, "enum")
 	return object{"type": "object", "additionalProperties": false, "properties": members}
+}
+
+// schemaOf is what a setting may be.
+func schemaOf(span decode.Span, help string) object {
+	schema := object{"type": span.Type, "description": strings.TrimSuffix(help, ".") + "; must be " + span.String()}
+	switch span.Type {
+	case "string":
+		schema["enum"] = span.Words
+	case "integer", "number":
+		least := "minimum"
+		if span.Above {
+			least = "exclusiveMinimum"
+		}
+		schema[least] = span.Least
+		if span.Most > 0 {
+			schema["maximum"] = span.Most
+		}
+	}
+	return schema
+}
+
+// ways matches what may stand behind the @ of a model's name and names a strategy.
+func ways() string {
+	of := []string{"raw"}
+	for _, d := range decode.Strategies() {
+		way := server.Suffix(d.Name)
+		if decode.Votes(d.Name) {
+			way += "(-programs|-mixed)?"
+		}
+		if d.Name != decode.Greedy {
+			way += fmt.Sprintf("(-[1-9]|-[1-%d][0-9]|-%d[0-%d])?", server.MaxN/10-1, server.MaxN/10, server.MaxN%10)
+		}
+		of = append(of, way)
+	}
+	return "^(" + strings.Join(of, "|") + ")$"
 }

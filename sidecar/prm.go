@@ -21,6 +21,7 @@ type prmCommand struct {
 	Eval   prmEvalCommand   `cmd:"" help:"Measure how well the PRM finds the first wrong step of labelled solutions read from standard input."`
 	Robust prmRobustCommand `cmd:"" help:"Measure how far scores move when labelled solutions are disguised: inflated, reordered, said with confidence, padded, or begun with the question."`
 	Show   prmShowCommand   `cmd:"" help:"Print what a checkpoint says of itself."`
+	Export prmExportCommand `cmd:"" help:"Write a folder to publish a PRM in: its weights as safetensors, and a model card."`
 }
 
 // judgeFlags say which PRM judges, and who reads hidden states for it.

@@ -126,6 +126,7 @@ func TestSampleThenTrain(t *testing.T) {
 	expect(command(t, 2, "train", "--solutions", answers, "--elsewhere", answers, "--epochs", "1"), "--elsewhere", "those of another LLM")
 	expect(command(t, 0, "train", "--solutions", answers, "--prior", "general", "--elsewhere", others, "--epochs", "1"), "With other LLMs (another;")
 	expect(command(t, 2, "train", "--solutions", answers, "--prior", "nowhere.prm"), "nowhere.prm")
+	expect(command(t, 2, "train", "--solutions", answers, "--ablate", "--disguises", "padded"), "leave out --disguises")
 	expect(command(t, 2, "train", "--problems", problems, "--elsewhere", others), "--elsewhere goes with --solutions alone")
 	expect(command(t, 0, append(measure[:3:3], "--checkpoint", "general", "--n", "5", "--strategies", "weighted_vote,auto")...), "auto-5")
 	if _, err := os.Stat("general.gate.json"); !errors.Is(err, os.ErrNotExist) {

@@ -6,8 +6,11 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -69,15 +72,15 @@ func tableOf(lines []string, width int) string {
 			rows = append(rows, cellsOf(line))
 		}
 	}
-	limits := fitted(rows, width)
+	limits, whole := fitted(rows, width)
+	if !whole {
+		return listed(rows, width)
+	}
 	var columns []table.ColumnConfig
 	for k, rule := range cellsOf(lines[1]) {
-		c := table.ColumnConfig{Number: k + 1, WidthMaxEnforcer: text.WrapSoft}
+		c := table.ColumnConfig{Number: k + 1}
 		if strings.HasSuffix(rule, ":") {
 			c.Align, c.AlignHeader = text.AlignRight, text.AlignRight
-		}
-		if k < len(limits) {
-			c.WidthMax = limits[k]
 		}
 		columns = append(columns, c)
 	}
@@ -85,7 +88,7 @@ func tableOf(lines []string, width int) string {
 	for i, cells := range rows {
 		row := make(table.Row, len(cells))
 		for k, cell := range cells {
-			row[k] = cell
+			row[k] = strings.Join(folded(cell, limits[k]), "\n")
 		}
 		if i == 0 {
 			t.AppendHeader(row)
@@ -96,8 +99,15 @@ func tableOf(lines []string, width int) string {
 	return unpadded(t.Render())
 }
 
-// wrapped is a line broken between words to so many columns.
-func wrapped(line string, width int) string { return unpadded(text.WrapSoft(line, width)) }
+// wrapped is a line broken between words to so many columns; those below begin where it does.
+func wrapped(line string, width int) string {
+	if wide(line) <= width {
+		return strings.TrimRight(line, " ")
+	}
+	rest := strings.TrimLeft(line, " ")
+	lead := line[:len(line)-len(rest)]
+	return lead + strings.Join(folded(rest, max(1, width-len(lead))), "\n"+lead)
+}
 
 // unpadded is a text without the blanks that its lines are filled up with.
 func unpadded(filled string) string {
@@ -106,6 +116,46 @@ func unpadded(filled string) string {
 		lines[i] = strings.TrimRight(line, " ")
 	}
 	return strings.Join(lines, "\n")
+}
+
+func wide(s string) int { return text.StringWidthWithoutEscSequences(s) }
+
+// unit is what a line is not broken in: a word, a figure with its percent sign, an interval.
+var unit = regexp.MustCompile(`\[[^\[\]\s]+ [^\[\]\s]+\][.,:;)]*|[-+−]?[\d.]+ %[.,:;)]*|\S+`)
+
+// folded is a text in lines of so many columns at most. A unit that is wider is broken behind its hyphens, and where that isn't enough anywhere.
+func folded(s string, width int) (lines []string) {
+	line := ""
+	put := func(piece, before string) {
+		if line != "" && wide(line+before+piece) > width {
+			lines, line = append(lines, line), ""
+		}
+		if line != "" {
+			line += before
+		}
+		line += piece
+		for wide(line) > width && utf8.RuneCountInString(line) > 1 {
+			head := text.Trim(line, width)
+			if head == "" { // a character of two columns in one
+				_, size := utf8.DecodeRuneInString(line)
+				head = line[:size]
+			}
+			lines, line = append(lines, head), line[len(head):]
+		}
+	}
+	for _, u := range unit.FindAllString(s, -1) {
+		if wide(u) <= width {
+			put(u, " ")
+			continue
+		}
+		for i, piece := range strings.SplitAfter(u, "-") {
+			put(piece, map[bool]string{true: " "}[i == 0])
+		}
+	}
+	if line != "" || len(lines) == 0 {
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 // cellsOf takes a row of Markdown's apart.
@@ -121,38 +171,98 @@ func cellsOf(line string) []string {
 // between is how many blanks stand behind a column.
 const between = 1
 
-// fitted is how wide each column of rows may be, so that all of them and what stands between fit: the widest give way first, each down to its longest
-// word as long as that is enough.
-func fitted(rows [][]string, width int) []int {
-	var wide, word []int
+// fitted is how wide each column of rows may be, so that all of them and what stands between fit. Always that column is made narrower that costs least: no word, then
+// no line, then none of its breadth. It is whole where no word is broken but behind a hyphen.
+func fitted(rows [][]string, width int) (limits []int, whole bool) {
 	for _, cells := range rows {
 		for k, cell := range cells {
-			if k == len(wide) {
-				wide, word = append(wide, 1), append(word, 1)
+			if k == len(limits) {
+				limits = append(limits, 1)
 			}
-			wide[k] = max(wide[k], text.StringWidthWithoutEscSequences(cell))
-			for w := range strings.FieldsSeq(cell) {
-				word[k] = max(word[k], text.StringWidthWithoutEscSequences(w))
-			}
+			limits[k] = max(limits[k], wide(cell))
 		}
 	}
-	used := 0
-	for _, w := range wide {
+	used := -between
+	for _, w := range limits {
 		used += w + between
 	}
+	height := make([][]int, len(rows)) // lines of each cell
+	for i, cells := range rows {
+		height[i] = make([]int, len(cells))
+		for k, cell := range cells {
+			height[i][k] = len(folded(cell, limits[k]))
+		}
+	}
 	for ; used > width; used-- {
-		widest, breaks := -1, true
-		for k := range wide {
-			if splits := wide[k] <= word[k]; widest < 0 || breaks && !splits || breaks == splits && wide[k] > wide[widest] {
-				widest, breaks = k, splits
+		best, least := -1, 0
+		for k := range limits {
+			if limits[k] <= 1 {
+				continue
+			}
+			cost := -limits[k]
+			for i, cells := range rows {
+				if k < len(cells) {
+					cost += 1000*max(0, len(folded(cells[k], limits[k]-1))-slices.Max(height[i])) + 1_000_000*broken(cells[k], limits[k]-1)
+				}
+			}
+			if best < 0 || cost < least {
+				best, least = k, cost
 			}
 		}
-		if wide[widest] <= 1 {
+		if best < 0 {
 			break
 		}
-		wide[widest]--
+		limits[best]--
+		for i, cells := range rows {
+			if best < len(cells) {
+				height[i][best] = len(folded(cells[best], limits[best]))
+			}
+		}
 	}
-	return wide
+	for _, cells := range rows {
+		for k, cell := range cells {
+			if broken(cell, limits[k]) >= hard {
+				return limits, false
+			}
+		}
+	}
+	return limits, used <= width
+}
+
+// listed is a table for which there is no room: each row a paragraph, a line a cell, behind what stands above it.
+func listed(rows [][]string, width int) string {
+	var b strings.Builder
+	for i, cells := range rows[1:] {
+		if i > 0 {
+			b.WriteString("\n")
+		}
+		for k, cell := range cells {
+			if cell != "" && k < len(rows[0]) && rows[0][k] != "" {
+				cell = rows[0][k] + ": " + cell
+			}
+			b.WriteString(wrapped(cell, width) + "\n")
+		}
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// hard is what a word counts for that is broken where there is no hyphen.
+const hard = 1000
+
+// broken counts the units of a text that are broken at such a width: one behind a hyphen counts 1, any other hard more.
+func broken(s string, width int) (n int) {
+	for _, u := range unit.FindAllString(s, -1) {
+		if wide(u) <= width {
+			continue
+		}
+		n++
+		for piece := range strings.SplitAfterSeq(u, "-") {
+			if wide(piece) > width {
+				n += hard
+			}
+		}
+	}
+	return n
 }
 
 // words is a log for people: each record is a line that begins with what it is, and ends with its values.
@@ -191,11 +301,13 @@ func (w words) Handle(_ context.Context, r slog.Record) error {
 	return err
 }
 
+// spelled is a value with its name, "" for one that says nothing.
 func spelled(a slog.Attr) string {
-	if a.Equal(slog.Attr{}) {
+	value := a.Value.Resolve().String()
+	if a.Equal(slog.Attr{}) || value == "" {
 		return ""
 	}
-	return ", " + a.Key + " " + a.Value.Resolve().String()
+	return ", " + a.Key + " " + value
 }
 
 // WithAttrs implements slog.Handler.

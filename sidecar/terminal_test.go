@@ -30,11 +30,24 @@ func TestDrawn(t *testing.T) {
 			}
 		}
 		for word := range strings.FieldsSeq(strings.NewReplacer("|", " ", "---:", " ", "---", " ").Replace(page)) {
-			if !strings.Contains(got, word) {
-				t.Fatalf("%d columns: %q is lost\n%s", width, word, got)
+			for piece := range strings.SplitAfterSeq(word, "-") {
+				if !strings.Contains(got, piece) {
+					t.Fatalf("%d columns: %q of %q is lost\n%s", width, piece, word, got)
+				}
+			}
+		}
+		for _, whole := range []string{"[52.1, 61.2]", "[+3.6, +9.2]", "56.8 %", "[95 %]", "ceiling)"} {
+			if !strings.Contains(got, whole) {
+				t.Errorf("%d columns: %q is broken\n%s", width, whole, got)
 			}
 		}
 		t.Logf("%d columns:\n%s", width, got)
+	}
+	for _, width := range []int{1, 30, 60} { // a table for which there is no room is a list
+		got := drawn(page, width)
+		if width > 1 && !strings.Contains(got, "correct [95 %]: 56.8 %") || width == 60 && !strings.Contains(got, "correct [95 %]: 56.8 % [52.1, 61.2]\n") {
+			t.Errorf("%d columns:\n%s", width, got)
+		}
 	}
 	if rows := strings.Count(drawn(page, 200), "\n"); rows > 12 {
 		t.Errorf("wrapped where there is room: %d lines\n%s", rows, drawn(page, 200))
@@ -50,11 +63,33 @@ func TestDrawn(t *testing.T) {
 	}
 }
 
+// TestWrapped: a line is broken between words, never in an interval or before a percent sign, and what it continues with begins where it does.
+func TestWrapped(t *testing.T) {
+	for _, c := range []struct {
+		line  string
+		width int
+		want  string
+	}{
+		{"short", 10, "short"},
+		{"better by 12.7 [+9.2, +16.2] points", 20, "better by 12.7\n[+9.2, +16.2] points"},
+		{"right in 56.8 % of them", 12, "right in\n56.8 % of\nthem"},
+		{"  - a list of things", 12, "  - a list\n  of things"},
+		{"a-word-that-is-long", 8, "a-word-\nthat-is-\nlong"},
+		{"unbreakable", 4, "unbr\neaka\nble"},
+		{"日本語", 1, "日\n本\n語"},
+		{"", 3, ""},
+	} {
+		if got := wrapped(c.line, c.width); got != c.want {
+			t.Errorf("%q in %d columns: %q, want %q", c.line, c.width, got, c.want)
+		}
+	}
+}
+
 // TestWords: a log between sentences is sentences too.
 func TestWords(t *testing.T) {
 	var out bytes.Buffer
 	log := slog.New(newWords(&out, slog.LevelInfo)).With("file", "a b.jsonl")
-	log.Info("left out problems", "kept", 3)
+	log.Info("left out problems", "kept", 3, "why", "")
 	log.Warn("the gate can't be read", "err", errors.New("empty"))
 	log.Debug("not shown")
 	slog.New(newWords(&out, slog.LevelInfo)).Info("plain")

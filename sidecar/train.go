@@ -29,7 +29,7 @@ type trainCommand struct {
 	Prose     int            `name:"attack-prose" help:"Corruptions of each right answer in prose of --solutions to learn from beside the answers: a step with a true equation gets another operator, operand or result. Their weight is chosen on problems held out." default:"0"`
 	Hard      float64        `help:"Weight that the head for whole answers gives a pair of a right answer and a wrong one that wins a plain vote, beside 1 for the problem's other pairs." default:"1"`
 	Disguises []string       `help:"Disguises in which the head for whole answers meets every answer, so as not to be moved by them: inflated, reordered, confident, padded, copied, or none; see 'prm robust'." enum:"inflated,reordered,confident,padded,copied,none" default:"inflated,reordered,confident,padded,copied" placeholder:"NAME,…"`
-	Prior     checkpointFile `help:"A checkpoint of another LLM to begin from, a file or general: weights are held near those of its head for whole answers, how near is found on problems held out. It should not have learned from the problems learned from here: held out, they would be none." placeholder:"FILE"`
+	Prior     checkpointFile `help:"A checkpoint of another LLM to begin from, a file or general: weights are held near those of its heads for whole answers and for their beginnings, how near is found on problems held out. It should not have learned from the problems learned from here: held out, they would be none." placeholder:"FILE"`
 	Without   []string       `help:"Inputs that the head for whole answers is not to read, to see what they are worth: symbols, logprobs." enum:"symbols,logprobs" placeholder:"INPUT"`
 	Elsewhere []string       `help:"With --solutions alone: recorded answers of other LLMs, which are not learned from: what the PRM is worth with an LLM that it has not seen, and how much it may count in votes there, is found on them and kept in the checkpoint." type:"existingfile" placeholder:"FILE"`
 	Ablate    bool           `help:"With --solutions alone: learn nothing, but print what each kind of input is worth, alone and left out; P(True) and hidden states too where 'sidecar examine' asked for them, and the corruptions of the game that --run names."`
@@ -97,6 +97,9 @@ func (c *trainCommand) Validate() error {
 	}
 	if c.Ablate && (c.Prior != "" || c.Hard != 1 || len(c.Without) > 0) {
 		return errors.New("--ablate compares what a head reads, learned in one way: leave out --prior, --hard and --without")
+	}
+	if c.Ablate && len(c.disguises()) != 0 && len(c.disguises()) != len(eval.Disguises()) {
+		return errors.New("--ablate compares what a head reads of answers as they are: leave out --disguises")
 	}
 	if c.Ablate && (c.Problems != "" || len(c.Solutions) == 0) {
 		return errors.New("--ablate is of recorded answers alone: name --solutions FILE and no --problems")
@@ -209,7 +212,7 @@ func (c *trainCommand) head() (train.SolutionOptions, error) {
 	if opt.Prior = model.Solution(); opt.Prior == nil {
 		return opt, badInput{fmt.Errorf("--prior: %s has no head for whole answers", c.Prior)}
 	}
-	opt.PriorID = model.ID()
+	opt.PriorID, opt.Begun = model.ID(), model.Prefix()
 	return opt, nil
 }
 

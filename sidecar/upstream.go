@@ -29,7 +29,7 @@ import (
 type upstreamFlags struct {
 	URLs        []string      `name:"upstream" help:"The endpoint, or, given several times, endpoints of the same model at the same path, among which the work is spread and which stand in for each other: ollama://HOST:PORT, openai+http://HOST:PORT/v1, http://HOST:PORT to ask it what it speaks, or builtin for the embedded toy model. Without one: what answers on this machine." placeholder:"URL" env:"SIDECAR_UPSTREAM"`
 	Model       string        `name:"upstream-model" help:"Its model; needed where it serves several." placeholder:"NAME"`
-	HiddenURL   string        `name:"upstream-hidden-url" help:"A second server of the same model that gives hidden states (llama-server --embeddings --pooling none)." placeholder:"URL"`
+	HiddenURL   string        `name:"upstream-hidden-url" help:"A second server of the same model that gives hidden states (llama-server --embeddings --pooling none, or vllm serve --runner pooling --convert embed --pooler-config.task token_embed)." placeholder:"URL"`
 	HiddenKey   string        `name:"upstream-hidden-key" help:"Bearer token for --upstream-hidden-url; it never gets --upstream-key, nor what clients send." env:"SIDECAR_UPSTREAM_HIDDEN_KEY" placeholder:"KEY"`
 	Key         string        `name:"upstream-key" help:"Bearer token for the endpoint; without one the client's own Authorization is passed on." env:"SIDECAR_UPSTREAM_KEY" placeholder:"KEY"`
 	Concurrency int           `name:"upstream-concurrency" help:"Completions that the endpoint works on at a time." default:"8"`
@@ -396,7 +396,7 @@ func (u *upstreamFlags) llm(ctx context.Context, n natsFlags, r recordFlags) (ll
 		below := close
 		llm, close = kept, func() error { return errors.Join(kept.Close(), below()) }
 	}
-	caps, err := llm.Capabilities(ctx)
+	caps, err := probed(ctx, llm)
 	if err != nil {
 		return nil, close, u.explain(ctx, err)
 	}

@@ -2,17 +2,22 @@
 package adaptertest
 
 import (
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"aprm/adapters"
 )
@@ -25,9 +30,16 @@ type Upstream struct {
 	OwnedBy    string           // what /v1/models says: "vllm", "llamacpp"
 	Prefill    adapters.Prefill // what it does with a trailing assistant message; "" continues it
 	NoN        bool             // answers one completion whatever n is
+	MostN      int              // refuses a greater n, as llama-server does that has so many slots; 0 for none
 	NoLogProbs bool
 	StopReason bool // names the stop string, as vLLM does
+	Matched    bool // names it as SGLang does
+	Asks       bool // continues a trailing assistant message only where continue_final_message asks for it, as vLLM and SGLang do
+	Anything   bool // answers 200 at routes that it doesn't have, with an error, as LM Studio does
+	Interrupts bool // works on one request at a time, and breaks its answer off, as if it were whole, when another one comes, as llama-cpp-python does
+	NoUsage    bool // counts no tokens in streams
 	NoHidden   bool
+	Pools      bool // gives hidden states by vLLM's routes in place of llama-server's
 	Thinks     bool // a thought comes first, apart from the text, unless the answer is begun for it
 
 	// Fault says what goes wrong with the n-th generating request, from 0; nil for nothing.
@@ -39,6 +51,9 @@ type Upstream struct {
 
 	mu       sync.Mutex
 	requests []Asked
+
+	working sync.Mutex   // held by the one request that is worked on, where one interrupts another
+	waiting atomic.Int32 // for it
 }
 
 // Fault is something that goes wrong with a request.
@@ -48,7 +63,7 @@ type Fault struct {
 	CutAfter   int    // close the connection after so many tokens; -1 before the first
 	Malformed  bool   // send a chunk that is no JSON after the first token
 	InStream   string // send an error object with this message after the first token
-	Stall      bool   // send the first token, and nothing more until the client leaves
+	Stall      bool   // send the first token, and nothing more until the client leaves, or another request comes where that interrupts
 	Endless    string // behind the answer send this again and again, until the client leaves
 	Huge       int    // before the answer send one token of so many bytes
 	Redirect   string // send the client on to there (307)
@@ -75,8 +90,19 @@ func (u *Upstream) Start(t testing.TB) *Upstream {
 	mux.HandleFunc("POST /api/embed", u.embed)
 	mux.HandleFunc("POST /embedding", u.embedding)
 	mux.HandleFunc("POST /tokenize", u.tokenize)
+	mux.HandleFunc("POST /pooling", u.pooling)
 	u.Left = make(chan struct{}, 64)
-	server := httptest.NewServer(mux)
+	var handler http.Handler = mux
+	if u.Anything {
+		handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/v1/models" || r.URL.Path == "/v1/chat/completions" {
+				mux.ServeHTTP(w, r)
+				return
+			}
+			fmt.Fprintf(w, `{"error":"Unexpected endpoint or method. (%s %s)"}`, r.Method, r.URL.Path)
+		})
+	}
+	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	u.URL = server.URL
 	return u
@@ -206,7 +232,15 @@ func (u *Upstream) stream(w http.ResponseWriter, r *http.Request, f Fault, token
 		}
 		send(t)
 		flush()
+		if u.interrupted(w) {
+			return
+		}
 		if i == 0 && f.Stall {
+			for u.Interrupts && r.Context().Err() == nil {
+				if time.Sleep(time.Millisecond); u.interrupted(w) {
+					return
+				}
+			}
 			<-r.Context().Done()
 			select {
 			case u.Left <- struct{}{}:
@@ -226,6 +260,9 @@ func (u *Upstream) stream(w http.ResponseWriter, r *http.Request, f Fault, token
 	for f.Endless != "" {
 		send(f.Endless)
 		flush()
+		if u.interrupted(w) {
+			return
+		}
 		if r.Context().Err() != nil {
 			select {
 			case u.Left <- struct{}{}:
@@ -237,8 +274,23 @@ func (u *Upstream) stream(w http.ResponseWriter, r *http.Request, f Fault, token
 	end()
 }
 
+// interrupted ends an answer for another request that waits, where u does so.
+func (u *Upstream) interrupted(w io.Writer) bool {
+	if !u.Interrupts || u.waiting.Load() == 0 {
+		return false
+	}
+	fmt.Fprint(w, "data: [DONE]\n\n")
+	return true
+}
+
 func (u *Upstream) openAI(w http.ResponseWriter, r *http.Request) {
 	asked, f := u.note(r)
+	if u.Interrupts {
+		u.waiting.Add(1)
+		u.working.Lock()
+		u.waiting.Add(-1)
+		defer u.working.Unlock()
+	}
 	if f.Status != 0 || f.Redirect != "" {
 		refuse(w, f, `{"error":{"message":"the fake says %d","type":"fake"}}`)
 		return
@@ -247,6 +299,14 @@ func (u *Upstream) openAI(w http.ResponseWriter, r *http.Request) {
 		stop: Field[[]string](asked, "stop"), seed: Field[int64](asked, "seed"), logprobs: Field[bool](asked, "logprobs"), top: Field[int](asked, "top_logprobs")}
 	if u.NoN {
 		a.n = 1
+	}
+	if u.MostN > 0 && a.n > u.MostN {
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprintf(w, `{"error":{"code":400,"message":"Field 'n': Value must be between 1 <= value <= %d, but got %d","type":"invalid_request_error"}}`, u.MostN, a.n)
+		return
+	}
+	if u.Asks && !Field[bool](asked, "continue_final_message") && a.messages[len(a.messages)-1].Role == adapters.Assistant {
+		a.messages = append(a.messages, adapters.Message{Role: adapters.User}) // which is what a template makes of it: another turn
 	}
 	if !Field[bool](asked, "stream") {
 		fmt.Fprint(w, `{"id":"x","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}]}`)
@@ -295,6 +355,11 @@ func (u *Upstream) openAI(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		reason := ""
+		if u.Matched && stopString != "" {
+			reason = fmt.Sprintf(`,"matched_stop":%q`, stopString)
+		} else if u.Matched {
+			reason = `,"matched_stop":151645`
+		}
 		if u.StopReason {
 			reason = `,"stop_reason":null`
 			if stopString != "" {
@@ -302,6 +367,10 @@ func (u *Upstream) openAI(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		chunk(fmt.Sprintf(`{"index":%d,"delta":{},"finish_reason":%q%s}`, i, finish, reason))
+	}
+	if u.NoUsage {
+		fmt.Fprint(w, "data: [DONE]\n\n")
+		return
 	}
 	fmt.Fprintf(w, "data: {\"id\":\"x\",\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":%d}}\n\ndata: [DONE]\n\n", spent)
 }
@@ -360,22 +429,38 @@ func refuse(w http.ResponseWriter, f Fault, body string) {
 func state(length int) string { return fmt.Sprintf("[%d,%d,1,0]", length, -length) }
 
 func (u *Upstream) embedding(w http.ResponseWriter, r *http.Request) {
+	if u.Pools {
+		http.NotFound(w, r)
+		return
+	}
 	if u.NoHidden {
 		w.WriteHeader(http.StatusNotImplemented)
 		return
 	}
 	var rows []string
 	at := 0
-	for _, token := range u.tokensOf(r) {
+	for _, token := range u.tokensOf(r, "content") {
 		at += len(token)
 		rows = append(rows, state(at))
 	}
 	fmt.Fprintf(w, `[{"index":0,"embedding":[%s]}]`, strings.Join(rows, ","))
 }
 
+// tokenize answers in the words of whichever server it is taken for: vLLM names tokens as its vocabulary does, SentencePiece's here.
 func (u *Upstream) tokenize(w http.ResponseWriter, r *http.Request) {
+	if u.Pools {
+		var ids []int
+		names := u.tokensOf(r, "prompt")
+		for i, name := range names {
+			names[i] = strings.ReplaceAll(name, " ", "▁")
+			ids = append(ids, len(name))
+		}
+		answer, _ := json.Marshal(map[string]any{"tokens": ids, "token_strs": names, "count": len(ids)}) // numbers and strings always marshal
+		_, _ = w.Write(answer)                                                                           // to a client that may have left
+		return
+	}
 	var out []string
-	for i, token := range u.tokensOf(r) {
+	for i, token := range u.tokensOf(r, "content") {
 		piece, _ := json.Marshal(token) // a string always marshals
 		if strings.ContainsRune(token, '×') {
 			piece, _ = json.Marshal(slices.Collect(func(yield func(int) bool) {
@@ -391,12 +476,34 @@ func (u *Upstream) tokenize(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, `{"tokens":[%s]}`, strings.Join(out, ","))
 }
 
-func (u *Upstream) tokensOf(r *http.Request) []string {
+// pooling answers for tokens, each of which is named by the length of its text.
+func (u *Upstream) pooling(w http.ResponseWriter, r *http.Request) {
 	var body struct {
-		Content string `json:"content"`
+		Input      []int  `json:"input"`
+		Task       string `json:"task"`
+		Activation *bool  `json:"use_activation"`
+		Encoding   string `json:"encoding_format"`
 	}
-	_ = json.NewDecoder(r.Body).Decode(&body) // no content, no tokens
-	return pieces.FindAllString(body.Content, -1)
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil || !u.Pools || body.Task != "token_embed" || body.Activation == nil || *body.Activation || body.Encoding != "base64" {
+		http.NotFound(w, r)
+		return
+	}
+	var raw []byte
+	at := 0
+	for _, length := range body.Input {
+		at += length
+		for _, x := range []float32{float32(at), float32(-at), 1, 0} {
+			raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(x))
+		}
+	}
+	fmt.Fprintf(w, `{"object":"list","data":[{"index":0,"object":"pooling","data":%q}],"usage":{"prompt_tokens":%d}}`, base64.StdEncoding.EncodeToString(raw), len(body.Input))
+}
+
+// tokensOf returns the tokens of the text in a request's field.
+func (u *Upstream) tokensOf(r *http.Request, field string) []string {
+	var body map[string]json.RawMessage
+	_ = json.NewDecoder(r.Body).Decode(&body) // no text, no tokens
+	return pieces.FindAllString(Field[string](Asked{Body: body}, field), -1)
 }
 
 func (u *Upstream) embed(w http.ResponseWriter, r *http.Request) {

@@ -20,8 +20,8 @@ const (
 )
 
 // Wire is what the one reader of OpenAI's wire format makes of a server's own bytes: lists, whole answers and streams, log-probabilities, tool calls, errors and
-// embeddings. root is the server's address without /v1.
-func Wire(t *testing.T, via http.RoundTripper, root, model string) {
+// embeddings. root is the server's address without /v1; noSeeds sends it none.
+func Wire(t *testing.T, via http.RoundTripper, root, model string, noSeeds bool) {
 	exchange := func(t *testing.T, method, path, body string) (int, io.ReadCloser) {
 		t.Helper()
 		req, err := http.NewRequestWithContext(t.Context(), method, root+path, strings.NewReader(body))
@@ -46,6 +46,9 @@ func Wire(t *testing.T, via http.RoundTripper, root, model string) {
 		return status, said
 	}
 	chat := func(fields string) string {
+		if noSeeds {
+			return fmt.Sprintf(`{"model":%q,"temperature":0,"max_tokens":24,%s}`, model, fields)
+		}
 		return fmt.Sprintf(`{"model":%q,"temperature":0,"seed":7,"max_tokens":24,%s}`, model, fields)
 	}
 	// replies reads an answer of either form to its end.

@@ -58,6 +58,10 @@ func (l *LLM) chat(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "", "the body is no chat request: "+err.Error())
 		return
 	}
+	if in.Model != "" && in.Model != l.scheduler.model.Name {
+		refuse(w, http.StatusNotFound, "model", fmt.Sprintf("there is no model %q here, only %s", in.Model, l.scheduler.model.Name))
+		return
+	}
 	req, field, err := l.request(in)
 	if err != nil {
 		refuse(w, http.StatusBadRequest, field, err.Error())
@@ -109,8 +113,6 @@ const longestStop = 1024
 // request translates a chat request; the error names the field at fault.
 func (l *LLM) request(in body) (req adapters.Request, field string, err error) {
 	switch {
-	case in.Model != "" && in.Model != l.scheduler.model.Name:
-		return req, "model", fmt.Errorf("there is no model %q here, only %s", in.Model, l.scheduler.model.Name)
 	case len(in.Messages) == 0:
 		return req, "messages", errors.New("there is no message to answer")
 	case len(in.Tools) > 0 || len(in.Functions) > 0:

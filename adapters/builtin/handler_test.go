@@ -139,7 +139,11 @@ func TestRefusals(t *testing.T) {
 		if out.Error.Param != nil {
 			got = *out.Error.Param
 		}
-		if err != nil || resp.StatusCode != http.StatusBadRequest || got != param || out.Error.Message == "" || out.Error.Type != "invalid_request_error" {
+		status := http.StatusBadRequest
+		if param == "model" {
+			status = http.StatusNotFound
+		}
+		if err != nil || resp.StatusCode != status || got != param || out.Error.Message == "" || out.Error.Type != "invalid_request_error" {
 			t.Errorf("%.80s: status %d, %+v, param %q, %v", body, resp.StatusCode, out.Error, got, err)
 		}
 	}

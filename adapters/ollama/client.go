@@ -14,7 +14,7 @@ import (
 
 	"aprm/adapters"
 	"aprm/adapters/internal/draw"
-	"aprm/adapters/internal/llamaserver"
+	"aprm/adapters/internal/states"
 	"aprm/prm/step"
 )
 
@@ -25,7 +25,7 @@ type Config = adapters.Endpoint
 type Client struct {
 	cfg    Config
 	api    *api.Client
-	hidden *llamaserver.Server // nil without Config.HiddenURL
+	hidden *states.Server // nil without Config.HiddenURL
 	slots  *draw.Slots
 
 	probed draw.Probed
@@ -46,7 +46,7 @@ func New(cfg Config) (*Client, error) {
 	client := draw.Client(waitReader{cfg.Transport}, cfg.Key, false)
 	c := &Client{cfg: cfg, api: api.NewClient(root, client), slots: draw.NewSlots(cfg.Concurrency)}
 	if cfg.HiddenURL != "" {
-		c.hidden = new(llamaserver.At(cfg, c.slots))
+		c.hidden = states.At(cfg, c.slots)
 	}
 	return c, nil
 }

@@ -81,7 +81,7 @@ func holds(t *testing.T, cfg Config) {
 		t.Fatal(err)
 	}
 	adaptertest.Contract(t, c)
-	t.Run("wire", func(t *testing.T) { adaptertest.Wire(t, cfg.Transport, cfg.URL, cfg.Model) })
+	t.Run("wire", func(t *testing.T) { adaptertest.Wire(t, cfg.Transport, cfg.URL, cfg.Model, cfg.NoSeeds) })
 }
 
 // TestThinks: a model that begins with thoughts is known to.

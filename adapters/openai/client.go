@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"strings"
+	"sync/atomic"
 
 	"aprm/adapters"
 	"aprm/adapters/internal/draw"
-	"aprm/adapters/internal/llamaserver"
+	"aprm/adapters/internal/states"
 	"aprm/adapters/wire"
 )
 
@@ -22,8 +24,9 @@ type Config = adapters.Endpoint
 type Client struct {
 	cfg    Config
 	http   *http.Client
-	hidden llamaserver.Server
+	hidden *states.Server
 	slots  *draw.Slots
+	seeded atomic.Int64 // when a vLLM was last sent a seed, in nanoseconds; 0 for never
 
 	probed draw.Probed
 }
@@ -38,9 +41,9 @@ func New(cfg Config) (*Client, error) {
 	}
 	slots := draw.NewSlots(cfg.Concurrency)
 	c := &Client{cfg: cfg, slots: slots, http: draw.Client(cfg.Transport, cfg.Key, false)}
-	c.hidden = llamaserver.Server{Root: cfg.URL, HTTP: c.http, Slots: slots, Tries: cfg.Tries, Budget: cfg.Budget}
+	c.hidden = states.Of(cfg, c.http, slots)
 	if cfg.HiddenURL != "" {
-		c.hidden = llamaserver.At(cfg, slots)
+		c.hidden = states.At(cfg, slots)
 	}
 	return c, nil
 }
@@ -64,11 +67,19 @@ func (c *Client) Generate(ctx context.Context, req adapters.Request) ([]adapters
 	req.N = max(req.N, 1)
 	if req.N == 1 || caps.N && !req.OneStep && !c.cfg.Spread {
 		done := c.draw(ctx, req, caps)
-		return done, draw.AllFailed(done)
+		if err := draw.AllFailed(done); req.N == 1 || !tooMany(err) {
+			return done, err
+		}
 	}
 	return draw.FanOut(ctx, req.N, func(ctx context.Context, i int) adapters.Completion {
 		return c.draw(ctx, draw.Single(req, i), caps)[0]
 	})
+}
+
+// tooMany reports whether a request was refused for its n: llama-server takes no more than it has slots.
+func tooMany(err error) bool {
+	var upstream *adapters.UpstreamError
+	return errors.As(err, &upstream) && upstream.Status == http.StatusBadRequest && (upstream.Param == "n" || strings.Contains(upstream.Message, "'n'"))
 }
 
 // request builds what is sent, with what the client wants every call to have.
@@ -94,7 +105,7 @@ func (c *Client) request(ctx context.Context, req adapters.Request, caps adapter
 		switch {
 		case caps.Prefill == adapters.PrefillNone:
 			messages = draw.InWords(messages)
-		case caps.Server == vllm:
+		case caps.Server == vllm, caps.Server == sglang:
 			extra("continue_final_message", "true")
 			extra("add_generation_prompt", "false")
 		}
@@ -104,7 +115,7 @@ func (c *Client) request(ctx context.Context, req adapters.Request, caps adapter
 	}
 	if req.OneStep { // a stream that is cut never gets to its usage: these servers can count as they go
 		switch caps.Server {
-		case vllm:
+		case vllm, sglang:
 			out.StreamOptions.Continuous = true
 		case llamaCPP:
 			extra("timings_per_token", "true")

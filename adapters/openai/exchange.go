@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"aprm/adapters"
 	"aprm/adapters/internal/draw"
@@ -44,6 +45,23 @@ func (c *Client) exchange(ctx context.Context, op, method, path string, body []b
 		return nil, ctx.Err()
 	}
 	return nil, adapters.Refusal(op, resp.StatusCode, resp.Header, said)
+}
+
+// deadly is how long after a seed a vLLM that answers no more is thought to have died of it: its engine ends at once, its other processes some seconds later.
+const deadly = time.Minute
+
+// blameSeed adds to the error of a vLLM that answers no more, or says that its engine is dead, what may have killed it.
+func (c *Client) blameSeed(err error) error {
+	var upstream *adapters.UpstreamError
+	if !errors.As(err, &upstream) || upstream.Status != 0 && upstream.Status < http.StatusInternalServerError {
+		return err
+	}
+	if sent := c.seeded.Load(); sent == 0 || time.Since(time.Unix(0, sent)) > deadly {
+		return err
+	}
+	told := *upstream
+	told.Message += " (it was sent a seed shortly before, and builds of vLLM for CPUs die of seeds: start it again, and give --no-upstream-seeds)"
+	return &told
 }
 
 // silent is the error of an answer without a chunk: an endpoint that said nothing, put an error under a 200 or, at a wrong address, is

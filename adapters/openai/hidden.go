@@ -9,7 +9,7 @@ import (
 	"aprm/adapters"
 )
 
-// Hidden implements adapters.LLM where the endpoint, or the one at Config.HiddenURL, is a llama-server that gives the states
+// Hidden implements adapters.LLM where the endpoint, or the one at Config.HiddenURL, is a llama-server or a vLLM that gives the states
 // of every token.
 func (c *Client) Hidden(ctx context.Context, text string, spans []adapters.Span) ([]adapters.State, error) {
 	caps, err := c.Capabilities(ctx)

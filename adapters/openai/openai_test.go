@@ -3,6 +3,8 @@ package openai
 import (
 	"context"
 	"errors"
+	"flag"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -50,15 +52,66 @@ func TestContract(t *testing.T) {
 	for name, u := range map[string]*adaptertest.Upstream{
 		"as vLLM":             {OwnedBy: "vllm", StopReason: true, NoHidden: true},
 		"as llama-server":     {OwnedBy: "llamacpp", Prefill: adapters.PrefillEchoed},
+		"as a vLLM of both":   {OwnedBy: "vllm", StopReason: true, Pools: true, Asks: true},
+		"as SGLang":           {OwnedBy: "sglang", Matched: true, Asks: true, NoHidden: true},
+		"as LM Studio":        {OwnedBy: "organization_owner", NoN: true, NoLogProbs: true, Prefill: adapters.PrefillNone, Anything: true},
+		"as llama-cpp-python": {OwnedBy: "me", NoN: true, NoLogProbs: true, NoUsage: true, Interrupts: true, Prefill: adapters.PrefillNone, NoHidden: true},
 		"as OpenAI":           {OwnedBy: "openai", Prefill: adapters.PrefillNone, NoHidden: true},
 		"without n, logprobs": {NoN: true, NoLogProbs: true, NoHidden: true},
 	} {
-		t.Run(name, func(t *testing.T) { adaptertest.Contract(t, open(t, u, nil)) })
+		t.Run(name, func(t *testing.T) {
+			adaptertest.Contract(t, open(t, u, func(cfg *Config) {
+				if u.Interrupts {
+					cfg.Concurrency = 1
+				}
+			}))
+		})
+	}
+}
+
+// TestTooMany: of a server that refuses so many completions at once they are asked for one by one.
+func TestTooMany(t *testing.T) {
+	u := &adaptertest.Upstream{OwnedBy: "llamacpp", MostN: 4, NoHidden: true}
+	c := open(t, u, nil)
+	seed := int64(20)
+	done, err := c.Generate(t.Context(), adapters.Request{Messages: ask, N: 6, Seed: &seed})
+	if err != nil || len(done) != 6 {
+		t.Fatalf("%d completions, %v", len(done), err)
+	}
+	for i, d := range done {
+		if want := fmt.Sprintf("(%d)", 20+i); d.Err != nil || !strings.Contains(d.Text, want) {
+			t.Errorf("completion %d: %q, %v", i, d.Text, d.Err)
+		}
+	}
+	if n := len(u.Requests()); n != 7 {
+		t.Errorf("%d requests, want the one that was refused and six", n)
+	}
+}
+
+// TestInterrupted: an answer that llama-cpp-python breaks off for the next request, and ends as if it were whole, is none, and says what to do.
+func TestInterrupted(t *testing.T) {
+	u := &adaptertest.Upstream{OwnedBy: "me", NoN: true, NoLogProbs: true, NoUsage: true, Interrupts: true, NoHidden: true}
+	c := open(t, u, nil)
+	u.Fault = func(n int) adaptertest.Fault { return adaptertest.Fault{Stall: n == 0} }
+	done, err := c.Generate(t.Context(), adapters.Request{Messages: ask, N: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := 0
+	for _, d := range done {
+		if d.Err != nil && strings.Contains(d.Err.Error(), "--upstream-concurrency 1") {
+			told++
+		} else if d.Err != nil || d.Finish != adapters.FinishEnd {
+			t.Errorf("%q, %v", d.Finish, d.Err)
+		}
+	}
+	if told != 1 {
+		t.Errorf("%d of two are told to be broken off", told)
 	}
 }
 
 // TestRealContract holds the contract on a real server: SIDECAR_TEST_OPENAI_URL and SIDECAR_TEST_MODEL name it,
-// SIDECAR_TEST_HIDDEN_URL a llama-server of the same model started with --embeddings --pooling none.
+// SIDECAR_TEST_HIDDEN_URL a server of the same model that gives hidden states, and SIDECAR_TEST_NO_SEEDS, where it is set, one that dies of seeds.
 func TestRealContract(t *testing.T) {
 	url, model := os.Getenv("SIDECAR_TEST_OPENAI_URL"), os.Getenv("SIDECAR_TEST_MODEL")
 	if url == "" || model == "" {
@@ -66,7 +119,7 @@ func TestRealContract(t *testing.T) {
 	}
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	holds(t, Config{URL: url, Model: model, HiddenURL: os.Getenv("SIDECAR_TEST_HIDDEN_URL"), Transport: adaptertest.Recording(t, transport)})
+	holds(t, Config{URL: url, Model: model, HiddenURL: os.Getenv("SIDECAR_TEST_HIDDEN_URL"), NoSeeds: os.Getenv("SIDECAR_TEST_NO_SEEDS") != "", Transport: adaptertest.Recording(t, transport)})
 }
 
 // TestCassettes holds the contract on what real servers answered, byte for byte. adaptertest.Recording says how they are recorded anew.
@@ -78,6 +131,36 @@ func TestCassettes(t *testing.T) {
 	}
 }
 
+// TestRealDifferences prints what the server at SIDECAR_TEST_OPENAI_URL makes of requests that such servers answer differently. With SIDECAR_TEST_RECORD it makes
+// the cassette that TestDifferences plays, differences-SERVER.jsonl.gz.
+func TestRealDifferences(t *testing.T) {
+	url, model := os.Getenv("SIDECAR_TEST_OPENAI_URL"), os.Getenv("SIDECAR_TEST_MODEL")
+	if url == "" || model == "" {
+		t.Skip("SIDECAR_TEST_OPENAI_URL and SIDECAR_TEST_MODEL name no server")
+	}
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	t.Logf("\n%s", adaptertest.Differences(t, adaptertest.Recording(t, transport), strings.TrimSuffix(url, "/v1"), model))
+}
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// TestDifferences holds what real servers made of such requests, as their cassettes have it, against golden files, which are for people to read too.
+func TestDifferences(t *testing.T) {
+	for server, model := range map[string]string{"llama-server": "qwen2.5-coder:0.5b", "vllm": "qwen2.5-coder:1.5b", "ollama": "qwen2.5-coder:0.5b"} {
+		got := adaptertest.Differences(t, adaptertest.Play(t, "../testdata/cassettes/differences-"+server+".jsonl.gz"), "http://recorded", model)
+		golden := "testdata/differences-" + server + ".txt"
+		if *update {
+			if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want, err := os.ReadFile(golden); err != nil || got != string(want) {
+			t.Errorf("%s: %v\n%s\nwant\n%s", server, err, got, want)
+		}
+	}
+}
+
 func holds(t *testing.T, cfg Config) {
 	t.Helper()
 	c, err := New(cfg)
@@ -85,7 +168,9 @@ func holds(t *testing.T, cfg Config) {
 		t.Fatal(err)
 	}
 	adaptertest.Contract(t, c)
-	t.Run("wire", func(t *testing.T) { adaptertest.Wire(t, cfg.Transport, strings.TrimSuffix(cfg.URL, "/v1"), cfg.Model) })
+	t.Run("wire", func(t *testing.T) {
+		adaptertest.Wire(t, cfg.Transport, strings.TrimSuffix(cfg.URL, "/v1"), cfg.Model, cfg.NoSeeds)
+	})
 }
 
 func TestCapabilities(t *testing.T) {
@@ -98,6 +183,10 @@ func TestCapabilities(t *testing.T) {
 			LogProbs: true, TopLogProbs: true, Prefill: adapters.PrefillContinued, Hidden: adapters.HiddenCapabilities{Kind: adapters.HiddenNone}}},
 		{&adaptertest.Upstream{OwnedBy: "llamacpp", Prefill: adapters.PrefillEchoed}, adapters.Capabilities{Server: "llamacpp", N: true, LogProbs: true,
 			TopLogProbs: true, Prefill: adapters.PrefillEchoed, Hidden: hidden}},
+		{&adaptertest.Upstream{OwnedBy: "sglang", Matched: true, Asks: true, NoHidden: true}, adapters.Capabilities{Server: "sglang", N: true, StopReason: true,
+			LogProbs: true, TopLogProbs: true, Prefill: adapters.PrefillContinued, Hidden: adapters.HiddenCapabilities{Kind: adapters.HiddenNone}}},
+		{&adaptertest.Upstream{OwnedBy: "organization_owner", NoN: true, NoLogProbs: true, Prefill: adapters.PrefillNone, Anything: true},
+			adapters.Capabilities{Server: "organization_owner", Prefill: adapters.PrefillNone, Hidden: adapters.HiddenCapabilities{Kind: adapters.HiddenNone}}},
 		{&adaptertest.Upstream{OwnedBy: "vllm", Thinks: true, NoHidden: true}, adapters.Capabilities{Server: "vllm", N: true, LogProbs: true, TopLogProbs: true,
 			Prefill: adapters.PrefillContinued, Thinks: true, Hidden: adapters.HiddenCapabilities{Kind: adapters.HiddenNone}}},
 		{&adaptertest.Upstream{NoN: true, NoLogProbs: true, Prefill: adapters.PrefillNone}, adapters.Capabilities{Prefill: adapters.PrefillNone, Hidden: hidden}},
@@ -432,7 +521,21 @@ func TestCancel(t *testing.T) {
 }
 
 func TestHiddenSpans(t *testing.T) {
-	c := open(t, &adaptertest.Upstream{}, nil)
+	pools := (&adaptertest.Upstream{Pools: true}).Start(t)
+	for name, c := range map[string]*Client{
+		"llama-server":       open(t, &adaptertest.Upstream{}, nil),
+		"vLLM beside a vLLM": open(t, &adaptertest.Upstream{OwnedBy: "vllm", Pools: true, NoHidden: true}, func(cfg *Config) { cfg.HiddenURL = pools.URL }),
+	} {
+		t.Run(name, func(t *testing.T) { holdsSpans(t, c) })
+	}
+	none := open(t, &adaptertest.Upstream{NoHidden: true}, nil)
+	if _, err := none.Hidden(t.Context(), "a", nil); !errors.Is(err, adapters.ErrUnsupported) {
+		t.Errorf("without hidden states: %v", err)
+	}
+}
+
+// holdsSpans holds that a span's states are those of its tokens.
+func holdsSpans(t *testing.T, c *Client) {
 	text := "a b×c d\ne"
 	states, err := c.Hidden(t.Context(), text, []adapters.Span{{Start: 0, End: 6}, {Start: 6, End: len(text)}})
 	if err != nil {
@@ -447,10 +550,6 @@ func TestHiddenSpans(t *testing.T) {
 	}
 	if _, err := c.Hidden(t.Context(), text, []adapters.Span{{Start: 3, End: 3}}); err == nil {
 		t.Error("an empty span has a state")
-	}
-	none := open(t, &adaptertest.Upstream{NoHidden: true}, nil)
-	if _, err := none.Hidden(t.Context(), text, nil); !errors.Is(err, adapters.ErrUnsupported) {
-		t.Errorf("without hidden states: %v", err)
 	}
 }
 
@@ -476,4 +575,44 @@ func TestNew(t *testing.T) {
 func TestWithoutSeeds(t *testing.T) {
 	u := &adaptertest.Upstream{OwnedBy: "vllm", NoHidden: true}
 	adaptertest.WithoutSeeds(t, u, unprobed(t, u, func(c *Config) { c.NoSeeds = true }))
+}
+
+// TestDeadOfASeed: where a vLLM dies of a seed, its error and those after it say what to do; where another server, or one that was sent none, is gone, nothing is.
+func TestDeadOfASeed(t *testing.T) {
+	seed := int64(3)
+	dead := func(int) adaptertest.Fault { return adaptertest.Fault{CutAfter: -1} }
+	engine := func(int) adaptertest.Fault { return adaptertest.Fault{Status: http.StatusInternalServerError} }
+	mid := func(int) adaptertest.Fault { return adaptertest.Fault{CutAfter: 2} }
+	refused := func(int) adaptertest.Fault { return adaptertest.Fault{Status: http.StatusBadRequest} }
+	for name, test := range map[string]struct {
+		owner string
+		fault func(int) adaptertest.Fault
+		seed  *int64
+		hint  bool
+	}{
+		"a connection that is reset": {"vllm", dead, &seed, true},
+		"a dead engine":              {"vllm", engine, &seed, true},
+		"in the midst of an answer":  {"vllm", mid, &seed, true},
+		"no seed":                    {"vllm", dead, nil, false},
+		"refused":                    {"vllm", refused, &seed, false},
+		"another server":             {"llamacpp", dead, &seed, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := &adaptertest.Upstream{OwnedBy: test.owner, NoHidden: true}
+			c := open(t, u, func(cfg *Config) { cfg.Tries = 1 })
+			c.seeded.Store(0) // by its probes
+			u.Fault = test.fault
+			done, err := c.Generate(t.Context(), adapters.Request{Messages: ask, Seed: test.seed})
+			if err == nil {
+				err = done[0].Err // what came before is kept
+			}
+			if err == nil || strings.Contains(err.Error(), "--no-upstream-seeds") != test.hint {
+				t.Errorf("%v", err)
+			}
+			_, after := c.Generate(t.Context(), adapters.Request{Messages: ask})
+			if test.hint && name != "in the midst of an answer" && (after == nil || !strings.Contains(after.Error(), "--no-upstream-seeds")) {
+				t.Errorf("the next request, which has none: %v", after)
+			}
+		})
+	}
 }

@@ -14,9 +14,11 @@ import (
 
 // What servers call themselves in their lists of models.
 const (
-	vllm     = "vllm"
-	llamaCPP = "llamacpp"
-	openAI   = "system" // OpenAI itself, where its own models are concerned
+	vllm        = "vllm"
+	sglang      = "sglang"
+	llamaCPP    = "llamacpp"
+	llamaPython = "me"     // llama-cpp-python
+	openAI      = "system" // OpenAI itself, where its own models are concerned
 )
 
 // Capabilities implements adapters.LLM: about eight short requests on the first call, all within Config.Timeout; see

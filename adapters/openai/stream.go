@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"aprm/adapters"
 	"aprm/adapters/internal/draw"
@@ -18,6 +19,10 @@ func (c *Client) draw(ctx context.Context, req adapters.Request, caps adapters.C
 		collectors[i] = draw.NewCollector(req, caps.Prefill != adapters.PrefillContinued)
 	}
 	usage, stops, err := c.stream(ctx, req, caps, collectors, finish)
+	if err == nil && usage.PromptTokens == 0 { // it counts none in streams
+		usage.PromptTokens = collectors[0].Prompt()
+	}
+	err = c.blameSeed(err)
 	done := make([]adapters.Completion, req.N)
 	for i, collector := range collectors {
 		own := adapters.Usage{}
@@ -52,6 +57,9 @@ func (c *Client) stream(ctx context.Context, req adapters.Request, caps adapters
 	defer stop()
 
 	body := c.request(ctx, req, caps)
+	if body.Seed != nil && caps.Server == vllm {
+		c.seeded.Store(time.Now().UnixNano())
+	}
 	var answer io.ReadCloser
 	var in *wire.Stream
 	var chunk wire.Reply
@@ -118,6 +126,10 @@ func (c *Client) stream(ctx context.Context, req adapters.Request, caps adapters
 	}
 	if !errors.Is(err, io.EOF) {
 		return usage, stops, fault(ctx, "generate", err)
+	}
+	if in.Done() && caps.Server == llamaPython && open > 0 { // it does say why an answer ends, where it does
+		return usage, stops, &adapters.UpstreamError{Op: "generate", Err: io.ErrUnexpectedEOF,
+			Message: "llama-cpp-python broke the answer off for another request: start it with --interrupt_requests false, or give --upstream-concurrency 1"}
 	}
 	if in.Done() { // some servers say no more than that
 		for i := range finish {

@@ -73,6 +73,7 @@ func ParseReply(data []byte) (Reply, error) {
 		Text     text            `json:"text"` // of a plain completion
 		Finish   text            `json:"finish_reason"`
 		Stop     json.RawMessage `json:"stop_reason"`
+		Matched  json.RawMessage `json:"matched_stop"` // SGLang's word for it
 		Logprobs json.RawMessage `json:"logprobs"`
 	}
 	if !empty(in.Choices) {
@@ -89,6 +90,9 @@ func ParseReply(data []byte) (Reply, error) {
 		content, thoughts := parseContent(m.Content)
 		one.Text = cmp.Or(content, string(c.Text), string(m.Refusal))
 		one.Thinking = cmp.Or(m.ReasoningContent.plain(), m.Reasoning.plain(), m.Thinking.plain()) + thoughts
+		if empty(c.Stop) {
+			c.Stop = c.Matched
+		}
 		if json.Unmarshal(c.Stop, &one.Stop) != nil { // a number is the id of a stop token: the end of the text
 			one.Stop = ""
 		}

@@ -3,3 +3,6 @@
 package casetest
 
 const raced = false
+
+// Slowed is how many times as long code may take.
+const Slowed = 1

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"aprm/prm/casetest"
 )
 
 // kinds are all the errors that a program may end with.
@@ -41,7 +43,7 @@ func seed(f *testing.F) {
 // inTime fails a test when f took longer than a hostile program may, or allocated more. Where the fuzzer's own work may have come in
 // between it asks again.
 func inTime(t *testing.T, f func()) {
-	if took, bytes := spent(f); took > limitTime || bytes > limitBytes {
+	if took, bytes := casetest.Quickest(limitTime, f); took > limitTime || bytes > limitBytes {
 		t.Errorf("%v and %d MB", took, bytes>>20)
 	}
 }

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"aprm/prm/casetest"
 )
 
 // hostile are programs that would take a machine down: each is what an answer may hold.
@@ -172,34 +172,8 @@ func manyNames(n int) string {
 	return strings.Join(names, ", ")
 }
 
-// spent is what a function took: its best time of a few, by the clock or on the processor, whichever is less, since the machine may be busy with something else; and what it allocated.
-func spent(f func()) (time.Duration, uint64) {
-	best, bytes := time.Hour, uint64(0)
-	for range 5 {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		start, busy := time.Now(), processorTime()
-		f()
-		best = min(best, time.Since(start), processorTime()-busy)
-		runtime.ReadMemStats(&after)
-		if bytes = after.TotalAlloc - before.TotalAlloc; best <= limitTime {
-			break
-		}
-	}
-	return best, bytes
-}
-
-// processorTime is what this process has had of the processors.
-func processorTime() time.Duration {
-	var used syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
-		return time.Hour
-	}
-	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
-}
-
 const (
-	limitTime  = 100 * time.Millisecond
+	limitTime  = 100 * time.Millisecond * casetest.Slowed
 	limitBytes = 64 << 20
 )
 
@@ -215,7 +189,7 @@ func TestHostile(t *testing.T) {
 			for _, answer := range []string{source, "```python\n" + source + "\n```"} {
 				var err error
 				var r Result
-				took, bytes := spent(func() { r, err = Run(context.Background(), answer) })
+				took, bytes := casetest.Quickest(limitTime, func() { r, err = Run(context.Background(), answer) })
 				if took > limitTime || bytes > limitBytes {
 					t.Errorf("%v and %d MB, ended with %.200v", took, bytes>>20, err)
 				}

@@ -1,14 +1,12 @@
-//go:build unix
-
 package step
 
 import (
 	"flag"
-	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"aprm/prm/casetest"
 )
 
 // FuzzSplitTime holds Split to 50 ms of a processor and 50 MB for 100 KB of anything: a text again and again. The quickest of a few tries
@@ -21,35 +19,14 @@ func FuzzSplitTime(f *testing.F) {
 		if unit == "" {
 			return
 		}
-		most := 50 * time.Millisecond
+		most := 50 * time.Millisecond * casetest.Slowed
 		if fuzzing := flag.Lookup("test.fuzz"); fuzzing != nil && fuzzing.Value.String() != "" {
 			most *= 3
 		}
 		text := strings.Repeat(unit, 100_000/len(unit)+1)[:100_000]
-		best, least := time.Hour, uint64(1<<60)
-		for range 4 {
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			began := worked(t)
-			Split(text)
-			best = min(best, worked(t)-began)
-			runtime.ReadMemStats(&after)
-			least = min(least, after.TotalAlloc-before.TotalAlloc)
-			if best < most {
-				break
-			}
-		}
+		best, least := casetest.Quickest(most, func() { Split(text) })
 		if best > most || least > 50<<20 {
 			t.Errorf("%q: %v, %d bytes", unit, best, least)
 		}
 	})
-}
-
-// worked is how long this process has kept a processor.
-func worked(t *testing.T) time.Duration {
-	var used syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }

@@ -2,8 +2,9 @@ package train
 
 import (
 	"context"
-	"math"
 	"slices"
+
+	"gonum.org/v1/gonum/stat"
 )
 
 // Crosswise returns what the step head and the value head say of whole answers, each by the examples of its steps, in order: the mean, the least, the greatest and the
@@ -31,14 +32,13 @@ func Crosswise(ctx context.Context, answers [][]Example, opt Options) (Numbers, 
 			return nil, err
 		}
 		for _, i := range judged {
-			for head := range 2 {
-				sum, least, greatest, last := 0.0, math.Inf(1), math.Inf(-1), 0.0
-				for _, e := range answers[i] {
-					stepLogit, value := m.Logits(e.Input)
-					last = [...]float64{stepLogit, value}[head]
-					sum, least, greatest = sum+last, min(least, last), max(greatest, last)
-				}
-				out[i] = append(out[i], float32(sum/float64(len(answers[i]))), float32(least), float32(greatest), float32(last))
+			var logits [2][]float64 // of the steps, by the step head and by the value head
+			for _, e := range answers[i] {
+				step, value := m.Logits(e.Input)
+				logits[0], logits[1] = append(logits[0], step), append(logits[1], value)
+			}
+			for _, of := range logits {
+				out[i] = append(out[i], float32(stat.Mean(of, nil)), float32(slices.Min(of)), float32(slices.Max(of)), float32(of[len(of)-1]))
 			}
 		}
 	}

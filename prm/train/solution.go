@@ -26,9 +26,18 @@ type Answer struct {
 	Right    bool   // it ends right
 	Problem  string // folds are made by it; answers are only ever compared within it
 	Group    int    // equal final answers to a problem share it; negative: it has none, is not learned from, and can't be voted for
+	Steps    int    // of the beginning of an answer, which is compared with beginnings of as many steps; 0 for a whole one
 
 	Disguised []feature.Solution // the same answer made to look otherwise, without log-probabilities: its logit ought not to move
 }
+
+// compared is what answers share that are compared with each other.
+type compared struct {
+	problem string
+	steps   int
+}
+
+func (a Answer) compared() compared { return compared{a.Problem, a.Steps} }
 
 // Contrast is two beginnings of answers to one problem of which one is known to be the better: a step and its corruption, in one context.
 type Contrast struct {
@@ -42,7 +51,8 @@ type SolutionOptions struct {
 	Units     int               // of the dense layer that has to beat the linear floor; negative: the floor alone [16]
 	Contrasts float64           // weight of a problem's contrasts, beside 1 for its answers
 	Prior     *prm.SolutionHead `json:"-"`               // of another LLM's answers: weights are held near its, how near is found crosswise; nil for near nothing. Its dense layer isn't read
-	PriorID   string            `json:"prior,omitempty"` // names it in settings
+	PriorID   string            `json:"prior,omitempty"` // names the prior's PRM in settings
+	Begun     *prm.SolutionHead `json:"-"`               // what Prior is to FitPrefix: that PRM's prefix head
 	Hard      float64           `json:",omitempty"`      // weight of a pair whose wrong answer wins a plain vote, beside 1 for the problem's others [1]
 	Seed      int64
 	Epochs    int                   // of the dense layer [40]
@@ -226,19 +236,41 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 	return head, report, errors.Join(err, tick())
 }
 
+// FitPrefix learns a prefix head as FitSolution learns the floor of a solution head: from beginnings of answers (Answer.Steps ≥ 1), each compared with those of as many
+// steps to the same problem, by how the answers end. Of the options Units, Contrasts, Hard and Prior don't count.
+func FitPrefix(ctx context.Context, beginnings []Answer, opt SolutionOptions) (*prm.SolutionHead, SolutionReport, error) {
+	opt.Units, opt.Hard, opt.Prior = -1, 1, opt.Begun
+	floor, report, err := FitSolution(ctx, beginnings, nil, opt)
+	if err != nil {
+		return nil, report, err
+	}
+	head := prm.NewPrefixHead(floor.Without...)
+	copy(head.Centre.Data, floor.Centre.Data)
+	copy(head.Scale.Data, floor.Scale.Data)
+	copy(head.Linear.Data, floor.Linear.Data)
+	return head, report, nil
+}
+
 // Try says what the head is worth in votes over other LLMs' answers, each LLM's by themselves. Every answer has its logit by the head of its problem's fold, which has not
-// learned from that problem, whoever answered it.
+// learned from that problem, whoever answered it. problems are those with right and wrong answers of some LLM: what several LLMs answer to one is no more independent than
+// what one does.
 func (r SolutionReport) Try(byLLM ...[]Answer) (rule vote.Rule, auc metric.Figure, problems int) {
-	var judged [][]vote.Ballot
+	_, at := problemsOf(slices.Concat(byLLM...))
+	questions := make([][][]vote.Ballot, len(at))
 	for _, answers := range byLLM {
 		logits := make([]float64, len(answers))
 		for i, a := range answers {
 			logits[i] = r.heads[fold(a.Problem)].Logit(a.Solution)
 		}
-		judged = append(judged, ballots(answers, logits)...)
+		names, _ := problemsOf(answers)
+		for i, of := range ballots(answers, logits) {
+			q := &questions[at[names[i]]]
+			*q = append(*q, of)
+		}
 	}
-	losses, auc := compare(judged)
-	return vote.Fit(judged), auc, len(losses)
+	_, auc = compare(slices.Concat(questions...))
+	rule = vote.FitAcross(questions)
+	return rule, auc, rule.Problems
 }
 
 // TooFewError is what a solution head can't be learned from: so many problems that have right and wrong answers.
@@ -430,15 +462,15 @@ func (p *pairs) contrasted(rows []pair, weight float64) {
 
 // votersOf are the answers that can be voted for, problem by problem in the order in which they come: sums depend on it.
 func votersOf(answers []Answer) (byProblem [][]int) {
-	at := map[string]int{}
+	at := map[compared]int{}
 	for i, a := range answers {
 		if a.Group < 0 {
 			continue
 		}
-		k, known := at[a.Problem]
+		k, known := at[a.compared()]
 		if !known {
 			k = len(byProblem)
-			at[a.Problem], byProblem = k, append(byProblem, nil)
+			at[a.compared()], byProblem = k, append(byProblem, nil)
 		}
 		byProblem[k] = append(byProblem[k], i)
 	}
@@ -778,15 +810,22 @@ func compare(problems [][]vote.Ballot) (losses []float64, auc metric.Figure) {
 
 // ballots are the answers by problem, in their order.
 func ballots(answers []Answer, logits []float64) [][]vote.Ballot {
-	at := map[string]int{}
-	var all [][]vote.Ballot
+	names, at := problemsOf(answers)
+	all := make([][]vote.Ballot, len(names))
 	for i, a := range answers {
-		k, ok := at[a.Problem]
-		if !ok {
-			k = len(all)
-			at[a.Problem], all = k, append(all, nil)
-		}
+		k := at[a.compared()]
 		all[k] = append(all[k], vote.Ballot{Group: a.Group, Logit: logits[i], Program: a.Solution.Program != nil, Right: a.Right})
 	}
 	return all
+}
+
+// problemsOf names what answers are compared within, their problems but for beginnings, in the order in which they come, and says where each is among them.
+func problemsOf(answers []Answer) (names []compared, at map[compared]int) {
+	at = map[compared]int{}
+	for _, a := range answers {
+		if _, known := at[a.compared()]; !known {
+			at[a.compared()], names = len(names), append(names, a.compared())
+		}
+	}
+	return names, at
 }

@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -57,6 +58,46 @@ func fitSolution(t testing.TB, answers []Answer, contrasts []Contrast, opt Solut
 		t.Fatal(err)
 	}
 	return head, report
+}
+
+// Beginnings are compared with those of as many steps alone: a number that grows with every step, and tells nothing else, weighs nothing.
+func TestFitPrefix(t *testing.T) {
+	begun := func(rng *rand.Rand, problems int) (out []Answer) {
+		for _, a := range planted(rng, problems, 6, straight) {
+			for steps := 1; steps <= 3; steps++ {
+				b := a
+				b.Steps, b.Solution.LogProbs = steps, new([feature.NumPooledLogProbs]float32)
+				for k, v := range a.Solution.LogProbs {
+					b.Solution.LogProbs[k] = v + float32(rng.NormFloat64())/float32(steps) // the longer, the more is known
+				}
+				b.Solution.Symbols[9] = float32(steps)
+				out = append(out, b)
+			}
+		}
+		return out
+	}
+	rng := rand.New(rand.NewPCG(3, 1))
+	head, report, err := FitPrefix(context.Background(), begun(rng, 150), SolutionOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if head.Units() != 0 || report.Problems <= 150 || report.Problems > 450 || !(report.LinearAUC > 0.7) {
+		t.Errorf("%d units from %d comparisons, AUC %v", head.Units(), report.Problems, report.LinearAUC)
+	}
+	if w := head.Linear.Data[9] * head.Scale.Data[9]; w != 0 {
+		t.Errorf("the number of steps weighs %v", w)
+	}
+	var known [4]float64
+	for steps := 1; steps <= 3; steps++ {
+		known[steps] = within(head, slices.DeleteFunc(begun(rng, 300), func(a Answer) bool { return a.Steps != steps }))
+	}
+	if !(known[1] > 0.6 && known[3] > known[1]+0.03) {
+		t.Errorf("AUC of beginnings of 1, 2 and 3 steps: %.3f", known[1:])
+	}
+	var few TooFewError
+	if _, _, err := FitPrefix(context.Background(), begun(rng, 2), SolutionOptions{}); !errors.As(err, &few) {
+		t.Errorf("two problems: %v", err)
+	}
 }
 
 func TestFitSolutionFindsARuleWithinProblems(t *testing.T) {

@@ -46,36 +46,53 @@ const (
 // Stop is a logistic regression of whether the leader is right, over all beginnings of all problems' answers, from each of them on in turn: the order in
 // which they were drawn is chance. At is the least chance at which stopping, answer by answer, costs at most two points of accuracy.
 func Fit(problems [][]Ballot) Rule {
+	questions := make([][][]Ballot, len(problems))
+	for i := range problems {
+		questions[i] = problems[i : i+1]
+	}
+	return FitAcross(questions)
+}
+
+// FitAcross is Fit where several LLMs may have answered a question, each of which votes by itself. What their answers to one question say of logits is no more independent
+// than the answers of one: the margins are those of as many problems as there are questions.
+func FitAcross(questions [][][]Ballot) Rule {
 	var mixed [][]Ballot
-	for _, p := range problems {
-		right, wrong := false, false
-		for _, b := range p {
-			right, wrong = right || b.Right, wrong || b.Group >= 0 && !b.Right
+	independent := 0
+	for _, q := range questions {
+		before := len(mixed)
+		for _, p := range q {
+			right, wrong := false, false
+			for _, b := range p {
+				right, wrong = right || b.Right, wrong || b.Group >= 0 && !b.Right
+			}
+			if right && wrong {
+				mixed = append(mixed, p)
+			}
 		}
-		if right && wrong {
-			mixed = append(mixed, p)
+		if len(mixed) > before {
+			independent++
 		}
 	}
 	r := Plain
 	if len(mixed) > 0 {
-		r.fitLogits(mixed)
+		r.fitLogits(mixed, independent)
 		if ofBothKinds(mixed) {
 			for range 2 {
-				r.fitMix(mixed)
-				r.fitLogits(mixed)
+				r.fitMix(mixed, independent)
+				r.fitLogits(mixed, independent)
 			}
 		}
 	}
-	r.Stop = fitStop(problems, r)
+	r.Stop = fitStop(slices.Concat(questions...), r)
 	return r
 }
 
-// fitLogits finds Beta and Power, with Mix as it is.
-func (r *Rule) fitLogits(problems [][]Ballot) {
+// fitLogits finds Beta and Power, with Mix as it is, by problems of which so many are independent.
+func (r *Rule) fitLogits(problems [][]Ballot, independent int) {
 	most, without := math.Inf(-1), math.Inf(-1)
 	for _, beta := range betas {
 		for k, ll := range likelihoods(problems, Rule{Beta: beta, Mix: r.Mix}, powers) {
-			ll -= unusual(powers[k]) / float64(len(problems))
+			ll -= unusual(powers[k]) / float64(independent)
 			if beta == 0 {
 				without = max(without, ll)
 			}
@@ -84,18 +101,18 @@ func (r *Rule) fitLogits(problems [][]Ballot) {
 			}
 		}
 	}
-	r.Problems, r.Nats, r.Margin = len(problems), most-without, passed/float64(len(problems))
+	r.Problems, r.Nats, r.Margin = independent, most-without, passed/float64(independent)
 	if !r.Trusted() {
 		r.Beta, r.Power = 0, 1
 	}
 }
 
-// fitMix finds Mix, with Beta and Power as they are.
-func (r *Rule) fitMix(problems [][]Ballot) {
+// fitMix finds Mix, with Beta and Power as they are, likewise.
+func (r *Rule) fitMix(problems [][]Ballot, independent int) {
 	try := *r
 	try.Mix = Mix{}
 	without := LogLikelihood(problems, try)
-	most, found := without, Mix{Margin: passedBy / float64(len(problems))}
+	most, found := without, Mix{Margin: passedBy / float64(independent)}
 	for _, try.Mix.Programs = range says {
 		for _, try.Mix.Both = range boths {
 			if ll := LogLikelihood(problems, try); ll > most {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -304,6 +305,31 @@ func TestFitIsDeterministic(t *testing.T) {
 	}
 	if again := Fit(renamed); again != first {
 		t.Errorf("%+v, with groups of other names %+v", first, again)
+	}
+}
+
+// TestFitAcross: the same questions answered by more LLMs alike are no more than the questions answered by one, and none of which there are two are what Fit has.
+func TestFitAcross(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	problems := world(rng, 40, 4, knowing(rng, 0.3))
+	times := func(n int) Rule {
+		var questions [][][]Ballot
+		for _, p := range problems {
+			questions = append(questions, slices.Repeat([][]Ballot{p}, n))
+		}
+		return FitAcross(questions)
+	}
+	one := Fit(problems)
+	if one.Trusted() || one.Nats <= 0 || one.Nats < one.Margin/8 {
+		t.Fatalf("nothing that eight LLMs alike would be taken for more than chance by: %+v", one)
+	}
+	if all := Fit(slices.Repeat(problems, 8)); !all.Trusted() {
+		t.Fatalf("as many questions would not do: %+v", all)
+	}
+	for _, n := range []int{1, 2, 8} {
+		if got := times(n); got.Beta != one.Beta || got.Problems != one.Problems || !near(got.Nats, one.Nats) || got.Margin != one.Margin {
+			t.Errorf("%d LLMs: %+v, one %+v", n, got, one)
+		}
 	}
 }
 

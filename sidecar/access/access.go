@@ -99,7 +99,7 @@ func Parse(text []byte) (*Keys, error) {
 		return nil, errors.New("keys: more than one document: what stands behind --- would not be read")
 	}
 	if len(file.Keys) == 0 {
-		return nil, errors.New("keys: there is none: `sidecar key new NAME` makes one")
+		return nil, errors.New("keys: there is none")
 	}
 	t := &Keys{}
 	var errs []error
@@ -115,7 +115,7 @@ func Parse(text []byte) (*Keys, error) {
 		case names[e.Name]:
 			bad("the name is there twice")
 		case !strings.HasPrefix(e.Hash, hashed) || err != nil || len(sum) != sha256.Size:
-			bad("hash must be %s and %d hexadecimal digits, as `sidecar key new` prints it: the key itself has no place here", hashed, 2*sha256.Size)
+			bad("hash must be %s and %d hexadecimal digits: the key itself has no place here", hashed, 2*sha256.Size)
 		case hashes[e.Hash]:
 			bad("the key is there twice")
 		case e.Requests < 0 || e.Tokens < 0 || e.Daily < 0 || e.Searches < 0:

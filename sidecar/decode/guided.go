@@ -17,7 +17,12 @@ type guided struct{}
 const resamples = 2 // times that a step is sampled again
 
 func (guided) Search(ctx context.Context, s *Search) (Result, error) {
-	s.rate = func(scores []prm.Score) float64 { return scores[len(scores)-1].Step }
+	s.rate = func(j prm.Judgement) float64 {
+		if j.Begun {
+			return j.Prefix
+		}
+		return lastStep(j.Steps)
+	}
 	p, why := &path{}, "the end, drawn whole for want of tokens"
 	dearest := s.Options.N * firstStep // tokens of the dearest choice so far
 	for p.ended == "" {
@@ -55,6 +60,9 @@ func (guided) Search(ctx context.Context, s *Search) (Result, error) {
 	return s.pathResult(p, why), nil
 }
 
+// lastStep is the chance that the last step is correct.
+func lastStep(scores []prm.Score) float64 { return scores[len(scores)-1].Step }
+
 // nextStep samples, scores and chooses the next step: the path with it. It is the path itself, ended, when nobody has
 // anything to add.
 func (s *Search) nextStep(ctx context.Context, p *path) (*path, error) {
@@ -62,7 +70,7 @@ func (s *Search) nextStep(ctx context.Context, p *path) (*path, error) {
 	var best, silent *path
 	var failure error
 	for round := range 1 + resamples {
-		if best != nil && (best.score >= s.Options.Threshold || s.left() < s.Options.N*(best.length-p.length)) || s.left() < s.Options.N {
+		if best != nil && (lastStep(best.scores) >= s.Options.Threshold || s.left() < s.Options.N*(best.length-p.length)) || s.left() < s.Options.N {
 			break
 		}
 		children, err := s.expand(ctx, round, []draft{{p, s.Options.N}})

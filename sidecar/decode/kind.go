@@ -57,6 +57,15 @@ func (s Sample) Read(ctx context.Context) (r Reading) {
 		r.Why = err.Error()
 		return r
 	}
+	r = Ran(ran)
+	if len(s.Tokens) > 0 {
+		r.Tokens = tokensOf(ran, s)
+	}
+	return r
+}
+
+// Ran reads a program that has come to a value.
+func Ran(ran program.Result) (r Reading) {
 	r.Source = ran.Source
 	for _, line := range ran.Steps {
 		r.Steps = append(r.Steps, line.Text)
@@ -67,9 +76,6 @@ func (s Sample) Read(ctx context.Context) (r Reading) {
 		r.Why = "its value is no answer"
 	}
 	r.Program = factsOf(ran)
-	if len(s.Tokens) > 0 {
-		r.Tokens = tokensOf(ran, s)
-	}
 	return r
 }
 

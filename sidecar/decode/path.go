@@ -261,7 +261,8 @@ func (s *Search) scoreLast(ctx context.Context, paths []*path) map[twin]error {
 		if !p.empty {
 			at, known := len(p.steps)-1, s.known[p.twin()]
 			p.scores = append(p.scores[:at:at], known.Steps[len(known.Steps)-1])
-			p.score, p.whole = s.rate(p.scores), known.Rate(s.Options.Aggregate)
+			known.Steps = p.scores
+			p.score, p.whole = s.rate(known), known.Rate(s.Options.Aggregate)
 		}
 		c := s.candidate(p.id)
 		c.Score, c.Scored = p.score, len(p.scores) > 0
@@ -320,7 +321,7 @@ func (s *Search) finish(ctx context.Context, ends []draft) ([]*path, error) {
 		p := out[i]
 		c := s.candidate(p.id)
 		if v.err == nil && len(p.steps) > 0 {
-			p.scores, p.score, p.whole = v.Steps, s.rate(v.Steps), v.Rate(s.Options.Aggregate)
+			p.scores, p.score, p.whole = v.Steps, s.rate(v.Judgement), v.Rate(s.Options.Aggregate)
 			c.Score, c.Scored = p.score, true
 		}
 		s.tell(p.id)

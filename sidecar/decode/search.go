@@ -25,24 +25,24 @@ type Search struct {
 
 	promptTokens, completionTokens, samplingCalls, scoringCalls int
 	stopped                                                     Stopped
-	candidates                                                  []Candidate               // all there were; the one with ID i stands at i-1
-	turns                                                       int                       // whole solutions asked for, those that died included, what was drawn in their place not
-	known                                                       map[twin]prm.Judgement    // of paths, by their last step
-	rate                                                        func([]prm.Score) float64 // makes a path's scores one
-	settled                                                     string                    // what Options.Watch knows of the answer
-	drawn                                                       []solution                // whole solutions, for fallBack
-	half                                                        *solution                 // the best of those that failed or were cut off on the way to a whole one, for soFar
-	cut                                                         bool                      // a first step was cut off
-	confident                                                   bool                      // answers are weighed by their own log-probabilities
-	unscored                                                    error                     // of the PRM's last failure, nil when it has none
-	kinds                                                       step.Kinds                // of whole solutions
-	code                                                        string                    // the program that is shown before the answer, as a block; "" for none
-	told                                                        bool                      // the answer is a program's, whose steps are told
+	candidates                                                  []Candidate                 // all there were; the one with ID i stands at i-1
+	turns                                                       int                         // whole solutions asked for, those that died included, what was drawn in their place not
+	known                                                       map[twin]prm.Judgement      // of paths, by their last step
+	rate                                                        func(prm.Judgement) float64 // of a path, in [0,1]
+	settled                                                     string                      // what Options.Watch knows of the answer
+	drawn                                                       []solution                  // whole solutions, for fallBack
+	half                                                        *solution                   // the best of those that failed or were cut off on the way to a whole one, for soFar
+	cut                                                         bool                        // a first step was cut off
+	confident                                                   bool                        // answers are weighed by their own log-probabilities
+	unscored                                                    error                       // of the PRM's last failure, nil when it has none
+	kinds                                                       step.Kinds                  // of whole solutions
+	code                                                        string                      // the program that is shown before the answer, as a block; "" for none
+	told                                                        bool                        // the answer is a program's, whose steps are told
 }
 
 func newSearch(sampler Sampler, scorer Scorer, opts Options) *Search {
 	s := &Search{Options: opts, sampler: sampler, scorer: scorer, began: time.Now(), known: map[twin]prm.Judgement{}, kinds: opts.Draws()}
-	s.rate = func(scores []prm.Score) float64 { return prm.Aggregate(s.Options.Aggregate, scores) } // auto has its gate's
+	s.rate = func(j prm.Judgement) float64 { return j.Begin(s.Options.Aggregate) } // auto has its gate's
 	return s
 }
 

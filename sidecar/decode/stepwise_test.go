@@ -67,6 +67,37 @@ func TestSearchesFindWhatGuidedAndMajorityMiss(t *testing.T) {
 	}
 }
 
+// foreseen has a prefix head and a solution head that say what the last step is said to be, beside a step head that says the contrary.
+type foreseen struct{ of *table }
+
+func (f foreseen) Score(ctx context.Context, w Working) (prm.Judgement, error) {
+	j, err := f.of.Score(ctx, w)
+	if err != nil {
+		return j, err
+	}
+	j.Prefix, j.Begun = j.Steps[len(j.Steps)-1].Step, true
+	j.Solution, j.Whole = j.Prefix, true
+	for i := range j.Steps {
+		j.Steps[i].Step = 1 - j.Steps[i].Step
+	}
+	return j, nil
+}
+
+func TestSearchesGoByThePrefixHead(t *testing.T) {
+	for _, strategy := range stepwiseNames() {
+		sampler := &tree{next: map[string][]string{"": {"A", "A", "B", "B"}, "A": {"#### 1"}, "B": {"#### 2"}}}
+		scores := &table{scores: map[string]float64{"A": 0.99, "B": 0.01, "#### 1": 0.99, "#### 2": 0.01}}
+		r := solve(t, sampler, foreseen{scores}, Options{Strategy: strategy, N: 4})
+		if r.Answer != "1" {
+			t.Errorf("%s: %q by the prefix head, want 1", strategy, r.Answer)
+		}
+		sampler.requests = nil
+		if r = solve(t, sampler, scores, Options{Strategy: strategy, N: 4}); r.Answer != "1" {
+			t.Errorf("%s: %q by the scores of steps, want 1", strategy, r.Answer)
+		}
+	}
+}
+
 // A path is asked for its next steps in one request, however many of them: an endpoint reads its prefix once.
 func TestOnePrefixIsOneRequest(t *testing.T) {
 	for _, strategy := range several() {

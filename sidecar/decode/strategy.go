@@ -89,6 +89,9 @@ func Votes(name string) bool { return name != Greedy && !Stepwise(name) }
 // ErrNeedsPRM is returned when a strategy that scores steps is asked for and there is no Scorer.
 var ErrNeedsPRM = errors.New("this strategy needs a PRM and there is none")
 
+// ErrThinks is returned by a search step by step with an LLM that thinks before it answers.
+var ErrThinks = errors.New("this model thinks before it answers, and goes step by step without its thoughts alone: have it not think (think, reasoning_effort), or ask for a strategy that chooses among whole answers")
+
 // ErrNoCandidate is returned when every candidate failed; it wraps what the first one died of.
 var ErrNoCandidate = errors.New("every candidate failed")
 

@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 
 	"aprm/prm"
@@ -16,53 +19,91 @@ import (
 type Setting struct {
 	Name    string // in snake_case
 	Help    string
-	Default string               // as a flag would be given it
-	Range   string               // in words that follow "must be"
-	field   func(*Options) any   // a pointer to it
-	within  func(o Options) bool // whether it is in its range
+	Default string // as a flag would be given it
+	Range   Span
+	field   func(*Options) any // a pointer to it
 }
 
 // Settings are all there are.
 func Settings() []Setting {
-	whole := func(v, least int) bool { return v >= least }
-	share := func(v float64) bool { return v > 0 && v <= 1 } // which NaN isn't
 	return []Setting{
-		{"n", "Candidates: answers or, in searches step by step, next steps.", "8", "a whole number above 0",
-			func(o *Options) any { return &o.N }, func(o Options) bool { return whole(o.N, 1) }},
+		{"n", "Candidates: answers or, in searches step by step, next steps.", "8", Whole(1, 0), func(o *Options) any { return &o.N }},
 		{"kinds", "What whole answers are: prose, programs (short ones in Python, which are run here, with no files or network, for their value), mixed (half and half), or measured: what the PRM's gate found best for auto, else prose.",
-			"measured", "prose, programs, mixed or measured",
-			func(o *Options) any { return &o.Kinds }, func(o Options) bool {
-				return o.Kinds == step.OnlyProse || o.Kinds == step.OnlyPrograms || o.Kinds == step.Mixed || o.Kinds == AsMeasured
-			}},
-		{"show_program", "Put the program that came to the answer before it, as a block of code.", "false", "true or false",
-			func(o *Options) any { return &o.ShowProgram }, func(Options) bool { return true }},
+			"measured", Words(string(step.OnlyProse), string(step.OnlyPrograms), string(step.Mixed), string(AsMeasured)), func(o *Options) any { return &o.Kinds }},
+		{"show_program", "Put the program that came to the answer before it, as a block of code.", "false", Truth, func(o *Options) any { return &o.ShowProgram }},
 		{"explain", "Most tokens of an explanation in prose that the LLM is asked for where only programs came to the answer: it is shown where it comes to the same and holds no false equation, else the program's steps are told. 0 for none.",
-			"0", "a whole number, 0 or above", func(o *Options) any { return &o.Explain }, func(o Options) bool { return whole(o.Explain, 0) }},
-		{"temperature", "Temperature of sampling.", "0.7", "a number above 0, at most 2",
-			func(o *Options) any { return &o.Temperature }, func(o Options) bool { return o.Temperature > 0 && o.Temperature <= 2 }},
-		{"top_p", "Nucleus of sampling: the share of probability drawn from.", "0.95", "a number above 0, at most 1",
-			func(o *Options) any { return &o.TopP }, func(o Options) bool { return share(o.TopP) }},
-		{"max_tokens", "Most tokens of one answer.", "1024", "a whole number above 0",
-			func(o *Options) any { return &o.MaxTokens }, func(o Options) bool { return whole(o.MaxTokens, 1) }},
-		{"max_steps", "Most steps of an answer that is built step by step.", "32", "a whole number above 0",
-			func(o *Options) any { return &o.MaxSteps }, func(o Options) bool { return whole(o.MaxSteps, 1) }},
-		{"token_budget", "Most tokens generated in a whole search; 0 for no limit but those above.", "0", "a whole number, 0 or above",
-			func(o *Options) any { return &o.TokenBudget }, func(o Options) bool { return whole(o.TokenBudget, 0) }},
-		{"threshold", "guided: sample a step again when no candidate scores at least this.", "0", "a number from 0 to 1",
-			func(o *Options) any { return &o.Threshold }, func(o Options) bool { return o.Threshold >= 0 && o.Threshold <= 1 }},
-		{"aggregate", "How the scores of an answer's steps become one: min, product or last.", "min", "min, product or last",
-			func(o *Options) any { return &o.Aggregate }, func(o Options) bool {
-				return o.Aggregate == prm.Min || o.Aggregate == prm.Product || o.Aggregate == prm.Last
-			}},
-		{"expansion", "beam, dvts: next steps of each path that is kept; n/expansion are kept.", "4", "a whole number above 0",
-			func(o *Options) any { return &o.Expansion }, func(o Options) bool { return whole(o.Expansion, 1) }},
-		{"ess_threshold", "particle: resample when the effective sample size is below this share of n.", "0.5", "a number above 0, at most 1",
-			func(o *Options) any { return &o.ESSThreshold }, func(o Options) bool { return share(o.ESSThreshold) }},
-		{"entropic", "particle: resample the more evenly, the earlier.", "false", "true or false",
-			func(o *Options) any { return &o.Entropic }, func(Options) bool { return true }},
-		{"rebase_temperature", "rebase: temperature of the softmax of scores by which next steps are dealt out.", "0.2", "a number above 0, at most 100",
-			func(o *Options) any { return &o.RebaseTemperature }, func(o Options) bool { return o.RebaseTemperature > 0 && o.RebaseTemperature <= 100 }},
+			"0", Whole(0, 0), func(o *Options) any { return &o.Explain }},
+		{"temperature", "Temperature of sampling.", "0.7", above(0, 2), func(o *Options) any { return &o.Temperature }},
+		{"top_p", "Nucleus of sampling: the share of probability drawn from.", "0.95", above(0, 1), func(o *Options) any { return &o.TopP }},
+		{"max_tokens", "Most tokens of one answer.", "1024", Whole(1, 0), func(o *Options) any { return &o.MaxTokens }},
+		{"max_steps", "Most steps of an answer that is built step by step.", "32", Whole(1, 0), func(o *Options) any { return &o.MaxSteps }},
+		{"token_budget", "Most tokens generated in a whole search; 0 for no limit but those above.", "0", Whole(0, 0), func(o *Options) any { return &o.TokenBudget }},
+		{"threshold", "guided: sample a step again when no candidate scores at least this.", "0", Span{Type: "number", Most: 1}, func(o *Options) any { return &o.Threshold }},
+		{"aggregate", "How the scores of an answer's steps become one: min, product or last.", "min", Words(string(prm.Min), string(prm.Product), string(prm.Last)), func(o *Options) any { return &o.Aggregate }},
+		{"expansion", "beam, dvts: next steps of each path that is kept; n/expansion are kept.", "4", Whole(1, 0), func(o *Options) any { return &o.Expansion }},
+		{"ess_threshold", "particle: resample when the effective sample size is below this share of n.", "0.5", above(0, 1), func(o *Options) any { return &o.ESSThreshold }},
+		{"entropic", "particle: resample the more evenly, the earlier.", "false", Truth, func(o *Options) any { return &o.Entropic }},
+		{"rebase_temperature", "rebase: temperature of the softmax of scores by which next steps are dealt out.", "0.2", above(0, 100), func(o *Options) any { return &o.RebaseTemperature }},
 	}
+}
+
+// Span is what a setting may be: words, a number, or true or false.
+type Span struct {
+	Type        string   // of JSON: string, integer, number or boolean
+	Words       []string // of a string: it is one of these
+	Least, Most float64  // of a number; Most 0 for none
+	Above       bool     // Least itself isn't one
+}
+
+// Truth is true or false.
+var Truth = Span{Type: "boolean"}
+
+// Words are those of which it is one.
+func Words(words ...string) Span { return Span{Type: "string", Words: words} }
+
+// Whole is a whole number from least to most; most 0 for no end.
+func Whole(least, most int) Span {
+	return Span{Type: "integer", Least: float64(least), Most: float64(most)}
+}
+
+func above(least, most float64) Span {
+	return Span{Type: "number", Least: least, Most: most, Above: true}
+}
+
+// String says it in words that follow "must be".
+func (s Span) String() string {
+	switch {
+	case s.Type == "boolean":
+		return "true or false"
+	case s.Type == "string":
+		last := len(s.Words) - 1
+		return strings.Join(s.Words[:last], ", ") + " or " + s.Words[last]
+	case s.Above:
+		return fmt.Sprintf("a number above %v, at most %v", s.Least, s.Most)
+	case s.Type == "number":
+		return fmt.Sprintf("a number from %v to %v", s.Least, s.Most)
+	case s.Most > 0:
+		return fmt.Sprintf("a whole number from %.0f to %.0f", s.Least, s.Most)
+	case s.Least > 0:
+		return fmt.Sprintf("a whole number above %v", s.Least-1)
+	}
+	return fmt.Sprintf("a whole number, %v or above", s.Least)
+}
+
+// holds reports whether a value of the type is in it; NaN is in none.
+func (s Span) holds(v reflect.Value) bool {
+	var x float64
+	switch s.Type {
+	case "boolean":
+		return true
+	case "string":
+		return slices.Contains(s.Words, v.String())
+	case "integer":
+		x = float64(v.Int())
+	default:
+		x = v.Float()
+	}
+	return (x > s.Least || x == s.Least && !s.Above) && (x <= s.Most || s.Most == 0)
 }
 
 // Flag is its name as a flag and in files of settings.
@@ -71,8 +112,16 @@ func (s Setting) Flag() string { return strings.ReplaceAll(s.Name, "_", "-") }
 // Value is what it is in o.
 func (s Setting) Value(o Options) any { return reflect.ValueOf(s.field(&o)).Elem().Interface() }
 
+// within reports whether it is in its range.
+func (s Setting) within(o Options) bool { return s.Range.holds(reflect.ValueOf(s.field(&o)).Elem()) }
+
 // Set reads its value from JSON into o; the error says what is wanted.
 func (s Setting) Set(o *Options, value json.RawMessage) error {
+	if s.Range.Type == "integer" { // which 8.0 is too, as some clients write it
+		if x, err := strconv.ParseFloat(string(value), 64); err == nil && x == math.Trunc(x) && math.Abs(x) < 1<<53 {
+			value = strconv.AppendInt(nil, int64(x), 10)
+		}
+	}
 	if json.Unmarshal(value, s.field(o)) != nil || !s.within(*o) {
 		return fmt.Errorf("must be %s, not %s", s.Range, value)
 	}

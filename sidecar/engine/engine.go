@@ -128,6 +128,11 @@ func (e *Engine) gateOf(ctx context.Context, m *prm.Model, llm adapters.LLM) (*d
 	case err != nil:
 		return nil, err
 	case g.Of(m.ID(), caps.Identity()):
+		if caps.Thinks && !adapters.Thoughtless(ctx) && g.Escalate != "" { // measured when it didn't
+			without := *g
+			without.Escalate = ""
+			g = &without
+		}
 		if g.Drawing == nil && own != nil && own.Model == g.Model { // what was measured of votes says nothing of programs: training has
 			with := *g
 			with.Drawing = own.Drawing

@@ -19,6 +19,11 @@ type conversation struct {
 
 func (c conversation) Sample(ctx context.Context, req decode.SampleRequest) ([]decode.Sample, error) {
 	messages := c.messages
+	if req.OneStep {
+		if err := stepwise(ctx, c.llm); err != nil {
+			return nil, err
+		}
+	}
 	var opening string
 	var stop []string
 	if req.Kind == step.Program {
@@ -69,6 +74,21 @@ func (c conversation) Sample(ctx context.Context, req decode.SampleRequest) ([]d
 		}
 	}
 	return samples, nil
+}
+
+// stepwise refuses an LLM that is known to think before it answers, unless the client has it not think: its first step would be one of its thoughts, and it would go on from
+// there as if it had thought to the end.
+func stepwise(ctx context.Context, llm adapters.LLM) error {
+	caps, err := llm.Capabilities(ctx)
+	switch {
+	case errors.Is(err, adapters.ErrUnprobed):
+		return nil // ask, and see
+	case err != nil:
+		return err
+	case caps.Thinks && !adapters.Thoughtless(ctx):
+		return decode.ErrThinks
+	}
+	return nil
 }
 
 // writing is how the LLM is had to write a program: what it is given as the beginning of its answer, and what its answer ends at. The beginning is "" where it wouldn't go on

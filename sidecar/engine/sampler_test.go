@@ -1,11 +1,14 @@
 package engine
 
 import (
+	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
 
 	"aprm/adapters"
+	"aprm/prm"
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
 )
@@ -88,6 +91,70 @@ func TestProgramsAreBegunForTheLLM(t *testing.T) {
 		}
 		if asked := llm.requests[1]; asked.Stop != nil || asked.Messages[len(asked.Messages)-1].Role != adapters.User {
 			t.Errorf("%s: prose is asked for by %+v", test.name, asked)
+		}
+	}
+}
+
+// A model that thinks before it answers is searched step by step only where the client has it not think: its first step would be one of its thoughts. Whole answers it
+// gives as ever, and auto's open questions go to no search of that kind.
+func TestThoughtsAreNotLeftOut(t *testing.T) {
+	llm := seeing()
+	llm.answer = func(req adapters.Request) []adapters.Completion {
+		return []adapters.Completion{{Text: "2 + 3 = 5.", Finish: adapters.FinishCut}}
+	}
+	e := with(t, llm, Config{})
+	m := taught(t, e)
+	if err := e.Use(m); err != nil {
+		t.Fatal(err)
+	}
+	e.Trust(&decode.Gate{Format: decode.GateFormat, Checkpoint: m.ID(), Model: llm.caps.Identity(), Aggregate: prm.Min, Escalate: decode.Guided})
+	fields := func(text string) map[string]json.RawMessage {
+		var out map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(text), &out); err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	for _, test := range []struct {
+		thinks   bool
+		fields   string
+		oneStep  bool
+		searched bool
+	}{
+		{false, `{}`, true, true},
+		{true, `{}`, true, false},
+		{true, `{}`, false, true},
+		{true, `{"think":false}`, true, true},
+		{true, `{"think":true}`, true, false},
+		{true, `{"think":"low"}`, true, false},
+		{true, `{"chat_template_kwargs":{"enable_thinking":false}}`, true, true},
+		{true, `{"chat_template_kwargs":{"enable_thinking":true}}`, true, false},
+		{true, `{"chat_template_kwargs":"no object"}`, true, false},
+		{true, `{"reasoning_effort":"none"}`, true, true},
+		{true, `{"reasoning_effort":"high"}`, true, false},
+	} {
+		llm.caps.Thinks, llm.requests = test.thinks, nil
+		ctx := adapters.WithFields(t.Context(), fields(test.fields))
+		sampler, err := e.Sampler(step.Problem{Question: "2 + 3?"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := sampler.Sample(ctx, decode.SampleRequest{N: 1, MaxTokens: 64, OneStep: test.oneStep})
+		if err == nil {
+			err = got[0].Err
+		}
+		if test.searched != (err == nil) || !test.searched && !errors.Is(err, decode.ErrThinks) || test.searched != (len(llm.requests) == 1) {
+			t.Errorf("%+v: %v, %d requests", test, err, len(llm.requests))
+		}
+		gate, err := e.Gate(ctx)
+		if err != nil || gate == nil || (gate.Escalate == "") != (test.thinks && (!test.searched || !test.oneStep)) {
+			t.Errorf("%+v: a gate of %+v, %v", test, gate, err)
+		}
+		if !test.searched {
+			_, err := e.Solve(ctx, "", []adapters.Message{{Role: adapters.User, Content: "2 + 3?"}}, decode.Options{Strategy: decode.Particle, N: 2})
+			if !errors.Is(err, decode.ErrThinks) || len(llm.requests) > 0 {
+				t.Errorf("%+v: particles: %v, %d requests", test, err, len(llm.requests))
+			}
 		}
 	}
 }

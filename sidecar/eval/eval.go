@@ -33,6 +33,7 @@ type Config struct {
 	Strategies []string       // of those that Strategies names; empty for all that the bench allows
 	Rotate     bool           // what chooses among whole answers does so once from each of the pool's, in turn, and the mean counts: the order in which they were drawn is chance
 	Programs   int            // recorded programs of each problem, at least, to be measured alone and, with as much prose, mixed; 0 for none
+	Beginnings int            // of answers, up to so many steps, that the PRM is to tell apart too; 0 for none
 	Parallel   int            // problems at a time; 0 means 1
 	Draws      int            // of the bootstrap; 0 means 10,000
 	Progress   func(done, total int, problem string)
@@ -82,6 +83,8 @@ type Report struct {
 	// AUC is the chance that of a right and a wrong answer to one problem the right one is thought the better, by the PRM or, without one, by its own
 	// log-probabilities; of answers that can be voted for.
 	AUC metric.Interval `json:"auc_within_problem"`
+
+	Begun []Beginning `json:"beginnings,omitempty"` // nil where none were asked for, or there is no PRM
 
 	Kinds *KindsReport `json:"kinds,omitempty"` // programs beside prose; nil of one kind
 
@@ -252,6 +255,7 @@ func measure(ctx context.Context, problems []step.Problem, cfg Config, open func
 	votes := make([]Votes, len(problems))
 	counts := make([]Untold, len(problems))
 	kinds := make([]kindsOf, len(problems))
+	rated := make([][]begun, len(problems))
 	all := slices.Concat(methods(cfg.sizes(), cfg.Options.N), cfg.kindsMethods())
 	var rows []Row
 	err := each(ctx, problems, cfg, func(ctx context.Context, i int) error {
@@ -273,6 +277,9 @@ func measure(ctx context.Context, problems []step.Problem, cfg Config, open func
 			}
 		}
 		votes[i], kinds[i] = c.votes, c.ofKinds(ctx)
+		if rated[i], err = c.beginnings(ctx, cfg.Beginnings); err != nil {
+			return err
+		}
 		counts[i], err = c.untold(ctx)
 		return err
 	})
@@ -290,6 +297,7 @@ func measure(ctx context.Context, problems []step.Problem, cfg Config, open func
 		report.Untold.add(u)
 	}
 	report.AUC = answersAUC(votes, uint64(cfg.Options.Seed), cfg.Draws)          // #nosec G115 -- a seed, of which all bits count
+	report.Begun = beginningsOf(rated, uint64(cfg.Options.Seed), cfg.Draws)      // #nosec G115 -- a seed, of which all bits count
 	summarise(rows, len(problems), uint64(cfg.Options.Seed), cfg.Draws)          // #nosec G115 -- a seed, of which all bits count
 	report.Kinds = kindsReport(kinds, rows, uint64(cfg.Options.Seed), cfg.Draws) // #nosec G115 -- a seed, of which all bits count
 	return report, nil
@@ -308,7 +316,12 @@ func answersAUC(votes []Votes, seed uint64, draws int) metric.Interval {
 		}
 		won[i], pairs[i] = metric.PairsWon(scores, right)
 	}
-	return metric.Bootstrap(seed, len(votes), draws, func(idx []int) float64 {
+	return wonOf(won, pairs, seed, draws)
+}
+
+// wonOf is the share of pairs that were won, of those of each problem, with its interval over problems.
+func wonOf(won, pairs []float64, seed uint64, draws int) metric.Interval {
+	return metric.Bootstrap(seed, len(won), draws, func(idx []int) float64 {
 		var w, p float64
 		for _, i := range idx {
 			w, p = w+won[i], p+pairs[i]

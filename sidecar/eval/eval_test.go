@@ -173,6 +173,38 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// Beginnings are told apart by their steps' number, by what a search would go by; without a PRM, and where none are asked for, they aren't.
+func TestBeginnings(t *testing.T) {
+	cfg := Config{Options: decode.Options{N: 4}, Beginnings: 3, Draws: 100}
+	report, err := Answers(t.Context(), script, problems, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Of a: 0.3 and 0.2 are right, 0.9 and 0.1 wrong; of b: 0.95 right, 0.2, 0.3 and 0.9 wrong. All have two steps, and the least counts.
+	want := []Beginning{{Steps: 1, Pairs: 7}, {Steps: 2, Pairs: 7}}
+	if len(report.Begun) != 2 {
+		t.Fatalf("%+v", report.Begun)
+	}
+	for i, b := range report.Begun {
+		if b.Steps != want[i].Steps || b.Pairs != want[i].Pairs || math.Abs(b.AUC.Mean-5.0/7) > 1e-9 {
+			t.Errorf("%+v, want %+v with an AUC of 5/7", b, want[i])
+		}
+	}
+	if said := report.Markdown(); !strings.Contains(said, "AUC of beginnings within a problem, by their steps: 1: 0.714 ") {
+		t.Error(said)
+	}
+	none := cfg
+	none.Beginnings = 0
+	for name, test := range map[string]struct {
+		bench bench
+		cfg   Config
+	}{"none asked for": {script, none}, "no PRM": {bench{pools: script.pools}, cfg}} {
+		if report, err = Answers(t.Context(), test.bench, problems, test.cfg); err != nil || report.Begun != nil || strings.Contains(report.Markdown(), "beginnings") {
+			t.Errorf("%s: %v, %+v", name, err, report.Begun)
+		}
+	}
+}
+
 func TestWithoutPRM(t *testing.T) {
 	blind := script
 	blind.scores = nil

@@ -3,6 +3,7 @@ package page_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"fmt"
 	"io"
@@ -27,10 +28,10 @@ func program(t *testing.T) string {
 
 var listening = regexp.MustCompile(`OpenAI client at +(http://[^/\s]+)/v1`)
 
-// serve starts it before the embedded model, until the test ends, and returns its address.
+// serve starts it with what the arguments or the environment say, until the test ends, and returns its address.
 func serve(t *testing.T, program, dir string, env []string, args ...string) string {
 	t.Helper()
-	cmd := exec.Command(program, append([]string{"serve", "--upstream", "builtin", "--listen", "127.0.0.1:0"}, args...)...)
+	cmd := exec.Command(program, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
 	var log bytes.Buffer
 	cmd.Stderr = &log
@@ -85,7 +86,7 @@ func axe(t *testing.T, c *chromium, what string) {
 	}
 }
 
-// views looks at what is shown in both colour schemes and two widths. Where SIDECAR_TEST_SHOTS names a folder pictures are put there.
+// views looks at what is shown in both colour schemes and two widths.
 func views(t *testing.T, c *chromium, name string) {
 	t.Helper()
 	for _, scheme := range []string{"light", "dark"} {
@@ -96,12 +97,54 @@ func views(t *testing.T, c *chromium, name string) {
 				t.Errorf("%s: it is %d wide", what, got)
 			}
 			axe(t, c, what)
-			if folder := os.Getenv("SIDECAR_TEST_SHOTS"); folder != "" {
-				c.shoot(filepath.Join(folder, what+".png"), width)
-			}
+			shoot(c, what, width)
 		}
 	}
 	c.look("light", 1280)
+}
+
+// shoot puts a picture of what is shown where SIDECAR_TEST_SHOTS says, if it does.
+func shoot(c *chromium, what string, width int) {
+	if folder := os.Getenv("SIDECAR_TEST_SHOTS"); folder != "" {
+		c.shoot(filepath.Join(folder, what+".png"), width)
+	}
+}
+
+const button, played = "[...document.querySelectorAll('button')].find((b) => b.textContent === '%s')", "document.querySelectorAll('main tbody tr').length"
+
+// begin begins a training, and shows it.
+func begin(c *chromium, base, name string, rounds, problems, attacks int) {
+	c.t.Helper()
+	c.open(base + "/#runs")
+	c.until("document.querySelector('#run-name')")
+	c.do(fmt.Sprintf(`document.querySelector('main details').open = true;
+		for (const [id, value] of Object.entries({name: '%s', rounds: %d, per_round: %d, samples: 2, attacks: %d, epochs: 2})) document.querySelector('#run-' + id).value = value;
+		document.querySelector('main form button').click();`, name, rounds, problems, attacks))
+	c.until("location.hash === '#runs/" + name + "' && document.querySelector('.badge')")
+}
+
+// pause pauses the training that is shown.
+func pause(c *chromium) {
+	c.t.Helper()
+	c.do(fmt.Sprintf(button, "Pause") + ".click(); document.querySelector('#sure button[value=yes]').click()")
+	c.until("document.querySelector('.badge.paused')")
+}
+
+// problems makes a folder of runs with problems of the toy world.
+func problems(t *testing.T, program, dir string) (runs string) {
+	t.Helper()
+	runs = filepath.Join(dir, "runs")
+	made, err := exec.Command(program, "tasks", "--n", "40").Output()
+	if err == nil {
+		err = os.Mkdir(runs, 0o755)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(runs, "problems.jsonl"), made, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return runs
 }
 
 // TestPage tries the page in a browser, on the embedded model: chat, the tree of a search, a training as it goes, promoting and rolling back.
@@ -111,14 +154,7 @@ func TestPage(t *testing.T) {
 	}
 	c := startChromium(t)
 	bin, dir := program(t), t.TempDir()
-	runs := filepath.Join(dir, "runs")
-	if err := os.Mkdir(runs, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	problems, err := exec.Command(bin, "tasks", "--n", "40").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	runs := problems(t, bin, dir)
 	shipped, err := os.ReadFile("../builtin.prm")
 	if err != nil {
 		t.Fatal(err)
@@ -127,18 +163,19 @@ func TestPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path, data := range map[string][]byte{filepath.Join(runs, "problems.jsonl"): problems, filepath.Join(dir, "my.prm"): shipped, filepath.Join(runs, "dev.json"): report} {
+	for path, data := range map[string][]byte{filepath.Join(dir, "my.prm"): shipped, filepath.Join(runs, "dev.json"): report} {
 		if err := os.WriteFile(path, data, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	base := serve(t, bin, dir, nil, "--checkpoint", "my.prm")
+	base := serve(t, bin, dir, nil, "--upstream", "builtin", "--checkpoint", "my.prm")
 
 	t.Run("chat", func(t *testing.T) {
 		c.in(t)
 		c.open(base + "/#chat")
 		c.until("document.querySelector('form.ask')")
 		c.do(`document.querySelector('#strategy').value = 'beam';
+			document.querySelector('#strategy').dispatchEvent(new Event('change'));
 			document.querySelector('#question').value = '<img src=x onerror=alert(1)> A farmer has 12 sheep and buys twice as many. Then he sells 7. How many sheep does he have?';
 			window.seen = [];
 			new MutationObserver(() => window.seen.push(document.querySelectorAll('ul.tree li').length)).observe(document.body, {childList: true, subtree: true});
@@ -174,30 +211,31 @@ func TestPage(t *testing.T) {
 		views(t, c, "chat")
 	})
 
+	// A training of more rounds than any machine plays while somebody looks is paused and gone on with; a short one is played to its end.
 	t.Run("training", func(t *testing.T) {
 		c.in(t)
-		c.open(base + "/#runs")
-		c.until("document.querySelector('#run-name')")
-		c.do(`document.querySelector('main details').open = true;
-			for (const [id, value] of Object.entries({name: 'mine', rounds: 6, per_round: 8, samples: 2, attacks: 12, epochs: 2})) document.querySelector('#run-' + id).value = value;
-			document.querySelector('main form button').click();`)
-		c.until("location.hash === '#runs/mine' && document.querySelector('.badge.running')")
-		c.until("document.querySelector('progress')")
-		c.until("[...document.querySelectorAll('button')].some((b) => b.textContent === 'Pause')")
-		c.do("[...document.querySelectorAll('button')].find((b) => b.textContent === 'Pause').click()")
-		c.do("document.querySelector('#sure button[value=yes]').click()")
-		c.until("document.querySelector('.badge.paused')")
-		rounds := eval[int](c, "document.querySelectorAll('main tbody tr').length")
-		c.do("[...document.querySelectorAll('button')].find((b) => b.textContent === 'Resume').click()")
-		c.until(fmt.Sprintf("document.querySelectorAll('main tbody tr').length > %d", rounds)) // with nothing loaded anew
-		c.until("document.querySelector('.badge.finished')")
-		c.until("document.querySelectorAll('main tbody tr').length === 6")
+		begin(c, base, "long", 100, 8, 12)
+		c.until("document.querySelector('.badge.running') && document.querySelector('progress')")
+		c.until(played + " > 0") // with nothing loaded anew, as all that follows
+		shoot(c, "run-live", 1280)
+		pause(c)
+		rounds := eval[int](c, played)
+		c.do(fmt.Sprintf(button, "Resume") + ".click()")
+		c.until("document.querySelector('.badge.running')")
+		c.until(fmt.Sprintf("%s >= %d", played, max(rounds+1, 6)))
+		pause(c)
 		if got := eval[[]string](c, "[...document.querySelectorAll('figure')].map((f) => f.dataset.plot + (f.querySelector('canvas') ? '' : ' is missing'))"); len(got) != 6 || strings.Contains(strings.Join(got, ""), "missing") {
 			t.Errorf("plots: %q", got)
 		}
 		views(t, c, "run")
+
+		begin(c, base, "short", 2, 8, 12)
+		c.until("document.querySelector('.badge.finished') && " + played + " === 2")
+		if got := eval[int](c, "[...document.querySelectorAll('button')].filter((b) => ['Pause', 'Resume'].includes(b.textContent)).length"); got != 0 {
+			t.Error("what is finished can be paused or gone on with")
+		}
 		c.open(base + "/#runs")
-		c.until("document.querySelector('main tbody tr')")
+		c.until(played + " === 2")
 		views(t, c, "runs")
 	})
 
@@ -250,7 +288,7 @@ func TestPage(t *testing.T) {
 	// Where there are keys the page asks for one, and keeps it in the tab.
 	t.Run("a key", func(t *testing.T) {
 		c := startChromium(t)
-		base := serve(t, bin, t.TempDir(), []string{"SIDECAR_API_KEY=sk-of-the-page"})
+		base := serve(t, bin, t.TempDir(), []string{"SIDECAR_API_KEY=sk-of-the-page"}, "--upstream", "builtin")
 		c.call("Page.navigate", map[string]any{"url": base + "/"}, nil)
 		c.until("document.querySelector('#key')?.open")
 		try := func(key string) {
@@ -270,4 +308,80 @@ func TestPage(t *testing.T) {
 		}
 		c.clean(base, "401")
 	})
+
+	// Where whoever reaches it is let in, what would be refused isn't offered, and the page says why.
+	t.Run("insecure", func(t *testing.T) {
+		c := startChromium(t)
+		base := serve(t, bin, dir, nil, "--upstream", "builtin", "--checkpoint", "my.prm", "--insecure", "--listen", "0.0.0.0:0")
+		base = "http://127.0.0.1" + base[strings.LastIndex(base, ":"):]
+		for _, view := range []string{"runs", "runs/long", "checkpoints"} {
+			c.open(base + "/#" + view)
+			c.until("document.querySelector('main table')")
+			if got := eval[string](c, "document.querySelector('main').innerText"); !strings.Contains(got, "have clients send a key") {
+				t.Errorf("%s: it doesn't say why nothing is offered:\n%s", view, got)
+			}
+			if got := eval[[]string](c, "[...document.querySelectorAll('main button, main form')].map((b) => b.textContent)"); len(got) != 0 {
+				t.Errorf("%s: it offers %q", view, got)
+			}
+			axe(t, c, view)
+		}
+		c.clean(base)
+	})
+}
+
+// TestPageReal shows every view before a real LLM (see .ci/real), with the PRM that comes with the program: an answer voted for, a training of one round, an evaluation.
+// It takes minutes.
+func TestPageReal(t *testing.T) {
+	url, model := cmp.Or(os.Getenv("SIDECAR_TEST_OLLAMA_URL"), os.Getenv("SIDECAR_TEST_OPENAI_URL")), os.Getenv("SIDECAR_TEST_MODEL")
+	if url == "" || model == "" {
+		t.Skip("SIDECAR_TEST_OLLAMA_URL, or SIDECAR_TEST_OPENAI_URL, and SIDECAR_TEST_MODEL name no LLM")
+	}
+	llm := []string{"--upstream", url, "--upstream-model", model, "--checkpoint", "general"}
+	c := startChromium(t)
+	c.patience = 15 * time.Minute
+	bin, dir := program(t), t.TempDir()
+	runs := problems(t, bin, dir)
+	cmd := exec.Command(bin, append([]string{"eval", "--json", "--problems", filepath.Join(runs, "problems.jsonl"), "--limit", "4", "--n", "2", "--strategies", "weighted_vote,confident_vote"}, llm...)...)
+	cmd.Dir, cmd.Stderr = dir, os.Stderr
+	report, err := cmd.Output()
+	if err == nil {
+		err = os.WriteFile(filepath.Join(runs, "dev.json"), report, 0o644)
+	}
+	if err != nil {
+		t.Fatalf("eval: %v", err)
+	}
+	base := serve(t, bin, dir, nil, llm...)
+
+	c.open(base + "/#chat")
+	c.until("document.querySelector('form.ask')")
+	c.do(`document.querySelector('#strategy').value = 'weighted_vote';
+		document.querySelector('#strategy').dispatchEvent(new Event('change'));
+		document.querySelector('#n').value = '4';
+		document.querySelector('form.ask button').click();`) // which asks the example
+	c.until("document.querySelector('ol.steps') && !document.querySelector('.busy')")
+	if got := eval[string](c, "document.querySelector('.sides .answer').textContent"); got == "" {
+		t.Error("raw: nothing")
+	}
+	if got := eval[[]string](c, "[...document.querySelectorAll('ol.steps .score')].map((s) => s.textContent)"); len(got) == 0 || !regexp.MustCompile(`^[01]\.\d\d$`).MatchString(got[0]) {
+		t.Errorf("scores of the steps: %q", got)
+	}
+	if got := eval[int](c, "document.querySelectorAll('ul.tree li').length"); got != 4 {
+		t.Errorf("%d candidates", got)
+	}
+	views(t, c, "real-chat")
+
+	for view, shown := range map[string]string{"evaluation": "document.querySelector('main table')", "checkpoints": "document.querySelectorAll('main table').length === 2", "health": "document.querySelectorAll('.u-wrap').length === 3"} {
+		c.open(base + "/#" + view)
+		c.until(shown)
+		views(t, c, "real-"+view)
+	}
+	begin(c, base, "real", 1, 2, 2)
+	c.until("document.querySelector('progress')")
+	shoot(c, "real-run-live", 1280)
+	c.until("document.querySelector('.badge.finished') && " + played + " === 1")
+	views(t, c, "real-run")
+	c.open(base + "/#runs")
+	c.until(played + " === 1")
+	views(t, c, "real-runs")
+	c.clean(base)
 }

@@ -76,18 +76,18 @@ func servedBefore(served string) (names []string, err error) {
 	return names, nil
 }
 
-func (b *Board) listCheckpoints(*http.Request) (any, error) {
+func (b *Board) listCheckpoints(r *http.Request) (any, error) {
 	all, err := b.checkpoints()
 	now := b.cfg.Serving()
-	promotes := ""
-	if now.File == "" {
-		promotes = "start the sidecar with --checkpoint FILE: promoting replaces that file"
+	none := cannot(r)
+	if none == "" && now.File == "" {
+		none = "start the sidecar with --checkpoint FILE: promoting replaces that file"
 	}
 	return struct {
 		Checkpoints []*checkpoint `json:"checkpoints"`
 		Serving     string        `json:"serving"`          // id
 		Cannot      string        `json:"cannot,omitempty"` // why none can be promoted
-	}{all, now.Checkpoint, promotes}, err
+	}{all, now.Checkpoint, none}, err
 }
 
 // checkpoints are the one that is served, those that were before, and those of the folder of runs, the newest first within each.

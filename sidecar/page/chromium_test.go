@@ -16,9 +16,10 @@ import (
 
 // chromium is a headless one with one tab, spoken to over pipes in the DevTools protocol: a few calls, for which a client that knows them all would be large.
 type chromium struct {
-	t       *testing.T
-	out     *os.File
-	session string
+	t        *testing.T
+	out      *os.File
+	session  string
+	patience time.Duration // how long the page may take for anything, on a busy machine
 
 	mu      sync.Mutex
 	next    int
@@ -31,9 +32,6 @@ type answer struct {
 	Result json.RawMessage
 	Error  *struct{ Message string }
 }
-
-// patience is how long the page may take for anything, on a busy machine.
-const patience = 3 * time.Minute
 
 // startChromium skips the test where there is none.
 func startChromium(t *testing.T) *chromium {
@@ -59,7 +57,7 @@ func startChromium(t *testing.T) *chromium {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	c := &chromium{t: t, out: out, waiting: map[int]chan answer{}}
+	c := &chromium{t: t, out: out, patience: 3 * time.Minute, waiting: map[int]chan answer{}}
 	_, _ = theirs.Close(), other.Close()
 	ended := make(chan struct{})
 	go func() { defer close(ended); c.listen(bufio.NewReader(in)) }()
@@ -162,7 +160,7 @@ func (c *chromium) call(method string, params, result any) {
 				c.t.Fatalf("%s: %v", method, err)
 			}
 		}
-	case <-time.After(patience):
+	case <-time.After(c.patience):
 		c.t.Fatalf("%s: no answer", method)
 	}
 }
@@ -188,7 +186,7 @@ func eval[T any](c *chromium, expression string) (value T) {
 func (c *chromium) until(expression string) {
 	c.t.Helper()
 	for began := time.Now(); !eval[bool](c, "!!("+expression+")"); time.Sleep(50 * time.Millisecond) {
-		if time.Since(began) > patience {
+		if time.Since(began) > c.patience {
 			c.t.Fatalf("never: %s\nthe page says:\n%s", expression, eval[string](c, "document.body.innerText"))
 		}
 	}

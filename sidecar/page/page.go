@@ -4,6 +4,7 @@
 package page
 
 import (
+	"context"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -101,15 +102,27 @@ func New(cfg Config) *Board {
 // ServeHTTP implements http.Handler.
 func (b *Board) ServeHTTP(w http.ResponseWriter, r *http.Request) { b.mux.ServeHTTP(w, r) }
 
-// ReadOnly is the board for those of whom nobody knows who they are: it shows all and changes nothing.
+// unknown marks requests of those of whom nobody knows who they are.
+type unknown struct{}
+
+// ReadOnly is the board for those of whom nobody knows who they are: it shows all and changes nothing, which it says.
 func (b *Board) ReadOnly() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = r.WithContext(context.WithValue(r.Context(), unknown{}, true))
 		if r.Method != http.MethodGet {
-			b.fail(w, r, &problem{http.StatusForbidden, "whoever reaches this sidecar is let in, so that its page changes nothing: have clients send a key (--api-key, --keys), or listen at 127.0.0.1"})
+			b.fail(w, r, &problem{http.StatusForbidden, cannot(r)})
 			return
 		}
 		b.ServeHTTP(w, r)
 	})
+}
+
+// cannot says why whoever asks changes nothing, "" for who may.
+func cannot(r *http.Request) string {
+	if r.Context().Value(unknown{}) == nil {
+		return ""
+	}
+	return "whoever reaches this sidecar is let in, so that its page changes nothing: have clients send a key (--api-key, --keys), or listen at 127.0.0.1"
 }
 
 // Close pauses the trainings that were started here, and waits for their end.
@@ -165,15 +178,20 @@ type strategy struct {
 	NeedsPRM bool   `json:"needs_prm"`
 }
 
-func (b *Board) state(*http.Request) (any, error) {
+func (b *Board) state(r *http.Request) (any, error) {
 	var all []strategy
 	for _, d := range decode.Strategies() {
 		all = append(all, strategy{d.Name, d.Help, d.NeedsPRM})
 	}
+	none := cannot(r)
+	if none == "" && b.cfg.Runs != "" && b.train() == nil {
+		none = errNoTraining.Error()
+	}
 	return struct {
 		Serving
 		Strategies []strategy `json:"strategies"`
-		Runs       bool       `json:"runs"`  // there is a folder of them
-		Train      bool       `json:"train"` // and trainings can be started
-	}{b.cfg.Serving(), all, b.cfg.Runs != "", b.cfg.Runs != "" && b.train() != nil}, nil
+		Runs       bool       `json:"runs"`             // there is a folder of them
+		Train      bool       `json:"train"`            // and trainings can be started
+		Cannot     string     `json:"cannot,omitempty"` // why they can't, where there is a folder of them
+	}{b.cfg.Serving(), all, b.cfg.Runs != "", b.cfg.Runs != "" && none == "", none}, nil
 }

@@ -47,6 +47,7 @@ func TestRealClients(t *testing.T) {
 		{"responses_client.py", envPython, python, python, []string{sidecar, os.Getenv(envUpstream), model}},
 		{"anthropic_client.py", envPython, python, python, []string{sidecar, os.Getenv(envUpstream), model}},
 		{"frameworks_client.py", envPython, python, python, []string{sidecar, model}},
+		{"pooling_client.py", envPython, python, python, []string{sidecar}},
 		{"openai_client.mjs", envNode, node, "node", []string{sidecar, node, model}},
 		{"ollama_client.mjs", envNode, node, "node", []string{sidecar, node, model}},
 		{"frameworks_client.mjs", envNode, node, "node", []string{sidecar, node, model}},

@@ -200,6 +200,12 @@ func TestNamesAnywhere(t *testing.T) {
 	if in := up.last(t); in.uri != "/v1/rerank?x=%20&model=fake&y" || string(in.body) != `a=%41&model=fake` {
 		t.Errorf("in a query and a form: %s %s", in.uri, in.body)
 	}
+	for _, path := range []string{"/v1/chat/completions", "/v1/embeddings"} { // curl -d says that JSON is a form, which some endpoints refuse
+		do(t, "POST", addr+path, `{"model":"fake@raw","messages":[]}`, http.Header{"Content-Type": {"application/x-www-form-urlencoded"}})
+		if in := up.last(t); in.header.Get("Content-Type") != "application/json" || string(in.body) != `{"model":"fake","messages":[]}` {
+			t.Errorf("%s, as curl sends it: %s %s", path, in.header.Get("Content-Type"), in.body)
+		}
+	}
 	for _, body := range []string{`{"model":"fake@majority4"}`, `{"model":"fake@typo"}`, `{"model":"fake@raw-3"}`} {
 		for _, path := range []string{"/v1/chat/completions", "/v1/embeddings", "/api/chat", "/api/show"} {
 			before := up.requests()

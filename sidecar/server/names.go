@@ -20,8 +20,8 @@ import (
 // strategyRaw is no strategy of decode: the upstream answers, not the search.
 const strategyRaw = "raw"
 
-// maxN bounds the candidates a client may ask for.
-const maxN = 64
+// MaxN bounds the candidates a client may ask for.
+const MaxN = 64
 
 // choice is a way of answering that a client picked. N is 0 where it leaves the number of candidates to the defaults, kinds "" where it leaves what they are, and
 // strategy "" where it only says what they are: then it is a vote.
@@ -117,7 +117,7 @@ func wayOf(name string) (c choice, ok bool) {
 		return choice{strategy: name}, true
 	}
 	c, ok = parseChoice(name)
-	return c, ok && c.strategy != "" && c.n <= maxN
+	return c, ok && c.strategy != "" && c.n <= MaxN
 }
 
 // Way is a way to answer by either of its names. n is 0 and kinds are "" where the name leaves them to settings of their own; ok is false where it is no name.
@@ -264,8 +264,8 @@ func (s *Server) checkOffered(strategy, param string) error {
 }
 
 func checkN(n int, param string) error {
-	if n < 1 || n > maxN {
-		return dialect.BadRequest(param, "%s: the number of candidates must be 1 to %d, not %d", param, maxN, n)
+	if n < 1 || n > MaxN {
+		return dialect.BadRequest(param, "%s: the number of candidates must be 1 to %d, not %d", param, MaxN, n)
 	}
 	return nil
 }

@@ -46,6 +46,10 @@ func problemOf(err error) *dialect.Problem {
 		p := dialect.BadRequest("prm.kinds", "prm.kinds: %v, and prm.strategy and the model's name without programs or mixed", decode.ErrNoPrograms)
 		p.Code = "no_programs"
 		return p
+	case errors.Is(err, decode.ErrThinks):
+		p := dialect.BadRequest("prm.strategy", "prm.strategy: %v, such as weighted_vote", decode.ErrThinks)
+		p.Code = "thinks"
+		return p
 	case errors.Is(err, decode.ErrNoCandidate):
 		return &dialect.Problem{Status: http.StatusBadGateway, Kind: dialect.Upstream, Code: "no_candidate", Message: "every candidate failed or was empty", Cause: err}
 	case errors.Is(err, adapters.ErrUnsupported):

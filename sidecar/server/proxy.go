@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"mime"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -56,8 +57,8 @@ func newUpstream(cfg Config, log *slog.Logger) *upstream {
 		IdleConnTimeout:       4 * time.Second, // llama-server and uvicorn (vLLM) hang up after 5: a request must not meet that
 		TLSHandshakeTimeout:   10 * time.Second,
 		ForceAttemptHTTP2:     true,
-		DisableCompression:    true,     // what the client didn't ask for is not unpacked for it
-		WriteBufferSize:       32 << 10, // most requests go out at once
+		DisableCompression:    true,    // what the client didn't ask for is not unpacked for it
+		WriteBufferSize:       8 << 10, // most requests go out at once; a connection has it as long as it lasts
 		ResponseHeaderTimeout: cfg.HeaderTimeout,
 	}
 	if cfg.Route != nil {
@@ -303,6 +304,9 @@ func (s *Server) forward(g *gin.Context, body []byte, elsewhere bool) (lacks boo
 		g.Request.Body, _ = again()
 		g.Request.GetBody = again
 		g.Request.ContentLength = int64(len(body))
+		if curled(g.GetHeader("Content-Type"), body) { // which some endpoints refuse, such as vLLM
+			g.Request.Header.Set("Content-Type", "application/json")
+		}
 	}
 	// Without this, net/http empties the request's body when the answer begins, while the transport may still be reading
 	// it, and the answer breaks off. What can't do it (HTTP/2) doesn't need it.
@@ -325,14 +329,20 @@ func (s *Server) forward(g *gin.Context, body []byte, elsewhere bool) (lacks boo
 	return f.lacks
 }
 
-// bufferPool lends the buffers that bodies are copied through.
+// curled reports whether a body is JSON that says it is a form's, as curl -d sends it.
+func curled(contentType string, body []byte) bool {
+	kind, _, err := mime.ParseMediaType(contentType)
+	return err == nil && kind == "application/x-www-form-urlencoded" && bytes.HasPrefix(bytes.TrimSpace(body), []byte("{"))
+}
+
+// bufferPool lends the buffers that bodies are copied through: a thousand streams have one each while they wait for their next piece, which is small.
 type bufferPool struct{ pool sync.Pool }
 
 func (b *bufferPool) Get() []byte {
 	if buf, ok := b.pool.Get().(*[]byte); ok {
 		return *buf
 	}
-	return make([]byte, 32<<10)
+	return make([]byte, 8<<10)
 }
 
 func (b *bufferPool) Put(buf []byte) { b.pool.Put(&buf) }

@@ -37,7 +37,7 @@ type override struct {
 // Field is a member of a request's prm object that is no setting of the search (decode.Settings).
 type Field struct {
 	Name string
-	Want string // in words that follow "must be"
+	Want decode.Span
 	Help string
 	into func(*overrides) any // a pointer to it
 }
@@ -45,17 +45,17 @@ type Field struct {
 // Fields are what a request's prm object may hold beside the settings of the search.
 func Fields() []Field {
 	return []Field{
-		{"strategy", "one of " + strings.Join(strategies(true), ", "), "how it is answered, also as behind the @ of a model's name (best-of-8); any but raw forces a search, whatever was asked",
+		{"strategy", decode.Words(strategies(true)...), "how it is answered, also as behind the @ of a model's name (best-of-8); any but raw forces a search, whatever was asked",
 			func(ov *overrides) any { return &ov.Strategy }},
-		{"deadline_ms", "a whole number of milliseconds above 0", "by when the best so far is the answer, its wait for a turn included; a day at most, and no more than --search-timeout",
+		{"deadline_ms", decode.Whole(1, longestDeadline), "milliseconds after which the best so far is the answer, its wait for a turn included; a day at most, and no more than --search-timeout",
 			func(ov *overrides) any { return &ov.DeadlineMS }},
-		{"steps", "true or false", "false leaves steps and candidates out of the answer's prm object",
+		{"steps", decode.Truth, "false leaves steps and candidates out of the answer's prm object",
 			func(ov *overrides) any { return &ov.Steps }},
-		{"show_search", "true or false", "tell of the search as thoughts before the answer",
+		{"show_search", decode.Truth, "tell of the search as thoughts before the answer",
 			func(ov *overrides) any { return &ov.ShowSearch }},
-		{"trace", "true or false", "true puts the search's trace into the answer's prm object",
+		{"trace", decode.Truth, "true puts the search's trace into the answer's prm object",
 			func(ov *overrides) any { return &ov.Trace }},
-		{"candidates", "true or false", "true puts the candidates, each as it comes and as something is decided of it, into the prm objects of chunks of their own, in a stream of OpenAI's chat completions",
+		{"candidates", decode.Truth, "true puts the candidates, each as it comes and as something is decided of it, into the prm objects of chunks of their own, in a stream of OpenAI's chat completions",
 			func(ov *overrides) any { return &ov.Candidates }},
 	}
 }

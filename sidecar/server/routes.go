@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -104,7 +103,7 @@ func (s *Server) rest(g *gin.Context) {
 	case form:
 		s.pass(g, why, dialect.EditForm(body, params["boundary"], "model", bareText, "prm"))
 		return
-	case kind == "application/x-www-form-urlencoded" && !bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")): // curl -d sends JSON so, too
+	case kind == "application/x-www-form-urlencoded" && !curled(kind, body):
 		s.pass(g, why, []byte(bareQuery(string(body))))
 		return
 	}

@@ -80,6 +80,39 @@ func TestThereIsNoGateOfProgramsAlone(t *testing.T) {
 	}
 }
 
+// Who learns from answers alone has a prefix head, of prose; of programs alone there is none.
+func TestBeginningsAreLearned(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 2))
+	answered := answeredBy(rng, 120, true)
+	for i, a := range answered {
+		for j := range a.Answers {
+			if a.Sampling.Kind == step.Prose { // a first step that gives it away, and a second one that says nothing
+				sum := "1 + 4 = 5"
+				if !strings.HasSuffix(a.Answers[j].Text, a.Problem.Answer) {
+					sum = "1 + 4 = 6"
+				}
+				answered[i].Answers[j].Text = "She has " + sum + " pens.\n" + a.Answers[j].Text
+			}
+		}
+	}
+	learn := func(of []dataset.Answered) Trained {
+		trained, err := Solutions{PRM: train.Options{Seed: 1, Epochs: 1}, Head: train.SolutionOptions{Seed: 1, Units: -1}, Answered: of}.Learn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return trained
+	}
+	both := learn(answered)
+	h := both.Model.Header().Prefix
+	if h == nil || !(h.AUC > 0.9) || both.Solutions.Begun != h.AUC || !strings.Contains(both.Solutions.String(), "of beginnings in ") {
+		t.Errorf("%+v: %s", h, both.Solutions)
+	}
+	programs := learn(slices.DeleteFunc(answered, func(a dataset.Answered) bool { return a.Sampling.Kind != step.Program }))
+	if h := programs.Model.Header().Prefix; h != nil || strings.Contains(programs.Solutions.String(), "beginnings") {
+		t.Errorf("of programs alone: %+v: %s", h, programs.Solutions)
+	}
+}
+
 // What was measured of votes over programs alone says nothing of votes over prose.
 func TestProgramsAloneSayNothingOfProse(t *testing.T) {
 	llm := seeing()
@@ -223,6 +256,18 @@ func TestTriedElsewhere(t *testing.T) {
 	of := trained.Model.Header().Solution.Elsewhere
 	if of == nil || !slices.Equal(of.Models, []string{"another"}) || of.Problems == 0 || of.Problems > 60 || of.AUC < 0.6 || !of.Vote.Trusted() {
 		t.Errorf("%+v", of)
+	}
+	also := slices.Clone(work.Elsewhere)
+	for i := range also {
+		also[i].Sampling.Model = "a third"
+	}
+	work.Elsewhere = append(also, work.Elsewhere...)
+	both, err := work.Learn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if two := both.Model.Header().Solution.Elsewhere; len(two.Models) != 2 || two.Problems != of.Problems || two.Vote.Margin != of.Vote.Margin || two.Vote.Beta != of.Vote.Beta {
+		t.Errorf("the same problems answered by another two: %+v, by one %+v", two, of)
 	}
 	work.Elsewhere = nil
 	alone, err := work.Learn(t.Context())

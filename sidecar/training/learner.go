@@ -32,7 +32,7 @@ type Learner struct {
 	pace    float64
 
 	current *prm.Model   // the newest
-	rounds  []*prm.Model // of each round; the first is what later ones are held to
+	rounds  []*prm.Model // of each round, at a pace of 1 of the first and the last; the first is what later ones are held to
 	reports []train.Report
 }
 
@@ -48,13 +48,24 @@ func NewLearner(e *engine.Engine, folder string, options train.Options, head tra
 // Resume puts the models of the rounds before this one in place.
 func (l *Learner) Resume(round int) error {
 	for r := range round {
+		if l.pace == 1 && r > 0 && r < round-1 {
+			continue
+		}
 		m, err := prm.Load(l.path(r))
 		if err != nil {
 			return err
 		}
-		l.current, l.rounds = m, append(l.rounds, m)
+		l.become(m)
 	}
 	return nil
+}
+
+// become makes m the newest model. Those between the first and the newest have a say at a pace below 1 alone: see Weigh.
+func (l *Learner) become(m *prm.Model) {
+	if l.pace == 1 && len(l.rounds) > 1 {
+		l.rounds = l.rounds[:1]
+	}
+	l.current, l.rounds = m, append(l.rounds, m)
 }
 
 // Model is the newest model, nil before round 0 is learned.
@@ -149,7 +160,7 @@ func (l *Learner) Learn(ctx context.Context, round int, examples []generator.Lab
 	if err := prm.SaveResumable(l.path(round), model); err != nil {
 		return generator.LearnReport{}, err
 	}
-	l.current, l.rounds = model, append(l.rounds, model)
+	l.become(model)
 	l.reports = append(l.reports, report)
 	return generator.LearnReport{Checkpoint: model.ID(), Examples: len(examples), Loss: report.TrainLoss, Seconds: time.Since(began).Seconds()}, nil
 }

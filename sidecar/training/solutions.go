@@ -17,6 +17,7 @@ import (
 	"aprm/prm"
 	"aprm/prm/arith"
 	"aprm/prm/feature"
+	"aprm/prm/metric"
 	"aprm/prm/step"
 	"aprm/prm/train"
 	"aprm/prm/vote"
@@ -161,10 +162,8 @@ func (s solution) attackedProgram(ctx context.Context, rng *rand.Rand, n int) (o
 	}
 	better := told(s.steps, s.program)
 	for _, a := range generator.AttackProgram(ctx, rng, s.source, s.answer, n) {
-		read := decode.Sample{Kind: step.Program, Text: decode.OpensProgram + a.Source + decode.ClosesProgram}.Read(ctx)
-		if read.Program != nil {
-			out = append(out, train.Contrast{Better: better, Worse: told(read.Steps, read.Program), Problem: problemKey(s.problem)})
-		}
+		read := decode.Ran(a.Run)
+		out = append(out, train.Contrast{Better: better, Worse: told(read.Steps, read.Program), Problem: problemKey(s.problem)})
 	}
 	return out
 }
@@ -374,15 +373,55 @@ func judging(ctx context.Context, model *prm.Model, llm string, solutions []solu
 	return model, report, votes, nil
 }
 
+// longestBeginning is how many steps of an answer a prefix head learns from, at most: later ones are few, and near the end.
+const longestBeginning = 8
+
+// foreseeing gives a model that has learned from answers alone, whose steps are labelled by little, a prefix head learned from the beginnings, and the ends, of answers in prose of which it is known how they end. One whose answers are too few stays as
+// it is.
+func foreseeing(ctx context.Context, model *prm.Model, solutions []solution, opt train.SolutionOptions) (*prm.Model, error) {
+	var of []solution
+	for _, s := range solutions {
+		if s.kind != step.Program && s.right != step.Unknown {
+			of = append(of, s)
+		}
+	}
+	begun := make([][]train.Answer, len(of))
+	concurrently(len(of), func(i int) {
+		s := of[i]
+		inputs := read(s.problem, s.steps, s.tokens)
+		group := 0 // all that matters is which end right
+		if s.right == step.Right {
+			group = 1
+		}
+		for n := range min(len(inputs), longestBeginning) {
+			tokens := s.tokens
+			if tokens != nil {
+				tokens = tokens[:n+1]
+			}
+			begun[i] = append(begun[i], train.Answer{Solution: feature.Pool(inputs[:n+1], tokens), Right: s.right == step.Right, Problem: problemKey(s.problem), Group: group, Steps: n + 1})
+		}
+	})
+	opt.Progress = nil // of the head for whole answers
+	head, report, err := train.FitPrefix(ctx, slices.Concat(begun...), opt)
+	if errors.As(err, &train.TooFewError{}) {
+		return model, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return model.Foreseeing(head, prm.PrefixHeader{Problems: report.Problems, AUC: report.LinearAUC})
+}
+
 // SolutionReport says how the solution head was learned.
 type SolutionReport struct {
 	train.SolutionReport
-	ContrastWeight float64      `json:"contrast_weight"`
-	Why            string       `json:"why,omitempty"` // there is none
-	few            bool         // too few answers are why
-	Answers        int          `json:"answers"`           // that were read
-	Drawing        *prm.Drawing `json:"drawing,omitempty"` // of programs beside prose; nil of one kind
-	Untold         int          `json:"untold"`            // of these, cut off or not to be compared with their problem's final answer: neither right nor wrong
+	ContrastWeight float64       `json:"contrast_weight"`
+	Why            string        `json:"why,omitempty"` // there is none
+	few            bool          // too few answers are why
+	Answers        int           `json:"answers"`                  // that were read
+	Begun          metric.Figure `json:"beginnings_auc,omitempty"` // of beginnings of as many steps within a problem, by the prefix head, crosswise; 0 without one
+	Drawing        *prm.Drawing  `json:"drawing,omitempty"`        // of programs beside prose; nil of one kind
+	Untold         int           `json:"untold"`                   // of these, cut off or not to be compared with their problem's final answer: neither right nor wrong
 }
 
 // String says it to people.
@@ -410,6 +449,9 @@ func (r SolutionReport) found() string {
 	}
 	s := fmt.Sprintf("whole answers: %s head from %d problems with right and wrong answers; within a problem a right answer is thought better than a wrong one in %s %% of the cases (AUC, crosswise)",
 		kind, r.Problems, (100 * r.AUC()).Text("%.1f"))
+	if r.Begun > 0 {
+		s += fmt.Sprintf(", of beginnings in %s %%", (100 * r.Begun).Text("%.1f"))
+	}
 	if r.Disguised > 0 {
 		s += fmt.Sprintf("; %d answers were met in disguises", r.Disguised)
 	}
@@ -461,9 +503,17 @@ func (t Solutions) Learn(ctx context.Context) (Trained, error) {
 		}
 		return trained, err
 	case len(t.Elsewhere) > 0:
-		trained.Model, err = tried(ctx, trained.Model, trained.Solutions, t.Elsewhere)
+		if trained.Model, err = tried(ctx, trained.Model, trained.Solutions, t.Elsewhere); err != nil {
+			return trained, err
+		}
 	}
-	return trained, err
+	if trained.Model, err = foreseeing(ctx, trained.Model, solutions, t.Head); err != nil {
+		return trained, err
+	}
+	if h := trained.Model.Header().Prefix; h != nil {
+		trained.Solutions.Begun = h.AUC
+	}
+	return trained, nil
 }
 
 // tried returns a model that says what its solution head, of that report, is worth with the LLMs that gave some answers in prose.

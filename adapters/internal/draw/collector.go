@@ -149,6 +149,9 @@ func (c *Collector) fresh() string {
 // stream after an echoed prefill, which are a token each on every server known. It is what is left to go by once a stream is cut off.
 func (c *Collector) Spent() int { return max(len(c.tokens), c.chunks) }
 
+// Prompt is the size of the prompt in tokens, estimated from its bytes.
+func (c *Collector) Prompt() int { return c.prompt }
+
 // Completion returns what was gathered. usage is the endpoint's own count; its CompletionTokens are used where it gives
 // any, else Spent. A stream that was cut may never have told the size of its prompt: that is then estimated from its bytes.
 // err marks the completion as failed.

@@ -29,7 +29,7 @@ function setOf(set) {
 	const someUntold = set.rows.some((r) => r.untold > 0), prms = set.rows.some((r) => r.prm), timed = set.rows.some((r) => r.seconds > 0.05);
 	nodes.push(table(`${count(set.problems)} problems; correct and the gain over a majority vote of as many, in % and points, with 95 % intervals`,
 		[...(prms ? ["PRM"] : []), "Method", ["Correct [95 %]", "n"], ["Against a majority [95 %]", "n"], ...(someUntold ? [["Not told", "n"]] : []), ["Tokens", "n"], ...(timed ? [["Time", "n"]] : [])],
-		set.rows.map((r) => [...(prms ? [r.prm || ""] : []), r.method, interval(r.accuracy), r.method.includes("majority-") ? "–" : gain(r.vs_majority), ...(someUntold ? [percent(r.untold, 1)] : []), count(r.tokens), ...(timed ? [seconds(r.seconds)] : [])])));
+		set.rows.map((r) => [...(prms ? [r.prm || ""] : []), el("span", { class: "method" }, r.method), interval(r.accuracy), r.method.includes("majority-") ? "–" : gain(r.vs_majority), ...(someUntold ? [percent(r.untold, 1)] : []), count(r.tokens), ...(timed ? [seconds(r.seconds)] : [])])));
 	if (lines) {
 		const plot = new Plot("Correct, by the number of candidates", { unit: "%, with 95 % intervals", axis: "candidates", intervals: true, wide: true, height: 340, digits: 1 });
 		nodes.splice(1, 0, plot.node);

@@ -88,7 +88,7 @@ async function one(root, state, signal, name) {
 			p && r.status !== "finished" ? el("p", {}, `Round ${p.round + 1}: ${stages[p.stage] || p.stage}, ${p.done} of ${p.total} `, el("progress", { max: Math.max(1, p.total), value: p.done, "aria-label": "of this stage" })) : "",
 			r.failed ? el("p", { class: "error" }, r.failed) : "",
 			el("p", { class: "buttons" },
-				r.status === "running" ? el("button", { onclick: () => act("Pause", "What is finished is kept; it goes on from there.") }, "Pause") : "",
+				r.status === "running" && !state.cannot ? el("button", { onclick: () => act("Pause", "What is finished is kept; it goes on from there.") }, "Pause") : "",
 				state.train && ["paused", "failed"].includes(r.status) ? el("button", { class: "main", onclick: () => act("Resume") }, "Resume") : ""));
 		const stamp = JSON.stringify(reports.map((x) => [x.round, x.minutes]));
 		if (stamp === seen) return;
@@ -118,6 +118,7 @@ async function one(root, state, signal, name) {
 
 // runs is the view.
 export async function runs(root, state, signal, name) {
+	if (state.runs && state.cannot) root.append(el("p", { class: "note" }, `Trainings are shown, and not started or paused here: ${state.cannot}.`));
 	if (!state.runs) root.append(el("p", {}, "This sidecar shows no runs: start it with --runs FOLDER."));
 	else if (name) await one(root, state, signal, name);
 	else await list(root, state, signal);

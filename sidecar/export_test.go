@@ -1,0 +1,66 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"aprm/prm"
+)
+
+// TestExport: what is published is the PRM itself, its weights for others, its gate, and a card that tells of all that was measured.
+func TestExport(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "mine")
+	const own = "../configs/experiments/votes/0.5b.prm"
+	if err := (&prmExportCommand{File: own, To: "safetensors", Out: out}).Run(streams{out: os.Stderr, err: os.Stderr}); err != nil {
+		t.Fatal(err)
+	}
+	want, err := prm.Load(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := prm.Load(filepath.Join(out, "model.prm"))
+	if err != nil || back.ID() != want.ID() {
+		t.Errorf("%v, %v", back, err)
+	}
+	gate, err := readGate(filepath.Join(out, "model.prm"))
+	if err != nil || !gate.Of(want.ID(), "qwen2.5-coder:0.5b") {
+		t.Errorf("%+v, %v", gate, err)
+	}
+	weights, err := os.ReadFile(filepath.Join(out, "model.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var head struct {
+		Metadata map[string]string `json:"__metadata__"`
+	}
+	if err := json.NewDecoder(strings.NewReader(string(weights[8:]))).Decode(&head); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"id", "header", "inputs", "features", "splitter", "gate"} {
+		if head.Metadata[name] == "" {
+			t.Errorf("the metadata lack %s", name)
+		}
+	}
+	card, err := os.ReadFile(filepath.Join(out, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, words := range []string{"# Process reward model " + want.ID(), "| inputs | logprobs, symbols, words, context, roles |", "| weighted_vote | 4 | 199 | +6.0 [+1.5, +10.6] |", "81.6 %"} {
+		if !strings.Contains(string(card), words) {
+			t.Errorf("the card lacks %q:\n%s", words, card)
+		}
+	}
+	if err := (&prmExportCommand{File: general, To: "safetensors", Out: out}).Run(streams{out: os.Stderr, err: os.Stderr}); err == nil || !strings.Contains(err.Error(), "--out") {
+		t.Errorf("over what is there: %v", err)
+	}
+	other := filepath.Join(t.TempDir(), "general")
+	if err := (&prmExportCommand{File: general, To: "safetensors", Out: other}).Run(streams{out: os.Stderr, err: os.Stderr}); err != nil {
+		t.Fatal(err)
+	}
+	if card, err := os.ReadFile(filepath.Join(other, "README.md")); err != nil || !strings.Contains(string(card), "No gate came with it") || !strings.Contains(string(card), "With other LLMs") {
+		t.Errorf("%v: %s", err, card)
+	}
+}
