@@ -36,7 +36,10 @@ var (
 
 // Save writes m to path for whoever scores with it, without the optimiser's state, which is four times as large as all else. It does so whole or
 // not at all (disk.Write).
-func Save(path string, m *Model) error { return save(path, encode(m, nil)) }
+func Save(path string, m *Model) error { return save(path, Encode(m)) }
+
+// Encode is what Save writes, for Parse to read.
+func Encode(m *Model) []byte { return encode(m, nil) }
 
 // SaveResumable is Save with the optimiser's state, for a training that goes on from there.
 func SaveResumable(path string, m *Model) error { return save(path, encode(m, m.optimiser)) }

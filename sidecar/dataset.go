@@ -11,6 +11,10 @@ import (
 )
 
 type datasetCommand struct {
+	Stats   datasetStatsCommand   `cmd:"" help:"Count what files of record hold, and print the hash of what they say, whatever the order of their lines."`
+	Verify  datasetVerifyCommand  `cmd:"" help:"Say whether every line of files of record is as it was written, and none stands there twice."`
+	Dedupe  datasetDedupeCommand  `cmd:"" help:"Write a file of record without the lines that stand there more than once."`
+	Merge   datasetMergeCommand   `cmd:"" help:"Write several files of record into one, each line once."`
 	Convert datasetConvertCommand `cmd:"" help:"Write a file of labelled solutions, or of problems, in another published format."`
 }
 

@@ -15,6 +15,7 @@ import (
 	"aprm/prm"
 	"aprm/prm/disk"
 	"aprm/prm/step"
+	"aprm/sidecar/cluster"
 	"aprm/sidecar/dataset"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/engine"
@@ -85,6 +86,7 @@ func (d decodeFlags) options() decode.Options {
 
 type evalCommand struct {
 	Upstream   upstreamFlags `embed:"" group:"Endpoint:"`
+	NATS       natsFlags     `embed:"" group:"Endpoint:"`
 	Answers    recordFlags   `embed:"" group:"Endpoint:"`
 	PRM        modelFlags    `embed:"" group:"PRM:"`
 	Decode     decodeFlags   `embed:"" group:"Search:"`
@@ -149,13 +151,8 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	problems = first(problems, c.Limit)
-	if c.Answers.Record == "" && c.Answers.Replay == "" {
-		if err := c.Upstream.resolve(ctx, 0); err != nil {
-			return err
-		}
-		c.Answers.Record = filepath.Join("runs", "eval", strings.NewReplacer("/", "_", ":", "_").Replace(c.Upstream.Model)+".jsonl")
-	}
-	llm, closeLLM, err := c.Upstream.llm(ctx, c.Answers)
+	c.Answers.Folder = filepath.Join("runs", "eval")
+	llm, closeLLM, err := c.Upstream.llm(ctx, c.NATS, c.Answers)
 	if err != nil {
 		return err
 	}
@@ -163,6 +160,9 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 	e, err := c.PRM.engine(func(string) (adapters.LLM, error) { return llm, nil }, generator.Instruction)
 	if err != nil {
 		return err
+	}
+	if c.NATS.URL != "" {
+		c.Parallel = max(c.Parallel, cluster.InQueue/max(1, c.Decode.N))
 	}
 	options := c.Decode.options()
 	options.Seed = c.Seed

@@ -26,6 +26,7 @@ const (
 
 type examineCommand struct {
 	Upstream  upstreamFlags `embed:"" group:"Endpoint:"`
+	NATS      natsFlags     `embed:"" group:"Endpoint:"`
 	Solutions []string      `help:"Files of recorded answers, as 'sidecar sample' writes them." required:"" type:"existingfile" placeholder:"FILE"`
 	Limit     int           `help:"Take only so many problems, from the beginning; 0 for all."`
 	Ask       []string      `help:"What to ask for: ptrue (the chance that the LLM gives its answer to be right, one token behind the answer), states (hidden states; see --upstream-hidden-url)." enum:"ptrue,states" default:"ptrue"`
@@ -57,7 +58,7 @@ func (c *examineCommand) Run(ctx context.Context, std streams) (err error) {
 	if err := c.unasked(); err != nil {
 		return err
 	}
-	llm, closeLLM, err := c.Upstream.llm(ctx, recordFlags{})
+	llm, closeLLM, err := c.Upstream.llm(ctx, c.NATS, recordFlags{})
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ type experimentCommand struct {
 
 type experimentRunCommand struct {
 	Upstream upstreamFlags `embed:""`
+	NATS     natsFlags     `embed:""`
 	File     string        `arg:"" help:"The experiment; see configs/experiments." type:"existingfile"`
 	Out      string        `help:"Folder of everything it makes: answers, PRMs, tables, plots, report.md. The same command goes on from there." default:"runs/experiment" type:"path"`
 	Replay   string        `help:"Take all answers from this recording (.jsonl or .jsonl.gz) and ask no endpoint." placeholder:"FILE" type:"existingfile"`
@@ -47,10 +48,10 @@ func (c *experimentRunCommand) Run(ctx context.Context, std streams) error {
 	}
 	c.Upstream.URL = cmp.Or(c.Upstream.URL, plan.Upstream)
 	answers := recordFlags{Replay: c.Replay}
-	if c.Upstream.URL != builtinURL && c.Replay == "" { // builtin answers faster than a file is read
+	if (c.Upstream.URL != builtinURL || c.NATS.URL != "") && c.Replay == "" { // builtin answers faster than a file is read
 		answers.Record = filepath.Join(c.Out, answersFile)
 	}
-	llm, closeLLM, err := c.Upstream.llm(ctx, answers)
+	llm, closeLLM, err := c.Upstream.llm(ctx, c.NATS, answers)
 	if err != nil {
 		return err
 	}

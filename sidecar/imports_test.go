@@ -25,7 +25,7 @@ var arrows = map[string]string{
 	"adapters/wire":             "prm/step",
 	"adapters/openai":           "adapters adapters/internal/draw adapters/internal/states adapters/wire prm/step",
 	"adapters/ollama":           "adapters adapters/internal/draw adapters/internal/states prm/step",
-	"adapters/recorded":         "adapters prm/disk prm/step",
+	"adapters/recorded":         "adapters prm/disk",
 	"adapters/builtin":          "adapters adapters/internal/draw adapters/wire prm/step",
 	"adapters/pool":             "adapters adapters/internal/draw",
 	"adapters/pooling":          "adapters adapters/internal/draw prm/step",
@@ -47,6 +47,7 @@ var arrows = map[string]string{
 	"sidecar/plot":       "",
 	"sidecar/server":     "sidecar/access sidecar/decode sidecar/scope sidecar/server/dialect sidecar/trace adapters adapters/wire prm prm/step",
 	"sidecar/scope":      "adapters",
+	"sidecar/cluster":    "adapters prm/disk",
 	"sidecar/page":       "generator prm prm/disk prm/metric sidecar/dataset sidecar/decode sidecar/training",
 	"sidecar/trace":      "prm/step sidecar/decode",
 

@@ -29,6 +29,7 @@ func (c *keyNewCommand) Help() string {
       tokens: 100000            # a minute, prompts and candidates included
       tokens-a-day: 2000000     # by UTC, counted from the start of the sidecar on
       searches-at-a-time: 4
+      experience: true          # what its searches come to may be kept to learn from (serve --experience)
 
 A running sidecar reads the file again when it changes.`
 }

@@ -41,6 +41,8 @@ type commands struct {
 
 	Examine examineCommand `cmd:"" help:"Ask the LLM about its recorded answers again: whether it takes them to be right, and its hidden states."`
 
+	Worker workerCommand `cmd:"" help:"Work for commands that run with --nats: have the endpoint answer what they put into the queue."`
+
 	Trace traceCommand `cmd:"" help:"Show what a search did: its candidates as a tree, with scores, why each was kept or dropped, and where the time went."`
 
 	Compare compareCommand `cmd:"" help:"Say by how much one measurement (eval --json) is better than another, paired by problem."`
@@ -50,6 +52,8 @@ type commands struct {
 	Toy toyCommand `cmd:"" help:"Measure the embedded model itself on the toy world: accuracy, votes, pass@N and kinds of mistakes, by family."`
 
 	Dataset datasetCommand `cmd:"" help:"Convert files of labelled solutions and of problems."`
+
+	Checkpoint checkpointCommand `cmd:"" help:"Say which of the checkpoints that trainers announce in NATS is served by all sidecars there: list, promote, pin, roll back."`
 
 	PRM        prmCommand        `cmd:"" name:"prm" help:"Score steps with a PRM, measure it on labelled steps, or print what its checkpoint says."`
 	Oracle     oracleCommand     `cmd:"" help:"Ask the oracle whether steps are truly wrong, or audit it on steps whose truth is known."`

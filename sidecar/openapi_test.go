@@ -89,6 +89,7 @@ func bodies() map[string]object {
 		"/api/embed":           body([]string{"model", "input"}, object{"model": some, "input": object{"anyOf": []any{text, listOf(text)}}}),
 		"/api/embeddings":      body([]string{"model", "prompt"}, object{"model": some, "prompt": text}),
 		"/v1/prm/score":        body([]string{"problem", "steps"}, object{"model": some, "problem": some, "steps": object{"type": "array", "items": some, "minItems": 1}}),
+		"/v1/prm/feedback":     body([]string{"id", "right"}, object{"id": some, "right": truth, "answer": some}),
 		"/pooling":             body([]string{"model"}, object{"model": some, "messages": messages}),
 	}
 }

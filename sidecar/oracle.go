@@ -157,7 +157,7 @@ func (c *oracleAuditCommand) judge(ctx context.Context) (judge *oracle.Oracle, c
 	cfg.Seed, cfg.Rollouts = int64(c.Seed), c.Rollouts // #nosec G115 -- a seed, of which all bits count
 	var llm adapters.LLM
 	if slices.Contains(c.Layers, rollouts) || slices.Contains(c.Layers, jury) {
-		if llm, close, err = c.Upstream.llm(ctx, c.Answers); err != nil {
+		if llm, close, err = c.Upstream.llm(ctx, natsFlags{}, c.Answers); err != nil {
 			return nil, close, err
 		}
 		caps, err := llm.Capabilities(ctx)

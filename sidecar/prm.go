@@ -70,7 +70,7 @@ func (f *judgeFlags) open(ctx context.Context) (j judge, close func() error, err
 	}
 	var llm adapters.LLM
 	if j.hidden {
-		if llm, none, err = f.Upstream.llm(ctx, f.Answers); err != nil {
+		if llm, none, err = f.Upstream.llm(ctx, natsFlags{}, f.Answers); err != nil {
 			return j, none, err
 		}
 	}

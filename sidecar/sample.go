@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -20,6 +23,7 @@ import (
 
 type sampleCommand struct {
 	Upstream    upstreamFlags `embed:"" group:"Endpoint:"`
+	NATS        natsFlags     `embed:"" group:"Endpoint:"`
 	Problems    string        `help:"Problems, ${published}." required:"" type:"existingfile" placeholder:"FILE"`
 	Skip        int           `help:"Leave out so many problems at the beginning of the file."`
 	Limit       int           `help:"Take only so many of the rest; 0 for all."`
@@ -30,6 +34,7 @@ type sampleCommand struct {
 	Temperature float64       `help:"Temperature of sampling." default:"0.7"`
 	TopP        float64       `name:"top-p" help:"Nucleus of sampling; 0 leaves it to the endpoint." default:"0"`
 	MaxTokens   int           `help:"Most tokens of one answer." default:"320"`
+	Seed        int64         `help:"Every draw's seed follows from it, the problem and the answer's number, so that the same command draws the same answers where the endpoint takes seeds; 0 leaves them to the endpoint." default:"0"`
 }
 
 func (c *sampleCommand) Help() string {
@@ -54,7 +59,7 @@ func (c *sampleCommand) Run(ctx context.Context, std streams) (err error) {
 		return err
 	}
 	problems = first(problems, c.Limit)
-	llm, closeLLM, err := c.Upstream.llm(ctx, recordFlags{})
+	llm, closeLLM, err := c.Upstream.llm(ctx, c.NATS, recordFlags{})
 	if err != nil {
 		return err
 	}
@@ -101,7 +106,8 @@ func (c *sampleCommand) draw(ctx context.Context, std streams, e *engine.Engine,
 	group.SetLimit(max(1, c.Upstream.Concurrency/c.N))
 	for _, p := range problems {
 		mu.Lock()
-		missing := c.N - file.Known(p.Question)
+		known := file.Known(p.Question)
+		missing := c.N - known
 		if missing <= 0 {
 			done++
 		}
@@ -110,7 +116,7 @@ func (c *sampleCommand) draw(ctx context.Context, std streams, e *engine.Engine,
 			continue
 		}
 		group.Go(func() error {
-			samples, err := c.samples(ctx, e, p, missing)
+			samples, err := c.samples(ctx, e, p, known, missing)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -149,13 +155,13 @@ func (c *sampleCommand) draw(ctx context.Context, std streams, e *engine.Engine,
 	return errors.Join(errors.Join(failed...), err)
 }
 
-// samples draws n whole answers to a problem.
-func (c *sampleCommand) samples(ctx context.Context, e *engine.Engine, p step.Problem, n int) ([]decode.Sample, error) {
+// samples draws n whole answers to a problem, of which some are known.
+func (c *sampleCommand) samples(ctx context.Context, e *engine.Engine, p step.Problem, known, n int) ([]decode.Sample, error) {
 	sampler, err := e.Sampler(p)
 	if err != nil {
 		return nil, err
 	}
-	samples, err := sampler.Sample(ctx, decode.SampleRequest{N: n, MaxTokens: c.MaxTokens, Temperature: c.Temperature, TopP: c.TopP, LogProbs: true, TopLogProbs: 3, Kind: c.Kind})
+	samples, err := sampler.Sample(ctx, decode.SampleRequest{N: n, MaxTokens: c.MaxTokens, Temperature: c.Temperature, TopP: c.TopP, Seed: c.seed(p, known), LogProbs: true, TopLogProbs: 3, Kind: c.Kind})
 	if err != nil {
 		return nil, err
 	}
@@ -167,4 +173,14 @@ func (c *sampleCommand) samples(ctx context.Context, e *engine.Engine, p step.Pr
 		samples[i].Kind = c.Kind
 	}
 	return samples, nil
+}
+
+// seed is that of the answer to a problem that so many stand before; those after it count on from there. Nil leaves it to the endpoint.
+func (c *sampleCommand) seed(p step.Problem, known int) *int64 {
+	if c.Seed == 0 {
+		return nil
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d\x00%s", c.Seed, p.Question))
+	seed := (int64(binary.LittleEndian.Uint32(sum[:])) + int64(known)) & math.MaxInt32 // some endpoints take 31 bits
+	return &seed
 }

@@ -10,6 +10,7 @@ import (
 
 	"aprm/adapters"
 	"aprm/generator"
+	"aprm/prm/disk"
 	"aprm/sidecar/access"
 	"aprm/sidecar/dataset"
 	"aprm/sidecar/decode"
@@ -50,8 +51,14 @@ type serveCommand struct {
 	Page bool   `help:"Show a page to browsers, at /: chat, runs, evaluation, checkpoints, health; with a key of the scope admin where there are keys. Without it they get the endpoint's own." default:"true" negatable:""`
 	Runs string `help:"Folder of runs, reports and checkpoints that the page shows, and in which it begins trainings." type:"path" placeholder:"FOLDER" default:"runs"`
 
-	Traces       int    `help:"Keep the traces of so many last searches, for 'sidecar trace' and /v1/prm/traces; 0 keeps none." default:"256"`
-	TraceTexts   bool   `help:"Keep questions and texts in the traces; false leaves them out." default:"true" negatable:""`
+	Traces     int             `help:"Keep the traces of so many last searches, for 'sidecar trace' and /v1/prm/traces; 0 keeps none." default:"256"`
+	TraceTexts bool            `help:"Keep questions and texts in the traces; false leaves them out." default:"true" negatable:""`
+	Experience experienceFlags `embed:"" group:"Experience:"`
+
+	NATS        sharedFlags `embed:"" group:"Checkpoints from others:"`
+	Checkpoints string      `help:"Folder to keep the checkpoints in that are taken from --nats: the last good one is served from there while NATS is away." type:"path" default:"runs/checkpoints" placeholder:"FOLDER" group:"Checkpoints from others:"`
+	live        *live       // nil without --nats
+
 	OTLPEndpoint string `name:"otlp-endpoint" help:"Send the traces, without texts, as spans to the OpenTelemetry collector at this URL (OTLP by HTTP). Without it, to where OTEL_EXPORTER_OTLP_ENDPOINT says, if it is set." placeholder:"URL"`
 }
 
@@ -84,7 +91,10 @@ func (c *serveCommand) Validate() error {
 	if c.APIKey != "" && c.Keys != "" {
 		clash = errors.New("--api-key and --keys can't be used together")
 	}
-	return errors.Join(clash, c.Decode.check(), atLeast(1, "--max-searches", c.MaxSearches), atLeast(0, "--traces", c.Traces), atLeast(1, "--max-queued", c.MaxQueued),
+	if c.NATS.URL != "" && c.PRM.Remote.URL != "" {
+		clash = errors.Join(clash, errors.New("--nats and --prm-url can't be used together: PRMs are served by one of them"))
+	}
+	return errors.Join(clash, c.NATS.check(), c.Decode.check(), c.Experience.check(), atLeast(1, "--max-searches", c.MaxSearches), atLeast(0, "--traces", c.Traces), atLeast(1, "--max-queued", c.MaxQueued),
 		atLeast(1, "--max-body", c.MaxBody), atLeast(c.MaxBody, "--max-bodies", c.MaxBodies), atLeast(time.Millisecond, "--body-timeout", c.BodyTimeout),
 		atLeast(time.Millisecond, "--write-timeout", c.WriteTimeout), atLeast(time.Millisecond, "--header-timeout", c.HeaderTimeout),
 		atLeast(time.Millisecond, "--idle-timeout", c.IdleTimeout), atLeast(time.Millisecond, "--grace", c.Grace),
@@ -93,11 +103,23 @@ func (c *serveCommand) Validate() error {
 
 func (c *serveCommand) Run(ctx context.Context, std streams, line *commandLine) error {
 	bounded()
-	seen := line.seen.and(c.files()) // before any of them is read
 	asked := c.Upstream
 	if err := c.Upstream.resolve(ctx, c.ProbeWait); err != nil {
 		return err
 	}
+	if c.NATS.URL != "" {
+		e, _, _, err := openEngine(&c.Upstream, modelFlags{}, c.Instruction)
+		if err != nil {
+			return err
+		}
+		if err := disk.MkdirAll(c.Checkpoints); err != nil {
+			return badInput{fmt.Errorf("--checkpoints: %w", err)}
+		}
+		c.live = &live{folder: c.Checkpoints}
+		c.live.serving.Store(e)
+		defer c.live.follow(ctx, c.NATS)()
+	}
+	seen := line.seen.and(c.files()) // before any of them is read
 	s, err := c.service()
 	if err != nil {
 		return err
@@ -109,6 +131,7 @@ func (c *serveCommand) Run(ctx context.Context, std streams, line *commandLine) 
 			return service{}, nil, err
 		}
 		next := &cmd.Serve
+		next.live = c.live
 		seen = seen.and(next.files())
 		asked := next.Upstream
 		if reflect.DeepEqual(asked, now.asked) {
@@ -125,12 +148,23 @@ func (c *serveCommand) Run(ctx context.Context, std streams, line *commandLine) 
 
 // files are those that a service is made of, beside that of its settings; "" for none.
 func (c *serveCommand) files() []string {
-	return []string{c.Keys, c.TLSCert, c.TLSKey, c.PRM.Checkpoint.file(), c.PRM.Checkpoint.gate()}
+	files := []string{c.Keys, c.TLSCert, c.TLSKey, c.PRM.Checkpoint.file(), c.PRM.Checkpoint.gate()}
+	if c.live != nil { // what it names is never written again
+		files = append(files, c.live.pointer())
+	}
+	return files
 }
 
 // service is what the flags ask for, over a resolved endpoint. It starts nothing.
 func (c *serveCommand) service() (service, error) {
-	e, gate, where, err := openEngine(&c.Upstream, c.PRM, c.Instruction)
+	flags, promotes := c.PRM, c.PRM.Checkpoint.file()
+	if c.live != nil {
+		promotes = "" // `sidecar checkpoint` does, for all
+		if served := c.live.served(); served != "" {
+			flags.Checkpoint = served
+		}
+	}
+	e, gate, where, err := openEngine(&c.Upstream, flags, c.Instruction)
 	if err != nil {
 		return service{}, err
 	}
@@ -148,7 +182,7 @@ func (c *serveCommand) service() (service, error) {
 	options := c.Decode.options()
 	c.Strategy.into(&options)
 	return service{
-		certificate: cert, checkpoint: c.PRM.Checkpoint.file(), page: c.Page, runs: c.Runs,
+		experience: c.Experience, certificate: cert, checkpoint: promotes, live: c.live, nats: c.NATS, page: c.Page, runs: c.Runs,
 		upstream: c.Upstream, engine: e, gate: gate, gateFrom: where, strategy: c.Strategy.String(), listen: c.Listen, admin: c.AdminListen, insecure: c.Insecure, probeWait: c.ProbeWait, otlp: c.OTLPEndpoint,
 		config: server.Config{
 			Keys: keys, Origins: c.CORSOrigins, Defaults: options, MaxSearches: c.MaxSearches, SearchTimeout: c.SearchTimeout, ShowSearch: c.ShowSearch,

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -31,16 +32,19 @@ type service struct {
 	engine      *engine.Engine
 	gate        *decode.Gate // nil for none
 	gateFrom    string       // where it is, or would be
-	checkpoint  string       // the PRM's file, "" for none
-	page        bool         // a browser gets the page
-	runs        string       // folder that the page shows
-	strategy    string       // of a bare name; auto without a PRM is raw
+	checkpoint  string       // the PRM's file, which the page may replace; "" for none
+	live        *live        // what is taken from NATS; nil for nothing
+	nats        sharedFlags
+	page        bool   // a browser gets the page
+	runs        string // folder that the page shows
+	strategy    string // of a bare name; auto without a PRM is raw
 	listen      string
 	admin       string // address of the profiles; "" for none
 	certificate *certificate
 	insecure    bool // listen beyond this machine without a key
 	probeWait   time.Duration
 	otlp        string // URL of a collector; "" for where the environment says
+	experience  experienceFlags
 	config      server.Config
 
 	seen   digests                                                                        // of the files that it was made of, before they were read
@@ -77,6 +81,11 @@ func (s service) run(ctx context.Context, std streams) error {
 		Train:   func(args ...string) *exec.Cmd { return serving.Load().upstream.training(args...) },
 		Serving: func() page.Serving { return serving.Load().serving(open) }})
 	defer board.Close()
+	experience, closeExperience, err := s.experience.open(func() *engine.Engine { return serving.Load().engine })
+	if err != nil {
+		return err
+	}
+	defer closeExperience()
 	complete := func(s service, target *url.URL) (server.Config, error) {
 		cfg := s.config
 		if s.page {
@@ -84,6 +93,10 @@ func (s service) run(ctx context.Context, std streams) error {
 			if cfg.Keys == nil && !local(s.listen) {
 				cfg.Board = board.ReadOnly()
 			}
+		}
+		cfg.Experience = experience
+		if s.live != nil {
+			cfg.Refused = s.live.refusal
 		}
 		cfg.Upstream, cfg.Dialect, cfg.UpstreamKey, cfg.Model = target, s.upstream.Dialect, s.upstream.Key, s.upstream.Model
 		cfg.Route, cfg.Figures = s.upstream.route(), s.figures()
@@ -123,8 +136,8 @@ func (s service) run(ctx context.Context, std streams) error {
 	}
 	now := s
 	become := func(next service) error {
-		if next.listen != s.listen || next.admin != s.admin || next.otlp != s.otlp || next.runs != s.runs || (next.certificate == nil) != (s.certificate == nil) {
-			slog.Warn("listen, admin-listen, otlp-endpoint, runs and whether there is TLS stay as they are until the sidecar is started again")
+		if next.listen != s.listen || next.admin != s.admin || next.otlp != s.otlp || next.runs != s.runs || next.nats != s.nats || !reflect.DeepEqual(next.experience, s.experience) || (next.certificate == nil) != (s.certificate == nil) {
+			slog.Warn("listen, admin-listen, otlp-endpoint, runs, nats, experience and its settings, and whether there is TLS stay as they are until the sidecar is started again")
 			next.listen, next.admin = s.listen, s.admin
 		}
 		to, err := target, error(nil)
@@ -152,6 +165,9 @@ func (s service) run(ctx context.Context, std streams) error {
 		}
 		now, target = next, to
 		serving.Store(&next)
+		if next.live != nil {
+			next.live.serving.Store(next.engine)
+		}
 		id, _ := next.engine.Checkpoint()
 		slog.Info("reloaded: requests from now on are answered by it, those under way by what they began with", "checkpoint", id)
 		return nil

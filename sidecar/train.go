@@ -14,6 +14,7 @@ import (
 	"aprm/prm"
 	"aprm/prm/feature"
 	"aprm/prm/train"
+	"aprm/sidecar/cluster"
 	"aprm/sidecar/dataset"
 	"aprm/sidecar/eval"
 	"aprm/sidecar/training"
@@ -21,6 +22,7 @@ import (
 
 type trainCommand struct {
 	Upstream  upstreamFlags  `embed:""`
+	NATS      natsFlags      `embed:""`
 	Game      gameFlags      `embed:""`
 	Problems  string         `help:"Problems with answers and worked solutions, ${published}: play the game on them." type:"existingfile" placeholder:"FILE"`
 	Solutions []string       `help:"Files of recorded answers, as 'sidecar sample' writes them, to learn from." type:"existingfile" placeholder:"FILE"`
@@ -75,7 +77,10 @@ func (c *trainCommand) Help() string {
 no endpoint at all, in minutes, which of several answers to trust; with both it does both.
 
   sidecar sample --problems train.jsonl --limit 400 --n 8 --out answers.jsonl
-  sidecar train --solutions answers.jsonl --out my.prm`
+  sidecar train --solutions answers.jsonl --out my.prm
+  sidecar train --solutions answers.jsonl --nats nats://HOST:4222
+
+With --nats it also announces the finished checkpoint to every 'serve --nats' there: see 'sidecar checkpoint'.`
 }
 
 func (c *trainCommand) Validate() error {
@@ -162,18 +167,30 @@ func (c *trainCommand) Run(ctx context.Context, std streams) error {
 	if err := show(std.out, fmt.Sprintf("%s\n%s, in %s and %d MB of memory\n%s\n%s\n", trained.Solutions, trained.Model, time.Since(began).Round(time.Second), memory.Sys>>20, elsewhere, trained.Verdict(gate))); err != nil {
 		return err
 	}
-	if c.Out == "" {
-		return show(std.out, "Nothing is kept but what is in the folder of the run: --out FILE writes the checkpoint.\n")
-	}
-	if err := prm.Save(c.Out, trained.Model); err != nil {
-		return err
-	}
-	if gate != nil {
-		if err := writeGate(c.Out, gate); err != nil {
+	if c.Out != "" {
+		if err := prm.Save(c.Out, trained.Model); err != nil {
+			return err
+		}
+		if gate != nil {
+			if err := writeGate(c.Out, gate); err != nil {
+				return err
+			}
+		}
+		if err := show(std.out, fmt.Sprintf("wrote %s; see whether it helps: sidecar eval --checkpoint %s --problems DEV.jsonl\n", c.Out, c.Out)); err != nil {
 			return err
 		}
 	}
-	return show(std.out, fmt.Sprintf("wrote %s; see whether it helps: sidecar eval --checkpoint %s --problems DEV.jsonl\n", c.Out, c.Out))
+	switch {
+	case c.NATS.URL != "" && c.NATS.URL != cluster.Embedded: // where others hear of it
+		said, err := sharedFlags{URL: c.NATS.URL, Creds: c.NATS.Creds}.announce(ctx, trained.Model, gate)
+		if err != nil {
+			return err
+		}
+		return show(std.out, said+"\n")
+	case c.Out == "":
+		return show(std.out, "Nothing is kept but what is in the folder of the run: --out FILE writes the checkpoint.\n")
+	}
+	return nil
 }
 
 // learn trains from recorded answers alone.
@@ -237,7 +254,7 @@ func (c *trainCommand) play(ctx context.Context, std streams, answered []dataset
 	if err := toWrite("--run", filepath.Join(folder, answersFile)); err != nil {
 		return training.Trained{}, err
 	}
-	llm, closeLLM, err := c.Upstream.llm(ctx, recordFlags{Record: filepath.Join(folder, answersFile)})
+	llm, closeLLM, err := c.Upstream.llm(ctx, c.NATS, recordFlags{Record: filepath.Join(folder, answersFile)})
 	if err != nil {
 		return training.Trained{}, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -299,7 +301,7 @@ func (u *upstreamFlags) open(model string) (adapters.LLM, error) {
 		}
 		return builtin.Embedded()
 	}
-	at := adapters.Endpoint{URL: u.URL, Model: model, HiddenURL: hidden, Key: u.Key, HiddenKey: u.HiddenKey, Concurrency: u.Concurrency * u.Pool.Size(), Spread: u.Pool.Size() > 1, Timeout: u.Timeout, NoSeeds: u.NoSeeds,
+	at := adapters.Endpoint{URL: u.URL, Model: model, HiddenURL: hidden, Key: u.Key, HiddenKey: u.HiddenKey, Concurrency: u.places(), Spread: u.Pool.Size() > 1, Timeout: u.Timeout, NoSeeds: u.NoSeeds,
 		Transport: u.Pool.Waiting(http.DefaultTransport), Budget: u.budget}
 	if u.Dialect == dialect.Ollama {
 		return ollama.New(at)
@@ -359,33 +361,61 @@ func titled(caps adapters.Capabilities) string {
 type recordFlags struct {
 	Record string `help:"Keep every answer of the LLM in this file: run the same command again and it goes on where it was cut off." placeholder:"FILE" type:"path"`
 	Replay string `help:"Take all answers from this recording (.jsonl or .jsonl.gz) and ask no endpoint." placeholder:"FILE" type:"existingfile" xor:"record"`
+	Folder string `kong:"-"` // where they are kept, in a file of the model's name, unless one is named
 }
 
-// llm returns the configured model, recorded or replayed as asked. Call close when done.
-func (u *upstreamFlags) llm(ctx context.Context, r recordFlags) (llm adapters.LLM, close func() error, err error) {
-	none := func() error { return nil }
-	if r.Replay != "" {
-		replay, err := given(recorded.Open(r.Replay))
-		return replay, none, err
+// llm returns the configured model, of the endpoint or of workers, recorded or replayed as asked. Call close when done.
+func (u *upstreamFlags) llm(ctx context.Context, n natsFlags, r recordFlags) (llm adapters.LLM, close func() error, err error) {
+	close = func() error { return nil }
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, close())
+		}
+	}()
+	switch {
+	case r.Replay != "":
+		llm, err = given(recorded.Open(r.Replay))
+		return llm, close, err
+	case n.URL != "":
+		llm, close, err = u.queued(ctx, n)
+	default:
+		llm, err = u.live(ctx)
 	}
-	if err := u.resolve(ctx, 0); err != nil {
-		return nil, none, err
+	if err != nil {
+		return nil, close, err
 	}
-	if llm, err = u.open(""); err != nil {
-		return nil, none, err
+	if r.Record == "" && r.Folder != "" {
+		r.Record = filepath.Join(r.Folder, strings.NewReplacer("/", "_", ":", "_").Replace(u.Model)+".jsonl")
 	}
 	if r.Record != "" {
 		kept, err := given(recorded.Wrap(llm, r.Record))
 		if err != nil {
-			return nil, none, err
+			return nil, close, err
 		}
 		kept.GaveUp, _ = ctx.Value(giveUpKey{}).(func(error))
-		llm, none = kept, kept.Close
+		below := close
+		llm, close = kept, func() error { return errors.Join(kept.Close(), below()) }
 	}
 	caps, err := probed(ctx, llm)
 	if err != nil {
-		return nil, none, errors.Join(u.explain(ctx, err), none())
+		return nil, close, u.explain(ctx, err)
 	}
-	slog.Info("upstream", "url", u.URL, "dialect", u.Dialect, "capabilities", caps)
-	return llm, none, nil
+	slog.Info("upstream", "url", cmp.Or(u.URL, "workers"), "dialect", u.Dialect, "capabilities", caps)
+	return llm, close, nil
+}
+
+// live is the configured model at the endpoint.
+func (u *upstreamFlags) live(ctx context.Context) (adapters.LLM, error) {
+	if err := u.resolve(ctx, 0); err != nil {
+		return nil, err
+	}
+	return u.open("")
+}
+
+// places is how many completions the endpoints work on at a time.
+func (u *upstreamFlags) places() int {
+	if u.Pool == nil {
+		return u.Concurrency
+	}
+	return u.Concurrency * u.Pool.Size()
 }

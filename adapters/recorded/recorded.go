@@ -22,7 +22,6 @@ import (
 
 	"aprm/adapters"
 	"aprm/prm/disk"
-	"aprm/prm/step"
 )
 
 // LLM implements adapters.LLM over a recording.
@@ -248,7 +247,7 @@ func answer[T any](ctx context.Context, l *LLM, op string, ask any, live func(co
 	if err != nil {
 		return out, err
 	}
-	key, err := contentKey(op, caps.Identity(), ask)
+	key, err := adapters.ContentKey(op, caps.Identity(), ask)
 	if err != nil {
 		return out, err
 	}
@@ -307,15 +306,6 @@ func (l *LLM) known(ctx context.Context, key string) (kept json.RawMessage, ok b
 			return nil, false, nil, ctx.Err()
 		}
 	}
-}
-
-func contentKey(op, model string, ask any) (string, error) {
-	data, err := json.Marshal(ask)
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%d\x00%s", op, model, step.Version, data))
-	return hex.EncodeToString(sum[:]), nil
 }
 
 // keep appends one answer and has it on disk.

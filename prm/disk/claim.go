@@ -43,3 +43,6 @@ func InUse(path string) bool {
 	_ = f.Close() // nothing was written
 	return errors.Is(err, ErrInUse)
 }
+
+// Claim makes the file at path where there is none, and has it until it is closed or the process ends. Where another has it the error is ErrInUse.
+func Claim(path string) (*os.File, error) { return openClaimed(path, os.O_RDWR|os.O_CREATE, Private) }

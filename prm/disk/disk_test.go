@@ -49,8 +49,8 @@ func TestWriteSweeps(t *testing.T) {
 	if err := Write(path, []byte("text"), Private); err != nil {
 		t.Fatal(err)
 	}
-	if exists(dead.Name()) || !exists(living.Name()) {
-		t.Errorf("of a dead process: %t; of a living one: %t", exists(dead.Name()), exists(living.Name()))
+	if Exists(dead.Name()) || !Exists(living.Name()) {
+		t.Errorf("of a dead process: %t; of a living one: %t", Exists(dead.Name()), Exists(living.Name()))
 	}
 }
 

@@ -43,6 +43,9 @@ func Summed(object []byte) []byte {
 	return fmt.Appendf(bytes.Clone(object[:len(object)-1]), `%s%08x"}`, sumHead, crc32.Checksum(object, castagnoli))
 }
 
+// LineSize is how many bytes a JSON object takes as a line of a file, with its checksum and its line break.
+func LineSize(object []byte) int { return len(object) - 1 + sumSize + 1 }
+
 // ErrSum is the error of a line whose checksum tells that it is not as it was written.
 var ErrSum = errors.New("its checksum does not match: it is not as it was written")
 
@@ -57,6 +60,15 @@ func CheckSum(object []byte) error {
 		return ErrSum
 	}
 	return nil
+}
+
+// Bare is a line's object without its checksum.
+func Bare(object []byte) []byte {
+	at := len(object) - sumSize
+	if at < 1 || !bytes.HasPrefix(object[at:], []byte(sumHead)) {
+		return object
+	}
+	return append(bytes.Clone(object[:at]), '}')
 }
 
 // check says what is wrong with a line.
@@ -303,7 +315,7 @@ func Repair(path string, f Format) (dropped string, err error) {
 		return "", nil
 	}
 	dropped = path + ".broken"
-	for n := 2; exists(dropped); n++ { // what an earlier repair left, or anybody's
+	for n := 2; Exists(dropped); n++ { // what an earlier repair left, or anybody's
 		dropped = fmt.Sprintf("%s.broken-%d", path, n)
 	}
 	if err := Write(dropped, bad, Private); err != nil {
@@ -312,7 +324,8 @@ func Repair(path string, f Format) (dropped string, err error) {
 	return dropped, Write(path, good, info.Mode().Perm())
 }
 
-func exists(path string) bool {
+// Exists reports whether there is anything at path.
+func Exists(path string) bool {
 	_, err := os.Lstat(path)
 	return !errors.Is(err, fs.ErrNotExist)
 }

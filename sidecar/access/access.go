@@ -43,6 +43,8 @@ type Entry struct {
 	Tokens   int     `yaml:"tokens,omitempty"`             // a minute, prompts included
 	Daily    int     `yaml:"tokens-a-day,omitempty"`       // by UTC
 	Searches int     `yaml:"searches-at-a-time,omitempty"` // of --max-searches
+
+	Experience bool `yaml:"experience,omitempty"` // what its searches come to may be kept to learn from, where any is
 }
 
 // hashed is what Entry.Hash begins with. Keys are random and long, so one round of it is enough.
@@ -141,7 +143,7 @@ func Parse(text []byte) (*Keys, error) {
 // One is the table of a single key that opens everything.
 func One(key string) *Keys {
 	sum := sha256.Sum256([]byte(key))
-	return &Keys{keys: []*Key{newKey(Entry{Name: "default", Hash: hashOf(key), Scopes: []Scope{Admin}}, sum[:])}}
+	return &Keys{keys: []*Key{newKey(Entry{Name: "default", Hash: hashOf(key), Scopes: []Scope{Admin}, Experience: true}, sum[:])}}
 }
 
 func newKey(e Entry, sum []byte) *Key {

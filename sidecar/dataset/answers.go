@@ -8,6 +8,7 @@ import (
 	"iter"
 	"math"
 	"strings"
+	"time"
 
 	"aprm/prm/disk"
 	"aprm/prm/step"
@@ -22,7 +23,8 @@ type Sampling struct {
 	TopP        float64   `json:"top_p,omitempty"` // 0: the endpoint's default
 	MaxTokens   int       `json:"max_tokens"`
 	Instruction string    `json:"instruction"`
-	Opening     string    `json:"opening,omitempty"` // of each answer, given and not drawn
+	Opening     string    `json:"opening,omitempty"`  // of each answer, given and not drawn
+	Strategy    string    `json:"strategy,omitempty"` // of the search that built each answer step by step; "" where they were drawn whole
 }
 
 // Answer is one drawn solution of a problem.
@@ -42,6 +44,21 @@ type Answered struct {
 	Problem  step.Problem `json:"problem"`
 	Answers  []Answer     `json:"answers"`
 	Sampling Sampling     `json:"-"`
+	Wrong    string       `json:"-"` // a final answer that is known not to be the problem's, whose own isn't known; "" for none
+}
+
+// Given is what serving knows of a search whose answers it kept: whose it was, and the final answer that the client got.
+type Given struct {
+	Owner string `json:"owner,omitempty"` // the name of its key, "" where there are no keys
+	Final string `json:"final,omitempty"` // "" where none was found
+}
+
+// Feedback is what a client said of the answer that it got: a line {"feedback":{…}} behind that search's, in the same file or a later one. The last one counts.
+type Feedback struct {
+	ID     string    `json:"id"`               // the problem's, which is the search's
+	Right  bool      `json:"right"`            // the answer that was given is
+	Answer string    `json:"answer,omitempty"` // what is right; "" where the client didn't say
+	At     time.Time `json:"at"`               // when it was said
 }
 
 // tokenLine is a token as a file has it: ["text", log-probability, those of the alternatives, the likeliest first].
@@ -114,29 +131,56 @@ type answersLine struct {
 	Sampling *Sampling     `json:"sampling,omitempty"`
 	Problem  *step.Problem `json:"problem,omitempty"`
 	Answers  []Answer      `json:"answers,omitempty"`
+	Given    *Given        `json:"given,omitempty"` // of answers that serving came to
+	Feedback *Feedback     `json:"feedback,omitempty"`
 }
 
-// ReadAnswers reads the files at these paths as `sidecar sample` writes them, gzipped or not; the answers to one question in several
-// lines or files are joined, in order, as long as they are of one Sampling. It is an error when nothing can be held against the final answers of more than half of the problems.
+// ReadAnswers reads the files at these paths as `sidecar sample` and `sidecar serve --experience` write them, gzipped or not; the answers to one question in several
+// lines or files are joined, in order, as long as they are of one Sampling and the same is known to be right. What clients said of a search labels its answers, whichever
+// of the files it stands in. It is an error when nothing can be held against the final answers of more than half of the problems.
 func ReadAnswers(paths ...string) ([]Answered, error) {
-	var all []Answered
-	at := map[Sampling]map[string]int{}
+	type key struct {
+		Sampling
+		question, answer, wrong string
+	}
+	var lines []answeredLine
+	said := map[string]Feedback{}
 	for _, path := range paths {
-		found, err := collect(path, Answers)
+		found, err := collect(path, answeredLines)
 		if err != nil {
 			return nil, err
 		}
-		for _, a := range found {
-			if at[a.Sampling] == nil {
-				at[a.Sampling] = map[string]int{}
+		for _, l := range found {
+			if l.feedback != nil {
+				said[l.feedback.ID] = *l.feedback
 			}
-			if i, ok := at[a.Sampling][a.Problem.Question]; ok {
-				all[i].Answers = append(all[i].Answers, a.Answers...)
-				continue
-			}
-			at[a.Sampling][a.Problem.Question] = len(all)
-			all = append(all, a)
 		}
+		lines = append(lines, found...)
+	}
+	var all []Answered
+	at := map[key]int{}
+	for _, l := range lines {
+		a := l.Answered
+		if l.feedback != nil {
+			continue
+		}
+		if f, ok := said[a.Problem.ID]; ok && l.given != nil {
+			switch {
+			case f.Answer != "":
+				a.Problem.Answer = f.Answer
+			case f.Right:
+				a.Problem.Answer = l.given.Final
+			default:
+				a.Wrong = l.given.Final
+			}
+		}
+		k := key{a.Sampling, a.Problem.Question, a.Problem.Answer, a.Wrong}
+		if i, ok := at[k]; ok {
+			all[i].Answers = append(all[i].Answers, a.Answers...)
+			continue
+		}
+		at[k] = len(all)
+		all = append(all, a)
 	}
 	problems := make([]step.Problem, len(all))
 	for i, a := range all {
@@ -148,27 +192,39 @@ func ReadAnswers(paths ...string) ([]Answered, error) {
 	return all, nil
 }
 
-// Answers yields the lines that r holds, as `sidecar sample` writes them. After an error the sequence ends.
-func Answers(r io.Reader, file string) iter.Seq2[Answered, error] {
-	return func(yield func(Answered, error) bool) {
+// answeredLine is a line of answers, with what serving knows of them, or else what a client said of such.
+type answeredLine struct {
+	Answered
+	given    *Given
+	feedback *Feedback
+}
+
+// answeredLines yields these lines of r. After an error the sequence ends.
+func answeredLines(r io.Reader, file string) iter.Seq2[answeredLine, error] {
+	return func(yield func(answeredLine, error) bool) {
 		var drawn Sampling
 		for l, err := range answersLines(r, file) {
+			out := answeredLine{feedback: l.Feedback}
 			switch {
 			case err != nil:
-				yield(Answered{}, err)
+				yield(out, err)
 				return
 			case l.Sampling != nil:
 				if drawn = *l.Sampling; drawn.Kind == "" {
 					drawn.Kind = step.Prose
 				}
-			case !yield(Answered{Problem: *l.Problem, Answers: l.Answers, Sampling: drawn}, nil):
+				continue
+			case l.Problem != nil:
+				out.Answered, out.given = Answered{Problem: *l.Problem, Answers: l.Answers, Sampling: drawn}, l.Given
+			}
+			if !yield(out, nil) {
 				return
 			}
 		}
 	}
 }
 
-// answersLines yields the lines of both kinds, the first of them a Sampling.
+// answersLines yields the lines of all kinds; before the first answers there is a Sampling.
 func answersLines(r io.Reader, file string) iter.Seq2[answersLine, error] {
 	return func(yield func(answersLine, error) bool) {
 		var drawn *Sampling
@@ -198,6 +254,10 @@ func (l answersLine) check(drawn *Sampling) error {
 	switch {
 	case l.Sampling != nil:
 		return nil
+	case l.Feedback != nil && l.Feedback.ID == "":
+		return errors.New(`"feedback" has no "id"`)
+	case l.Feedback != nil:
+		return nil
 	case l.Problem == nil || l.Problem.Question == "":
 		return errors.New(`want {"sampling":{…}} or {"problem":{"question":…},"answers":[…]}, as sidecar sample writes them`)
 	case drawn == nil:
@@ -212,7 +272,7 @@ var AnswersFormat = disk.Format{Kind: "a file of answers", Begin: `{"sampling":{
 	return err
 }}
 
-// parseAnswers reads a line of either kind.
+// parseAnswers reads a line of any kind.
 func parseAnswers(line []byte) (l answersLine, err error) {
 	if err = json.Unmarshal(line, &l); err == nil {
 		err = l.check(&Sampling{})
@@ -238,6 +298,8 @@ func OpenAnswers(path string, drawn Sampling) (*AnswersFile, error) {
 		switch {
 		case err != nil:
 			return err
+		case l.Feedback != nil || l.Given != nil:
+			return errors.New("it holds answers of serving, and what clients said of them: name another file")
 		case l.Sampling == nil && !begun:
 			return errNoSampling
 		case l.Sampling == nil:

@@ -65,7 +65,7 @@ func TestAnswersRoundTrip(t *testing.T) {
 	}
 	kept := five // log-probabilities in two decimals, alternatives without their text
 	kept.Tokens = []step.Token{{Text: "2", LogProb: -0.12, Top: []step.Alternative{{LogProb: -0.12}, {LogProb: -4.57}}}, {Text: " +\n", LogProb: -99}}
-	want := []Answered{{pens, []Answer{kept, six}, drawn}, {cups, []Answer{six}, drawn}}
+	want := []Answered{{pens, []Answer{kept, six}, drawn, ""}, {cups, []Answer{six}, drawn, ""}}
 	packed := filepath.Join(t.TempDir(), "answers.jsonl.gz")
 	if err := os.WriteFile(packed, zipped(t, golden), 0o600); err != nil {
 		t.Fatal(err)
@@ -101,9 +101,9 @@ func TestAnswersAreJoined(t *testing.T) {
 		paths []string
 		want  []Answered
 	}{
-		{[]string{one}, []Answered{{pens, three, drawn}, {cups, three[:1], drawn}}},
-		{[]string{one, two}, []Answered{{pens, three, drawn}, {cups, three[:1], drawn}, {pens, three[:1], hot}}},
-		{[]string{joined}, []Answered{{pens, twice, drawn}, {cups, twice[:2], drawn}, {pens, three[:1], hot}}},
+		{[]string{one}, []Answered{{pens, three, drawn, ""}, {cups, three[:1], drawn, ""}}},
+		{[]string{one, two}, []Answered{{pens, three, drawn, ""}, {cups, three[:1], drawn, ""}, {pens, three[:1], hot, ""}}},
+		{[]string{joined}, []Answered{{pens, twice, drawn, ""}, {cups, twice[:2], drawn, ""}, {pens, three[:1], hot, ""}}},
 	} {
 		if got, err := ReadAnswers(test.paths...); err != nil || !reflect.DeepEqual(got, test.want) {
 			t.Errorf("%v: %v\n%+v\nwant\n%+v", test.paths, err, got, test.want)
@@ -119,7 +119,7 @@ func TestAnswersOfNoKindAreProse(t *testing.T) {
 	none := drawn
 	none.Kind = ""
 	write(t, unsaid, none, func(f *AnswersFile) { add(t, f, pens, six) })
-	if got, err := ReadAnswers(said, unsaid); err != nil || !reflect.DeepEqual(got, []Answered{{pens, []Answer{six, six}, drawn}}) {
+	if got, err := ReadAnswers(said, unsaid); err != nil || !reflect.DeepEqual(got, []Answered{{pens, []Answer{six, six}, drawn, ""}}) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
@@ -200,19 +200,24 @@ func FuzzAnswers(f *testing.F) {
 	f.Add(`{"sampling":{"model":"m"}}` + "\n" + `{"problem":{"question":"?"},"answers":[{"text":"x","spent":1,"lp":[["x",-0.1,-0.2]]}]}`)
 	f.Add(`{"sampling":{}}` + "\n" + `{"problem":{"question":"?"},"answers":[{"lp":[[1]]}]}`)
 	f.Add(`{"sampling":{"temperature":1e999}}`)
+	f.Add(`{"sampling":{"model":"m"}}` + "\n" + `{"problem":{"id":"c-1","question":"?"},"answers":[{"text":"x"}],"given":{"final":"x"}}` + "\n" + `{"feedback":{"id":"c-1","right":true}}`)
+	f.Add(`{"feedback":{"right":true}}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		var all []Answered
 		var bad error
 		casetest.Bounded(t, len(text), 1024, func() {
 			all = nil
-			for a, err := range Answers(strings.NewReader(text), "fuzz") {
+			for l, err := range answeredLines(strings.NewReader(text), "fuzz") {
 				if bad = err; err != nil {
 					return
 				}
-				if a.Problem.Question == "" {
+				if l.feedback != nil {
+					continue
+				}
+				if l.Problem.Question == "" {
 					t.Fatal("answers to no question")
 				}
-				all = append(all, a)
+				all = append(all, l.Answered)
 			}
 		})
 		if bad != nil || len(all) == 0 {

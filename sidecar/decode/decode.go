@@ -124,6 +124,9 @@ type Candidate struct {
 	Score    float64   // aggregated, in [0,1]; 0 when Scored is false
 	Scored   bool
 	Tokens   int           // generated for it
+	Whole    bool          // an answer of its own from its first word on: no next step, no explanation of another, and none that failed
+	Cut      bool          // it ran into Options.MaxTokens
+	LogProbs []step.Token  // of Text, nil where they weren't asked for or are not to be had
 	Chosen   bool          // it is the answer, or a part of it
 	Kept     string        // why it was gone on with or is the answer; "" when it was not
 	Dropped  string        // why it was not gone on with; "" when it was

@@ -133,7 +133,8 @@ func (s *Search) sampleAll(ctx context.Context, requests []request) []reply {
 			s.promptTokens += sample.PromptTokens
 			s.completionTokens += sample.CompletionTokens
 			sample.Kind = requests[i].Kind
-			id := s.enter(Candidate{Kind: sample.Kind, Text: sample.Text, At: requests[i].at, Parent: requests[i].parent, Tokens: sample.CompletionTokens, Began: a.began, Ended: a.ended})
+			id := s.enter(Candidate{Kind: sample.Kind, Text: sample.Text, At: requests[i].at, Parent: requests[i].parent, Tokens: sample.CompletionTokens, Began: a.began, Ended: a.ended,
+				Whole: sample.Err == nil && !requests[i].OneStep && len(requests[i].Prefix) == 0 && requests[i].Explain == "", Cut: sample.Finish == FinishLength, LogProbs: sample.Tokens})
 			if sample.Err != nil {
 				if first == nil {
 					first = sample.Err

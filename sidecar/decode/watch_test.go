@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -39,7 +40,7 @@ func (w *watcher) agrees(name string, r Result) {
 		w.t.Fatalf("%s: told of %d candidates of %d", name, len(w.candidates), len(r.Candidates))
 	}
 	for i, c := range r.Candidates {
-		if w.candidates[i] != c {
+		if !reflect.DeepEqual(w.candidates[i], c) {
 			w.t.Errorf("%s: told %+v\nthe result has %+v", name, w.candidates[i], c)
 		}
 		if c.ID != i+1 || c.Parent >= c.ID || c.Ended < c.Began || c.Ended == 0 {

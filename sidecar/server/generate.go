@@ -320,6 +320,7 @@ func (s *Server) search(g *gin.Context, c *call) {
 		s.failed(g, c.Dialect, &out, problemOf(o.err))
 		return
 	}
+	s.keep(g, c, h, o.result)
 	notes := news.Notes(true)
 	a := answerOf(h, c.ask, o.result, notes, s.report(c, o.result, t))
 	a.Total, a.Load, a.Sent = total, max(0, total-a.Working), ready

@@ -72,7 +72,7 @@ func (s *Server) report(c *call, r decode.Result, t trace.Trace) *report {
 		Seconds:      r.Elapsed.Seconds(),
 		Ignored:      c.ask.Ignored,
 	}
-	if c.Dialect == dialect.Ollama && s.cfg.Traces > 0 {
+	if c.Dialect == dialect.Ollama && (s.cfg.Traces > 0 || s.cfg.Experience != nil) {
 		rep.TraceID = t.ID
 	}
 	if r.Kinds.HavePrograms() {

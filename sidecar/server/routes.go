@@ -48,6 +48,7 @@ func (s *Server) routes() *gin.Engine {
 	r.Match(look, "/", s.home, s.admit(access.Chat), s.root)
 	r.Match(look, "/sidecar/:file", s.file)
 	r.Match([]string{http.MethodGet, http.MethodPost}, "/sidecar/api/*what", s.admit(access.Admin), s.board)
+	open.POST("/v1/prm/feedback", s.feedback)
 	r.GET("/v1/prm/traces", s.admit(access.Traces), s.listTraces)
 	r.GET("/v1/prm/traces/:id", s.admit(access.Traces), s.showTrace)
 	if scorer, ok := s.reasoner.(StepScorer); ok {
@@ -138,6 +139,11 @@ func (s *Server) state(status string) gin.H {
 	body := gin.H{"status": status, "checkpoint": nil}
 	if id, ok := s.reasoner.Checkpoint(); ok {
 		body["checkpoint"] = id
+	}
+	if s.cfg.Refused != nil {
+		if id, why := s.cfg.Refused(); id != "" {
+			body["refused"] = gin.H{"checkpoint": id, "why": why}
+		}
 	}
 	return body
 }

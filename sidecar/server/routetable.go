@@ -38,6 +38,7 @@ func Routes() []Route {
 		{Methods: []string{http.MethodGet, http.MethodPost}, Path: "/sidecar/api/*what", Scope: access.Admin, Help: "what the page asks: see sidecar/page/README.md"},
 		{Methods: post, Path: "/v1/prm/score", Scope: access.Score, Help: "scores of given steps"},
 		{Methods: post, Path: "/pooling", Scope: access.Score, Help: "the same as vLLM answers for a PRM; another model's request goes to the endpoint"},
+		{Methods: post, Path: "/v1/prm/feedback", Scope: access.Chat, Help: "says whether an answer was right, where answers are kept to learn from (--experience)"},
 		{Methods: get, Path: "/v1/prm/traces", Scope: access.Traces, Help: "summaries of the last searches, the newest first; ?limit=N"},
 		{Methods: get, Path: "/v1/prm/traces/:id", Scope: access.Traces, Help: "one search: its candidates, scores, times"},
 		{Methods: look, Path: "/healthz", Help: "200 while the process serves, with the checkpoint's id"},

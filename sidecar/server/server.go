@@ -109,6 +109,10 @@ type Config struct {
 	NoTraceTexts  bool          // leaves questions, answers and candidates' texts out of what is kept and exported
 	TraceExporter TraceExporter // nil exports none
 
+	Experience Experience // keeps what searches come to; nil keeps nothing
+
+	Refused func() (checkpoint, why string) // a checkpoint that was to be served and isn't, "" for none; nil where none ever is
+
 	// Route is the way to the upstream, over the transport that it is given; nil takes that as it is.
 	Route func(http.RoundTripper) http.RoundTripper
 	Log   *slog.Logger // nil means slog.Default()

@@ -218,7 +218,11 @@ func recordedSolutions(ctx context.Context, answered []dataset.Answered) (model 
 				s.answer = read.Answer
 			}
 			switch {
-			case cut || of.Problem.Answer == "":
+			case cut:
+			case of.Problem.Answer == "":
+				if s.answer != "" && arith.Equal(of.Wrong, s.answer) == arith.True {
+					s.right = step.Wrong
+				}
 			case s.answer == "":
 				s.right = step.Wrong
 			default:
