@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"aprm/prm/step"
+	"aprm/sidecar/dataset"
 )
 
 // sidecar runs the command line on what stands in standard input.
@@ -117,5 +120,65 @@ func TestUnfitFiles(t *testing.T) {
 				t.Errorf("%v: want %q in %s", tt.args, want, errs)
 			}
 		}
+	}
+}
+
+// Files of record are joined with each line once, in whatever order they come; what is said to have been written is what verify and stats find in it.
+func TestFilesOfRecordAreJoined(t *testing.T) {
+	folder := t.TempDir()
+	drawn := dataset.Sampling{Model: "m", Kind: step.Prose, Temperature: 0.7, MaxTokens: 100}
+	record := func(name string, questions ...string) string {
+		path := filepath.Join(folder, name)
+		f, err := dataset.OpenAnswers(path, drawn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, q := range questions {
+			if err := f.Add(step.Problem{ID: q, Question: q, Answer: "5"}, []dataset.Answer{{Text: "#### 5", Spent: 3}, {Text: "#### 6", Spent: 3}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	one, two := record("one.jsonl", "a?", "b?"), record("two.jsonl", "b?", "c?")
+	all, again := filepath.Join(folder, "all.jsonl"), filepath.Join(folder, "again.jsonl")
+	content := func(of string) string {
+		_, hash, _ := strings.Cut(of, "content ")
+		return strings.Fields(hash + " ")[0]
+	}
+	code, said, errs := sidecar(t, "", "dataset", "merge", one, two, "--out", all)
+	if code != 0 || !strings.Contains(said, "4 lines, 6 answers") || !strings.Contains(said, "left out 1 lines") {
+		t.Fatalf("%d: %s%s", code, said, errs)
+	}
+	code, found, errs := sidecar(t, "", "dataset", "verify", all)
+	if code != 0 || !strings.Contains(found, "4 lines, 6 answers") || content(found) != strings.TrimSuffix(content(said), ";") {
+		t.Errorf("%d: merge said %sverify found %s%s", code, said, found, errs)
+	}
+	if _, turned, _ := sidecar(t, "", "dataset", "merge", two, one, "--out", again); strings.TrimSuffix(content(turned), ";") != content(found) {
+		t.Errorf("the other way round: %s, not %s", turned, found)
+	}
+	if code, _, errs = sidecar(t, "", "dataset", "merge", one, two, "--out", all); code != 2 || !strings.Contains(errs, "name another") {
+		t.Errorf("into a file that is there: %d: %s", code, errs)
+	}
+	double := filepath.Join(folder, "double.jsonl")
+	a, err := os.ReadFile(one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(double, append(a, a[bytes.IndexByte(a, '\n')+1:]...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs = sidecar(t, "", "dataset", "verify", double); code != 2 || !strings.Contains(errs, "sidecar dataset dedupe "+double) {
+		t.Errorf("lines that stand there twice: %d: %s", code, errs)
+	}
+	single := filepath.Join(folder, "single.jsonl")
+	if code, said, errs = sidecar(t, "", "dataset", "dedupe", double, "--out", single); code != 0 || !strings.Contains(said, "3 lines, 4 answers") || !strings.Contains(said, "left out 2 lines") {
+		t.Errorf("%d: %s%s", code, said, errs)
+	}
+	if b, err := os.ReadFile(single); err != nil || !bytes.Equal(a, b) {
+		t.Errorf("%v: deduped it is\n%s, not\n%s", err, b, a)
 	}
 }

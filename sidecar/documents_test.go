@@ -192,6 +192,11 @@ func anyFile(ctx *kong.DecodeContext, target reflect.Value) error {
 	}
 	if target.Kind() == reflect.Slice {
 		target.Set(reflect.Append(target, reflect.ValueOf(name)))
+		if ctx.Value.Flag == nil { // arguments: all that follow
+			for _, more := range ctx.Scan.PopWhile(func(t kong.Token) bool { return t.IsValue() }) {
+				target.Set(reflect.Append(target, reflect.ValueOf(more.String())))
+			}
+		}
 		return nil
 	}
 	target.SetString(name)

@@ -172,6 +172,17 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 		}
 	}
 	measurement := eval.Config{Options: options, Strategies: c.Strategies, Parallel: c.Parallel}
+	if caps, err := e.Capabilities(ctx); err != nil {
+		return err
+	} else if caps.Thinks {
+		if i := slices.IndexFunc(c.Strategies, decode.Stepwise); i >= 0 {
+			return badInput{fmt.Errorf("--strategies: %s: %w", c.Strategies[i], decode.ErrThinks)}
+		}
+		if c.Strategies == nil {
+			slog.Info("the model thinks before it answers: searches step by step, which would leave that out, are not measured")
+			measurement.Strategies = append(c.whole(), decode.Greedy)
+		}
+	}
 	gate, made, err := c.gate(ctx, std, e, measurement, problems)
 	if err != nil {
 		return err
@@ -206,6 +217,16 @@ func (c *evalCommand) Run(ctx context.Context, std streams) error {
 		}
 	}
 	return c.print(ctx, std, e, filepath.Base(c.Problems), report)
+}
+
+// whole are the strategies that choose among whole answers, of which those that need a PRM are there where one is.
+func (c *evalCommand) whole() (names []string) {
+	for _, name := range eval.WholeStrategies() {
+		if c.PRM.named() || !decode.NeedsPRM(name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // print writes what was measured.
@@ -258,11 +279,7 @@ func (c *evalCommand) replay(ctx context.Context, std streams) error {
 	cfg := eval.Config{Options: c.Decode.options(), Strategies: c.Strategies, Parallel: c.Parallel, Rotate: true, Beginnings: beginnings, Programs: of.programs}
 	cfg.Options.Seed = c.Seed
 	if cfg.Strategies == nil {
-		for _, name := range eval.WholeStrategies() {
-			if c.PRM.named() || !decode.NeedsPRM(name) {
-				cfg.Strategies = append(cfg.Strategies, name)
-			}
-		}
+		cfg.Strategies = c.whole()
 	}
 	if c.Holdout != "" {
 		gate, err := c.gateFromAnswers(ctx, std, e, cfg.Options, problems)

@@ -113,7 +113,7 @@ func card(m *prm.Model, gate *decode.Gate) string {
 		say("base_model: %q", of)
 	}
 	say("---\n\n# Process reward model %s\n", m.ID())
-	say("It says how likely each step of a worked answer is right and, where it has a head for that, which of two answers to one problem is likelier right. "+
+	say("It says how likely each step of a worked answer is right and, where it has heads for that, which of two answers to one problem, or of two beginnings of such, is likelier to end right. "+
 		"A small network that runs on a CPU beside the LLM whose answers it learned from (%s); `sidecar serve --checkpoint model.prm` searches and votes by it.\n", orNone(modelOf(h)))
 	say("| what | |\n|---|---|")
 	say("| inputs | %s |", strings.Join(inputsOf(h), ", "))
@@ -132,6 +132,10 @@ func card(m *prm.Model, gate *decode.Gate) string {
 		if s.Elsewhere != nil {
 			say("| elsewhere | %s |", *s.Elsewhere)
 		}
+	}
+	if p := h.Prefix; p != nil {
+		say("| head for beginnings, by which searches step by step go | from %d comparisons within problems; of two beginnings of as many steps it thinks the one that ends right better in %s %% of the cases, "+
+			"by heads that hadn't learned from the problem |", p.Problems, (100 * p.AUC).Text("%.1f"))
 	}
 	say("\n## Measured\n")
 	if gate == nil {

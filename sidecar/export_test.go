@@ -44,14 +44,21 @@ func TestExport(t *testing.T) {
 			t.Errorf("the metadata lack %s", name)
 		}
 	}
-	card, err := os.ReadFile(filepath.Join(out, "README.md"))
+	told, err := os.ReadFile(filepath.Join(out, "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, words := range []string{"# Process reward model " + want.ID(), "| inputs | logprobs, symbols, words, context, roles |", "| weighted_vote | 4 | 199 | +6.0 [+1.5, +10.6] |", "81.6 %"} {
-		if !strings.Contains(string(card), words) {
-			t.Errorf("the card lacks %q:\n%s", words, card)
+		if !strings.Contains(string(told), words) {
+			t.Errorf("the card lacks %q:\n%s", words, told)
 		}
+	}
+	foresees, err := want.Foreseeing(prm.NewPrefixHead(), prm.PrefixHeader{Problems: 321, AUC: 0.737})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said := "| from 321 comparisons within problems;"; !strings.Contains(card(foresees, nil), said) || strings.Contains(string(told), "head for beginnings") {
+		t.Errorf("of a prefix head:\n%s", card(foresees, nil))
 	}
 	if err := (&prmExportCommand{File: general, To: "safetensors", Out: out}).Run(streams{out: os.Stderr, err: os.Stderr}); err == nil || !strings.Contains(err.Error(), "--out") {
 		t.Errorf("over what is there: %v", err)
@@ -60,7 +67,7 @@ func TestExport(t *testing.T) {
 	if err := (&prmExportCommand{File: general, To: "safetensors", Out: other}).Run(streams{out: os.Stderr, err: os.Stderr}); err != nil {
 		t.Fatal(err)
 	}
-	if card, err := os.ReadFile(filepath.Join(other, "README.md")); err != nil || !strings.Contains(string(card), "No gate came with it") || !strings.Contains(string(card), "With other LLMs") {
-		t.Errorf("%v: %s", err, card)
+	if told, err = os.ReadFile(filepath.Join(other, "README.md")); err != nil || !strings.Contains(string(told), "No gate came with it") || !strings.Contains(string(told), "With other LLMs") {
+		t.Errorf("%v: %s", err, told)
 	}
 }

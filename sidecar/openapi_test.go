@@ -64,7 +64,7 @@ func bodies() map[string]object {
 	message := body([]string{"role", "content"}, object{"role": object{"type": "string", "enum": []string{"system", "user", "assistant"}}, "content": text})
 	messages := object{"type": "array", "items": message, "minItems": 1}
 	sampling := func(more object) object {
-		all := object{"model": some, "stream": truth, "prm": reference("prm")}
+		all := object{"model": object{"type": []string{"string", "null"}, "minLength": 1}, "stream": truth, "prm": reference("prm")}
 		for name, schema := range more {
 			all[name] = schema
 		}
@@ -83,12 +83,12 @@ func bodies() map[string]object {
 		"/v1/completions":      body([]string{"prompt"}, with(object{"prompt": text, "max_tokens": whole})),
 		"/v1/responses":        body([]string{"input"}, sampling(object{"input": text, "instructions": text, "max_output_tokens": whole})),
 		"/v1/messages":         body([]string{"messages", "max_tokens"}, sampling(object{"messages": messages, "max_tokens": whole})),
-		"/api/chat":            body([]string{"messages"}, sampling(object{"messages": messages, "options": typed("object")})),
-		"/api/generate":        body([]string{"prompt"}, sampling(object{"prompt": text, "options": typed("object")})),
+		"/api/chat":            body(nil, sampling(object{"messages": messages, "options": typed("object")})),
+		"/api/generate":        body(nil, sampling(object{"prompt": text, "options": typed("object")})),
 		"/api/show":            body([]string{"model"}, object{"model": some}),
 		"/api/embed":           body([]string{"model", "input"}, object{"model": some, "input": object{"anyOf": []any{text, listOf(text)}}}),
 		"/api/embeddings":      body([]string{"model", "prompt"}, object{"model": some, "prompt": text}),
-		"/v1/prm/score":        body([]string{"problem", "steps"}, object{"model": some, "problem": some, "steps": object{"type": "array", "items": some, "minItems": 1}}),
+		"/v1/prm/score":        body([]string{"problem", "steps"}, object{"model": some, "problem": some, "steps": object{"type": "array", "items": text, "minItems": 1}}),
 		"/v1/prm/feedback":     body([]string{"id", "right"}, object{"id": some, "right": truth, "answer": some}),
 		"/pooling":             body([]string{"model"}, object{"model": some, "messages": messages}),
 	}
@@ -99,7 +99,7 @@ var answers = map[string][]string{
 	"/v1/chat/completions": {"application/json", "text/event-stream"}, "/v1/completions": {"application/json", "text/event-stream"},
 	"/v1/responses": {"application/json", "text/event-stream"}, "/v1/messages": {"application/json", "text/event-stream"},
 	"/api/chat": {"application/json", "application/x-ndjson"}, "/api/generate": {"application/json", "application/x-ndjson"},
-	"/metrics": {"text/plain"}, "/": {"text/plain", "text/html"}, "/sidecar/*file": {"text/css", "text/javascript", "image/svg+xml", "text/plain"},
+	"/metrics": {"text/plain"}, "/": {"text/plain", "text/html"}, "/sidecar/:file": {"text/css", "text/javascript", "image/svg+xml", "text/plain"},
 }
 
 // openAPI describes the routes in OpenAPI 3.1.

@@ -251,8 +251,10 @@ func (c *datasetMergeCommand) Run(std streams) (err error) {
 		}
 	}()
 	var held [][]byte
+	written := 0
 	for _, path := range c.Files {
 		if err := r.add(path, func(lines ...[]byte) error {
+			written += len(lines)
 			held = append(held, lines...)
 			if len(held) < atOnce {
 				return nil
@@ -269,5 +271,11 @@ func (c *datasetMergeCommand) Run(std streams) (err error) {
 			return err
 		}
 	}
-	return show(std.out, fmt.Sprintf("%s: %s\n", c.Out, r))
+	again := r.twice
+	r.lines, r.twice, r.differ = written, 0, 0 // what is said is of the file written
+	text := fmt.Sprintf("%s: %s", c.Out, r)
+	if again > 0 {
+		text += fmt.Sprintf("; left out %d lines that stood there before", again)
+	}
+	return show(std.out, text+"\n")
 }

@@ -284,13 +284,13 @@ func (u *Upstream) interrupted(w io.Writer) bool {
 }
 
 func (u *Upstream) openAI(w http.ResponseWriter, r *http.Request) {
-	asked, f := u.note(r)
 	if u.Interrupts {
 		u.waiting.Add(1)
 		u.working.Lock()
 		u.waiting.Add(-1)
 		defer u.working.Unlock()
 	}
+	asked, f := u.note(r) // which numbers requests in the order in which they are worked on
 	if f.Status != 0 || f.Redirect != "" {
 		refuse(w, f, `{"error":{"message":"the fake says %d","type":"fake"}}`)
 		return

@@ -212,6 +212,18 @@ func (f Format) Lines(path string, take func(line []byte) error) (_ *Lines, err 
 	return &Lines{file: file, path: path, end: found.End, torn: found.Torn > 0, open: found.open}, err
 }
 
+// Mend drops what a crash has torn of a last line now, not when the next is written: for files that get no other.
+func (l *Lines) Mend() error {
+	if !l.torn {
+		return nil
+	}
+	if err := l.file.Truncate(l.end); err != nil {
+		return fmt.Errorf("%s: %w", l.path, err)
+	}
+	l.torn = false
+	return nil
+}
+
 // Append adds JSON objects as lines, each with its checksum, in one write, and has them on disk when it returns. What could not be written whole is taken
 // back, so that the next line stands by itself.
 func (l *Lines) Append(objects ...[]byte) error {
@@ -223,11 +235,8 @@ func (l *Lines) Append(objects ...[]byte) error {
 		buf.Write(Summed(o))
 		buf.WriteByte('\n')
 	}
-	if l.torn {
-		if err := l.file.Truncate(l.end); err != nil {
-			return fmt.Errorf("%s: %w", l.path, err)
-		}
-		l.torn = false
+	if err := l.Mend(); err != nil {
+		return err
 	}
 	_, err := l.file.WriteAt(buf.Bytes(), l.end)
 	if err == nil {

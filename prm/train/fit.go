@@ -133,7 +133,7 @@ func prepare(start, ref *prm.Model, examples []Example, opt Options) (*run, erro
 	r := &run{opt: opt}
 	if start != nil {
 		r.header = start.Header()
-		r.header.Solution = nil // whole answers are learned by FitSolution
+		r.header.Solution, r.header.Prefix = nil, nil // whole answers and their beginnings are learned by FitSolution and FitPrefix
 		if h := r.header; h.Width > 0 && opt.Model != "" && opt.Model != h.Model {
 			return nil, fmt.Errorf("the start model reads hidden states of %s, not of %s: start a fresh one", h.Model, opt.Model)
 		}

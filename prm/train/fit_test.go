@@ -343,3 +343,19 @@ func TestARoundsFirstStepIsAPlainOne(t *testing.T) {
 		t.Errorf("optimistic %v, plain %v", a, b)
 	}
 }
+
+// A model to begin from may have heads for whole answers and for beginnings: they were learned beside its own steps, and the new one has none.
+func TestFitBeginsFromAModelWithHeads(t *testing.T) {
+	examples := randomExamples(1, 40, 0)
+	start, _ := fit(t, nil, nil, examples, quick)
+	start, err := start.Judging(prm.NewSolutionHead(0), prm.SolutionHeader{Model: "llm"})
+	if err == nil {
+		start, err = start.Foreseeing(prm.NewPrefixHead(), prm.PrefixHeader{Problems: 12, AUC: 0.7})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, _ := fit(t, start, nil, examples, quick); m.Solution() != nil || m.Prefix() != nil || m.Header().Solution != nil || m.Header().Prefix != nil {
+		t.Errorf("%+v", m.Header())
+	}
+}

@@ -237,9 +237,19 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 }
 
 // FitPrefix learns a prefix head as FitSolution learns the floor of a solution head: from beginnings of answers (Answer.Steps ≥ 1), each compared with those of as many
-// steps to the same problem, by how the answers end. Of the options Units, Contrasts, Hard and Prior don't count.
+// steps to the same problem, by how the answers end. It takes as many problems as a solution head does, else the error is a TooFewError. Of the options Units, Contrasts, Hard and Prior don't count.
 func FitPrefix(ctx context.Context, beginnings []Answer, opt SolutionOptions) (*prm.SolutionHead, SolutionReport, error) {
 	opt.Units, opt.Hard, opt.Prior = -1, 1, opt.Begun
+	mixed := map[string]bool{} // problems: beginnings of one answer are no more independent for being several
+	for _, voters := range votersOf(beginnings) {
+		first := beginnings[voters[0]]
+		if slices.ContainsFunc(voters, func(i int) bool { return beginnings[i].Right != first.Right }) {
+			mixed[first.Problem] = true
+		}
+	}
+	if len(mixed) < 2*folds {
+		return nil, SolutionReport{}, TooFewError{len(mixed)}
+	}
 	floor, report, err := FitSolution(ctx, beginnings, nil, opt)
 	if err != nil {
 		return nil, report, err

@@ -95,8 +95,10 @@ func TestFitPrefix(t *testing.T) {
 		t.Errorf("AUC of beginnings of 1, 2 and 3 steps: %.3f", known[1:])
 	}
 	var few TooFewError
-	if _, _, err := FitPrefix(context.Background(), begun(rng, 2), SolutionOptions{}); !errors.As(err, &few) {
-		t.Errorf("two problems: %v", err)
+	for _, problems := range []int{2, 9} { // of 9 there are some two dozen comparisons
+		if _, _, err := FitPrefix(context.Background(), begun(rng, problems), SolutionOptions{}); !errors.As(err, &few) || few.Problems > problems {
+			t.Errorf("%d problems: %v", problems, err)
+		}
 	}
 }
 

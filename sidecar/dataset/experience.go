@@ -24,7 +24,7 @@ type Retention struct {
 const parts = 8
 
 // Experience is a folder of files of answers that serving came to, and of what clients said of them, as ReadAnswers reads them. Lines are appended, have checksums, and
-// are on disk when a call returns; one that a crash has torn is passed over. It is safe for concurrent use, and one process's at a time (disk.ErrInUse).
+// are on disk when a call returns; one that a crash has torn is dropped when the folder is next opened. It is safe for concurrent use, and one process's at a time (disk.ErrInUse).
 type Experience struct {
 	mu     sync.Mutex
 	folder string
@@ -94,8 +94,9 @@ func (e *Experience) read(s segment) error {
 	if err != nil {
 		return err
 	}
-	info, err := os.Stat(s.path)
-	if err = errors.Join(err, lines.Close()); err != nil {
+	err = lines.Mend() // whoever reads it later knows of no crash
+	info, stat := os.Stat(s.path)
+	if err = errors.Join(err, stat, lines.Close()); err != nil {
 		return err
 	}
 	s.size = info.Size()

@@ -90,7 +90,7 @@ func Votes(name string) bool { return name != Greedy && !Stepwise(name) }
 var ErrNeedsPRM = errors.New("this strategy needs a PRM and there is none")
 
 // ErrThinks is returned by a search step by step with an LLM that thinks before it answers.
-var ErrThinks = errors.New("this model thinks before it answers, and goes step by step without its thoughts alone: have it not think (think, reasoning_effort), or ask for a strategy that chooses among whole answers")
+var ErrThinks = errors.New("this model thinks before it answers, and can be searched step by step only where it doesn't: have it not think (think, reasoning_effort), or ask for a strategy that chooses among whole answers")
 
 // ErrNoCandidate is returned when every candidate failed; it wraps what the first one died of.
 var ErrNoCandidate = errors.New("every candidate failed")

@@ -106,6 +106,16 @@ func (s Span) holds(v reflect.Value) bool {
 	return (x > s.Least || x == s.Least && !s.Above) && (x <= s.Most || s.Most == 0)
 }
 
+// Parse reads a value of the type from JSON; whether it is in the range isn't looked at.
+func (s Span) Parse(value json.RawMessage, into any) error {
+	if s.Type == "integer" { // which 8.0 is too, as some clients write it
+		if x, err := strconv.ParseFloat(string(value), 64); err == nil && x == math.Trunc(x) && math.Abs(x) < 1<<53 {
+			value = strconv.AppendInt(nil, int64(x), 10)
+		}
+	}
+	return json.Unmarshal(value, into)
+}
+
 // Flag is its name as a flag and in files of settings.
 func (s Setting) Flag() string { return strings.ReplaceAll(s.Name, "_", "-") }
 
@@ -117,12 +127,7 @@ func (s Setting) within(o Options) bool { return s.Range.holds(reflect.ValueOf(s
 
 // Set reads its value from JSON into o; the error says what is wanted.
 func (s Setting) Set(o *Options, value json.RawMessage) error {
-	if s.Range.Type == "integer" { // which 8.0 is too, as some clients write it
-		if x, err := strconv.ParseFloat(string(value), 64); err == nil && x == math.Trunc(x) && math.Abs(x) < 1<<53 {
-			value = strconv.AppendInt(nil, int64(x), 10)
-		}
-	}
-	if json.Unmarshal(value, s.field(o)) != nil || !s.within(*o) {
+	if s.Range.Parse(value, s.field(o)) != nil || !s.within(*o) {
 		return fmt.Errorf("must be %s, not %s", s.Range, value)
 	}
 	return nil

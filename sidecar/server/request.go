@@ -100,7 +100,7 @@ func readOverrides(o dialect.Object) (ov overrides, err error) {
 			names := append(slices.Sorted(maps.Keys(fields)), slices.Sorted(maps.Keys(settings))...)
 			return ov, dialect.BadRequest(at, "%s is no setting: there are %s", at, strings.Join(names, ", "))
 		}
-		if json.Unmarshal(value, field.into(&ov)) != nil {
+		if field.Want.Parse(value, field.into(&ov)) != nil {
 			return ov, dialect.BadRequest(at, "%s must be %s", at, field.Want)
 		}
 	}

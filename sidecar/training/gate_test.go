@@ -107,6 +107,9 @@ func TestBeginningsAreLearned(t *testing.T) {
 	if h == nil || !(h.AUC > 0.9) || both.Solutions.Begun != h.AUC || !strings.Contains(both.Solutions.String(), "of beginnings in ") {
 		t.Errorf("%+v: %s", h, both.Solutions)
 	}
+	if h := learn(answeredBy(rng, 120, false)).Model.Header().Prefix; h != nil {
+		t.Errorf("of beginnings that say nothing: %+v", h)
+	}
 	programs := learn(slices.DeleteFunc(answered, func(a dataset.Answered) bool { return a.Sampling.Kind != step.Program }))
 	if h := programs.Model.Header().Prefix; h != nil || strings.Contains(programs.Solutions.String(), "beginnings") {
 		t.Errorf("of programs alone: %+v: %s", h, programs.Solutions)

@@ -380,8 +380,8 @@ func judging(ctx context.Context, model *prm.Model, llm string, solutions []solu
 // longestBeginning is how many steps of an answer a prefix head learns from, at most: later ones are few, and near the end.
 const longestBeginning = 8
 
-// foreseeing gives a model that has learned from answers alone, whose steps are labelled by little, a prefix head learned from the beginnings, and the ends, of answers in prose of which it is known how they end. One whose answers are too few stays as
-// it is.
+// foreseeing gives a model that has learned from answers alone, whose steps are labelled by little, a prefix head learned from the beginnings, and the ends, of answers in prose of which it is known how they end. One whose answers are too few, or
+// say nothing at first of how they end, stays as it is.
 func foreseeing(ctx context.Context, model *prm.Model, solutions []solution, opt train.SolutionOptions) (*prm.Model, error) {
 	var of []solution
 	for _, s := range solutions {
@@ -412,6 +412,9 @@ func foreseeing(ctx context.Context, model *prm.Model, solutions []solution, opt
 	}
 	if err != nil {
 		return nil, err
+	}
+	if !report.Vote.Trusted() { // searches do better by the step head, which has some sure labels
+		return model, nil
 	}
 	return model.Foreseeing(head, prm.PrefixHeader{Problems: report.Problems, AUC: report.LinearAUC})
 }

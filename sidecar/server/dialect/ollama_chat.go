@@ -43,8 +43,10 @@ func wanted(t reflect.Type) string {
 		return "a list"
 	case reflect.Map, reflect.Struct:
 		return "an object"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
 	}
-	return "a number"
+	return "a whole number"
 }
 
 // fromOllamaChat translates a request of /api/chat. A request without messages loads or unloads a model, which is nothing that the upstream
