@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 
 	"aprm/adapters/recorded"
@@ -108,7 +109,11 @@ func (r *record) add(path string, keep func(lines ...[]byte) error) error {
 			}
 			return nil
 		}
-		known, said := sha256.Sum256(append([]byte(id), under...)), sha256.Sum256(line)
+		above := under
+		if len(says) == 0 { // what a client said is of a search, wherever it stands: before any answers, too
+			above = nil
+		}
+		known, said := sha256.Sum256(append([]byte(id), above...)), sha256.Sum256(line)
 		if before, ok := r.seen[known]; ok {
 			if r.twice++; before != said {
 				r.differ++
@@ -120,9 +125,9 @@ func (r *record) add(path string, keep func(lines ...[]byte) error) error {
 		for _, s := range says {
 			r.says = append(r.says, sha256.Sum256(append([]byte(s), under...)))
 		}
-		if !bytes.Equal(under, r.under) {
-			r.under = under
-			return keep(under, line)
+		if above != nil && !bytes.Equal(above, r.under) {
+			r.under = above
+			return keep(above, line)
 		}
 		return keep(line)
 	}))
@@ -240,7 +245,11 @@ func (c *datasetMergeCommand) Run(std streams) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, out.Close()) }()
+	defer func() {
+		if err = errors.Join(err, out.Close()); err != nil { // a part of it would be taken for the whole
+			err = errors.Join(err, os.Remove(c.Out))
+		}
+	}()
 	var held [][]byte
 	written := 0
 	for _, path := range c.Files {

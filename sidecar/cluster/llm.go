@@ -28,6 +28,7 @@ type LLM struct {
 
 	mu      sync.Mutex
 	waiting map[string][]chan result // by key
+	looked  time.Time                // when it was last seen whether anybody works
 }
 
 var _ adapters.LLM = (*LLM)(nil)
@@ -181,8 +182,17 @@ func (l *LLM) call(ctx context.Context, j job) (result, error) {
 	}
 }
 
-// warn says that nobody is there to do anything.
+// warn says that nobody is there to do anything. Of all calls that wait, one looks: with many workers looking is a thousand requests.
 func (l *LLM) warn(ctx context.Context) {
+	l.mu.Lock()
+	soon := time.Since(l.looked) < repeat
+	if !soon {
+		l.looked = time.Now()
+	}
+	l.mu.Unlock()
+	if soon {
+		return
+	}
 	if groups, err := l.queue.present(ctx); err == nil && len(groups[l.group]) == 0 {
 		slog.Warn("no worker is there: what is asked waits for one", "model", l.caps.Model)
 	}
