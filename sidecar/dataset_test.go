@@ -163,11 +163,15 @@ func TestFilesOfRecordAreJoined(t *testing.T) {
 	if code, _, errs = sidecar(t, "", "dataset", "merge", one, two, "--out", all); code != 2 || !strings.Contains(errs, "name another") {
 		t.Errorf("into a file that is there: %d: %s", code, errs)
 	}
-	double := filepath.Join(folder, "double.jsonl")
-	a, err := os.ReadFile(one)
-	if err != nil {
+	broken, spoilt := filepath.Join(folder, "broken.jsonl"), bytes.Replace(contentsOf(t, all), []byte("#### 6"), []byte("#### 7"), 1)
+	if err := os.WriteFile(broken, spoilt, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if code, found, errs = sidecar(t, "", "dataset", "verify", broken); code != 2 || !strings.Contains(found, "4 answers") || !strings.Contains(errs, "lines [2] are broken") {
+		t.Errorf("a spoilt line: %d: %s%s", code, found, errs)
+	}
+	double := filepath.Join(folder, "double.jsonl")
+	a := contentsOf(t, one)
 	if err := os.WriteFile(double, append(a, a[bytes.IndexByte(a, '\n')+1:]...), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +182,16 @@ func TestFilesOfRecordAreJoined(t *testing.T) {
 	if code, said, errs = sidecar(t, "", "dataset", "dedupe", double, "--out", single); code != 0 || !strings.Contains(said, "3 lines, 4 answers") || !strings.Contains(said, "left out 2 lines") {
 		t.Errorf("%d: %s%s", code, said, errs)
 	}
-	if b, err := os.ReadFile(single); err != nil || !bytes.Equal(a, b) {
-		t.Errorf("%v: deduped it is\n%s, not\n%s", err, b, a)
+	if b := contentsOf(t, single); !bytes.Equal(a, b) {
+		t.Errorf("deduped it is\n%s, not\n%s", b, a)
 	}
+}
+
+func contentsOf(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }

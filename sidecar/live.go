@@ -63,6 +63,9 @@ func (l *live) refusal() (id, why string) {
 	return l.refused.id, l.refused.why
 }
 
+// respite is how long a checkpoint that isn't as it was stored is left before it is looked at once more.
+const respite = time.Second
+
 // take has a checkpoint served that is announced, if it is good. An error is one that goes away: of NATS.
 func (l *live) take(ctx context.Context, from *cluster.Checkpoints, now cluster.Served) error {
 	if now.ID == "" {
@@ -73,6 +76,13 @@ func (l *live) take(ctx context.Context, from *cluster.Checkpoints, now cluster.
 		return nil
 	}
 	of, checkpoint, gate, err := from.Get(ctx, now.ID)
+	if errors.Is(err, cluster.ErrSpoilt) { // it may be on its way there again, bytes before what says which they are
+		select {
+		case <-time.After(respite):
+		case <-ctx.Done():
+		}
+		of, checkpoint, gate, err = from.Get(ctx, now.ID)
+	}
 	if ctx.Err() != nil {
 		return nil
 	}

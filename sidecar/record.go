@@ -96,6 +96,7 @@ func (r *record) add(path string, keep func(lines ...[]byte) error) error {
 	}
 	defer file.Close()
 	var under []byte
+	kind.format.Skip = r.kind.format.Skip
 	_, err = given(kind.format.Read(file, path, func(line []byte) error {
 		line = disk.Bare(bytes.Clone(line))
 		id, says, head, err := kind.read(line)

@@ -185,7 +185,7 @@ func (w *Worker) do(ctx context.Context, msg jetstream.Msg, j job, bad error) {
 	switch {
 	case bad != nil:
 	case delivered > uint64(w.MaxDeliver): // #nosec G115 -- it is positive
-		r.Fault = faultOf(fmt.Errorf("delivered %d times, and no worker lived to answer it", delivered-1))
+		r.Fault = faultOf(fmt.Errorf("delivered %d times, and no worker came to an end with it", delivered-1))
 	default:
 		r = w.ask(ctx, j)
 	}
@@ -201,7 +201,8 @@ func (w *Worker) do(ctx context.Context, msg jetstream.Msg, j job, bad error) {
 	case r.Fault != nil:
 		slog.Warn("a job is given up", "worker", w.Name, "tries", delivered, "err", r.Fault.Message)
 		if err := w.queue.bury(ctx, w.group, key, r.Fault.Message, msg.Data()); err != nil {
-			w.tell(err) // and it is delivered again
+			w.tell(err)
+			w.tell(msg.NakWithDelay(pause))
 			return
 		}
 	}
@@ -211,7 +212,11 @@ func (w *Worker) do(ctx context.Context, msg jetstream.Msg, j job, bad error) {
 		return
 	}
 	w.done.Add(1)
-	w.ails.Store(0)
+	if r.Fault.passes() { // given up, and the endpoint is no better for it
+		w.ails.Add(1)
+	} else {
+		w.ails.Store(0)
+	}
 	w.tell(msg.Ack())
 }
 
