@@ -27,8 +27,9 @@ type LLM interface {
 	// ErrUnsupported when the endpoint gives none.
 	Hidden(ctx context.Context, text string, spans []Span) ([]State, error)
 
-	// Capabilities probes the endpoint on the first call and remembers what it found. In a search, and where ctx has a deadline, a
-	// slow probe isn't waited for long: the error is ErrUnprobed, and Generate meanwhile asks for nothing that not every endpoint can do.
+	// Capabilities probes the endpoint on the first call and remembers what it found. In a search, and where ctx has a
+	// deadline, a slow probe isn't waited for long: the error is ErrUnprobed, and Generate meanwhile asks for nothing
+	// that not every endpoint can do.
 	Capabilities(ctx context.Context) (Capabilities, error)
 }
 
@@ -47,8 +48,9 @@ type Message struct {
 	Content string `json:"content"`
 }
 
-// Request asks for completions of a conversation. It is plain data: equal requests have equal content hashes. When the last message is the assistant's, it is a prefill: the model
-// continues it, and Completion.Text holds only what is new, whatever the endpoint echoes.
+// Request asks for completions of a conversation. It is plain data: equal requests have equal content hashes. When the
+// last message is the assistant's, it is a prefill: the model continues it, and Completion.Text holds only what is new,
+// whatever the endpoint echoes.
 type Request struct {
 	Messages    []Message
 	N           int           // completions wanted; 0 means 1
@@ -62,9 +64,9 @@ type Request struct {
 	TopWanted   bool          `json:",omitempty"` // by the client; else an endpoint on which alternatives cost much leaves them out
 	Timeout     time.Duration // for the whole call; 0 leaves the adapter's own
 
-	// OneStep ends each completion after its first complete step (step.Next): the adapter watches the text as it streams,
-	// stops that completion upstream and returns FinishCut. This tells the end of a step from the end of the answer on
-	// servers whose finish_reason does not.
+	// OneStep ends each completion after its first complete step (step.Next): the adapter watches the text as it
+	// streams, stops that completion upstream and returns FinishCut. This tells the end of a step from the end of the
+	// answer on servers whose finish_reason does not.
 	OneStep bool
 }
 
@@ -88,8 +90,8 @@ type Completion struct {
 	Err        error        // set when this completion failed; Text holds what came before that
 }
 
-// Usage counts tokens, as the endpoint bills them: a call of several completions has read its prompt once, on its first completion; completions that took
-// a call each have each read it.
+// Usage counts tokens, as the endpoint bills them: a call of several completions has read its prompt once, on its first
+// completion; completions that took a call each have each read it.
 type Usage struct {
 	PromptTokens     int
 	CompletionTokens int
@@ -103,7 +105,8 @@ func (u Usage) Add(v Usage) Usage {
 // Span is a half-open range of bytes, [Start, End).
 type Span struct{ Start, End int }
 
-// State is what the model's last layer held over a span: vectors of Capabilities.Hidden.Width, as the endpoint gave them.
+// State is what the model's last layer held over a span: vectors of Capabilities.Hidden.Width, as the endpoint gave
+// them.
 type State struct {
 	Last []float32 // at the span's last token, having read everything before it
 	Mean []float32 // mean over the span's tokens; nil where the endpoint gives no token states
@@ -147,7 +150,8 @@ type Capabilities struct {
 	Hidden      HiddenCapabilities
 }
 
-// Identity names the model and, where they are known, its very weights: what hidden states, and a PRM that reads them, belong to.
+// Identity names the model and, where they are known, its very weights: what hidden states, and a PRM that reads them,
+// belong to.
 func (c Capabilities) Identity() string {
 	if c.Weights == "" {
 		return c.Model
@@ -168,7 +172,8 @@ var ErrUnsupported = errors.New("not supported by this endpoint")
 // OpPRM is the Op of a request to a PRM of another server: it has the sidecar's key, never the client's.
 const OpPRM = "prm"
 
-// ErrUnprobed is returned when it isn't known yet what the endpoint can do: its probe takes long, or failed lately. It may be known later.
+// ErrUnprobed is returned when it isn't known yet what the endpoint can do: its probe takes long, or failed lately. It
+// may be known later.
 var ErrUnprobed = errors.New("not known yet")
 
 // UpstreamError is an answer of the endpoint that is an error, or the lack of an answer.
@@ -196,7 +201,8 @@ func (e *UpstreamError) Error() string {
 
 func (e *UpstreamError) Unwrap() error { return e.Err }
 
-// MayPass reports whether the same request may work another time: there was no answer, or it was 408, 429 or 5xx, but for 501.
+// MayPass reports whether the same request may work another time: there was no answer, or it was 408, 429 or 5xx, but
+// for 501.
 func (e *UpstreamError) MayPass() bool {
 	switch e.Status {
 	case 0, http.StatusRequestTimeout, http.StatusTooManyRequests:
@@ -260,8 +266,8 @@ func PlainCause(err error) string {
 
 type patienceKey struct{}
 
-// WithPatience has calls made with the context wait for an answer to begin as long as there is time, where else one that hasn't begun
-// after half of the time to the deadline fails, so that it can be asked for again.
+// WithPatience has calls made with the context wait for an answer to begin as long as there is time, where else one
+// that hasn't begun after half of the time to the deadline fails, so that it can be asked for again.
 func WithPatience(ctx context.Context) context.Context {
 	return context.WithValue(ctx, patienceKey{}, true)
 }
@@ -271,8 +277,9 @@ func Patience(ctx context.Context) bool { return ctx.Value(patienceKey{}) != nil
 
 type fieldsKey struct{}
 
-// WithFields has calls made with the context send these members too, in the endpoint's own dialect: what a client said of how its model is loaded and
-// whether it is to think. What the adapter itself sends wins; of options that are objects on both sides the members are joined.
+// WithFields has calls made with the context send these members too, in the endpoint's own dialect: what a client said
+// of how its model is loaded and whether it is to think. What the adapter itself sends wins; of options that are
+// objects on both sides the members are joined.
 func WithFields(ctx context.Context, fields map[string]json.RawMessage) context.Context {
 	return context.WithValue(ctx, fieldsKey{}, fields)
 }
@@ -304,7 +311,8 @@ func Thoughtless(ctx context.Context) bool {
 
 type clientKey struct{}
 
-// WithClient hands a client's headers and query on to the endpoint. An adapter with a key of its own sends that in place of the client's.
+// WithClient hands a client's headers and query on to the endpoint. An adapter with a key of its own sends that in
+// place of the client's.
 func WithClient(ctx context.Context, c Client) context.Context {
 	return context.WithValue(ctx, clientKey{}, c)
 }

@@ -13,11 +13,13 @@ import (
 	"aprm/adapters/openai"
 )
 
-// TestRealStatesAgree holds that servers of the same weights give the same hidden states, so that a PRM trained at one may serve at another: llama-server at
-// SIDECAR_TEST_HIDDEN_URL against vLLM's POST /pooling at SIDECAR_TEST_POOLING_URL and, the last tokens', against Ollama at SIDECAR_TEST_OLLAMA_URL.
-// SIDECAR_TEST_OPENAI_URL is a server that generates, of any kind, SIDECAR_TEST_MODEL the name that all have for the model.
+// TestRealStatesAgree holds that servers of the same weights give the same hidden states, so that a PRM trained at one
+// may serve at another: llama-server at SIDECAR_TEST_HIDDEN_URL against vLLM's POST /pooling at
+// SIDECAR_TEST_POOLING_URL and, the last tokens', against Ollama at SIDECAR_TEST_OLLAMA_URL. SIDECAR_TEST_OPENAI_URL is
+// a server that generates, of any kind, SIDECAR_TEST_MODEL the name that all have for the model.
 //
-// The least cosine that is let pass is .99, or SIDECAR_TEST_COSINE where one server's weights, or what it computes with, are of fewer bits.
+// The least cosine that is let pass is .99, or SIDECAR_TEST_COSINE where one server's weights, or what it computes
+// with, are of fewer bits.
 func TestRealStatesAgree(t *testing.T) {
 	generating, model := os.Getenv("SIDECAR_TEST_OPENAI_URL"), os.Getenv("SIDECAR_TEST_MODEL")
 	ofLlama, ofVLLM, ofOllama := os.Getenv("SIDECAR_TEST_HIDDEN_URL"), os.Getenv("SIDECAR_TEST_POOLING_URL"), os.Getenv("SIDECAR_TEST_OLLAMA_URL")
@@ -55,8 +57,9 @@ func TestRealStatesAgree(t *testing.T) {
 	}
 }
 
-// examined returns the states of the steps of a few answers. Each answer is read as far as a step goes: of more, what is last in a step may be one token with the
-// line's end, which Ollama, that gives the state at a text's end alone, never has.
+// examined returns the states of the steps of a few answers. Each answer is read as far as a step goes: of more, what
+// is last in a step may be one token with the line's end, which Ollama, that gives the state at a text's end alone,
+// never has.
 func examined(t *testing.T, llm adapters.LLM) (all []adapters.State) {
 	t.Helper()
 	for _, steps := range [][]string{

@@ -5,8 +5,9 @@ import (
 	"sync"
 )
 
-// Budget bounds how often what failed is asked again: each first call allows one more, beyond what it begins with. So a failing endpoint is
-// asked no more than about twice as much as a good one, however many ask. A nil Budget allows everything. It is safe for concurrent use.
+// Budget bounds how often what failed is asked again: each first call allows one more, beyond what it begins with. So a
+// failing endpoint is asked no more than about twice as much as a good one, however many ask. A nil Budget allows
+// everything. It is safe for concurrent use.
 type Budget struct {
 	mu   sync.Mutex
 	left int
@@ -51,8 +52,8 @@ const (
 
 type searchKey struct{}
 
-// WithSearch marks every call made with the context as part of one search: adapters share the endpoint out evenly among searches, and what a search asks
-// again comes out of one Budget.
+// WithSearch marks every call made with the context as part of one search: adapters share the endpoint out evenly among
+// searches, and what a search asks again comes out of one Budget.
 func WithSearch(ctx context.Context) context.Context {
 	return context.WithValue(ctx, searchKey{}, &search{NewBudget(spareOfSearch, mostOfSearch)})
 }

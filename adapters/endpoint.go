@@ -14,8 +14,9 @@ type Endpoint struct {
 	URL   string // of the server, with or without /v1
 	Model string
 
-	// HiddenURL is a server of the same model that gives every token's hidden state: a llama-server at POST /embedding (--embeddings --pooling none), or a
-	// vLLM at POST /pooling (--runner pooling --convert embed --pooler-config.task token_embed); "" takes what the endpoint itself gives.
+	// HiddenURL is a server of the same model that gives every token's hidden state: a llama-server at POST /embedding
+	// (--embeddings --pooling none), or a vLLM at POST /pooling (--runner pooling --convert embed --pooler-config.task
+	// token_embed); "" takes what the endpoint itself gives.
 	HiddenURL string
 
 	Key         string            // bearer token; "" sends none but what WithClient put into the context

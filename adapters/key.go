@@ -9,8 +9,8 @@ import (
 	"aprm/prm/step"
 )
 
-// ContentKey is by what an answer of an LLM is known: the SHA-256, in hexadecimal, of the operation, the model's identity, the splitter's version and all that is
-// asked. The same key is the same answer.
+// ContentKey is by what an answer of an LLM is known: the SHA-256, in hexadecimal, of the operation, the model's
+// identity, the splitter's version and all that is asked. The same key is the same answer.
 func ContentKey(op, identity string, ask any) (string, error) {
 	data, err := json.Marshal(ask)
 	if err != nil {

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestLogShowsEveryCapability: a capability that is added must be shown too, and each under a value that changes with it.
+// TestLogShowsEveryCapability: a capability that is added must be shown too, and each under a value that changes with
+// it.
 func TestLogShowsEveryCapability(t *testing.T) {
 	shown := func(c Capabilities) string { return c.LogValue().Resolve().String() }
 	nothing := shown(Capabilities{})

@@ -2,8 +2,8 @@ package generator
 
 import "slices"
 
-// Arm is what the policy chooses between: a family of strategies, one of which is then drawn by chance, or a move of the solver's own. A few arms only: what a
-// round of a hundred attacks says of each of fourteen is noise.
+// Arm is what the policy chooses between: a family of strategies, one of which is then drawn by chance, or a move of
+// the solver's own. A few arms only: what a round of a hundred attacks says of each of fourteen is noise.
 type Arm struct {
 	Name   string   // short and stable: it stands in reports, and of own moves in data sets
 	Tricks []string // names of Strategies; none for an own move
@@ -12,8 +12,9 @@ type Arm struct {
 	Aside string  // of an own move: what the instruction is followed by
 }
 
-// Arms lists them, in a fixed order, the solver's own last. An own move leaves a right solution before one of its steps and has the solver go on as it will:
-// what it then gets wrong is an error of its own, in its own words, that it finds likely, and the final answer says that it is one.
+// Arms lists them, in a fixed order, the solver's own last. An own move leaves a right solution before one of its steps
+// and has the solver go on as it will: what it then gets wrong is an error of its own, in its own words, that it finds
+// likely, and the final answer says that it is one.
 func Arms() []Arm {
 	return []Arm{
 		{Name: "result", Tricks: []string{"calculation", "count", "unit", "deception"}},

@@ -71,9 +71,9 @@ func (a *attack) inQuestion(text string) oracle.Case {
 // stepKey names the step that is attacked.
 func (t Target) stepKey() string { return key(t.Prefix.Problem.ID, t.Prefix.Text(), t.Text) }
 
-// planAttacks draws a strategy for each target, and its example: half of the time one that fooled R lately, if there is one.
-// Each target has draws of its own, so that one more or less, after a unit that failed, leaves the others' requests as they were.
-// used holds the strategies that were played on each step in this round, and takes up these.
+// planAttacks draws a strategy for each target, and its example: half of the time one that fooled R lately, if there is
+// one. Each target has draws of its own, so that one more or less, after a unit that failed, leaves the others'
+// requests as they were. used holds the strategies that were played on each step in this round, and takes up these.
 func planAttacks(cfg Config, round int, targets []Target, used map[string][]string, problems map[string]roundProblem, policy *Policy, memory *Memory) []*attack {
 	var out []*attack
 	for _, t := range targets {
@@ -85,8 +85,8 @@ func planAttacks(cfg Config, round int, targets []Target, used map[string][]stri
 	return out
 }
 
-// planAgain plans a second attack on each step whose first didn't fool R, by another strategy. The adversary is shown what it wrote
-// and R's score, where its prompts have room for that.
+// planAgain plans a second attack on each step whose first didn't fool R, by another strategy. The adversary is shown
+// what it wrote and R's score, where its prompts have room for that.
 func planAgain(cfg Config, round int, attacks []*attack, used map[string][]string, policy *Policy, memory *Memory) []*attack {
 	var out []*attack
 	for _, a := range attacks {
@@ -103,8 +103,8 @@ func planAgain(cfg Config, round int, attacks []*attack, used map[string][]strin
 	return out
 }
 
-// draw has the policy choose an arm, one that was not played on the step yet where there is one left, and by chance one of its strategies that was not; an own move is of the
-// solver's own solutions alone.
+// draw has the policy choose an arm, one that was not played on the step yet where there is one left, and by chance one
+// of its strategies that was not; an own move is of the solver's own solutions alone.
 func draw(cfg Config, rng *rand.Rand, t Target, used map[string][]string, policy *Policy) (arm Arm, name string) {
 	id := t.stepKey()
 	var never, played []string

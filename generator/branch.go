@@ -8,8 +8,9 @@ import (
 	"aprm/prm/step"
 )
 
-// runBranch has the solver go on from before the target's step, a few times, and takes of what ends wrong the continuation that it finds likeliest. That it is
-// wrong is certain by its final answer; that its first step is, only where the judge says so.
+// runBranch has the solver go on from before the target's step, a few times, and takes of what ends wrong the
+// continuation that it finds likeliest. That it is wrong is certain by its final answer; that its first step is, only
+// where the judge says so.
 func (g *Game) runBranch(ctx context.Context, m *meter, a *attack, round int) error {
 	temperature, messages := g.cfg.Temperature, continueMessages(g.cfg.Instruction+a.arm.Aside, a.target.Prefix)
 	if a.arm.Heat > 0 {
@@ -59,8 +60,9 @@ func (g *Game) runBranch(ctx context.Context, m *meter, a *attack, round int) er
 	return err
 }
 
-// whole puts the steps that were kept before the continuation's. Nothing is said of each step, nor of how likely an answer that begins so ends right: it was
-// looked for. Under another instruction the solver's log-probabilities are others, so those are left out.
+// whole puts the steps that were kept before the continuation's. Nothing is said of each step, nor of how likely an
+// answer that begins so ends right: it was looked for. Under another instruction the solver's log-probabilities are
+// others, so those are left out.
 func (a *attack) whole(round int) {
 	from := a.target.From
 	var out []Labelled
@@ -95,8 +97,9 @@ func meanLogProb(tokens []step.Token) float64 {
 	return sum / float64(len(tokens))
 }
 
-// candidates are what the attack sets against each other in a vote: a right answer, or its beginning up to the step attacked, and what it was made into.
-// Neither of two beginnings has log-probabilities: those of an attack come from another prompt; two answers have them, or neither has.
+// candidates are what the attack sets against each other in a vote: a right answer, or its beginning up to the step
+// attacked, and what it was made into. Neither of two beginnings has log-probabilities: those of an attack come from
+// another prompt; two answers have them, or neither has.
 func (a *attack) candidates() (right, wrong Candidate) {
 	if a.branch == nil {
 		return Candidate{Trace: a.target.Prefix.With(a.target.Text)}, Candidate{Trace: a.target.Prefix.With(a.reply)}

@@ -37,7 +37,8 @@ func answers(j *Journal) map[string][]Labelled {
 	return out
 }
 
-// An own move offers a whole answer that the solver gave, that ends wrong, that leaves a right one, and that is the likeliest of the wrong ones drawn.
+// An own move offers a whole answer that the solver gave, that ends wrong, that leaves a right one, and that is the
+// likeliest of the wrong ones drawn.
 func TestABranchIsAWrongAnswerOfTheSolversOwn(t *testing.T) {
 	for _, arm := range []string{"branch", "hot", "hasty"} {
 		t.Run(arm, func(t *testing.T) {
@@ -111,7 +112,8 @@ func TestAnAttackEarnsWhatItDoesToAVote(t *testing.T) {
 	}
 }
 
-// Worked solutions are nobody's own: their steps are attacked by prompting alone. A model that takes no instructions is never asked to be hasty.
+// Worked solutions are nobody's own: their steps are attacked by prompting alone. A model that takes no instructions is
+// never asked to be hasty.
 func TestOwnMovesAreOfOwnSolutions(t *testing.T) {
 	s, j := branched(t, "branch", &scriptedReward{})
 	worked := 0

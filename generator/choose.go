@@ -19,8 +19,8 @@ type roundProblem struct {
 	heldOut bool
 }
 
-// chooseProblems returns the problems of a round. All problems, shuffled, are cut once into those learned from and those
-// held out; each round takes the next of both, from the start again when they run out.
+// chooseProblems returns the problems of a round. All problems, shuffled, are cut once into those learned from and
+// those held out; each round takes the next of both, from the start again when they run out.
 func chooseProblems(cfg Config, problems []step.Problem, round int) []roundProblem {
 	shuffled := slices.Clone(problems)
 	slices.SortFunc(shuffled, func(a, b step.Problem) int { return cmp.Compare(a.ID, b.ID) })
@@ -98,9 +98,9 @@ func workedTargets(p step.Problem) []Target {
 	return out
 }
 
-// chooseTargets returns at most cfg.Attacks targets, at least half of them the LLM's own. Problems take turns; a step is
-// attacked again only when there are too few, and steps without arithmetic, of which the oracle can rarely be sure, are at
-// most an eighth. Fewer come back when there are too few own steps. own and worked hold a list for each problem.
+// chooseTargets returns at most cfg.Attacks targets, at least half of them the LLM's own. Problems take turns; a step
+// is attacked again only when there are too few, and steps without arithmetic, of which the oracle can rarely be sure,
+// are at most an eighth. Fewer come back when there are too few own steps. own and worked hold a list for each problem.
 func chooseTargets(cfg Config, round int, own, worked [][]Target) []Target {
 	bareLeft := cfg.Attacks / 8
 	deal := func(lists [][]Target, want int) []Target {

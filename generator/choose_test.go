@@ -45,8 +45,9 @@ func TestOneProblemMoreLeavesTheOtherRequests(t *testing.T) {
 	}
 }
 
-// One natural correct step to learn from for each wrong one, of its own problem where there is one; the others are spare; what has no label goes.
-// A step that is attacked again is so by another strategy while there is one, also where the arms are fewer than the attacks: the same one would ask for the same again.
+// One natural correct step to learn from for each wrong one, of its own problem where there is one; the others are
+// spare; what has no label goes. A step that is attacked again is so by another strategy while there is one, also where
+// the arms are fewer than the attacks: the same one would ask for the same again.
 func TestAStepIsAttackedByEachStrategyOnce(t *testing.T) {
 	cfg := testConfig()
 	for _, a := range Arms() {

@@ -24,8 +24,8 @@ func key(parts ...string) string {
 	return hex.EncodeToString(sum[:12])
 }
 
-// seedOf derives the seed of a request from the run's and what is asked. It leaves room for the seeds of N completions and
-// fits what endpoints take (31 bits).
+// seedOf derives the seed of a request from the run's and what is asked. It leaves room for the seeds of N completions
+// and fits what endpoints take (31 bits).
 func seedOf(run int64, parts ...string) *int64 {
 	sum := contentHash(append([]string{strconv.FormatInt(run, 10)}, parts...)...)
 	s := int64(binary.BigEndian.Uint32(sum[:])>>2) + 1

@@ -16,8 +16,8 @@ type Players struct {
 	Journal *Journal // belongs to one run: rounds are replayed from it
 	Queue   Queue    // nil for a Pool of Config.Concurrency
 
-	// Truth returns the index of a solution's first wrong step, −1 where none is; ok is false where that isn't known. It is for Exact
-	// alone: made-up problems whose solutions can be followed.
+	// Truth returns the index of a solution's first wrong step, −1 where none is; ok is false where that isn't known.
+	// It is for Exact alone: made-up problems whose solutions can be followed.
 	Truth func(step.Trace) (first int, ok bool)
 }
 
@@ -28,8 +28,8 @@ type Game struct {
 	Players
 }
 
-// State is all that a round hands to the next, besides the journal and R's checkpoints: kept as JSON, it is where a run that
-// was killed goes on.
+// State is all that a round hands to the next, besides the journal and R's checkpoints: kept as JSON, it is where a run
+// that was killed goes on.
 type State struct {
 	Round   int      `json:"round"` // the next to be played, from 0
 	Policy  *Policy  `json:"policy"`
@@ -74,8 +74,8 @@ func (g *Game) Start() State {
 	return State{Policy: NewPolicy(names, g.cfg), Memory: &Memory{Limit: g.cfg.Memory}}
 }
 
-// Run plays the rounds from state on until Config.Rounds are played. save gets the state after each; its error ends the run.
-// A round that fails leaves nothing behind but journal entries, which playing it again finds in place.
+// Run plays the rounds from state on until Config.Rounds are played. save gets the state after each; its error ends the
+// run. A round that fails leaves nothing behind but journal entries, which playing it again finds in place.
 func (g *Game) Run(ctx context.Context, state State, save func(State) error) (State, error) {
 	for state.Round < g.cfg.Rounds {
 		next, err := g.Round(ctx, state)

@@ -62,8 +62,8 @@ func TestPolicyFollowsTheRewards(t *testing.T) {
 	}
 }
 
-// What R learns: no unknown step, nothing held out, as many correct as wrong steps, pairs whole and without tokens, tokens on
-// natural steps.
+// What R learns: no unknown step, nothing held out, as many correct as wrong steps, pairs whole and without tokens,
+// tokens on natural steps.
 func TestLessons(t *testing.T) {
 	cfg := testConfig()
 	r := &scriptedReward{}
@@ -237,7 +237,8 @@ func (r *replayed) Generate(ctx context.Context, req adapters.Request) ([]adapte
 	return cs, err
 }
 
-// A run that is killed again and again ends in the same state and the same journal as an unbroken one, and asks for no unit twice.
+// A run that is killed again and again ends in the same state and the same journal as an unbroken one, and asks for no
+// unit twice.
 func TestResumedEqualsUnbroken(t *testing.T) {
 	cfg := testConfig()
 	cfg.Problems, cfg.Samples, cfg.Attacks = 6, 2, 12

@@ -1,7 +1,7 @@
-// Package generator is the adversary of the game: the same LLM that solves problems, prompted to corrupt correct steps so
-// that the reward model R takes them for correct. A round draws natural solutions, attacks correct steps, has an oracle
-// judge the results, lets both players learn and reports what happened (APRM, arXiv 2511.22888, sections 3 and 4; here
-// the LLM's weights are out of reach, so the generator's policy is over how it is prompted).
+// Package generator is the adversary of the game: the same LLM that solves problems, prompted to corrupt correct steps
+// so that the reward model R takes them for correct. A round draws natural solutions, attacks correct steps, has an
+// oracle judge the results, lets both players learn and reports what happened (APRM, arXiv 2511.22888, sections 3 and
+// 4; here the LLM's weights are out of reach, so the generator's policy is over how it is prompted).
 //
 // The package knows the reward model only through RewardModel and the endpoint only through LLM.
 package generator
@@ -18,8 +18,8 @@ import (
 	"aprm/prm/step"
 )
 
-// LLM samples text; every adapters.LLM is one. Wrapped by adapters/recorded, a run that was killed goes on from its last
-// finished unit of work when it is run again, because every request of this package carries a seed of its own.
+// LLM samples text; every adapters.LLM is one. Wrapped by adapters/recorded, a run that was killed goes on from its
+// last finished unit of work when it is run again, because every request of this package carries a seed of its own.
 type LLM interface {
 	Generate(ctx context.Context, req adapters.Request) ([]adapters.Completion, error)
 }
@@ -29,7 +29,8 @@ type RewardModel interface {
 	// Score returns P(step correct) in [0,1] for each example, in their order. It must not read the labels.
 	Score(ctx context.Context, examples []Labelled) ([]float64, error)
 
-	// Weigh returns the log of the weight that each candidate has in a vote by R, in their order: 0 for all where R knows nothing.
+	// Weigh returns the log of the weight that each candidate has in a vote by R, in their order: 0 for all where R
+	// knows nothing.
 	Weigh(ctx context.Context, candidates []Candidate) ([]float64, error)
 
 	// Learn fits R to the examples of a round, replayed rounds among them (Labelled.Round tells). Equal arguments on

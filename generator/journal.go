@@ -13,9 +13,9 @@ import (
 	"aprm/prm/disk"
 )
 
-// Journal is the data set of record: labelled steps, one JSON object a line (disk.Format), appended and synced to disk before Append
-// returns, each with its checksum. A step is held once, by its ID. A last line torn by a crash is cut off when the next is written; any other broken
-// line is an error. Safe for concurrent use.
+// Journal is the data set of record: labelled steps, one JSON object a line (disk.Format), appended and synced to disk
+// before Append returns, each with its checksum. A step is held once, by its ID. A last line torn by a crash is cut off
+// when the next is written; any other broken line is an error. Safe for concurrent use.
 type Journal struct {
 	mu    sync.Mutex
 	file  *disk.Lines
@@ -39,8 +39,8 @@ func parseLabelled(line []byte) (l Labelled, err error) {
 	return l, nil
 }
 
-// OpenJournal opens or creates the file at path and reads what it holds. A file of something else is refused and left alone, and one that another process
-// has open so is disk.ErrInUse.
+// OpenJournal opens or creates the file at path and reads what it holds. A file of something else is refused and left
+// alone, and one that another process has open so is disk.ErrInUse.
 func OpenJournal(path string) (*Journal, error) {
 	j := &Journal{seen: make(map[string]bool)}
 	var err error
@@ -58,8 +58,8 @@ func OpenJournal(path string) (*Journal, error) {
 	return j, nil
 }
 
-// ReadLabelled returns the labelled steps of a journal's file without changing it. A torn last line is left out; another
-// broken one is an error that names file and line.
+// ReadLabelled returns the labelled steps of a journal's file without changing it. A torn last line is left out;
+// another broken one is an error that names file and line.
 func ReadLabelled(path string) ([]Labelled, error) {
 	f, err := disk.Open(path)
 	if err != nil {

@@ -16,8 +16,8 @@ type Judge interface {
 	Judge(ctx context.Context, c oracle.Case) (oracle.Ruling, error)
 }
 
-// jury is the oracle's fourth layer: the LLM itself is asked several times whether a step is right, and must always say the
-// same. What a small model says of steps is worth little, so it only ever confirms the third.
+// jury is the oracle's fourth layer: the LLM itself is asked several times whether a step is right, and must always say
+// the same. What a small model says of steps is worth little, so it only ever confirms the third.
 type jury struct {
 	meter *meter
 	cfg   Config
@@ -67,8 +67,8 @@ func said(text string) step.Verdict {
 	}
 }
 
-// Layers returns the oracle's layers that ask an LLM, by cfg: rollouts, and a jury that has to agree with them where Config.Jury
-// says so; nil without rollouts.
+// Layers returns the oracle's layers that ask an LLM, by cfg: rollouts, and a jury that has to agree with them where
+// Config.Jury says so; nil without rollouts.
 func Layers(llm LLM, cfg Config) oracle.Layer { return llmLayers(&meter{llm: llm}, cfg) }
 
 func llmLayers(m *meter, cfg Config) oracle.Layer {

@@ -16,7 +16,8 @@ const (
 func Kinds() []Kind { return []Kind{Additive, Multiplicative, Mixed, NoArithmetic} }
 
 var (
-	// A number, then the operator with nothing but units and closing brackets between: "5 apples + 3", "(4)*2", "3x5", "half of 50".
+	// A number, then the operator with nothing but units and closing brackets between: "5 apples + 3", "(4)*2", "3x5",
+	// "half of 50".
 	adds       = regexp.MustCompile(`[\d%)][^\d=+*/×÷·:;,.]{0,24}[+−–-]\s*[$€£(\\]*\s*\d`)
 	multiplies = regexp.MustCompile(`(?i)[\d%)][^\d=+*/×÷·:;,.]{0,24}(?:[*×·÷/]|\\(?:times|cdot|div))\s*[$€£(\\]*\s*\d|[\d)]\s*x\s*[$€£(]*\d|\\frac|\d\s*%\s*of|\bhalf of\b|\btwice\b`)
 )

@@ -2,8 +2,8 @@ package generator
 
 import "slices"
 
-// Memory holds corruptions that fooled R lately, to be shown to the adversary as examples in place of a strategy's own. It
-// is bounded and diverse: for each strategy and kind at most two, for each problem one; the oldest round goes first.
+// Memory holds corruptions that fooled R lately, to be shown to the adversary as examples in place of a strategy's own.
+// It is bounded and diverse: for each strategy and kind at most two, for each problem one; the oldest round goes first.
 type Memory struct {
 	Limit int      `json:"limit"`
 	Items []Fooled `json:"items"`
@@ -28,8 +28,8 @@ type Fooled struct {
 // perTrick is how many items of one strategy and kind are kept.
 const perTrick = 2
 
-// Add remembers f, if it tells something new: of the same problem, or of a full strategy and kind, only a later or a better one
-// replaces what is there.
+// Add remembers f, if it tells something new: of the same problem, or of a full strategy and kind, only a later or a
+// better one replaces what is there.
 func (m *Memory) Add(f Fooled) {
 	if m.Limit <= 0 {
 		return

@@ -20,9 +20,9 @@ type solution struct {
 }
 
 // label splits a completion into steps and says what is sure of each. Value is the outcome: right or wrong by the final
-// answer; unknown where the problem has no reference or the sample was cut off before its answer. Step is right throughout a
-// solution that ends right without a false equation, and wrong for the first false equation of any; what comes after that
-// one, and all else, is unknown; by Outcomes every step is.
+// answer; unknown where the problem has no reference or the sample was cut off before its answer. Step is right
+// throughout a solution that ends right without a false equation, and wrong for the first false equation of any; what
+// comes after that one, and all else, is unknown; by Outcomes every step is.
 func label(by NaturalLabels, p step.Problem, c adapters.Completion, round, index int, heldOut bool) solution {
 	raw := step.Split(c.Text)
 	tokens := step.SplitTokens(c.Text, raw, c.Tokens)
@@ -81,9 +81,9 @@ func label(by NaturalLabels, p step.Problem, c adapters.Completion, round, index
 	return s
 }
 
-// hardest keeps Config.Samples of the solutions drawn for each problem: the first in round 0 and on problems kept for measuring,
-// and else those that R errs most on, as a vote would be misled by them: wrong ones that it trusts and right ones that it doesn't,
-// in turn. Its trust in a solution is its lowest P(correct).
+// hardest keeps Config.Samples of the solutions drawn for each problem: the first in round 0 and on problems kept for
+// measuring, and else those that R errs most on, as a vote would be misled by them: wrong ones that it trusts and right
+// ones that it doesn't, in turn. Its trust in a solution is its lowest P(correct).
 func (g *Game) hardest(ctx context.Context, round int, problems []roundProblem, solutions [][]solution) error {
 	var steps []Labelled
 	for _, list := range solutions {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// distanceAfter plays min over x, max over y of x·y + λ/2·x² − λ/2·y², whose only equilibrium is (0,0), from (1,1), and returns
-// how far from it the last point is.
+// distanceAfter plays min over x, max over y of x·y + λ/2·x² − λ/2·y², whose only equilibrium is (0,0), from (1,1), and
+// returns how far from it the last point is.
 func distanceAfter(steps int, rate, lambda float64, optimistic bool) float64 {
 	x, y := []float64{1}, []float64{1}
 	down, up := Optimist{Rate: -rate}, Optimist{Rate: rate}
@@ -59,8 +59,8 @@ func (g matrixGame) rewards(x, y []float64) (row, col []float64) {
 	return row, col
 }
 
-// play runs simultaneous steps of both players over softmaxes and returns the last strategies and, over the last half, the
-// largest change of a probability in one step.
+// play runs simultaneous steps of both players over softmaxes and returns the last strategies and, over the last half,
+// the largest change of a probability in one step.
 func (g matrixGame) play(steps int, rate, tau float64, optimistic bool) (x, y []float64, change float64) {
 	u, v := []float64{1, 0}, []float64{0, 0.5}
 	row, col := Optimist{Rate: rate}, Optimist{Rate: rate}
@@ -79,7 +79,8 @@ func (g matrixGame) play(steps int, rate, tau float64, optimistic bool) (x, y []
 	return softmax(u), softmax(v), change
 }
 
-// The adversary picks one of two tricks, the inspector looks for one of the two: zero-sum, with its equilibrium at (1/3, 2/3).
+// The adversary picks one of two tricks, the inspector looks for one of the two: zero-sum, with its equilibrium at
+// (1/3, 2/3).
 var inspection = matrixGame{a: [][]float64{{-2, 1}, {1, -0.5}}, b: [][]float64{{2, -1}, {-1, 0.5}}}
 
 func TestMatrixGame(t *testing.T) {
@@ -126,8 +127,9 @@ func TestRegularisedEquilibrium(t *testing.T) {
 	}
 }
 
-// A general-sum game of three steps a turn: alternating best responses (each player steps until it stands still against the
-// other's fixed strategy) reach the same unique equilibrium as simultaneous optimistic steps, when enough regularised.
+// A general-sum game of three steps a turn: alternating best responses (each player steps until it stands still against
+// the other's fixed strategy) reach the same unique equilibrium as simultaneous optimistic steps, when enough
+// regularised.
 func TestAlternatingBestResponse(t *testing.T) {
 	const tau = 2
 	game := matrixGame{a: [][]float64{{0.9, 0.2}, {0.4, 0.6}}, b: [][]float64{{0.1, 0.8}, {0.7, -1}}}

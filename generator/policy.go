@@ -11,13 +11,14 @@ import (
 //
 //	U_G = E[r_G] − τ·KL(π‖uniform) + c·H(π)
 //
-// for each kind on its own, where π is what is played, floor and veto included. Validity is a constraint and no reward: what is still
-// correct earns nothing, but a strategy that gives it too often is vetoed, that is played at the floor; what the oracle can't judge counts
-// for nothing.
+// for each kind on its own, where π is what is played, floor and veto included. Validity is a constraint and no reward:
+// what is still correct earns nothing, but a strategy that gives it too often is vetoed, that is played at the floor;
+// what the oracle can't judge counts for nothing.
 //
-// The expected reward of a strategy on a kind is estimated from all attacks so far, those of a round counting half as much as those of the one
-// after it because R has learned since: the mean of the kind, the strategy's effect over all kinds, and what it has beside that on this
-// one, each shrunk towards none. So no strategy is credited for the kinds it was played on, and what was never tried counts as average.
+// The expected reward of a strategy on a kind is estimated from all attacks so far, those of a round counting half as
+// much as those of the one after it because R has learned since: the mean of the kind, the strategy's effect over all
+// kinds, and what it has beside that on this one, each shrunk towards none. So no strategy is credited for the kinds it
+// was played on, and what was never tried counts as average.
 type Policy struct {
 	Names  []string           `json:"strategies"`
 	Floor  float64            `json:"floor"`
@@ -55,7 +56,8 @@ func NewPolicy(names []string, cfg Config) *Policy {
 	return p
 }
 
-// Probabilities returns π(· | kind), in the order of Names; each is at least Floor, and just that where the strategy is vetoed.
+// Probabilities returns π(· | kind), in the order of Names; each is at least Floor, and just that where the strategy is
+// vetoed.
 func (p *Policy) Probabilities(kind Kind) []float64 {
 	_, played := p.play(kind)
 	return played
@@ -90,8 +92,9 @@ func (p *Policy) own(i int) bool {
 	return slices.ContainsFunc(Arms(), func(a Arm) bool { return a.Own() && a.Name == p.Names[i] })
 }
 
-// vetoes returns the strategies too much of what they give is still correct, copies of the step among it: by a share drawn towards that of
-// all, for a few attacks tell little. An own move that comes to nothing wrong mislabels nothing; it only costs, so it may be more.
+// vetoes returns the strategies too much of what they give is still correct, copies of the step among it: by a share
+// drawn towards that of all, for a few attacks tell little. An own move that comes to nothing wrong mislabels nothing;
+// it only costs, so it may be more.
 func (p *Policy) vetoes() []bool {
 	var all Tally
 	for _, t := range p.Still {
@@ -141,7 +144,8 @@ func (p *Policy) Draw(rng *rand.Rand, kind Kind, not ...string) string {
 	return p.Names[last]
 }
 
-// Observe takes up outcomes, which the next Step learns from. Those of strategies that the policy does not know are an error.
+// Observe takes up outcomes, which the next Step learns from. Those of strategies that the policy does not know are an
+// error.
 func (p *Policy) Observe(outcomes []Outcome) error {
 	for _, o := range outcomes {
 		if !slices.Contains(p.Names, o.Strategy) || p.Rates[o.Kind] == nil {
@@ -186,8 +190,8 @@ func (p *Policy) Step() {
 	}
 }
 
-// Renew is a new round's beginning: R has learned, so what was earned counts less, and the last gradient, which was against another R, foretells
-// nothing: the next step is a plain one.
+// Renew is a new round's beginning: R has learned, so what was earned counts less, and the last gradient, which was
+// against another R, foretells nothing: the next step is a plain one.
 func (p *Policy) Renew() {
 	for i := range p.Still {
 		p.Still[i].fade()
@@ -200,9 +204,9 @@ func (p *Policy) Renew() {
 	}
 }
 
-// estimates returns what each strategy is thought to earn on each kind: kind + strategy + what is left. It is a ridge regression, found by descending along
-// one after the other, whose penalty is Shrink attacks' worth of a strategy's effect and of what is left, and hardly any of a kind's: what a kind
-// earns makes no strategy better than another.
+// estimates returns what each strategy is thought to earn on each kind: kind + strategy + what is left. It is a ridge
+// regression, found by descending along one after the other, whose penalty is Shrink attacks' worth of a strategy's
+// effect and of what is left, and hardly any of a kind's: what a kind earns makes no strategy better than another.
 func (p *Policy) estimates() map[Kind][]float64 {
 	var all Tally
 	for _, k := range Kinds() {

@@ -44,8 +44,8 @@ func TestNoStrategyIsCreditedForTheKindsItWasPlayedOn(t *testing.T) {
 	}
 }
 
-// Five arms of which one fools R by a tenth more, of a reward that varies by a quarter: two rounds of 120 attacks show it, whatever is
-// still correct or undecided.
+// Five arms of which one fools R by a tenth more, of a reward that varies by a quarter: two rounds of 120 attacks show
+// it, whatever is still correct or undecided.
 func TestAPolicyMovesOnWhatARoundShows(t *testing.T) {
 	cfg := DefaultConfig()
 	names := []string{"best", "b", "c", "d", "e"}
@@ -240,8 +240,8 @@ func TestHeldOutProblemsNeverFeedPolicyOrMemory(t *testing.T) {
 	}
 }
 
-// No update is made that is never played: the policy that a game ends with is the one that its last attacks were drawn from. And a round
-// has many.
+// No update is made that is never played: the policy that a game ends with is the one that its last attacks were drawn
+// from. And a round has many.
 func TestThePolicyUpdatedIsThePolicyPlayed(t *testing.T) {
 	cfg := testConfig()
 	cfg.Rounds = 1

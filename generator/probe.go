@@ -11,15 +11,15 @@ import (
 	"aprm/prm/step"
 )
 
-// Probes tell how much the training steps give away by their looks. Each is the AUC of a naive Bayes classifier on problems
-// that it was not fitted to: .5 says that nothing is given away.
+// Probes tell how much the training steps give away by their looks. Each is the AUC of a naive Bayes classifier on
+// problems that it was not fitted to: .5 says that nothing is given away.
 type Probes struct {
-	// Dialect tells steps that the adversary wrote, paraphrases among them, from correct steps that it did not, by their words.
-	// It may be high without harm as long as paraphrases stand among the correct steps.
+	// Dialect tells steps that the adversary wrote, paraphrases among them, from correct steps that it did not, by
+	// their words. It may be high without harm as long as paraphrases stand among the correct steps.
 	Dialect metric.Figure `json:"dialect"`
 
-	// Format tells wrong from correct members of pairs by spacing, punctuation and the lengths of words and numbers alone. What
-	// it finds R can use in place of the meaning.
+	// Format tells wrong from correct members of pairs by spacing, punctuation and the lengths of words and numbers
+	// alone. What it finds R can use in place of the meaning.
 	Format metric.Figure `json:"format"`
 }
 
@@ -78,8 +78,8 @@ func shapes(text string) []string {
 	return slices.Sorted(maps.Keys(out))
 }
 
-// bayesAUC fits a naive Bayes classifier on four fifths of the problems and scores the fifth left out, five times. NaN when
-// either class is missing.
+// bayesAUC fits a naive Bayes classifier on four fifths of the problems and scores the fifth left out, five times. NaN
+// when either class is missing.
 func bayesAUC(examples []marked) float64 {
 	const folds = 5
 	fold := func(problem string) byte { return contentHash("probe", problem)[0] % folds }

@@ -8,15 +8,17 @@ import (
 	"aprm/prm/program"
 )
 
-// ProgramAttack is a program that comes to a right answer with one operand, operator or number changed, and surely wrong: it was run, and comes to something else.
+// ProgramAttack is a program that comes to a right answer with one operand, operator or number changed, and surely
+// wrong: it was run, and comes to something else.
 type ProgramAttack struct {
 	Strategy program.Alteration
 	Source   string
 	Run      program.Result
 }
 
-// AttackProgram corrupts a program that comes to answer in n ways at most, by rule: no LLM is asked, and no oracle, since the truth of each is computed. Strategies are
-// drawn alike, as long as they have something to offer. It is the same for equal states of rng.
+// AttackProgram corrupts a program that comes to answer in n ways at most, by rule: no LLM is asked, and no oracle,
+// since the truth of each is computed. Strategies are drawn alike, as long as they have something to offer. It is the
+// same for equal states of rng.
 func AttackProgram(ctx context.Context, rng *rand.Rand, source, answer string, n int) (out []ProgramAttack) {
 	var strategies []program.Alteration
 	of := map[program.Alteration][]program.Altered{}

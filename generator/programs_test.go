@@ -10,7 +10,8 @@ import (
 	"aprm/prm/program"
 )
 
-// Every attack on a program differs from it in one thing and comes, when it is run, to another value; all strategies have their turn, and equal seeds give equal attacks.
+// Every attack on a program differs from it in one thing and comes, when it is run, to another value; all strategies
+// have their turn, and equal seeds give equal attacks.
 func TestAttackProgram(t *testing.T) {
 	const source = "boxes = 3\npens_per_box = 12\ngiven = 5\npens = boxes * pens_per_box\nprint(pens - given)\n"
 	attacks := AttackProgram(t.Context(), rand.New(rand.NewPCG(1, 2)), source, "31", 12)

@@ -11,8 +11,8 @@ import (
 	"aprm/prm/step"
 )
 
-// Instruction asks a model for solutions in the form that this project reads best: short steps, one a line, an answer at
-// the end that a program can find. The example's form is what small models copy.
+// Instruction asks a model for solutions in the form that this project reads best: short steps, one a line, an answer
+// at the end that a program can find. The example's form is what small models copy.
 const Instruction = "Solve the problem in short steps, one per line, each with its arithmetic. No headings, no LaTeX, no code. " +
 	"The last line is #### and the final number. For example:\n" +
 	"The 3 boxes hold 3 * 4 = 12 pens.\nShe has 12 - 5 = 7 pens left.\n#### 7"
@@ -40,10 +40,10 @@ func solveMessages(instruction, question string) []adapters.Message {
 	return []adapters.Message{{Role: adapters.System, Content: instruction}, {Role: adapters.User, Content: question}}
 }
 
-// attackMessages asks for t with a strategy's mistake; before and after show it. The example is a turn of its own, because
-// a small model copies the form of its last answer far better than it follows a description; naming the result to be avoided
-// keeps it from copying the step. What varies comes last: the attacks on one problem share their beginning, and a server its
-// prefill.
+// attackMessages asks for t with a strategy's mistake; before and after show it. The example is a turn of its own,
+// because a small model copies the form of its last answer far better than it follows a description; naming the result
+// to be avoided keeps it from copying the step. What varies comes last: the attacks on one problem share their
+// beginning, and a server its prefill.
 func attackMessages(t Target, definition, before, after string) []adapters.Message {
 	ask := func(text string) string {
 		q := "Step: " + text + "\nMistake: " + definition
@@ -87,8 +87,8 @@ func juryMessages(prefix step.Trace, text string) []adapters.Message {
 // Reword is the word by which Compact asks for a step in other words.
 const Reword = "reword"
 
-// Compact asks for t with a strategy's mistake, or in other words, by one word: a strategy's name or Reword. It is for models
-// that were trained on this form (adapters.Capabilities.Compact) and have no room for instructions.
+// Compact asks for t with a strategy's mistake, or in other words, by one word: a strategy's name or Reword. It is for
+// models that were trained on this form (adapters.Capabilities.Compact) and have no room for instructions.
 func Compact(t Target, word string) []adapters.Message {
 	messages := []adapters.Message{{Role: adapters.User, Content: t.Prefix.Problem.Question}}
 	if len(t.Prefix.Steps) > 0 {

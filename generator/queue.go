@@ -7,16 +7,16 @@ import (
 	"sync"
 )
 
-// Unit is an idempotent piece of work, known by a hash of its content: doing it twice gives the same result, so that a queue
-// may deliver it again after a crash.
+// Unit is an idempotent piece of work, known by a hash of its content: doing it twice gives the same result, so that a
+// queue may deliver it again after a crash.
 type Unit struct {
 	Key string
 	Do  func(ctx context.Context) error
 }
 
-// Queue runs units of work. It returns one error a unit, nil for those done, in the order of the units; a unit that failed
-// leaves the others alone. done is called after each, from one goroutine at a time. The error is for the queue itself, or
-// ctx's.
+// Queue runs units of work. It returns one error a unit, nil for those done, in the order of the units; a unit that
+// failed leaves the others alone. done is called after each, from one goroutine at a time. The error is for the queue
+// itself, or ctx's.
 type Queue interface {
 	Run(ctx context.Context, units []Unit, done func(err error)) ([]error, error)
 }

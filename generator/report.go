@@ -76,7 +76,8 @@ type Preference struct {
 	P        float64 `json:"p"`
 }
 
-// Measured is R on problems it never learned from. A step counts as detected, or as a false alarm, when P(correct) < .5.
+// Measured is R on problems it never learned from. A step counts as detected, or as a false alarm, when P(correct) <
+// .5.
 type Measured struct {
 	Steps      int           `json:"steps"`     // with a sure label
 	Natural    int           `json:"natural"`   // wrong steps among them: the solver's own

@@ -134,8 +134,8 @@ func (a *awake) Learn(ctx context.Context, round int, ex []Labelled) (LearnRepor
 	return a.scriptedReward.Learn(ctx, round, ex)
 }
 
-// TestExamples: of the attacks that fooled R, with what it said of them then and says now; those of held-out problems before others, those that it learned
-// most of before others, and none that never fooled it.
+// TestExamples: of the attacks that fooled R, with what it said of them then and says now; those of held-out problems
+// before others, those that it learned most of before others, and none that never fooled it.
 func TestExamples(t *testing.T) {
 	blind := tricksOf("relation")
 	reward := &awake{scriptedReward: scriptedReward{blind: blind}}

@@ -58,8 +58,9 @@ func (g *Game) rollouts(m *meter) oracle.Rollouts {
 	return oracle.Rollouts{Roller: roller{m, g.cfg}, N: g.cfg.Rollouts}
 }
 
-// judgeByRollouts has the third layer, and the fourth where there is one, rule on the attacks that the Judge left open, the first Config.RolloutLimit of them. With
-// Config.Consensus it rules on those that the Judge called wrong instead: they stay so only if both agree.
+// judgeByRollouts has the third layer, and the fourth where there is one, rule on the attacks that the Judge left open,
+// the first Config.RolloutLimit of them. With Config.Consensus it rules on those that the Judge called wrong instead:
+// they stay so only if both agree.
 func (g *Game) judgeByRollouts(ctx context.Context, m *meter, rep *Report, round int, attacks []*attack) error {
 	if g.cfg.Rollouts == 0 {
 		return nil
@@ -101,7 +102,8 @@ func (g *Game) judgeByRollouts(ctx context.Context, m *meter, rep *Report, round
 	return g.run(ctx, rep, round, StageJudge, units)
 }
 
-// labelFurther labels the steps of natural solutions as Config.Natural says, where that takes more than the solution itself.
+// labelFurther labels the steps of natural solutions as Config.Natural says, where that takes more than the solution
+// itself.
 func (g *Game) labelFurther(ctx context.Context, m *meter, rep *Report, round int, problems []roundProblem, solutions [][]solution) error {
 	switch g.cfg.Natural {
 	case FirstErrors, MonteCarlo:
@@ -186,8 +188,9 @@ func (s *solution) estimate(ctx context.Context, layer oracle.Rollouts, p step.P
 	return nil
 }
 
-// firstError looks, in a solution that ends wrong and whose equations hold, for the step from which on no rollout ends right, by
-// halving, as OmegaPRM does. It is labelled wrong, and those before it right, where the LLM was able just before it; else nothing is.
+// firstError looks, in a solution that ends wrong and whose equations hold, for the step from which on no rollout ends
+// right, by halving, as OmegaPRM does. It is labelled wrong, and those before it right, where the LLM was able just
+// before it; else nothing is.
 func (s *solution) firstError(ctx context.Context, layer oracle.Rollouts, p step.Problem) error {
 	if s.steps[0].Value != step.Wrong {
 		return nil

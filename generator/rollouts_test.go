@@ -229,8 +229,8 @@ func TestLearners(t *testing.T) {
 }
 
 func TestConsensusLeavesOpenWhatItDoesNotAsk(t *testing.T) {
-	// The script's rollouts end right after every corruption that its judge is sure of, so nothing is wrong by both; what the limit
-	// leaves unasked must not count as wrong either.
+	// The script's rollouts end right after every corruption that its judge is sure of, so nothing is wrong by both;
+	// what the limit leaves unasked must not count as wrong either.
 	for _, limit := range []int{0, 1, 1000} {
 		r := vagueRound(t, func(c *Config) { c.Consensus, c.RolloutLimit = true, limit })
 		if r.Total.Wrong != 0 || r.Rolled > limit {

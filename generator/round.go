@@ -155,8 +155,8 @@ func (g *Game) wave(targets []Target) int {
 	return g.cfg.Wave
 }
 
-// playWave plays the attacks planned, and again those that did not fool R, as often as Config.Turns says; state's policy and memory
-// take up what came of them. Of problems that are held out nothing reaches either.
+// playWave plays the attacks planned, and again those that did not fool R, as often as Config.Turns says; state's
+// policy and memory take up what came of them. Of problems that are held out nothing reaches either.
 func (g *Game) playWave(ctx context.Context, m *meter, rep *Report, round int, wave []*attack, used map[string][]string, state State) ([]*attack, error) {
 	var all []*attack
 	for turn := 1; ; turn++ {
@@ -192,8 +192,8 @@ func (a *attack) trick() Trick {
 	return Trick{Strategy: a.name, Kind: a.target.Kind, Before: a.target.Text, After: a.reply}
 }
 
-// outcome is what the attack earned the generator, if the oracle is sure of it: the chance that a vote prefers what is wrong; it is
-// still correct too where the reply only repeats the step.
+// outcome is what the attack earned the generator, if the oracle is sure of it: the chance that a vote prefers what is
+// wrong; it is still correct too where the reply only repeats the step.
 func (a *attack) outcome() (o Outcome, sure bool) {
 	o = Outcome{Strategy: a.arm.Name, Kind: a.target.Kind}
 	switch {
@@ -260,7 +260,8 @@ func (g *Game) reword(ctx context.Context, m *meter, rep *Report, round int, att
 	return g.run(ctx, rep, round, StageReword, units)
 }
 
-// byPrefix orders attacks so that those on one problem follow each other: the server still holds their common beginning.
+// byPrefix orders attacks so that those on one problem follow each other: the server still holds their common
+// beginning.
 func byPrefix(attacks []*attack) []*attack {
 	ordered := slices.Clone(attacks)
 	slices.SortStableFunc(ordered, func(a, b *attack) int {
@@ -333,8 +334,8 @@ func (g *Game) progress(p Progress) {
 	}
 }
 
-// pairUp turns the attacks into labelled steps: each wrong one with its correct partner, the step itself or its paraphrase;
-// the others alone. None has tokens: an attack's come from the attack prompt, and a pair is masked alike.
+// pairUp turns the attacks into labelled steps: each wrong one with its correct partner, the step itself or its
+// paraphrase; the others alone. None has tokens: an attack's come from the attack prompt, and a pair is masked alike.
 func pairUp(attacks []*attack, round int) []Labelled {
 	var out []Labelled
 	for _, a := range attacks {
@@ -439,8 +440,10 @@ func (g *Game) Lessons(round int) []Labelled {
 	return out
 }
 
-// Balance gives the step head one correct example for each wrong one. Pairs are balanced by making; of the natural steps a
-// correct one is learned from for each wrong one, of the same problem where there is one, and the other correct ones are Spare. Steps without any label left are dropped, but for those of branched answers, which are whole answers' worth.
+// Balance gives the step head one correct example for each wrong one. Pairs are balanced by making; of the natural
+// steps a correct one is learned from for each wrong one, of the same problem where there is one, and the other correct
+// ones are Spare. Steps without any label left are dropped, but for those of branched answers, which are whole answers'
+// worth.
 func Balance(examples []Labelled) []Labelled {
 	out := slices.Clone(examples)
 	var wrongs []string // problems of natural wrong steps

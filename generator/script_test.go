@@ -17,8 +17,8 @@ import (
 	"aprm/prm/step"
 )
 
-// scripted is an LLM of rules. As a solver it writes two steps and an answer, right for even seeds; as the adversary it does
-// what each strategy is told to do here; asked to reword it does. Answers depend on the request alone.
+// scripted is an LLM of rules. As a solver it writes two steps and an answer, right for even seeds; as the adversary it
+// does what each strategy is told to do here; asked to reword it does. Answers depend on the request alone.
 type scripted struct {
 	mu     sync.Mutex
 	calls  int
@@ -70,8 +70,8 @@ func (s *scripted) Generate(_ context.Context, req adapters.Request) ([]adapters
 	return []adapters.Completion{{Text: text + "\nMore.", Finish: adapters.FinishEnd, Usage: usage}}, nil
 }
 
-// goOn continues a solution to the end, which is right unless the last step begins with "Perhaps"; where log-probabilities are asked for, every second
-// continuation goes wrong at once, each likelier than the one before.
+// goOn continues a solution to the end, which is right unless the last step begins with "Perhaps"; where
+// log-probabilities are asked for, every second continuation goes wrong at once, each likelier than the one before.
 func (s *scripted) goOn(req adapters.Request) []adapters.Completion {
 	var a, b, c int
 	fmt.Sscanf(req.Messages[1].Content, "Ann has %d pens, buys %d and then %d.", &a, &b, &c)

@@ -34,8 +34,8 @@ var (
 	ErrVersion       = errors.New("checkpoint of another version")
 )
 
-// Save writes m to path for whoever scores with it, without the optimiser's state, which is four times as large as all else. It does so whole or
-// not at all (disk.Write).
+// Save writes m to path for whoever scores with it, without the optimiser's state, which is four times as large as all
+// else. It does so whole or not at all (disk.Write).
 func Save(path string, m *Model) error { return save(path, Encode(m)) }
 
 // Encode is what Save writes, for Parse to read.
@@ -51,7 +51,8 @@ func save(path string, checkpoint []byte) error {
 	return nil
 }
 
-// Load reads the checkpoint at path, and has it score what it scored when it was saved. Errors wrap ErrNotCheckpoint, ErrCorrupt, ErrVersion or ErrSelfTest, or the file system's.
+// Load reads the checkpoint at path, and has it score what it scored when it was saved. Errors wrap ErrNotCheckpoint,
+// ErrCorrupt, ErrVersion or ErrSelfTest, or the file system's.
 func Load(path string) (*Model, error) {
 	m, err := load(path)
 	if err != nil {
@@ -94,8 +95,8 @@ func seal(b []byte) []byte {
 	return append(b, sum[:]...)
 }
 
-// Parse reads a checkpoint from memory, with the errors of Load. It trusts nothing: lengths are checked against the file before
-// anything is allocated by them.
+// Parse reads a checkpoint from memory, with the errors of Load. It trusts nothing: lengths are checked against the
+// file before anything is allocated by them.
 func Parse(b []byte) (*Model, error) {
 	if len(b) < len(magic) || string(b[:len(magic)]) != magic {
 		return nil, fmt.Errorf("%w: it does not begin with %q", ErrNotCheckpoint, magic)

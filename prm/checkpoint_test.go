@@ -162,7 +162,8 @@ func TestSaveThenLoadWithASolutionHead(t *testing.T) {
 	}
 }
 
-// A prefix head is kept beside a solution head and without one, is another's word than that, and says nothing of a program.
+// A prefix head is kept beside a solution head and without one, is another's word than that, and says nothing of a
+// program.
 func TestPrefixHead(t *testing.T) {
 	inputs := []feature.Input{testInput(4), testInput(0)}
 	head := NewPrefixHead(feature.BlockRoles)
@@ -360,7 +361,8 @@ func TestLoadChecksHeader(t *testing.T) {
 	}
 }
 
-// A checkpoint that scores otherwise here than where it was saved is refused, however right its checksum; one of an older build, which has no self-test, is not.
+// A checkpoint that scores otherwise here than where it was saved is refused, however right its checksum; one of an
+// older build, which has no self-test, is not.
 func TestLoadTakesTheExam(t *testing.T) {
 	good := encode(testModel(t, 4, smallShape, nil), nil)
 	if _, err := Parse(good); err != nil {

@@ -8,7 +8,8 @@ import (
 	"aprm/prm/vote"
 )
 
-// Drawing is what was measured of programs beside prose with one LLM, and which of them answers are to be. It is found crosswise, on problems that nothing had learned from.
+// Drawing is what was measured of programs beside prose with one LLM, and which of them answers are to be. It is found
+// crosswise, on problems that nothing had learned from.
 type Drawing struct {
 	Use      step.Kinds  `json:"use"`      // what auto draws
 	Programs vote.Rule   `json:"programs"` // how votes over programs alone are weighed
@@ -17,8 +18,8 @@ type Drawing struct {
 	Votes    []DrawnVote `json:"votes"`
 }
 
-// DrawnVote is a vote over so many answers of these kinds, plain and weighed, against a vote weighed likewise over as many prose answers: differences in accuracy, in
-// [-1,1], with their 95 % intervals.
+// DrawnVote is a vote over so many answers of these kinds, plain and weighed, against a vote weighed likewise over as
+// many prose answers: differences in accuracy, in [-1,1], with their 95 % intervals.
 type DrawnVote struct {
 	Kinds    step.Kinds `json:"kinds"`
 	N        int        `json:"n"`

@@ -36,9 +36,9 @@ type projection struct {
 	shift []float32 // Projected
 }
 
-// New returns a Model of h and w, which it owns from then on. optimiser is the training's own state, carried along in the
-// checkpoint and meaningless here; nil for none.
-// The header must name neither a solution nor a prefix head: see Model.Judging and Model.Foreseeing.
+// New returns a Model of h and w, which it owns from then on. optimiser is the training's own state, carried along in
+// the checkpoint and meaningless here; nil for none. The header must name neither a solution nor a prefix head: see
+// Model.Judging and Model.Foreseeing.
 func New(h Header, w *Weights, optimiser []byte) (*Model, error) {
 	if err := h.check(); err != nil {
 		return nil, err
@@ -56,8 +56,8 @@ func New(h Header, w *Weights, optimiser []byte) (*Model, error) {
 	return m, nil
 }
 
-// Judging returns the model with a solution head, which it owns from then on, in the place of the one it may have. of says what it was found to be
-// worth; Units, Without and Programs are the head's own.
+// Judging returns the model with a solution head, which it owns from then on, in the place of the one it may have. of
+// says what it was found to be worth; Units, Without and Programs are the head's own.
 func (m *Model) Judging(head *SolutionHead, of SolutionHeader) (*Model, error) {
 	if err := head.check(); err != nil {
 		return nil, err
@@ -72,8 +72,8 @@ func (m *Model) Judging(head *SolutionHead, of SolutionHeader) (*Model, error) {
 	return &out, nil
 }
 
-// Foreseeing returns the model with a prefix head, a linear one that it owns from then on, in the place of the one it may have. of says what it was found to be
-// worth; Without is the head's own.
+// Foreseeing returns the model with a prefix head, a linear one that it owns from then on, in the place of the one it
+// may have. of says what it was found to be worth; Without is the head's own.
 func (m *Model) Foreseeing(head *SolutionHead, of PrefixHeader) (*Model, error) {
 	if err := head.check(); err != nil {
 		return nil, err
@@ -94,8 +94,9 @@ func (m *Model) Prefix() *SolutionHead { return m.prefix }
 // Solution is the solution head, nil where it has none. It must not be changed.
 func (m *Model) Solution() *SolutionHead { return m.solution }
 
-// Judge adds the solution head's word on a whole answer, and the prefix head's on the beginning of one in prose, to the scores of its steps: inputs are those of all
-// its steps, tokens as feature.Pool takes them, program what is known of its run where it is one.
+// Judge adds the solution head's word on a whole answer, and the prefix head's on the beginning of one in prose, to the
+// scores of its steps: inputs are those of all its steps, tokens as feature.Pool takes them, program what is known of
+// its run where it is one.
 func (m *Model) Judge(scores []Score, inputs []feature.Input, tokens [][]step.Token, program *feature.Program) Judgement {
 	j := Judgement{Steps: scores}
 	if len(inputs) == 0 || m.solution == nil && m.prefix == nil {
@@ -182,7 +183,8 @@ func (m *Model) Accepts(model string, width int) bool {
 	return m.header.Width > 0 && m.header.Model == model && m.header.Width == width
 }
 
-// Sees reports whether the network reads hidden states in this input; those of another width than the model's are masked.
+// Sees reports whether the network reads hidden states in this input; those of another width than the model's are
+// masked.
 func (m *Model) Sees(in feature.Input) bool {
 	w := m.header.Width
 	in = in.Without(m.header.Without...)

@@ -1,15 +1,15 @@
 // Package prm is the process reward model that serves: an immutable float32 network with a plain forward pass, its
 // checkpoint on disk, and its calibration. It knows no LLM, no HTTP and no training; prm/train makes Models.
 //
-// The network reads a feature.Input block by block. The hidden states are standardised and projected; each bag of hashed
-// n-grams is the weighted sum of its embeddings; the bags of step and context also meet in an elementwise product. One
-// hidden layer reads all blocks, and two linear heads read that layer and, past it, the blocks themselves:
+// The network reads a feature.Input block by block. The hidden states are standardised and projected; each bag of
+// hashed n-grams is the weighted sum of its embeddings; the bags of step and context also meet in an elementwise
+// product. One hidden layer reads all blocks, and two linear heads read that layer and, past it, the blocks themselves:
 //
 //	a = relu(Σ_b z_b·Dense_b + DenseBias)
 //	(step, value) logits = a·Out + Σ_b z_b·Skip_b + OutBias
 //
-// A masked block is a zero vector, which after standardising is its mean: no mask flag enters the network, so a mask says
-// nothing but that there is nothing to read.
+// A masked block is a zero vector, which after standardising is its mean: no mask flag enters the network, so a mask
+// says nothing but that there is nothing to read.
 package prm
 
 import (
@@ -131,7 +131,8 @@ type Judgement struct {
 	Begun    bool    // there is a prefix head; else Prefix is 0
 }
 
-// Begin returns one number in [0,1] for the beginning of an answer: the prefix head's where there is one, else the steps' scores aggregated. NaN without either.
+// Begin returns one number in [0,1] for the beginning of an answer: the prefix head's where there is one, else the
+// steps' scores aggregated. NaN without either.
 func (j Judgement) Begin(kind Aggregation) float64 {
 	if j.Begun {
 		return j.Prefix
@@ -139,7 +140,8 @@ func (j Judgement) Begin(kind Aggregation) float64 {
 	return Aggregate(kind, j.Steps)
 }
 
-// Rate returns one number in [0,1] for a whole answer: the solution head's where there is one, else the steps' scores aggregated. NaN without either.
+// Rate returns one number in [0,1] for a whole answer: the solution head's where there is one, else the steps' scores
+// aggregated. NaN without either.
 func (j Judgement) Rate(kind Aggregation) float64 {
 	if j.Whole {
 		return j.Solution
@@ -198,8 +200,8 @@ func FirstError(scores []Score, threshold float64) int {
 	return -1
 }
 
-// Fresh returns the header of a model that reads hidden states of the given kind (width 0 for none), with the versions of
-// this build, not yet calibrated.
+// Fresh returns the header of a model that reads hidden states of the given kind (width 0 for none), with the versions
+// of this build, not yet calibrated.
 func Fresh(model, pooling string, width int, shape Shape) Header {
 	h := Header{Splitter: step.Version, Features: feature.Version, Shape: shape, Masked: uncalibrated, Sighted: uncalibrated}
 	if width > 0 {

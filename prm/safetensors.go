@@ -5,8 +5,9 @@ import (
 	"encoding/json"
 )
 
-// Safetensors returns the model's weights in that format of Hugging Face's: the length of a header as uint64, the header in JSON (of each tensor its type, its rows and
-// columns, and where its numbers begin and end behind the header), float32 numbers row by row, all little-endian. metadata stands in the header as __metadata__. Tensors
+// Safetensors returns the model's weights in that format of Hugging Face's: the length of a header as uint64, the
+// header in JSON (of each tensor its type, its rows and columns, and where its numbers begin and end behind the
+// header), float32 numbers row by row, all little-endian. metadata stands in the header as __metadata__. Tensors
 // without numbers, those of inputs that the model doesn't read, are left out.
 func (m *Model) Safetensors(metadata map[string]string) ([]byte, error) {
 	type tensor struct {

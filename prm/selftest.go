@@ -9,11 +9,12 @@ import (
 	"aprm/prm/step"
 )
 
-// ErrSelfTest is wrapped by Load for a checkpoint that scores otherwise here than where it was saved: another build reads steps in another way, or this
-// machine calculates in another.
+// ErrSelfTest is wrapped by Load for a checkpoint that scores otherwise here than where it was saved: another build
+// reads steps in another way, or this machine calculates in another.
 var ErrSelfTest = errors.New("the checkpoint fails its self-test")
 
-// trial is what a checkpoint remembers of itself: a solution, and the score of each of its steps. No hidden states and no log-probabilities are read.
+// trial is what a checkpoint remembers of itself: a solution, and the score of each of its steps. No hidden states and
+// no log-probabilities are read.
 type trial struct {
 	Question string   `json:"question"`
 	Steps    []string `json:"steps"`
@@ -33,7 +34,8 @@ const (
 	slackScore = 1e-3 // between machines
 )
 
-// exam are the solutions that every checkpoint is tried on: with numbers from the question and from nowhere, true and false equations, an answer.
+// exam are the solutions that every checkpoint is tried on: with numbers from the question and from nowhere, true and
+// false equations, an answer.
 var exam = []trial{
 	{Question: "Tom has 3 boxes with 12 pencils in each. Then he gives 5 pencils away. How many pencils does Tom have now?",
 		Steps: []string{"Tom has 3 * 12 = 36 pencils in boxes.", "After giving some away he has 36 - 5 = 31 pencils.", "#### 31"}},

@@ -9,9 +9,9 @@ import (
 // SolutionWidth is how many numbers the solution head reads.
 const SolutionWidth = feature.NumPooledSymbols + feature.NumPooledLogProbs
 
-// SolutionHead tells which of two answers to one problem ends right: their odds are the difference of its logits (Bradley–Terry).
-// It reads a feature.Solution, standardised and cut off at two deviations, masked numbers as their mean, with a linear part and, where training
-// found that it beats the linear part alone, a dense layer beside it:
+// SolutionHead tells which of two answers to one problem ends right: their odds are the difference of its logits
+// (Bradley–Terry). It reads a feature.Solution, standardised and cut off at two deviations, masked numbers as their
+// mean, with a linear part and, where training found that it beats the linear part alone, a dense layer beside it:
 //
 //	logit = x·Linear + relu(x·Dense + DenseBias)·Out
 //
@@ -36,7 +36,8 @@ type SolutionHead struct {
 	name string // that its tensors' begin with
 }
 
-// furthest is how many deviations from its mean a number counts at most: what is far out, in problems unlike those learned from, must not decide alone.
+// furthest is how many deviations from its mean a number counts at most: what is far out, in problems unlike those
+// learned from, must not decide alone.
 const furthest = 2
 
 // ReadPrograms gives the head weights for programs, all zero, scales one.
@@ -67,8 +68,8 @@ func NewSolutionHead(units int, without ...feature.Block) *SolutionHead {
 	return newHead("solution", units, without)
 }
 
-// NewPrefixHead returns a linear head whose weights are zero, and whose scales are one. It reads the beginning of an answer as a SolutionHead reads a whole one, and tells
-// which of two beginnings of as many steps ends right.
+// NewPrefixHead returns a linear head whose weights are zero, and whose scales are one. It reads the beginning of an
+// answer as a SolutionHead reads a whole one, and tells which of two beginnings of as many steps ends right.
 func NewPrefixHead(without ...feature.Block) *SolutionHead { return newHead("prefix", 0, without) }
 
 func newHead(name string, units int, without []feature.Block) *SolutionHead {
@@ -145,7 +146,8 @@ func (h *SolutionHead) Read(s feature.Solution, x []float32) {
 	}
 }
 
-// Logit returns the head's logit of an answer. The log-probabilities of a program are no prose's: a head without weights for programs doesn't read them.
+// Logit returns the head's logit of an answer. The log-probabilities of a program are no prose's: a head without
+// weights for programs doesn't read them.
 func (h *SolutionHead) Logit(s feature.Solution) float64 {
 	if s.Program != nil && !h.ReadsPrograms() {
 		s.LogProbs = nil

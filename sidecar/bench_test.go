@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// BenchmarkFirstByte is how long a client waits for the first byte of a streamed search of 64 candidates by the embedded model, on every route that is
-// searched: the median and the longest, in ms.
+// BenchmarkFirstByte is how long a client waits for the first byte of a streamed search of 64 candidates by the
+// embedded model, on every route that is searched: the median and the longest, in ms.
 //
 //	go test ./sidecar -run '^$' -bench FirstByte -benchtime 20x
 func BenchmarkFirstByte(b *testing.B) {

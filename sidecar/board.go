@@ -28,8 +28,8 @@ func (s service) serving(ctx context.Context) page.Serving {
 	return out
 }
 
-// training is the command that trains a PRM of the endpoint's model, in a process of its own, with these further arguments; nil where no model is known. Keys go by the
-// environment, where other users don't see them.
+// training is the command that trains a PRM of the endpoint's model, in a process of its own, with these further
+// arguments; nil where no model is known. Keys go by the environment, where other users don't see them.
 func (u *upstreamFlags) training(args ...string) *exec.Cmd {
 	self, err := os.Executable()
 	if err != nil || u.Model == "" {

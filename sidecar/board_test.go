@@ -18,7 +18,8 @@ import (
 	"aprm/adapters/adaptertest"
 )
 
-// TestATrainingOfThePageIsOneThatTrainTakes, before the endpoint that is served, as it was named, with its keys where other users don't see them.
+// TestATrainingOfThePageIsOneThatTrainTakes, before the endpoint that is served, as it was named, with its keys where
+// other users don't see them.
 func TestATrainingOfThePageIsOneThatTrainTakes(t *testing.T) {
 	u := upstreamFlags{URLs: []string{"openai+http://127.0.0.1:1/v1", "openai+http://127.0.0.1:2/v1"}, URL: "http://127.0.0.1:1/v1", Model: "m:1", HiddenURL: "http://127.0.0.1:3",
 		Key: "sk-endpoint", HiddenKey: "sk-hidden", Concurrency: 3, NoSeeds: true, Timeout: 90 * time.Second}
@@ -51,8 +52,8 @@ func TestATrainingOfThePageIsOneThatTrainTakes(t *testing.T) {
 	}
 }
 
-// TestInsecureTheBoardOnlyShows: who reaches a sidecar beyond this machine without a key begins no training and promotes nothing; with keys, or on this machine, it is the key
-// or the machine that says who may.
+// TestInsecureTheBoardOnlyShows: who reaches a sidecar beyond this machine without a key begins no training and
+// promotes nothing; with keys, or on this machine, it is the key or the machine that says who may.
 func TestInsecureTheBoardOnlyShows(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -144,7 +145,8 @@ func TestTrainingsGoToTheEndpointThatIsServed(t *testing.T) {
 	}
 }
 
-// TestTheDemosPageShowsWhatStays: its folder of runs is the one that the checkpoint is kept in, with the demo's own game for as long as it serves.
+// TestTheDemosPageShowsWhatStays: its folder of runs is the one that the checkpoint is kept in, with the demo's own
+// game for as long as it serves.
 func TestTheDemosPageShowsWhatStays(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -15,8 +15,9 @@ import (
 
 const pens = "Tom has 3 boxes of 12 pens and gives 5 away. How many pens are left?"
 
-// cases are the files of testdata/clients of a kind: requests that clients send (req-*.json) and answers that upstreams give (up-*), each found in public
-// reports of faults of such proxies. SIDECAR_TEST_CASES names another folder of the same kinds.
+// cases are the files of testdata/clients of a kind: requests that clients send (req-*.json) and answers that upstreams
+// give (up-*), each found in public reports of faults of such proxies. SIDECAR_TEST_CASES names another folder of the
+// same kinds.
 func cases(t *testing.T, pattern string) map[string]string {
 	t.Helper()
 	folder := os.Getenv("SIDECAR_TEST_CASES")
@@ -58,7 +59,8 @@ func answering(t *testing.T, status int, body string) *httptest.Server {
 
 const reasons = `data: {"choices":[{"index":0,"delta":{"content":"3 * 12 = 36.\n36 - 5 = 31.\n#### 31"},"finish_reason":"stop"}]}` + "\n\ndata: [DONE]\n\n"
 
-// TestClientsRequests: none of them is refused, but for a way of answering that there isn't; those that ask for a search of a problem get one.
+// TestClientsRequests: none of them is refused, but for a way of answering that there isn't; those that ask for a
+// search of a problem get one.
 func TestClientsRequests(t *testing.T) {
 	up := answering(t, 200, reasons)
 	addr, stop := startServe(t, "--upstream", "openai+"+up.URL, "--upstream-model", "fake", "--strategy", "majority", "--n", "2", "--probe-wait", "5s")
@@ -92,7 +94,8 @@ func TestClientsRequests(t *testing.T) {
 	}
 }
 
-// TestUpstreamsStreams: what odd upstreams stream is passed on byte for byte, translated and searched, and nothing of it is lost.
+// TestUpstreamsStreams: what odd upstreams stream is passed on byte for byte, translated and searched, and nothing of
+// it is lost.
 func TestUpstreamsStreams(t *testing.T) {
 	for name, stream := range cases(t, "up-*.sse") {
 		t.Run(name, func(t *testing.T) {

@@ -34,9 +34,10 @@ import (
 	"aprm/sidecar/dataset"
 )
 
-// TestChaos has real processes die: killed at random times (SIGKILL), and besides before a full disk (a tmpfs), an endpoint that goes away, or a network that
-// is cut off (a namespace of its own). Whatever was interrupted is run again until it ends, and must have come to what it comes to when nothing
-// interrupts it. SIDECAR_TEST_ROUNDS says how many rounds; without it there are none, because a round takes seconds:
+// TestChaos has real processes die: killed at random times (SIGKILL), and besides before a full disk (a tmpfs), an
+// endpoint that goes away, or a network that is cut off (a namespace of its own). Whatever was interrupted is run again
+// until it ends, and must have come to what it comes to when nothing interrupts it. SIDECAR_TEST_ROUNDS says how many
+// rounds; without it there are none, because a round takes seconds:
 //
 //	SIDECAR_TEST_ROUNDS=100 go test ./sidecar -run '^TestChaos$' -v -timeout 60m
 //
@@ -156,7 +157,8 @@ type came struct {
 	size  int64 // bytes on disk
 }
 
-// survive interrupts a command, again and again, and holds what it comes to against a run of it that nothing interrupts.
+// survive interrupts a command, again and again, and holds what it comes to against a run of it that nothing
+// interrupts.
 func (c *chaos) survive(t *testing.T, o ordeal, w woe) {
 	whole, known := c.unbroken[o.name]
 	if !known {
@@ -257,7 +259,8 @@ func (c *chaos) survive(t *testing.T, o ordeal, w woe) {
 	}
 }
 
-// look holds what is on disk when a process has ended, however it did: files of lines have no broken ones, and nothing is gone that was there before.
+// look holds what is on disk when a process has ended, however it did: files of lines have no broken ones, and nothing
+// is gone that was there before.
 func (c *chaos) look(t *testing.T, o ordeal, folder string, held map[string][]string) {
 	t.Helper()
 	for name, format := range o.lines {
@@ -279,7 +282,8 @@ func (c *chaos) look(t *testing.T, o ordeal, folder string, held map[string][]st
 	}
 }
 
-// linesOf are the good lines of a file; a last one that was never finished may stand behind them, and no other may be broken.
+// linesOf are the good lines of a file; a last one that was never finished may stand behind them, and no other may be
+// broken.
 func linesOf(t *testing.T, path string, format disk.Format) (lines []string) {
 	t.Helper()
 	f, err := disk.Open(path)
@@ -377,8 +381,8 @@ func differ(want, got []byte) string {
 	return fmt.Sprintf("%d and %d bytes, from byte %d on %q and %q", len(want), len(got), at, around(want), around(got))
 }
 
-// serve has clients ask until each of their questions has a whole answer, while what they ask is killed, or the endpoint goes away. None may take a part for a
-// whole: what comes with its end is what comes without interruption.
+// serve has clients ask until each of their questions has a whole answer, while what they ask is killed, or the
+// endpoint goes away. None may take a part for a whole: what comes with its end is what comes without interruption.
 func (c *chaos) serve(t *testing.T, w woe) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -558,8 +562,8 @@ func smallDisk(t *testing.T, folder string, size int64) (more func()) {
 	}
 }
 
-// apart gives processes a network of their own, in which the endpoint is at upstream; before goes before their command line, and cut has everything that is
-// sent go nowhere for so long.
+// apart gives processes a network of their own, in which the endpoint is at upstream; before goes before their command
+// line, and cut has everything that is sent go nowhere for so long.
 func apart(t *testing.T, f *fragile) (upstream string, before []string, cut func(time.Duration)) {
 	t.Helper()
 	if _, err := exec.LookPath("ip"); err != nil {

@@ -15,8 +15,8 @@ type completionCommand struct {
 	Words completionWords  `cmd:"" help:"Print what the last of the words given may be, one a line: what the scripts ask." hidden:""`
 }
 
-// completionScript prints a shell's script, which asks the program itself what there is; where that knows nothing the shell offers files.
-// bash's does without mapfile, which the bash 3.2 of macOS lacks.
+// completionScript prints a shell's script, which asks the program itself what there is; where that knows nothing the
+// shell offers files. bash's does without mapfile, which the bash 3.2 of macOS lacks.
 type completionScript struct{}
 
 var completionScripts = map[string]string{
@@ -52,7 +52,8 @@ func (c *completionWords) Run(parsed *kong.Context, std streams) error {
 	return err
 }
 
-// completions are the lines that the last of these words may become: a command, a flag, or the value of a flag of which there are few.
+// completions are the lines that the last of these words may become: a command, a flag, or the value of a flag of which
+// there are few.
 func completions(node *kong.Node, words []string) (lines []string) {
 	if len(words) > 0 && words[0] == "--" {
 		words = words[1:]

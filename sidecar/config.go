@@ -39,8 +39,8 @@ func (c *configCheckCommand) Run(app *kong.Kong, std streams) error {
 	return err
 }
 
-// loadConfig reads a YAML file whose keys are the names of the flags of some command, and whose values those flags take. All
-// faults are reported at once, whichever command is run.
+// loadConfig reads a YAML file whose keys are the names of the flags of some command, and whose values those flags
+// take. All faults are reported at once, whichever command is run.
 func loadConfig(app *kong.Application, r io.Reader) (config, error) {
 	c := config{}
 	file := yaml.NewDecoder(r)
@@ -98,7 +98,8 @@ func loadConfig(app *kong.Application, r io.Reader) (config, error) {
 	return c, errors.Join(errs...)
 }
 
-// check has every command say what it could not live with, as it would at its start. What is missing is no fault of a file's: only what is said of its own settings counts.
+// check has every command say what it could not live with, as it would at its start. What is missing is no fault of a
+// file's: only what is said of its own settings counts.
 func (c config) check() error {
 	var cmd commands
 	parser, err := kong.New(&cmd, kong.Vars(defaults()), kong.Resolvers(c))

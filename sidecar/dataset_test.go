@@ -36,7 +36,8 @@ const (
 	benchLine    = `{"id":7,"problem":"p","steps":["1+1=2","2+2=5"],"label":1}` + "\n"
 )
 
-// TestEveryFormatIsMeasured: prm eval and prm score tell what they read by its fields, and come to the same on the same solution.
+// TestEveryFormatIsMeasured: prm eval and prm score tell what they read by its fields, and come to the same on the same
+// solution.
 func TestEveryFormatIsMeasured(t *testing.T) {
 	var figures, scores string
 	for name, line := range map[string]string{"TRL": trlLine, "PRM800K": prm800kLine, "Math-Shepherd": shepherdLine, "ProcessBench": benchLine,
@@ -123,7 +124,8 @@ func TestUnfitFiles(t *testing.T) {
 	}
 }
 
-// Files of record are joined with each line once, in whatever order they come; what is said to have been written is what verify and stats find in it.
+// Files of record are joined with each line once, in whatever order they come; what is said to have been written is
+// what verify and stats find in it.
 func TestFilesOfRecordAreJoined(t *testing.T) {
 	folder := t.TempDir()
 	drawn := dataset.Sampling{Model: "m", Kind: step.Prose, Temperature: 0.7, MaxTokens: 100}

@@ -177,8 +177,8 @@ func (c *demoCommand) ready() error {
 	return toWrite("--out", c.Out)
 }
 
-// anecdote shows, of the corrupted steps that the PRM of their round took for correct and the last one doesn't, the one with the
-// largest change; one of a problem kept out of training, if there is any.
+// anecdote shows, of the corrupted steps that the PRM of their round took for correct and the last one doesn't, the one
+// with the largest change; one of a problem kept out of training, if there is any.
 func (c *demoCommand) anecdote(ctx context.Context, llm adapters.LLM, folder string, std streams) error {
 	steps, err := generator.ReadLabelled(filepath.Join(folder, training.StepsFile))
 	if err != nil {

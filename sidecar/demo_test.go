@@ -38,7 +38,8 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-// `serve --upstream builtin` answers by both APIs: passed through, streamed, and by a search with the PRM that comes with it.
+// `serve --upstream builtin` answers by both APIs: passed through, streamed, and by a search with the PRM that comes
+// with it.
 func TestServeBuiltin(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

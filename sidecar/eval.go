@@ -72,7 +72,8 @@ type decodeFlags struct {
 	RebaseTemperature float64 `help:"${rebase_temperature_help}" default:"${rebase_temperature_default}"`
 }
 
-// check names every flag whose value no search can live with. In decode.Options what is zero takes the default; a flag has it already.
+// check names every flag whose value no search can live with. In decode.Options what is zero takes the default; a flag
+// has it already.
 func (d decodeFlags) check() error {
 	return decode.Check(d.options(), func(s decode.Setting) string { return "--" + s.Flag() })
 }
@@ -257,7 +258,8 @@ func (c *evalCommand) print(ctx context.Context, std streams, e *engine.Engine, 
 // beginnings of recorded answers are told apart up to so many steps: later on few go on.
 const beginnings = 5
 
-// replay measures on recorded answers. The gate beside the checkpoint is neither read nor written: votes go by what the PRM has from its own training, or by --holdout.
+// replay measures on recorded answers. The gate beside the checkpoint is neither read nor written: votes go by what the
+// PRM has from its own training, or by --holdout.
 func (c *evalCommand) replay(ctx context.Context, std streams) error {
 	answered, err := readSolutions(c.Solutions)
 	if err != nil {

@@ -9,7 +9,8 @@ import (
 	"aprm/adapters/adaptertest"
 )
 
-// What can't be had of a model that thinks before it answers isn't measured, and is refused before anything is drawn where it was asked for.
+// What can't be had of a model that thinks before it answers isn't measured, and is refused before anything is drawn
+// where it was asked for.
 func TestEvalOfAModelThatThinks(t *testing.T) {
 	llm := (&adaptertest.Upstream{OwnedBy: "vllm", NoHidden: true, Thinks: true}).Start(t)
 	folder := t.TempDir()

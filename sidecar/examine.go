@@ -86,7 +86,8 @@ func (c *examineCommand) Run(ctx context.Context, std streams) (err error) {
 	return c.examine(ctx, std, e, answered, file)
 }
 
-// examine asks about what the file lacks; the answers to a problem are written together. A problem that fails leaves the others alone and is named at the end.
+// examine asks about what the file lacks; the answers to a problem are written together. A problem that fails leaves
+// the others alone and is named at the end.
 func (c *examineCommand) examine(ctx context.Context, std streams, e *engine.Engine, answered []dataset.Answered, file *dataset.AnswersFile) error {
 	bar := newProgress(std.err, "examine")
 	began := time.Now()
@@ -138,7 +139,8 @@ func (c *examineCommand) examine(ctx context.Context, std streams, e *engine.Eng
 	return errors.Join(errors.Join(failed...), err)
 }
 
-// unasked is the error of an output of an earlier pass that asked for something else: nothing in it would be asked about again.
+// unasked is the error of an output of an earlier pass that asked for something else: nothing in it would be asked
+// about again.
 func (c *examineCommand) unasked() error {
 	if _, err := os.Stat(c.Out); errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -188,8 +190,8 @@ func (c *examineCommand) ask(ctx context.Context, e *engine.Engine, p step.Probl
 	return nil
 }
 
-// statesOf are the states of an answer's steps in few vectors: the mean over its steps' tokens, the mean, the greatest and the least at the ends of its steps, and
-// the one at its end.
+// statesOf are the states of an answer's steps in few vectors: the mean over its steps' tokens, the mean, the greatest
+// and the least at the ends of its steps, and the one at its end.
 func statesOf(states []adapters.State) map[string]dataset.Vector {
 	out := map[string]dataset.Vector{}
 	if len(states) == 0 {

@@ -22,7 +22,8 @@ import (
 	"aprm/sidecar/engine"
 )
 
-// Recorded answers are read again by the LLM that gave them, problem by problem; nothing that was known of them is lost.
+// Recorded answers are read again by the LLM that gave them, problem by problem; nothing that was known of them is
+// lost.
 func TestExamineCommand(t *testing.T) {
 	folder := t.TempDir()
 	problems, answers, read := filepath.Join(folder, "train.jsonl"), filepath.Join(folder, "answers.jsonl"), filepath.Join(folder, "read.jsonl")
@@ -81,7 +82,8 @@ func TestExamineCommand(t *testing.T) {
 	}
 }
 
-// One server gives log-probabilities, another hidden states: both are asked in one pass. Each problem that fails is named, and asked about again by the same command.
+// One server gives log-probabilities, another hidden states: both are asked in one pass. Each problem that fails is
+// named, and asked about again by the same command.
 func TestExamineAtTwoServers(t *testing.T) {
 	var refusing atomic.Bool
 	refusing.Store(true)

@@ -45,7 +45,8 @@ func (f *experienceFlags) patterns() (redaction, error) {
 	return out, errors.Join(errs...)
 }
 
-// open opens what is kept, nil where nothing is to be, and drops what is too old as time goes by until it is closed. serving is who answers now.
+// open opens what is kept, nil where nothing is to be, and drops what is too old as time goes by until it is closed.
+// serving is who answers now.
 func (f *experienceFlags) open(serving func() *engine.Engine) (kept server.Experience, closeIt func(), err error) {
 	if f.Folder == "" {
 		return nil, func() {}, nil
@@ -97,8 +98,8 @@ type experience struct {
 	serving func() *engine.Engine
 }
 
-// Keep implements server.Experience: the whole answers that were drawn, those of a kind together; of a search step by step the one that it built. A PRM is of one LLM:
-// answers of another than the configured one are not kept.
+// Keep implements server.Experience: the whole answers that were drawn, those of a kind together; of a search step by
+// step the one that it built. A PRM is of one LLM: answers of another than the configured one are not kept.
 func (e experience) Keep(ctx context.Context, s server.Searched) error {
 	by := e.serving()
 	llm, err := by.LLM(s.Model)
@@ -159,7 +160,8 @@ func (e experience) Keep(ctx context.Context, s server.Searched) error {
 	return e.store.Add(time.Now(), s.ID, e.redact.of(s.Question), given, kept...)
 }
 
-// answer is what is written of one, not ok where that would come to something else than it did. What was replaced has no log-probabilities.
+// answer is what is written of one, not ok where that would come to something else than it did. What was replaced has
+// no log-probabilities.
 func (e experience) answer(ctx context.Context, kind step.Kind, a dataset.Answer) (_ dataset.Answer, ok bool) {
 	text := e.redact.of(a.Text)
 	if text == a.Text {

@@ -54,7 +54,8 @@ type chatAnswer struct {
 	Error struct{ Message, Param, Code string }
 }
 
-// TestExperienceTrains: served answers and what clients say of them become a PRM. Nothing is kept of a key that doesn't let it, nor what a pattern takes out.
+// TestExperienceTrains: served answers and what clients say of them become a PRM. Nothing is kept of a key that doesn't
+// let it, nor what a pattern takes out.
 func TestExperienceTrains(t *testing.T) {
 	dir := t.TempDir()
 	folder, problems, keys := filepath.Join(dir, "kept"), filepath.Join(dir, "train.jsonl"), filepath.Join(dir, "keys.yaml")

@@ -10,7 +10,8 @@ import (
 	"aprm/prm"
 )
 
-// TestExport: what is published is the PRM itself, its weights for others, its gate, and a card that tells of all that was measured.
+// TestExport: what is published is the PRM itself, its weights for others, its gate, and a card that tells of all that
+// was measured.
 func TestExport(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "mine")
 	const own = "../configs/experiments/votes/0.5b.prm"

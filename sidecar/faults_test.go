@@ -20,7 +20,8 @@ import (
 	"aprm/adapters/adaptertest"
 )
 
-// faults is an endpoint's bad day: of its calls 20 % fail at once, 10 % stall, 10 % are cut off in mid-stream and 5 % never end, each call for itself.
+// faults is an endpoint's bad day: of its calls 20 % fail at once, 10 % stall, 10 % are cut off in mid-stream and 5 %
+// never end, each call for itself.
 func faults(n int64) adaptertest.Fault {
 	switch p := rand.New(rand.NewPCG(1, uint64(n))).IntN(100); {
 	case p < 7:
@@ -39,9 +40,10 @@ func faults(n int64) adaptertest.Fault {
 	return adaptertest.Fault{}
 }
 
-// TestServeThroughFaults: every search ends with an answer by its deadline and 250 ms, what it asks of the endpoint is at most three times what it would ask of
-// one without faults, and nothing is left behind. SIDECAR_TEST_REQUESTS=10000 makes it the long one, which prints how long requests took and how much memory.
-// Client, sidecar and endpoint are one process: by how much its timers were late while a request was under way is time in which it had no core, which is
+// TestServeThroughFaults: every search ends with an answer by its deadline and 250 ms, what it asks of the endpoint is
+// at most three times what it would ask of one without faults, and nothing is left behind. SIDECAR_TEST_REQUESTS=10000
+// makes it the long one, which prints how long requests took and how much memory. Client, sidecar and endpoint are one
+// process: by how much its timers were late while a request was under way is time in which it had no core, which is
 // forgiven, and counted.
 func TestServeThroughFaults(t *testing.T) {
 	requests := soakRequests(t, 48)
@@ -236,7 +238,8 @@ func answerIn(body []byte) (text, stopped string, err error) {
 	return text, stopped, nil
 }
 
-// TestClientGoneReachesTheEndpoint: every call of a search ends at the endpoint when the client leaves, streamed or not.
+// TestClientGoneReachesTheEndpoint: every call of a search ends at the endpoint when the client leaves, streamed or
+// not.
 func TestClientGoneReachesTheEndpoint(t *testing.T) {
 	var stalls atomic.Bool
 	upstream := &adaptertest.Upstream{OwnedBy: "llamacpp", NoHidden: true, NoN: true, Fault: func(int) adaptertest.Fault {

@@ -17,8 +17,8 @@ import (
 	"aprm/adapters/adaptertest"
 )
 
-// TestDashboardAndAlerts: every metric and label that the examples for Grafana and Prometheus name is one that /metrics gives or that Prometheus adds, and the
-// dashboard shows every one of the sidecar's own.
+// TestDashboardAndAlerts: every metric and label that the examples for Grafana and Prometheus name is one that /metrics
+// gives or that Prometheus adds, and the dashboard shows every one of the sidecar's own.
 func TestDashboardAndAlerts(t *testing.T) {
 	var bad atomic.Bool
 	upstream := &adaptertest.Upstream{OwnedBy: "llamacpp", NoHidden: true, Fault: func(int) adaptertest.Fault {

@@ -71,8 +71,8 @@ func takes(g *decode.Gate) string {
 	return "auto takes plain votes: " + g.String()
 }
 
-// writeGate writes a checkpoint's gate beside it, whole or not at all, and says so. What stands there already and was measured on more
-// problems, or not again, stays; see eval.MergeGates.
+// writeGate writes a checkpoint's gate beside it, whole or not at all, and says so. What stands there already and was
+// measured on more problems, or not again, stays; see eval.MergeGates.
 func writeGate(checkpoint string, g *decode.Gate) error {
 	path := gatePath(checkpoint)
 	old, err := readGate(checkpoint)

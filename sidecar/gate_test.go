@@ -142,7 +142,8 @@ func TestWhoseGateItIs(t *testing.T) {
 			t.Errorf("of another %s: %v, %q", name, own, log)
 		}
 	}
-	// What the PRM was found to be worth in training counts where nothing else was measured, with the LLM that it learned from.
+	// What the PRM was found to be worth in training counts where nothing else was measured, with the LLM that it
+	// learned from.
 	if err := e.Use(of(caps.Identity())); err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +152,8 @@ func TestWhoseGateItIs(t *testing.T) {
 	}
 }
 
-// A run of training that draws too few answers leaves no gate beside its checkpoint; eval writes one from its hold-out, or what it measures on, and goes by it.
+// A run of training that draws too few answers leaves no gate beside its checkpoint; eval writes one from its hold-out,
+// or what it measures on, and goes by it.
 func TestTrainAndEvalWriteTheGate(t *testing.T) {
 	folder := t.TempDir()
 	problems := func(name, split, n string) string {

@@ -58,8 +58,8 @@ var arrows = map[string]string{
 // pure are rooms of functions over bytes and words: they import neither a network nor a web framework.
 var pure = []string{"adapters/wire", "sidecar/plot", "sidecar/scope", "sidecar/server/dialect"}
 
-// TestImportArrows holds the architecture: who may know whom (what searches, engine and decode, knows no training), that only prm/train
-// reaches gorgonia, and that the scorer (prm and what it imports) reaches no network.
+// TestImportArrows holds the architecture: who may know whom (what searches, engine and decode, knows no training),
+// that only prm/train reaches gorgonia, and that the scorer (prm and what it imports) reaches no network.
 func TestImportArrows(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "aprm/...").Output()
 	if err != nil {

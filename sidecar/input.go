@@ -9,7 +9,8 @@ import (
 	"aprm/prm/disk"
 )
 
-// settingsFlag is kong's flag of a file of settings, which must be a file: a pipe would be waited for before there is anyone to say so.
+// settingsFlag is kong's flag of a file of settings, which must be a file: a pipe would be waited for before there is
+// anyone to say so.
 type settingsFlag kong.ConfigFlag
 
 // BeforeResolve implements kong's hook. The command line is told what the file held before it was read.
@@ -27,7 +28,8 @@ func (settingsFlag) BeforeResolve(app *kong.Kong, ctx *kong.Context, trace *kong
 	return nil
 }
 
-// existing says which of the files that a command is to read is none: opening a named pipe waits for a writer that may never come, and nothing can end that wait.
+// existing says which of the files that a command is to read is none: opening a named pipe waits for a writer that may
+// never come, and nothing can end that wait.
 func existing(parsed *kong.Context) error {
 	values := parsed.Selected().Positional
 	for _, f := range parsed.Flags() {
@@ -57,7 +59,8 @@ func filesOf(v *kong.Value) []string {
 	return []string{v.Target.String()}
 }
 
-// regular is the error of what is neither a regular file nor a pipe that the shell has opened already (/dev/stdin, <(…)), nor nothing at all.
+// regular is the error of what is neither a regular file nor a pipe that the shell has opened already (/dev/stdin,
+// <(…)), nor nothing at all.
 func regular(path string) error {
 	if path == "" || path == "-" || strings.HasPrefix(path, "/dev/") {
 		return nil

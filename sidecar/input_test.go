@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// TestNoCommandWaitsForAPipe: a named pipe in place of any file that a command reads is an error at once, not a process that nothing but SIGKILL ends.
+// TestNoCommandWaitsForAPipe: a named pipe in place of any file that a command reads is an error at once, not a process
+// that nothing but SIGKILL ends.
 func TestNoCommandWaitsForAPipe(t *testing.T) {
 	pipe := filepath.Join(t.TempDir(), "pipe")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {

@@ -23,7 +23,8 @@ const (
 	pensProse   = "3 * 12 = 36.\n36 - 5 = 31.\n#### 31"
 )
 
-// bilingual is an OpenAI-compatible endpoint that answers with a program where the system message asks for one, and goes on with an answer that is begun.
+// bilingual is an OpenAI-compatible endpoint that answers with a program where the system message asks for one, and
+// goes on with an answer that is begun.
 func bilingual(t *testing.T, prose, program string) *httptest.Server {
 	t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -205,7 +206,8 @@ func TestSampledPrograms(t *testing.T) {
 	}
 }
 
-// The embedded model writes no programs, and says so in the dialect's own form, naming the field, before anything is drawn.
+// The embedded model writes no programs, and says so in the dialect's own form, naming the field, before anything is
+// drawn.
 func TestToyWritesNoPrograms(t *testing.T) {
 	addr, stop := startServe(t, "--upstream", "builtin")
 	defer stop()

@@ -21,8 +21,9 @@ import (
 	"aprm/sidecar/engine"
 )
 
-// live is a folder of checkpoints that were taken from NATS, each with its gate, and a file that names the one to be served. What is announced there is taken once it is
-// found good; serving reads it again because that file changes, as it does with any other file of its own. The last good one stays there without NATS, too.
+// live is a folder of checkpoints that were taken from NATS, each with its gate, and a file that names the one to be
+// served. What is announced there is taken once it is found good; serving reads it again because that file changes, as
+// it does with any other file of its own. The last good one stays there without NATS, too.
 type live struct {
 	folder  string
 	serving atomic.Pointer[engine.Engine] // that they would score for
@@ -154,7 +155,8 @@ func (l *live) good(ctx context.Context, id string, checkpoint, gate []byte) err
 	return nil
 }
 
-// tidy removes what was taken earlier, but for some: what serves until it has read the folder again, and the one before.
+// tidy removes what was taken earlier, but for some: what serves until it has read the folder again, and the one
+// before.
 func (l *live) tidy(some ...checkpointFile) {
 	old, err := filepath.Glob(l.path("*"))
 	if err != nil {
@@ -175,7 +177,8 @@ func (l *live) tidy(some ...checkpointFile) {
 // startPatience is how long a start waits to hear what is announced, before it serves what it has.
 const startPatience = 5 * time.Second
 
-// follow takes what is announced, from now until it is stopped. It returns as soon as what is announced now is taken or refused, or startPatience is over.
+// follow takes what is announced, from now until it is stopped. It returns as soon as what is announced now is taken or
+// refused, or startPatience is over.
 func (l *live) follow(ctx context.Context, nats sharedFlags) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	heard, ended := make(chan struct{}), make(chan struct{})

@@ -45,7 +45,8 @@ func natsServer(t *testing.T) (url string, stop func()) {
 	return s.ClientURL(), stop
 }
 
-// variants are n PRMs of the embedded model, each with a gate that trusts it: whatever variant i reads, each of its scores is says(i).
+// variants are n PRMs of the embedded model, each with a gate that trusts it: whatever variant i reads, each of its
+// scores is says(i).
 func variants(t *testing.T, n int) (models []*prm.Model, gates []*decode.Gate) {
 	t.Helper()
 	own, err := prm.Parse(builtinPRM)
@@ -92,7 +93,8 @@ func healthOf(t *testing.T, addr string) (h health) {
 	return h
 }
 
-// TestLiveCheckpoints: what is announced is served by all, what is bad is refused with a reason while the last good one goes on, and people have the last word.
+// TestLiveCheckpoints: what is announced is served by all, what is bad is refused with a reason while the last good one
+// goes on, and people have the last word.
 func TestLiveCheckpoints(t *testing.T) {
 	url, stopNATS := natsServer(t)
 	models, gates := variants(t, 3)
@@ -286,8 +288,9 @@ func TestTrainAnnounces(t *testing.T) {
 	}
 }
 
-// TestSwapUnderLoad: while checkpoints are swapped in no request fails, and every score in an answer is that of the one checkpoint that its prm object names: each of them
-// says one number of whatever it reads. SIDECAR_TEST_REQUESTS=10000 makes it the long one.
+// TestSwapUnderLoad: while checkpoints are swapped in no request fails, and every score in an answer is that of the one
+// checkpoint that its prm object names: each of them says one number of whatever it reads. SIDECAR_TEST_REQUESTS=10000
+// makes it the long one.
 func TestSwapUnderLoad(t *testing.T) {
 	const swaps = 20
 	requests := soakRequests(t, 200)
@@ -423,8 +426,9 @@ func TestSwapUnderLoad(t *testing.T) {
 	t.Logf("%d guided requests, %d of them streamed, in %s while %d checkpoints were swapped in: each scored by the one that it names, none failed", done.Load(), streamed.Load(), time.Since(began).Round(time.Second), swaps)
 }
 
-// TestRackServes is the topology of configs/kubernetes on this machine: three NATS servers, endpoints with their workers, and a sidecar before each endpoint. What is announced is served by
-// both, also while one of the servers is away.
+// TestRackServes is the topology of configs/kubernetes on this machine: three NATS servers, endpoints with their
+// workers, and a sidecar before each endpoint. What is announced is served by both, also while one of the servers is
+// away.
 func TestRackServes(t *testing.T) {
 	r := newRack(t)
 	ports := freePorts(t, 2)

@@ -35,14 +35,17 @@ const (
 	chunks        = 8 // of a stream
 )
 
-// TestLoad has real processes under load, and is for by hand: SIDECAR_TEST_LOAD=90s says for how long each part lasts, from a minute on.
+// TestLoad has real processes under load, and is for by hand: SIDECAR_TEST_LOAD=90s says for how long each part lasts,
+// from a minute on.
 //
 //	SIDECAR_TEST_LOAD=90s SIDECAR_TEST_PLOT=/tmp/memory.svg go test ./sidecar -run '^TestLoad$' -v -timeout 30m
 //
-// raw: 1,000 streams go through the sidecar and, at the same time, as many through a bare reverse proxy (httputil), so that whatever else the machine does is in
-// both figures: how late each piece of an answer is, by the endpoint's clock and the client's, which is the same. guided: 100 clients have searches step by step of
-// the embedded model, as many as the machine can. In half of the windows of each part there are 200 clients besides that are slow, lie or read nothing. What a search
-// costs of the processor tells more than how many there are where the machine has more to do. SIDECAR_TEST_ADMIN=127.0.0.1:6060 has the sidecar serve its profiles there.
+// raw: 1,000 streams go through the sidecar and, at the same time, as many through a bare reverse proxy (httputil), so
+// that whatever else the machine does is in both figures: how late each piece of an answer is, by the endpoint's clock
+// and the client's, which is the same. guided: 100 clients have searches step by step of the embedded model, as many as
+// the machine can. In half of the windows of each part there are 200 clients besides that are slow, lie or read
+// nothing. What a search costs of the processor tells more than how many there are where the machine has more to do.
+// SIDECAR_TEST_ADMIN=127.0.0.1:6060 has the sidecar serve its profiles there.
 func TestLoad(t *testing.T) {
 	lasts, err := time.ParseDuration(os.Getenv("SIDECAR_TEST_LOAD"))
 	if err != nil {
@@ -303,7 +306,8 @@ func stream(ctx context.Context, client *http.Client, addr string, late func(tim
 	return lines.Err()
 }
 
-// The kinds of a part's windows: without bad clients and with them; and the time between windows, which is for nobody's figures.
+// The kinds of a part's windows: without bad clients and with them; and the time between windows, which is for nobody's
+// figures.
 const aside = 2
 
 var kinds = [2]string{"", fmt.Sprintf(", with %d bad clients", badClients)}
@@ -316,8 +320,8 @@ func admin() []string {
 	return nil
 }
 
-// windows lets the time of a part pass in eight windows, of which the second and third of each four have bad clients, so that what the machine does besides by and by
-// is in both kinds. Each is handed to around.
+// windows lets the time of a part pass in eight windows, of which the second and third of each four have bad clients,
+// so that what the machine does besides by and by is in both kinds. Each is handed to around.
 func windows(t *testing.T, lasts time.Duration, addr string, now *atomic.Int32, around func(of func())) {
 	for n := range 8 {
 		kind, stop := int32((n+1)/2%2), func() {}
@@ -400,8 +404,8 @@ func (f *figures) add(d time.Duration) {
 	f.bySecond[now] = append(f.bySecond[now], d)
 }
 
-// paired is how many times as great a quantile of f is as that of g: the median over the seconds in which both have a hundred figures. What stops the machine for a
-// moment is in one second of many, and mostly in both.
+// paired is how many times as great a quantile of f is as that of g: the median over the seconds in which both have a
+// hundred figures. What stops the machine for a moment is in one second of many, and mostly in both.
 func (f *figures) paired(g *figures, q float64) float64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -470,8 +474,9 @@ func watchMemory(pid int, addr string) *memory {
 	return m
 }
 
-// settle waits until one collection of the heap after the other sets it the same goal, within a tenth: until then it grows to what it may. With little garbage that takes a
-// few minutes; the runtime collects every two if there is no reason to before.
+// settle waits until one collection of the heap after the other sets it the same goal, within a tenth: until then it
+// grows to what it may. With little garbage that takes a few minutes; the runtime collects every two if there is no
+// reason to before.
 func (m *memory) settle() {
 	last := map[string]float64{}
 	for range 480 {
@@ -546,7 +551,8 @@ func processorTime(pid int) time.Duration {
 	return time.Duration(user+system) * 10 * time.Millisecond
 }
 
-// judge holds that memory stays below 300 MB, and that what is resident in the last third of the time, once it has settled, is no more than a tenth above that of the second.
+// judge holds that memory stays below 300 MB, and that what is resident in the last third of the time, once it has
+// settled, is no more than a tenth above that of the second.
 func (m *memory) judge(t *testing.T) {
 	t.Helper()
 	thirds := func(points []plot.Point) (mean [3]float64) {

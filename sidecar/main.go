@@ -1,5 +1,5 @@
-// Command sidecar stands next to an LLM endpoint and makes that LLM reason better: it trains a process reward model (PRM)
-// on the LLM's own errors, and serves the endpoint's API with decoding guided by it.
+// Command sidecar stands next to an LLM endpoint and makes that LLM reason better: it trains a process reward model
+// (PRM) on the LLM's own errors, and serves the endpoint's API with decoding guided by it.
 package main
 
 import (
@@ -163,7 +163,8 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	return 0
 }
 
-// withoutEmpty takes out of the environment what is set to nothing, as files for containers do (${KEY:-}): it gives no setting.
+// withoutEmpty takes out of the environment what is set to nothing, as files for containers do (${KEY:-}): it gives no
+// setting.
 func withoutEmpty(prefix string) error {
 	var errs []error
 	for _, entry := range os.Environ() {
@@ -177,13 +178,15 @@ func withoutEmpty(prefix string) error {
 // giveUpKey holds in a command's context what ends the command with the reason why it can't go on.
 type giveUpKey struct{}
 
-// commandLine is what the process was started with, to be read again: the files that it names may say something else by then.
+// commandLine is what the process was started with, to be read again: the files that it names may say something else by
+// then.
 type commandLine struct {
 	args []string
 	seen digests // what the file that --config names held before it was read
 }
 
-// again reads it, and says everything that is wrong with it now. seen is what the file that --config names held before it was read.
+// again reads it, and says everything that is wrong with it now. seen is what the file that --config names held before
+// it was read.
 func (l *commandLine) again() (cmd *commands, seen digests, err error) {
 	cmd = &commands{}
 	line := &commandLine{}

@@ -84,8 +84,8 @@ func manifests(t *testing.T) (all []manifest) {
 // pinned is an image with a version of its own.
 var pinned = regexp.MustCompile(`^[a-z0-9./-]+:v?[0-9]+\.[0-9]+\.[0-9]+(-[a-z]+)?$`)
 
-// TestManifests: what the schemas of Kubernetes and compose can't tell (.ci/manifests holds them): images are pinned, what is mounted is there, vLLM has its shared memory, and commands are ones
-// that this program takes.
+// TestManifests: what the schemas of Kubernetes and compose can't tell (.ci/manifests holds them): images are pinned,
+// what is mounted is there, vLLM has its shared memory, and commands are ones that this program takes.
 func TestManifests(t *testing.T) {
 	there := map[string]bool{}
 	all := manifests(t)

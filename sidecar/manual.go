@@ -29,7 +29,8 @@ func roff(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// manual writes the page of section 1 in man(7)'s macros: every command that help shows, with its own flags, those of all commands once.
+// manual writes the page of section 1 in man(7)'s macros: every command that help shows, with its own flags, those of
+// all commands once.
 func manual(out io.Writer, app *kong.Application) error {
 	var b strings.Builder
 	about, examples, _ := strings.Cut(app.Help, "\n\n")

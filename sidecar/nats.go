@@ -23,8 +23,8 @@ func (n natsFlags) connect(ctx context.Context) (*cluster.Bus, error) {
 	return given(cluster.Connect(ctx, cluster.Options{URL: n.URL, Creds: n.Creds, Dir: n.Dir, Name: "sidecar"}))
 }
 
-// queued is the model of the workers, whom an endpoint that is named, or an embedded server, has this process be one of. Calls are as many at a time as the queue
-// is to have.
+// queued is the model of the workers, whom an endpoint that is named, or an embedded server, has this process be one
+// of. Calls are as many at a time as the queue is to have.
 func (u *upstreamFlags) queued(ctx context.Context, n natsFlags) (_ adapters.LLM, close func() error, err error) {
 	bus, err := n.connect(ctx)
 	if err != nil {

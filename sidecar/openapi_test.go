@@ -14,7 +14,8 @@ import (
 
 const openAPIFile = "../configs/openapi.json"
 
-// TestOpenAPI holds configs/openapi.json equal to the routes, scopes and settings that the program has. It is written anew by
+// TestOpenAPI holds configs/openapi.json equal to the routes, scopes and settings that the program has. It is written
+// anew by
 //
 //	go test ./sidecar -run TestOpenAPI -update
 func TestOpenAPI(t *testing.T) {

@@ -9,7 +9,8 @@ import (
 	"path/filepath"
 )
 
-// toWrite says whether a file can be written that a flag names, before the work whose result it is to hold; its folder is made.
+// toWrite says whether a file can be written that a flag names, before the work whose result it is to hold; its folder
+// is made.
 func toWrite(flag, path string) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return badInput{fmt.Errorf("%s: %s is a folder; name a file", flag, path)}

@@ -11,7 +11,8 @@ import (
 	"golang.org/x/term"
 )
 
-// progress shows how far long work has come: a bar on a terminal, a log line now and then elsewhere. Safe for concurrent use.
+// progress shows how far long work has come: a bar on a terminal, a log line now and then elsewhere. Safe for
+// concurrent use.
 type progress struct {
 	what string
 	bar  *progressbar.ProgressBar // nil off a terminal

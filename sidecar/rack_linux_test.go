@@ -20,9 +20,10 @@ import (
 	"aprm/sidecar/dataset"
 )
 
-// TestRackChaos has parts of a rack die (SIGKILL) while a coordinator draws answers by it: workers, NATS servers, endpoints, and the coordinator itself, whose
-// file besides is torn at its end, or lies on a disk that is full. What died is started again after a while. Whatever happens, in the end the file holds what one
-// process draws from the same seed: nothing is lost, and nothing there twice. As TestChaos, it goes by SIDECAR_TEST_ROUNDS and SIDECAR_TEST_SEED:
+// TestRackChaos has parts of a rack die (SIGKILL) while a coordinator draws answers by it: workers, NATS servers,
+// endpoints, and the coordinator itself, whose file besides is torn at its end, or lies on a disk that is full. What
+// died is started again after a while. Whatever happens, in the end the file holds what one process draws from the same
+// seed: nothing is lost, and nothing there twice. As TestChaos, it goes by SIDECAR_TEST_ROUNDS and SIDECAR_TEST_SEED:
 //
 //	SIDECAR_TEST_ROUNDS=100 go test ./sidecar -run '^TestRackChaos$' -v -timeout 120m
 func TestRackChaos(t *testing.T) {

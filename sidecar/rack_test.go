@@ -146,7 +146,8 @@ func (r *rack) sample(seed int, out string, upstream ...string) []string {
 
 var content = regexp.MustCompile(`(\d+) answers, content ([0-9a-f]{64})`)
 
-// contentOf is how many answers a file holds and the hash of what they say; every line is as it was written, and there once.
+// contentOf is how many answers a file holds and the hash of what they say; every line is as it was written, and there
+// once.
 func contentOf(t *testing.T, path string) (answers int, hash string) {
 	t.Helper()
 	found := content.FindStringSubmatch(command(t, 0, "dataset", "verify", path))
@@ -160,7 +161,8 @@ func contentOf(t *testing.T, path string) (answers int, hash string) {
 	return answers, found[2]
 }
 
-// TestRack: three servers, two endpoints, four workers and a coordinator draw what one process draws from the same seed, and every worker has its part in it.
+// TestRack: three servers, two endpoints, four workers and a coordinator draw what one process draws from the same
+// seed, and every worker has its part in it.
 func TestRack(t *testing.T) {
 	r := newRack(t)
 	alone, spread := filepath.Join(t.TempDir(), "alone.jsonl"), filepath.Join(t.TempDir(), "spread.jsonl")

@@ -16,15 +16,17 @@ import (
 	"aprm/sidecar/dataset"
 )
 
-// Files of record are what runs keep: recordings of an LLM's answers, files of answers and of labelled steps. They are appended to, synced, and have a checksum a
-// line; whatever else there is (queues, checkpoints, reports) can be made from them again.
+// Files of record are what runs keep: recordings of an LLM's answers, files of answers and of labelled steps. They are
+// appended to, synced, and have a checksum a line; whatever else there is (queues, checkpoints, reports) can be made
+// from them again.
 
 // recordKind is one of their kinds.
 type recordKind struct {
 	format disk.Format
 	things string
 	one    bool // of one LLM: what it said of itself stands above all
-	// read says of a line, without its checksum, by what it is known and what it says, one text for each of the things in it; under stands for all that follow.
+	// read says of a line, without its checksum, by what it is known and what it says, one text for each of the things
+	// in it; under stands for all that follow.
 	read func(line []byte) (id string, says []string, under bool, err error)
 }
 
@@ -81,7 +83,8 @@ func newRecord(kind recordKind) *record {
 	return &record{kind: kind, seen: map[[32]byte][32]byte{}}
 }
 
-// add reads a file. keep gets each line that is new, and the one under which it lies where that is another than the last one's.
+// add reads a file. keep gets each line that is new, and the one under which it lies where that is another than the
+// last one's.
 func (r *record) add(path string, keep func(lines ...[]byte) error) error {
 	kind, _, err := recordOf(path)
 	if err != nil {
@@ -135,7 +138,8 @@ func (r *record) add(path string, keep func(lines ...[]byte) error) error {
 	return err
 }
 
-// digest is the hash of all that is said, whatever the order of the lines, and however answers to one problem are spread over them.
+// digest is the hash of all that is said, whatever the order of the lines, and however answers to one problem are
+// spread over them.
 func (r *record) digest() string {
 	slices.SortFunc(r.says, func(a, b [32]byte) int { return bytes.Compare(a[:], b[:]) })
 	sum := sha256.New()

@@ -10,8 +10,8 @@ import (
 	"aprm/prm/disk"
 )
 
-// TestMergeOfExperience: a file that begins with what a client said goes into one with others, what is said in both stands there once, and of a merge that
-// fails nothing is left.
+// TestMergeOfExperience: a file that begins with what a client said goes into one with others, what is said in both
+// stands there once, and of a merge that fails nothing is left.
 func TestMergeOfExperience(t *testing.T) {
 	const (
 		drawn    = `{"sampling":{"model":"m","temperature":1,"top_p":1,"max_tokens":10}}`

@@ -52,7 +52,8 @@ func soon(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// TestReload: keys, settings and the checkpoint are read again when they change; what is bad changes nothing, and a stream under way ends as it began.
+// TestReload: keys, settings and the checkpoint are read again when they change; what is bad changes nothing, and a
+// stream under way ends as it began.
 func TestReload(t *testing.T) {
 	var slow atomic.Bool
 	upstream := &adaptertest.Upstream{OwnedBy: "llamacpp", NoHidden: true, NoN: true, Fault: func(int) adaptertest.Fault {
@@ -188,8 +189,8 @@ func TestReloadOfABadEndpoint(t *testing.T) {
 	})
 }
 
-// TestWatchOfOtherFiles: what has changed since before it was read is read again, and once other files are read these are watched, what has changed in them while
-// they were read included.
+// TestWatchOfOtherFiles: what has changed since before it was read is read again, and once other files are read these
+// are watched, what has changed in them while they were read included.
 func TestWatchOfOtherFiles(t *testing.T) {
 	one, two := filepath.Join(t.TempDir(), "one"), filepath.Join(t.TempDir(), "two")
 	write := func(path, text string) {
@@ -246,7 +247,8 @@ func TestSettingsChangedWhileTheyAreRead(t *testing.T) {
 	}
 }
 
-// TestAMendedFileOfBadSettings: a file that new settings name and that is bad is watched: once it is mended it is taken over.
+// TestAMendedFileOfBadSettings: a file that new settings name and that is bad is watched: once it is mended it is taken
+// over.
 func TestAMendedFileOfBadSettings(t *testing.T) {
 	upstream := &adaptertest.Upstream{NoHidden: true}
 	upstream.Start(t)
@@ -275,7 +277,8 @@ func TestAMendedFileOfBadSettings(t *testing.T) {
 	})
 }
 
-// TestWatchInABusyFolder: that something else in a file's folder changes all the time keeps no change from being noticed.
+// TestWatchInABusyFolder: that something else in a file's folder changes all the time keeps no change from being
+// noticed.
 func TestWatchInABusyFolder(t *testing.T) {
 	dir := t.TempDir()
 	file, other := filepath.Join(dir, "keys.yaml"), filepath.Join(dir, "log")
@@ -300,8 +303,9 @@ func TestWatchInABusyFolder(t *testing.T) {
 	}
 }
 
-// TestDrain: told to stop, the sidecar takes nothing new, finishes what ends within the grace, and ends what doesn't with an error in its dialect.
-// An endpoint that a reload asks for and does not get, for something else is bad, is gone over to once that is mended.
+// TestDrain: told to stop, the sidecar takes nothing new, finishes what ends within the grace, and ends what doesn't
+// with an error in its dialect. An endpoint that a reload asks for and does not get, for something else is bad, is gone
+// over to once that is mended.
 func TestReloadGoesOverToAnotherEndpointAfterABadReload(t *testing.T) {
 	one, two := &adaptertest.Upstream{OwnedBy: "llamacpp", NoHidden: true}, &adaptertest.Upstream{OwnedBy: "llamacpp", NoHidden: true}
 	one.Start(t)

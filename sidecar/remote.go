@@ -9,8 +9,8 @@ import (
 	"aprm/sidecar/engine"
 )
 
-// remoteFlags say which PRM of another server scores in place of a checkpoint, and how its steps are marked. What they say of
-// step token and column holds for the sidecar's own POST /pooling too.
+// remoteFlags say which PRM of another server scores in place of a checkpoint, and how its steps are marked. What they
+// say of step token and column holds for the sidecar's own POST /pooling too.
 type remoteFlags struct {
 	URL       string        `name:"prm-url" help:"In place of a checkpoint: a server whose PRM scores by POST /pooling, as vLLM serves Qwen2.5-Math-PRM (http://HOST:PORT). Built from vLLM's documented shape, not tried against a vLLM." placeholder:"URL" env:"SIDECAR_PRM_URL"`
 	Model     string        `name:"prm-model" help:"Its model, as that server calls it." placeholder:"NAME"`

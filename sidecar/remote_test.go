@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// TestPRMOverHTTP closes the loop: one sidecar serves its PRM at /pooling, another command takes it from there, and the scores
-// are those of the same checkpoint on this machine.
+// TestPRMOverHTTP closes the loop: one sidecar serves its PRM at /pooling, another command takes it from there, and the
+// scores are those of the same checkpoint on this machine.
 func TestPRMOverHTTP(t *testing.T) {
 	const solutions = `{"id":"a","problem":"Tom has 3 boxes with 12 pencils in each. Then Tom finds 5 pencils. How many pencils does Tom have now?","steps":["3 * 12 = 36","36 + 5 = 41","#### 41"]}
 {"id":"b","problem":"Ann has 7 <extra_0> pens and gives 2 away. How many are left?","steps":["7 + 2 = <extra_0>9","#### 9"]}

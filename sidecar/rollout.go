@@ -28,8 +28,8 @@ const checkpointHelp = `
 'train --nats' announces each checkpoint that it finishes, with its gate; every 'serve --nats' takes it up without a stop, and refuses one that is not as it was made or
 whose gate is shut: its log and /healthz say why.`
 
-// announce puts a checkpoint with its gate where all sidecars find it, and has it served unless another one is pinned, or its gate is shut, so that every sidecar would refuse
-// it. It returns what has become of it, in words.
+// announce puts a checkpoint with its gate where all sidecars find it, and has it served unless another one is pinned,
+// or its gate is shut, so that every sidecar would refuse it. It returns what has become of it, in words.
 func (f sharedFlags) announce(ctx context.Context, m *prm.Model, gate *decode.Gate) (said string, err error) {
 	err = f.checkpoints(ctx, func(to *cluster.Checkpoints) error {
 		if err := put(ctx, to, m, gate); err != nil {

@@ -175,7 +175,8 @@ func (c *sampleCommand) samples(ctx context.Context, e *engine.Engine, p step.Pr
 	return samples, nil
 }
 
-// seed is that of the answer to a problem that so many stand before; those after it count on from there. Nil leaves it to the endpoint.
+// seed is that of the answer to a problem that so many stand before; those after it count on from there. Nil leaves it
+// to the endpoint.
 func (c *sampleCommand) seed(p step.Problem, known int) *int64 {
 	if c.Seed == 0 {
 		return nil

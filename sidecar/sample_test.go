@@ -90,7 +90,8 @@ func TestSampleThenTrain(t *testing.T) {
 		t.Errorf("the same answers, another PRM: %v", err)
 	}
 
-	// Answers that it learned from are a hold-out good enough to see that a spoilt PRM is of no use; no gate is touched.
+	// Answers that it learned from are a hold-out good enough to see that a spoilt PRM is of no use; no gate is
+	// touched.
 	gate, err := os.ReadFile(gatePath(checkpoint))
 	if err != nil {
 		t.Fatal(err)

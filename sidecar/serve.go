@@ -212,8 +212,8 @@ func instructionOf(flag string) string {
 	return flag
 }
 
-// openEngine joins an endpoint with the PRM that the flags name, or with the one that comes with the embedded model. where is where its gate is, or
-// would be.
+// openEngine joins an endpoint with the PRM that the flags name, or with the one that comes with the embedded model.
+// where is where its gate is, or would be.
 func openEngine(upstream *upstreamFlags, flags modelFlags, instruction string) (e *engine.Engine, gate *decode.Gate, where string, err error) {
 	if upstream.Model != "" && upstream.own == nil {
 		if upstream.own, err = upstream.open(""); err != nil {

@@ -59,8 +59,8 @@ func TestAddressTaken(t *testing.T) {
 	}
 }
 
-// Settings that no search can live with are told before anything starts, with the flag's name, whatever a bare model name gets: else the
-// first client that asks for a search would be told that its request is at fault.
+// Settings that no search can live with are told before anything starts, with the flag's name, whatever a bare model
+// name gets: else the first client that asks for a search would be told that its request is at fault.
 func TestImpossibleSettings(t *testing.T) {
 	for _, command := range [][]string{{"serve", "--strategy", "raw"}, {"eval", "--problems", "serve_test.go"}} {
 		for _, flag := range []string{"--n=0", "--temperature=NaN", "--temperature=0", "--top-p=0", "--ess-threshold=0", "--rebase-temperature=0", "--top-p=2", "--max-tokens=0", "--max-steps=-1", "--token-budget=-1", "--threshold=2", "--expansion=0",
@@ -94,7 +94,8 @@ func TestNobodyIsLetInByAccident(t *testing.T) {
 	}
 }
 
-// TestEmptyIsNotGiven: a variable of the environment that is set to nothing gives no setting, nor does a key of no letters.
+// TestEmptyIsNotGiven: a variable of the environment that is set to nothing gives no setting, nor does a key of no
+// letters.
 func TestEmptyIsNotGiven(t *testing.T) {
 	key, entry := access.New("chat", []access.Scope{access.Chat})
 	keys := filepath.Join(t.TempDir(), "keys.yaml")
@@ -133,7 +134,8 @@ func TestEmptyIsNotGiven(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-// TestProfiles: none unless asked for; beyond this machine not without keys, --insecure or not; and with keys only for those of the scope admin.
+// TestProfiles: none unless asked for; beyond this machine not without keys, --insecure or not; and with keys only for
+// those of the scope admin.
 func TestProfiles(t *testing.T) {
 	for _, args := range [][]string{{"--insecure"}, nil} {
 		var errs bytes.Buffer

@@ -212,8 +212,8 @@ func (s service) bare() string {
 	return s.strategy
 }
 
-// bounded has the garbage collector keep below what the container has (GOMEMLIMIT from the cgroup, unless it is set), so that it works harder before the kernel
-// ends the process.
+// bounded has the garbage collector keep below what the container has (GOMEMLIMIT from the cgroup, unless it is set),
+// so that it works harder before the kernel ends the process.
 func bounded() {
 	limit, err := memlimit.Set(memlimit.WithRatio(0.9), memlimit.WithProvider(memlimit.FromCgroup))
 	slog.Debug("memory", "limit", limit, "err", err) // without a cgroup there is none
@@ -229,15 +229,17 @@ func local(listen string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// probeAgain is the pause after a probe that failed, once what is served doesn't wait for it; firstProbes is the one before.
+// probeAgain is the pause after a probe that failed, once what is served doesn't wait for it; firstProbes is the one
+// before.
 const (
 	probeAgain  = 10 * time.Second
 	firstProbes = time.Second
 )
 
-// probe probes the endpoint and tells known what was found. An endpoint that is down, loading or failing, or takes long, is waited for no longer than
-// probeWait: the probe goes on, again and again, until it is known or ctx ends, and until then searches ask the endpoint for nothing that not every
-// endpoint can do. The error is one that waiting doesn't mend. wait ends the probe and waits for its end.
+// probe probes the endpoint and tells known what was found. An endpoint that is down, loading or failing, or takes
+// long, is waited for no longer than probeWait: the probe goes on, again and again, until it is known or ctx ends, and
+// until then searches ask the endpoint for nothing that not every endpoint can do. The error is one that waiting
+// doesn't mend. wait ends the probe and waits for its end.
 func (s service) probe(ctx context.Context, known func(adapters.Capabilities) error) (wait func(), err error) {
 	if s.upstream.Model == "" {
 		return func() {}, nil // there is nothing to ask about
@@ -290,7 +292,8 @@ func (s service) probe(ctx context.Context, known func(adapters.Capabilities) er
 	return wait, err
 }
 
-// hopeless reports whether an endpoint's error is one that waiting doesn't mend: it wants a key, or hasn't the model or the API.
+// hopeless reports whether an endpoint's error is one that waiting doesn't mend: it wants a key, or hasn't the model or
+// the API.
 func hopeless(err error) bool {
 	var up *adapters.UpstreamError
 	if !errors.As(err, &up) {

@@ -11,8 +11,8 @@ import (
 	"aprm/adapters/adaptertest"
 )
 
-// TestSeveralUpstreams: the draws of one search are spread over all endpoints, one that fails or is gone is made up for by the others, raw requests too, and the
-// figures say so.
+// TestSeveralUpstreams: the draws of one search are spread over all endpoints, one that fails or is gone is made up for
+// by the others, raw requests too, and the figures say so.
 func TestSeveralUpstreams(t *testing.T) {
 	for _, scheme := range []string{"openai+", "ollama+"} {
 		var bad atomic.Bool

@@ -20,8 +20,9 @@ import (
 	"aprm/adapters/adaptertest"
 )
 
-// TestServeManyRequests runs the whole `serve` before a fake endpoint: raw, voted, streamed and cancelled requests, in both
-// dialects. Nothing may be left behind. SIDECAR_TEST_REQUESTS=10000 makes it the long one, which prints the memory used.
+// TestServeManyRequests runs the whole `serve` before a fake endpoint: raw, voted, streamed and cancelled requests, in
+// both dialects. Nothing may be left behind. SIDECAR_TEST_REQUESTS=10000 makes it the long one, which prints the memory
+// used.
 func TestServeManyRequests(t *testing.T) {
 	requests := soakRequests(t, 200)
 	upstream := (&adaptertest.Upstream{OwnedBy: "llamacpp", NoHidden: true}).Start(t)

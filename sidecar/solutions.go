@@ -37,8 +37,8 @@ type replayed struct {
 	programs int // to each problem, beside prose; 0 where all answers are of one kind
 }
 
-// replayedFrom joins the answers of both kinds to a problem: n of prose and as many programs as most problems have, n at most; or n of the one kind there is. Problems that lack some
-// are left out.
+// replayedFrom joins the answers of both kinds to a problem: n of prose and as many programs as most problems have, n
+// at most; or n of the one kind there is. Problems that lack some are left out.
 func replayedFrom(answered []dataset.Answered, n int) (p replayed) {
 	type both struct {
 		problem step.Problem

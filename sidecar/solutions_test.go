@@ -8,8 +8,8 @@ import (
 	"aprm/sidecar/dataset"
 )
 
-// Answers of both kinds to a problem are joined: n of prose, as many programs as most problems have, in the order in which they were drawn. A problem that lacks some is left
-// out; of one kind nothing else is asked for.
+// Answers of both kinds to a problem are joined: n of prose, as many programs as most problems have, in the order in
+// which they were drawn. A problem that lacks some is left out; of one kind nothing else is asked for.
 func TestReplayedFrom(t *testing.T) {
 	of := func(kind step.Kind, question string, texts ...string) dataset.Answered {
 		a := dataset.Answered{Problem: step.Problem{ID: question, Question: question}, Sampling: dataset.Sampling{Kind: kind}}

@@ -13,8 +13,9 @@ import (
 	"aprm/adapters/adaptertest"
 )
 
-// TestServeBeforeAStalledProbe: the endpoint falls silent in its first answer, which is the probe's. Raw requests and searches are
-// answered meanwhile, the searches without what isn't known of the endpoint; and nothing is left of the probe.
+// TestServeBeforeAStalledProbe: the endpoint falls silent in its first answer, which is the probe's. Raw requests and
+// searches are answered meanwhile, the searches without what isn't known of the endpoint; and nothing is left of the
+// probe.
 func TestServeBeforeAStalledProbe(t *testing.T) {
 	var stalled atomic.Int32
 	upstream := &adaptertest.Upstream{OwnedBy: "llamacpp", Fault: func(n int) adaptertest.Fault {

@@ -50,7 +50,8 @@ func hangUp(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
 const loading = `{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}`
 
-// TestWaitsForItsEndpoint: one that is down, loading or failing is waited for within --probe-wait, then known as if it had been there from the first.
+// TestWaitsForItsEndpoint: one that is down, loading or failing is waited for within --probe-wait, then known as if it
+// had been there from the first.
 func TestWaitsForItsEndpoint(t *testing.T) {
 	for name, early := range map[string]http.HandlerFunc{"down": hangUp, "loading": status(503, loading), "failing": status(500, "boom"), "a gateway without it": status(502, "<html>")} {
 		for _, given := range [][]string{{"--upstream-model", "fake"}, nil} { // its model named, or asked for
@@ -145,7 +146,8 @@ func TestHopeless(t *testing.T) {
 	}
 }
 
-// TestOneTableOfSettings: flags and their defaults, the check of files, and the example of every setting are by the same table.
+// TestOneTableOfSettings: flags and their defaults, the check of files, and the example of every setting are by the
+// same table.
 func TestOneTableOfSettings(t *testing.T) {
 	plain, err := parse(t, "serve")
 	if err != nil {

@@ -17,7 +17,8 @@ import (
 	"aprm/adapters/adaptertest"
 )
 
-// TestAFailingEndpointIsNotStormed: whatever goes wrong, a search of 64 candidates asks little more than they need, and the client is told when to come again.
+// TestAFailingEndpointIsNotStormed: whatever goes wrong, a search of 64 candidates asks little more than they need, and
+// the client is told when to come again.
 func TestAFailingEndpointIsNotStormed(t *testing.T) {
 	for name, tt := range map[string]struct {
 		fault adaptertest.Fault
@@ -131,7 +132,8 @@ func TestEndlessAnswersKeepToTheDeadline(t *testing.T) {
 	}
 }
 
-// TestNothingIsSentOnToAnotherHost: an endpoint that sends its callers elsewhere would have the key and the question go there.
+// TestNothingIsSentOnToAnotherHost: an endpoint that sends its callers elsewhere would have the key and the question go
+// there.
 func TestNothingIsSentOnToAnotherHost(t *testing.T) {
 	var caught atomic.Int64
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { caught.Add(1) }))

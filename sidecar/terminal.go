@@ -30,7 +30,8 @@ func widthOf(out io.Writer) int {
 	return width
 }
 
-// show writes a text in Markdown: on a terminal with its tables drawn and its lines wrapped, elsewhere as it is, for documents.
+// show writes a text in Markdown: on a terminal with its tables drawn and its lines wrapped, elsewhere as it is, for
+// documents.
 func show(out io.Writer, markdown string) error {
 	if width := widthOf(out); width > 0 {
 		markdown = drawn(markdown, width)
@@ -123,7 +124,8 @@ func wide(s string) int { return text.StringWidthWithoutEscSequences(s) }
 // unit is what a line is not broken in: a word, a figure with its percent sign, an interval.
 var unit = regexp.MustCompile(`\[[^\[\]\s]+ [^\[\]\s]+\][.,:;)]*|[-+−]?[\d.]+ %[.,:;)]*|\S+`)
 
-// folded is a text in lines of so many columns at most. A unit that is wider is broken behind its hyphens, and where that isn't enough anywhere.
+// folded is a text in lines of so many columns at most. A unit that is wider is broken behind its hyphens, and where
+// that isn't enough anywhere.
 func folded(s string, width int) (lines []string) {
 	line := ""
 	put := func(piece, before string) {
@@ -171,8 +173,9 @@ func cellsOf(line string) []string {
 // between is how many blanks stand behind a column.
 const between = 1
 
-// fitted is how wide each column of rows may be, so that all of them and what stands between fit. Always that column is made narrower that costs least: no word, then
-// no line, then none of its breadth. It is whole where no word is broken but behind a hyphen.
+// fitted is how wide each column of rows may be, so that all of them and what stands between fit. Always that column is
+// made narrower that costs least: no word, then no line, then none of its breadth. It is whole where no word is broken
+// but behind a hyphen.
 func fitted(rows [][]string, width int) (limits []int, whole bool) {
 	for _, cells := range rows {
 		for k, cell := range cells {

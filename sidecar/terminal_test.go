@@ -11,7 +11,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// TestDrawn: a table as wide as measurements have it fits a terminal, with every word and figure of it; off one it is Markdown, byte for byte.
+// TestDrawn: a table as wide as measurements have it fits a terminal, with every word and figure of it; off one it is
+// Markdown, byte for byte.
 func TestDrawn(t *testing.T) {
 	head := "| method | correct [95 %] | not told | against majority [95 %] | tokens generated | tokens read | LLM calls | PRM calls | seconds |\n|---|---|---:|---|---:|---:|---:|---:|---:|\n"
 	page := "on gsm8k.jsonl, checkpoint 1234abcd\n\n" + head
@@ -63,7 +64,8 @@ func TestDrawn(t *testing.T) {
 	}
 }
 
-// TestWrapped: a line is broken between words, never in an interval or before a percent sign, and what it continues with begins where it does.
+// TestWrapped: a line is broken between words, never in an interval or before a percent sign, and what it continues
+// with begins where it does.
 func TestWrapped(t *testing.T) {
 	for _, c := range []struct {
 		line  string

@@ -8,12 +8,14 @@ import (
 	"sync/atomic"
 )
 
-// certificate is what the sidecar shows clients that come by TLS; nil for none. It can be replaced while it is served with.
+// certificate is what the sidecar shows clients that come by TLS; nil for none. It can be replaced while it is served
+// with.
 type certificate struct {
 	now atomic.Pointer[tls.Certificate]
 }
 
-// readCertificate reads one from files in PEM, the certificate with what leads to its authority; nil where neither is named.
+// readCertificate reads one from files in PEM, the certificate with what leads to its authority; nil where neither is
+// named.
 func readCertificate(cert, key string) (*certificate, error) {
 	if cert == "" && key == "" {
 		return nil, nil

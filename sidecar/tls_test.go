@@ -24,7 +24,8 @@ import (
 	"aprm/adapters/adaptertest"
 )
 
-// writeCertificate makes a certificate for this machine and its key, signed by itself, and returns a pool that trusts it.
+// writeCertificate makes a certificate for this machine and its key, signed by itself, and returns a pool that trusts
+// it.
 func writeCertificate(t *testing.T, cert, key string, serial int64) *x509.CertPool {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -57,8 +58,8 @@ func writeCertificate(t *testing.T, cert, key string, serial int64) *x509.CertPo
 	return pool
 }
 
-// TestTLS: with a certificate requests come by TLS and HTTP/2, whole and streamed; another certificate in its place is shown to new connections, and one that
-// fits no key isn't.
+// TestTLS: with a certificate requests come by TLS and HTTP/2, whole and streamed; another certificate in its place is
+// shown to new connections, and one that fits no key isn't.
 func TestTLS(t *testing.T) {
 	upstream := &adaptertest.Upstream{OwnedBy: "llamacpp", NoHidden: true, NoN: true}
 	upstream.Start(t)

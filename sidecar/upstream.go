@@ -56,9 +56,10 @@ func (u *upstreamFlags) AfterApply() error {
 // builtinURL names the embedded model.
 const builtinURL = "builtin"
 
-// resolve asks the endpoint what was left open: its dialect, and its model where it has only one. URL is plain http(s) after it. An endpoint that is down,
-// loading or failing is asked again for as long as wait; with a wait what is still open then is guessed, or left open, so that it can be served once it is
-// there. Without, and where waiting is of no use, it is an error.
+// resolve asks the endpoint what was left open: its dialect, and its model where it has only one. URL is plain http(s)
+// after it. An endpoint that is down, loading or failing is asked again for as long as wait; with a wait what is still
+// open then is guessed, or left open, so that it can be served once it is there. Without, and where waiting is of no
+// use, it is an error.
 func (u *upstreamFlags) resolve(ctx context.Context, wait time.Duration) error {
 	if u.URL == "" {
 		found := discover(ctx, usual)
@@ -317,8 +318,8 @@ func (u *upstreamFlags) route() func(http.RoundTripper) http.RoundTripper {
 	return u.Pool.Passing
 }
 
-// listen makes the embedded model an endpoint like any other, for the requests that the sidecar passes on as they are: it
-// serves it at an address of its own until ctx ends. Other endpoints have an address already.
+// listen makes the embedded model an endpoint like any other, for the requests that the sidecar passes on as they are:
+// it serves it at an address of its own until ctx ends. Other endpoints have an address already.
 func (u *upstreamFlags) listen(ctx context.Context) (*url.URL, error) {
 	if u.URL != builtinURL {
 		return url.Parse(u.URL)

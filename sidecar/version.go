@@ -13,8 +13,8 @@ import (
 	"aprm/prm/step"
 )
 
-// stamp and stampedRevision are what a package was built as and from (-ldflags '-X main.stamp=…', see .ci/package); without them what Go
-// itself knows of a build stands.
+// stamp and stampedRevision are what a package was built as and from (-ldflags '-X main.stamp=…', see .ci/package);
+// without them what Go itself knows of a build stands.
 var stamp, stampedRevision string
 
 type versionCommand struct{}

@@ -23,9 +23,10 @@ import (
 // settled is how long files are left alone once one of them changed: who writes several is not met between them.
 const settled = 300 * time.Millisecond
 
-// watch calls reload on SIGHUP, and when files hold something else than was, until ctx ends or stop is called, which waits for the end of a reload that is under
-// way. What reload returns is what the files that it read held before it read them, nil where it came to none: from then on those are watched. Its error is logged:
-// whatever it was to replace is still in place.
+// watch calls reload on SIGHUP, and when files hold something else than was, until ctx ends or stop is called, which
+// waits for the end of a reload that is under way. What reload returns is what the files that it read held before it
+// read them, nil where it came to none: from then on those are watched. Its error is logged: whatever it was to replace
+// is still in place.
 func watch(ctx context.Context, was digests, reload func() (seen digests, err error)) (stop func(), err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	hangup := make(chan os.Signal, 1)

@@ -22,8 +22,8 @@ func (a Answering) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(string(a))), Request: r}, nil
 }
 
-// Bounded holds that what an adapter over Answering makes of the bytes, whatever is asked of it, is a completion or an error, in time and within bounds. hidden asks it for
-// hidden states.
+// Bounded holds that what an adapter over Answering makes of the bytes, whatever is asked of it, is a completion or an
+// error, in time and within bounds. hidden asks it for hidden states.
 func Bounded(t *testing.T, answer []byte, llm adapters.LLM, hidden func() error) {
 	t.Helper()
 	var before, after runtime.MemStats

@@ -30,8 +30,9 @@ type cassette struct {
 	all   []*exchange
 }
 
-// Recording carries what a test of a real server says, and keeps it in the file that SIDECAR_TEST_RECORD names, if it names one. The cassettes under
-// adapters/testdata are made so, of Qwen2.5-Coder (0.5B and, by vLLM, 1.5B), one file a server:
+// Recording carries what a test of a real server says, and keeps it in the file that SIDECAR_TEST_RECORD names, if it
+// names one. The cassettes under adapters/testdata are made so, of Qwen2.5-Coder (0.5B and, by vLLM, 1.5B), one file a
+// server:
 //
 //	SIDECAR_TEST_RECORD=$PWD/adapters/testdata/cassettes/ollama.jsonl.gz SIDECAR_TEST_OLLAMA_URL=http://127.0.0.1:11434 SIDECAR_TEST_MODEL=qwen2.5-coder:0.5b-t1 go test ./adapters/ollama -run RealContract
 //	SIDECAR_TEST_RECORD=$PWD/adapters/testdata/cassettes/vllm.jsonl.gz SIDECAR_TEST_OPENAI_URL=http://127.0.0.1:8000/v1 SIDECAR_TEST_MODEL=qwen2.5-coder:1.5b go test ./adapters/openai -run RealContract

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// Differences says in a line each what a server makes of requests that OpenAI-compatible servers answer differently, of its own bytes. root is the server's address
-// without /v1. No request has a seed, of which some builds of vLLM die.
+// Differences says in a line each what a server makes of requests that OpenAI-compatible servers answer differently, of
+// its own bytes. root is the server's address without /v1. No request has a seed, of which some builds of vLLM die.
 func Differences(t *testing.T, via http.RoundTripper, root, model string) string {
 	var out strings.Builder
 	for _, ask := range []struct{ name, fields string }{

@@ -22,8 +22,8 @@ import (
 	"aprm/adapters"
 )
 
-// Upstream is a fake endpoint that serves one model in both dialects. Its text is a function of the request; set the fields
-// before the first one.
+// Upstream is a fake endpoint that serves one model in both dialects. Its text is a function of the request; set the
+// fields before the first one.
 type Upstream struct {
 	URL string
 
@@ -45,7 +45,8 @@ type Upstream struct {
 	// Fault says what goes wrong with the n-th generating request, from 0; nil for nothing.
 	Fault func(n int) Fault
 
-	// Endless makes every answer go on until the client leaves; Left gets a value when one does, and when one leaves a stalled answer.
+	// Endless makes every answer go on until the client leaves; Left gets a value when one does, and when one leaves a
+	// stalled answer.
 	Endless bool
 	Left    chan struct{}
 
@@ -446,7 +447,8 @@ func (u *Upstream) embedding(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, `[{"index":0,"embedding":[%s]}]`, strings.Join(rows, ","))
 }
 
-// tokenize answers in the words of whichever server it is taken for: vLLM names tokens as its vocabulary does, SentencePiece's here.
+// tokenize answers in the words of whichever server it is taken for: vLLM names tokens as its vocabulary does,
+// SentencePiece's here.
 func (u *Upstream) tokenize(w http.ResponseWriter, r *http.Request) {
 	if u.Pools {
 		var ids []int

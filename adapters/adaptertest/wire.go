@@ -19,8 +19,9 @@ const (
 		`{"name":"get_weather","description":"The weather of a city.","parameters":{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}}}]`
 )
 
-// Wire is what the one reader of OpenAI's wire format makes of a server's own bytes: lists, whole answers and streams, log-probabilities, tool calls, errors and
-// embeddings. root is the server's address without /v1; noSeeds sends it none.
+// Wire is what the one reader of OpenAI's wire format makes of a server's own bytes: lists, whole answers and streams,
+// log-probabilities, tool calls, errors and embeddings. root is the server's address without /v1; noSeeds sends it
+// none.
 func Wire(t *testing.T, via http.RoundTripper, root, model string, noSeeds bool) {
 	exchange := func(t *testing.T, method, path, body string) (int, io.ReadCloser) {
 		t.Helper()

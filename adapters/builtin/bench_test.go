@@ -17,8 +17,8 @@ func flops(h header, pos int) float64 {
 	return 2 * float64(h.Layers*(4*h.Dim*h.Dim+2*h.Dim*h.Hidden+2*h.Dim*(pos+1))+len(h.Vocab)*h.Dim)
 }
 
-// cpuTime is the time that all cores together have spent on this process: on a machine that others use too, it says more than the
-// clock on the wall.
+// cpuTime is the time that all cores together have spent on this process: on a machine that others use too, it says
+// more than the clock on the wall.
 func cpuTime(b *testing.B) time.Duration {
 	var used syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
@@ -82,7 +82,8 @@ func BenchmarkRead(b *testing.B) {
 	report(b, began, 256*float64(b.N), work*float64(b.N))
 }
 
-// BenchmarkPeak runs the tile on numbers that lie in the first cache, on every core: what the rest can't be faster than.
+// BenchmarkPeak runs the tile on numbers that lie in the first cache, on every core: what the rest can't be faster
+// than.
 func BenchmarkPeak(b *testing.B) {
 	const k = 192
 	began := cpuTime(b)

@@ -1,5 +1,6 @@
-// Package builtin is a language model that needs no server: a small decoder-only transformer that runs in this process, in Go.
-// It knows the one kind of text that it was trained on, and serves demonstrations and tests of everything that takes an LLM.
+// Package builtin is a language model that needs no server: a small decoder-only transformer that runs in this process,
+// in Go. It knows the one kind of text that it was trained on, and serves demonstrations and tests of everything that
+// takes an LLM.
 package builtin
 
 import (
@@ -12,9 +13,10 @@ import (
 
 // LLM is a loaded model. It is an adapters.LLM, with every capability but tools.
 //
-// A completion depends on the request and its seed alone, not on what else is asked for at the time. Calls made at once are
-// decoded as one batch, on as many cores as GOMAXPROCS allows, by the goroutines of the callers: nothing runs between calls.
-// What is kept between them are the prompts seen last, so that one that goes on where another ended is read from there.
+// A completion depends on the request and its seed alone, not on what else is asked for at the time. Calls made at once
+// are decoded as one batch, on as many cores as GOMAXPROCS allows, by the goroutines of the callers: nothing runs
+// between calls. What is kept between them are the prompts seen last, so that one that goes on where another ended is
+// read from there.
 type LLM struct {
 	scheduler *scheduler
 	words     *tokenizer
@@ -22,9 +24,9 @@ type LLM struct {
 
 var _ adapters.LLM = (*LLM)(nil)
 
-// New loads a model from the contents of a file of weights. The file begins with "APRMLM1\n", the length of a header in four
-// bytes and the header; then follow the weights in float16 and a SHA-256 of everything. One that is damaged, or that asks for
-// more than a small model, is an error.
+// New loads a model from the contents of a file of weights. The file begins with "APRMLM1\n", the length of a header in
+// four bytes and the header; then follow the weights in float16 and a SHA-256 of everything. One that is damaged, or
+// that asks for more than a small model, is an error.
 func New(weights []byte) (*LLM, error) {
 	m, words, err := load(weights)
 	if err != nil {
@@ -43,13 +45,15 @@ func (l *LLM) Capabilities(context.Context) (adapters.Capabilities, error) {
 	}, nil
 }
 
-// Generate implements adapters.LLM. System messages are left out: the model has learned none. A conversation that fills the
-// context is refused like a server would, by an UpstreamError of status 400; an answer that comes to its end is cut there.
+// Generate implements adapters.LLM. System messages are left out: the model has learned none. A conversation that fills
+// the context is refused like a server would, by an UpstreamError of status 400; an answer that comes to its end is cut
+// there.
 func (l *LLM) Generate(ctx context.Context, req adapters.Request) ([]adapters.Completion, error) {
 	return l.generate(ctx, req, nil)
 }
 
-// generate is Generate that tells of completions as they grow. emit is called by whoever drives the batch: it must not wait.
+// generate is Generate that tells of completions as they grow. emit is called by whoever drives the batch: it must not
+// wait.
 func (l *LLM) generate(ctx context.Context, req adapters.Request, emit func(event)) ([]adapters.Completion, error) {
 	if req.Timeout > 0 {
 		var cancel context.CancelFunc

@@ -55,8 +55,8 @@ func requests() []adapters.Request {
 	return out
 }
 
-// TestCompletionsDontDependOnTheBatch: text and log-probabilities are equal to the bit whether a completion is drawn alone by a
-// model that has seen nothing, or among others by one that knows the prompt.
+// TestCompletionsDontDependOnTheBatch: text and log-probabilities are equal to the bit whether a completion is drawn
+// alone by a model that has seen nothing, or among others by one that knows the prompt.
 func TestCompletionsDontDependOnTheBatch(t *testing.T) {
 	weights := write(t, small(), random(small(), 1))
 	var want [][]adapters.Completion
@@ -134,8 +134,8 @@ func TestUnseeded(t *testing.T) {
 	}
 }
 
-// TestPrefillIsWhole: an answer cut at a line break has the tokens of the whole one, and is continued alike by a model that
-// knows its beginning and by one that doesn't.
+// TestPrefillIsWhole: an answer cut at a line break has the tokens of the whole one, and is continued alike by a model
+// that knows its beginning and by one that doesn't.
 func TestPrefillIsWhole(t *testing.T) {
 	llm := newLLM(t, small())
 	messages := ask("Tom has 3 boxes.")

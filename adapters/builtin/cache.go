@@ -5,9 +5,10 @@ import "slices"
 // page is how many positions a page of the cache holds: as many as a tile computes scores of together.
 const page = wide
 
-// cache holds the keys and values of a sequence's first n tokens, in pages of [layers][key, value][dim][page] numbers. In each
-// layer, keys are [heads][size][page], so that a page's scores are one product with a panel; values are [heads][size/wide][page][wide],
-// so that the weighted sum of a page is one too. Caches share the pages of what they have in common.
+// cache holds the keys and values of a sequence's first n tokens, in pages of [layers][key, value][dim][page] numbers.
+// In each layer, keys are [heads][size][page], so that a page's scores are one product with a panel; values are
+// [heads][size/wide][page][wide], so that the weighted sum of a page is one too. Caches share the pages of what they
+// have in common.
 type cache struct {
 	pages [][]float32
 	n     int
@@ -42,8 +43,8 @@ type kept struct {
 	cache  cache
 }
 
-// prompts keeps the caches of the prompts seen last, the latest at the end: what begins like one of them needn't be read
-// again, as in step-by-step decoding, where every prompt goes on where the last one ended.
+// prompts keeps the caches of the prompts seen last, the latest at the end: what begins like one of them needn't be
+// read again, as in step-by-step decoding, where every prompt goes on where the last one ended.
 type prompts struct{ kept []kept }
 
 // find returns a cache of the longest beginning of tokens that is known, at most limit of them.
@@ -66,8 +67,8 @@ func (p *prompts) find(tokens []int32, limit int) cache {
 	return found.cache.fork(best)
 }
 
-// keep remembers the cache of a prompt, in the place of those that it begins with, and forgets the oldest beyond the bounds.
-// Pages that several prompts share count for each.
+// keep remembers the cache of a prompt, in the place of those that it begins with, and forgets the oldest beyond the
+// bounds. Pages that several prompts share count for each.
 func (p *prompts) keep(tokens []int32, c cache, pageBytes int) {
 	p.kept = slices.DeleteFunc(p.kept, func(k kept) bool {
 		return len(k.tokens) <= len(tokens) && slices.Equal(k.tokens, tokens[:len(k.tokens)])

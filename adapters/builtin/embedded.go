@@ -26,7 +26,8 @@ var Embedded = sync.OnceValues(func() (*LLM, error) {
 	return New(weights)
 })
 
-// unpack undoes train/pack.py: of numbers of two bytes the first bytes stand before all second ones, which makes them a seventh smaller in gzip.
+// unpack undoes train/pack.py: of numbers of two bytes the first bytes stand before all second ones, which makes them a
+// seventh smaller in gzip.
 func unpack(packed []byte) ([]byte, error) {
 	z, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestGolden holds the forward pass to the training toolkit's: train/train.py wrote logits and states of the weights as they are
-// in the repository.
+// TestGolden holds the forward pass to the training toolkit's: train/train.py wrote logits and states of the weights as
+// they are in the repository.
 func TestGolden(t *testing.T) {
 	data, err := os.ReadFile("testdata/golden.json")
 	if err != nil {

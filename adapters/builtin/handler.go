@@ -20,8 +20,8 @@ import (
 )
 
 // Handler serves the model by OpenAI's chat API, streaming and not, as far as a model without tools can: POST
-// /v1/chat/completions, GET /v1/models and GET /v1/models/{id}. What it lacks is refused, with the field at fault. A request that names no temperature
-// gets the likeliest answer.
+// /v1/chat/completions, GET /v1/models and GET /v1/models/{id}. What it lacks is refused, with the field at fault. A
+// request that names no temperature gets the likeliest answer.
 func (l *LLM) Handler() http.Handler {
 	mux := http.NewServeMux()
 	name := l.scheduler.model.Name
@@ -184,8 +184,8 @@ type event struct {
 	tokens []step.Token
 }
 
-// stream sends the answer as it is drawn, about one event a token. A client that reads slowly holds nobody else up: there is
-// room for all events that an answer can have.
+// stream sends the answer as it is drawn, about one event a token. A client that reads slowly holds nobody else up:
+// there is room for all events that an answer can have.
 func (l *LLM) stream(w http.ResponseWriter, r *http.Request, req adapters.Request, a answer) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()

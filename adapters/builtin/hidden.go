@@ -11,9 +11,9 @@ import (
 	"aprm/adapters"
 )
 
-// Hidden implements adapters.LLM. A state is what the last norm gives, before the head. Text behind the first blank line is read
-// as the answer to what stands before it, which is how the model reads when it solves; without one all is a user's. One longer
-// than the context is refused as in Generate.
+// Hidden implements adapters.LLM. A state is what the last norm gives, before the head. Text behind the first blank
+// line is read as the answer to what stands before it, which is how the model reads when it solves; without one all is
+// a user's. One longer than the context is refused as in Generate.
 func (l *LLM) Hidden(ctx context.Context, text string, spans []adapters.Span) ([]adapters.State, error) {
 	model := l.scheduler.model
 	ids, ends := l.words.reading(text)
@@ -44,8 +44,8 @@ func (l *LLM) Hidden(ctx context.Context, text string, spans []adapters.Span) ([
 	return states, nil
 }
 
-// reading returns the tokens of a question and, behind a blank line, its answer, and the byte offset at which each one ends. The
-// mark between the two stands for the blank line.
+// reading returns the tokens of a question and, behind a blank line, its answer, and the byte offset at which each one
+// ends. The mark between the two stands for the blank line.
 func (t *tokenizer) reading(text string) (ids []int32, ends []int) {
 	const border = "\n\n"
 	question, answer, both := strings.Cut(text, border)
@@ -63,7 +63,8 @@ func (t *tokenizer) reading(text string) (ids []int32, ends []int) {
 	return ids, ends
 }
 
-// tokensOf returns the range of the tokens that share a byte with a span; ends holds the byte offset at which each one ends.
+// tokensOf returns the range of the tokens that share a byte with a span; ends holds the byte offset at which each one
+// ends.
 func tokensOf(ends []int, span adapters.Span) adapters.Span {
 	if span.Start >= span.End || span.End <= 0 {
 		return adapters.Span{}

@@ -3,8 +3,8 @@ package builtin
 // wide is how many outputs a tile computes together: two AVX2 registers.
 const wide = 16
 
-// matrix holds weights [rows, cols] in panels of wide rows, [⌈rows/wide⌉][cols][wide], padded with zeros: so a tile reads them
-// in the order in which they lie.
+// matrix holds weights [rows, cols] in panels of wide rows, [⌈rows/wide⌉][cols][wide], padded with zeros: so a tile
+// reads them in the order in which they lie.
 type matrix struct {
 	rows, cols int
 	panels     []float32
@@ -33,8 +33,8 @@ func (m matrix) row(r int, dst []float32) {
 	}
 }
 
-// mulAdd adds the product with each of n vectors: out [n, padded(rows)] += x [n, cols] · mᵀ. Each output is one sum in the order
-// of the columns, whatever n is, so that a vector's product doesn't depend on those beside it.
+// mulAdd adds the product with each of n vectors: out [n, padded(rows)] += x [n, cols] · mᵀ. Each output is one sum in
+// the order of the columns, whatever n is, so that a vector's product doesn't depend on those beside it.
 func (m matrix) mulAdd(out, x []float32, n int) {
 	const group = 4 // panels that a single vector goes through at once
 	stride, size := padded(m.rows), wide*m.cols

@@ -6,8 +6,8 @@ import (
 	"github.com/viterin/vek/vek32"
 )
 
-// model is the transformer: blocks of causal attention with rotary positions and of squared-ReLU units, each behind a root
-// mean square norm and added to what it read; the embedding is also the output head. It is immutable.
+// model is the transformer: blocks of causal attention with rotary positions and of squared-ReLU units, each behind a
+// root mean square norm and added to what it read; the embedding is also the output head. It is immutable.
 type model struct {
 	header
 	digest    string // of the file
@@ -65,9 +65,10 @@ func zeroed(s *[]float32, n int) []float32 {
 	return out
 }
 
-// read takes the tokens of all runs through the model, adds them to the runs' caches, and returns the state at each token,
-// [tokens, dim], which is s's until the next call. What comes out for a sequence is the same to the bit however it is cut into
-// runs and whatever runs it stands beside. No run may go beyond the context, and no two may share a cache.
+// read takes the tokens of all runs through the model, adds them to the runs' caches, and returns the state at each
+// token, [tokens, dim], which is s's until the next call. What comes out for a sequence is the same to the bit however
+// it is cut into runs and whatever runs it stands beside. No run may go beyond the context, and no two may share a
+// cache.
 func (m *model) read(s *scratch, runs []run) []float32 {
 	dim, n := m.Dim, 0
 	for _, r := range runs {
@@ -104,8 +105,8 @@ func (m *model) read(s *scratch, runs []run) []float32 {
 	return norm(sized(&s.states, n*dim), x, m.gain)
 }
 
-// attend writes the key and the value at a position to a layer of the cache and gathers what its query finds there. at is where
-// the position's row begins in the matrices of s.
+// attend writes the key and the value at a position to a layer of the cache and gathers what its query finds there. at
+// is where the position's row begins in the matrices of s.
 func (m *model) attend(s *scratch, c *cache, layer, pos, at int) {
 	dim, size := m.Dim, m.headSize()
 	keys := layer * 2 * dim * page // where they begin in a page
@@ -145,8 +146,8 @@ func (m *model) attend(s *scratch, c *cache, layer, pos, at int) {
 	}
 }
 
-// exp replaces numbers up to zero by their exponentials. vek's own, which is fast, returns garbage below −88; what is that small is
-// as good as nothing.
+// exp replaces numbers up to zero by their exponentials. vek's own, which is fast, returns garbage below −88; what is
+// that small is as good as nothing.
 func exp(x []float32) {
 	vek32.MaximumNumber_Inplace(x, -80)
 	vek32.Exp_Inplace(x)

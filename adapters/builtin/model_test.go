@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// reference computes the logits after each of the tokens, [tokens][vocab], and the states that they are of, from the definition
-// of the model: in float64, one token after another, without a cache.
+// reference computes the logits after each of the tokens, [tokens][vocab], and the states that they are of, from the
+// definition of the model: in float64, one token after another, without a cache.
 func reference(h header, tensors [][]float32, tokens []int32) (logits, states [][]float64) {
 	product := func(weights []float32, x []float64) []float64 {
 		out := make([]float64, len(weights)/len(x))
@@ -144,8 +144,8 @@ func TestModelAgainstItsDefinition(t *testing.T) {
 	}
 }
 
-// TestReadingInPieces: the states are the same to the bit however a text is cut up, beside others or alone, and on a cache that
-// was forked.
+// TestReadingInPieces: the states are the same to the bit however a text is cut up, beside others or alone, and on a
+// cache that was forked.
 func TestReadingInPieces(t *testing.T) {
 	h := small()
 	m := newLLM(t, h).scheduler.model

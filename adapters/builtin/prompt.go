@@ -8,8 +8,8 @@ import (
 	"aprm/adapters"
 )
 
-// prompt returns the tokens of a conversation up to where the answer begins or, after a prefill, goes on. System messages are
-// left out: the model has learned none.
+// prompt returns the tokens of a conversation up to where the answer begins or, after a prefill, goes on. System
+// messages are left out: the model has learned none.
 func (t *tokenizer) prompt(messages []adapters.Message) []int32 {
 	var ids []int32
 	add := func(mark int32, text string) {

@@ -66,8 +66,8 @@ func (s sampler) pick(logits, probs []float32) int32 {
 	return best // the sums were rounded
 }
 
-// nucleus sets all probabilities to zero but the largest that make up the share topP of their sum total. It returns the sum of
-// what is left.
+// nucleus sets all probabilities to zero but the largest that make up the share topP of their sum total. It returns the
+// sum of what is left.
 func nucleus(probs []float32, total, topP float64) float64 {
 	// Tokens below this make up less than 1 − topP all together: they need no sorting.
 	least := float32(total * (1 - topP) / float64(len(probs)))
@@ -96,8 +96,8 @@ func nucleus(probs []float32, total, topP float64) float64 {
 	return sum
 }
 
-// logProbs returns a token with its log-probability and so many alternatives, by the model's own distribution: at temperature
-// 1, over all tokens. probs is room for as many numbers as there are logits.
+// logProbs returns a token with its log-probability and so many alternatives, by the model's own distribution: at
+// temperature 1, over all tokens. probs is room for as many numbers as there are logits.
 func (t *tokenizer) logProbs(logits, probs []float32, id int32, alternatives int) step.Token {
 	highest := vek32.Max(logits)
 	copy(probs, logits)

@@ -34,8 +34,8 @@ type call struct {
 // generates tells a call for completions from one for states.
 func (c *call) generates() bool { return c.from == len(c.prompt) }
 
-// scheduler decodes the sequences of all callers as one batch. It has no goroutine of its own: whoever waits for a call drives
-// the batch, everybody's sequences, until that call is done, and then leaves it to the next.
+// scheduler decodes the sequences of all callers as one batch. It has no goroutine of its own: whoever waits for a call
+// drives the batch, everybody's sequences, until that call is done, and then leaves it to the next.
 type scheduler struct {
 	model *model
 	wheel chan struct{} // holds a value while somebody drives
@@ -121,8 +121,8 @@ func (s *scheduler) ended(c *call) bool {
 	return true
 }
 
-// tasks returns what the next step reads: a token of each sequence, and the next tokens of some prompts. It begins waiting
-// sequences where there is room.
+// tasks returns what the next step reads: a token of each sequence, and the next tokens of some prompts. It begins
+// waiting sequences where there is room.
 func (s *scheduler) tasks() []task {
 	var tasks []task
 	room, tokens := slots, portions

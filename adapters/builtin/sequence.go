@@ -95,7 +95,8 @@ func (s *sequence) tell() {
 	}
 }
 
-// firstStop returns the stop string that begins first in text, and where; of those that begin together, the first named.
+// firstStop returns the stop string that begins first in text, and where; of those that begin together, the first
+// named.
 func firstStop(text string, stops []string) (at int, stop string) {
 	for _, s := range stops {
 		if i := strings.Index(text, s); s != "" && i >= 0 && (stop == "" || i < at) {

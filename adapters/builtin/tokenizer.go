@@ -80,9 +80,9 @@ func (t *tokenizer) encode(text string) (ids []int32, ends []int) {
 	return ids, ends
 }
 
-// pieceLen returns the length of the first piece of a text that isn't empty: a run of letters, a digit or another rune, each
-// with the space before it, or a single white space. A line break is always a piece of its own, so that a text may be encoded
-// line by line.
+// pieceLen returns the length of the first piece of a text that isn't empty: a run of letters, a digit or another rune,
+// each with the space before it, or a single white space. A line break is always a piece of its own, so that a text may
+// be encoded line by line.
 func pieceLen(text string) int {
 	body := strings.TrimPrefix(text, " ")
 	if len(text)-len(body) == 1 && body == "" {

@@ -68,8 +68,8 @@ func TestPrompt(t *testing.T) {
 	}
 }
 
-// FuzzEncode: tokens spell the text wherever they are known and lie where they say, no token is a mark of the conversation, and
-// a text may be encoded line by line.
+// FuzzEncode: tokens spell the text wherever they are known and lie where they say, no token is a mark of the
+// conversation, and a text may be encoded line by line.
 func FuzzEncode(f *testing.F) {
 	words, err := newTokenizer(append(words(0), "×", " ×", "é", "\t", "\r"))
 	if err != nil {

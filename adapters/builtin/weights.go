@@ -59,9 +59,9 @@ func (h header) size() int64 {
 	return dim*int64(len(h.Vocab)) + int64(h.Layers)*(2*dim+4*dim*dim+2*dim*hidden) + dim
 }
 
-// load reads a file of weights: the magic, the length of the header (uint32), the header, the tensors in float16 in the order
-// in which they are read here, matrices row by row, and the SHA-256 of all that. Numbers are little-endian. Whatever is wrong
-// with a file is an error, found before anything as large as it claims to be is allocated.
+// load reads a file of weights: the magic, the length of the header (uint32), the header, the tensors in float16 in the
+// order in which they are read here, matrices row by row, and the SHA-256 of all that. Numbers are little-endian.
+// Whatever is wrong with a file is an error, found before anything as large as it claims to be is allocated.
 func load(file []byte) (*model, *tokenizer, error) {
 	begin := len(magic) + 4
 	if len(file) < begin+sha256.Size || string(file[:len(magic)]) != magic {

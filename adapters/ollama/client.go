@@ -51,8 +51,8 @@ func New(cfg Config) (*Client, error) {
 	return c, nil
 }
 
-// Generate implements adapters.LLM. Ollama has no n: several completions are several requests, and its cache of prefixes saves
-// most of reading the prompt again.
+// Generate implements adapters.LLM. Ollama has no n: several completions are several requests, and its cache of
+// prefixes saves most of reading the prompt again.
 func (c *Client) Generate(ctx context.Context, req adapters.Request) ([]adapters.Completion, error) {
 	caps, err := c.Capabilities(ctx)
 	switch {
@@ -139,8 +139,8 @@ func (c *Client) stream(ctx context.Context, body *api.ChatRequest, collector *d
 // final is an error after the first byte, which isn't tried again: it hides what Retry looks for.
 type final struct{ error }
 
-// request is what Ollama is sent, with what the client wants every call to have: another num_ctx than its other requests' would load the model anew. Every
-// option is sent even when it is zero.
+// request is what Ollama is sent, with what the client wants every call to have: another num_ctx than its other
+// requests' would load the model anew. Every option is sent even when it is zero.
 func (c *Client) request(ctx context.Context, req adapters.Request, caps adapters.Capabilities) (*api.ChatRequest, error) {
 	messages := req.Messages
 	if caps.Prefill == adapters.PrefillNone {

@@ -8,7 +8,8 @@ import (
 	"aprm/adapters/adaptertest"
 )
 
-// FuzzAnswer: whatever an endpoint answers, to whatever it is asked, is a completion or an error, in time and within bounds.
+// FuzzAnswer: whatever an endpoint answers, to whatever it is asked, is a completion or an error, in time and within
+// bounds.
 func FuzzAnswer(f *testing.F) {
 	f.Add([]byte("{\"message\":{\"content\":\"a\"},\"done\":false}\n{\"done\":true,\"eval_count\":-3}\n"))
 	f.Add([]byte(`{"capabilities":["tools"],"embeddings":[[1,2],[3]],"error":"no"}`))

@@ -11,8 +11,9 @@ import (
 	"aprm/adapters/internal/draw"
 )
 
-// Hidden implements adapters.LLM. Ollama's /api/embed gives the last token's state of a text, at unit length, so every span is
-// the text up to its end, all in one request; State.Mean is nil. With Config.HiddenURL that server is asked instead.
+// Hidden implements adapters.LLM. Ollama's /api/embed gives the last token's state of a text, at unit length, so every
+// span is the text up to its end, all in one request; State.Mean is nil. With Config.HiddenURL that server is asked
+// instead.
 func (c *Client) Hidden(ctx context.Context, text string, spans []adapters.Span) ([]adapters.State, error) {
 	caps, err := c.Capabilities(ctx)
 	if err != nil {

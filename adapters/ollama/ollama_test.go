@@ -69,7 +69,8 @@ func TestRealContract(t *testing.T) {
 	holds(t, Config{URL: url, Model: model, Transport: adaptertest.Recording(t, transport)})
 }
 
-// TestCassette holds the contract on what a real server answered, byte for byte. adaptertest.Recording says how it is recorded anew.
+// TestCassette holds the contract on what a real server answered, byte for byte. adaptertest.Recording says how it is
+// recorded anew.
 func TestCassette(t *testing.T) {
 	holds(t, Config{URL: "http://recorded", Model: "qwen2.5-coder:0.5b-t1", Transport: adaptertest.Play(t, "../testdata/cassettes/ollama.jsonl.gz")})
 }
@@ -123,7 +124,8 @@ func TestBytes(t *testing.T) {
 		t.Errorf("seeds %v, want 40 and 41", seeds)
 	}
 
-	// Alternatives cost Ollama a sort of its vocabulary for each token: nobody asks for them but a client who wants them.
+	// Alternatives cost Ollama a sort of its vocabulary for each token: nobody asks for them but a client who wants
+	// them.
 	u.Forget()
 	if _, err := c.Generate(t.Context(), adapters.Request{Messages: ask, MaxTokens: 9, LogProbs: true, TopLogProbs: 3}); err != nil {
 		t.Fatal(err)
@@ -246,7 +248,8 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// TestGenerateBeforeAStalledProbe: what doesn't hang on the probe's finds comes without it, in a search; the probe is none.
+// TestGenerateBeforeAStalledProbe: what doesn't hang on the probe's finds comes without it, in a search; the probe is
+// none.
 func TestGenerateBeforeAStalledProbe(t *testing.T) {
 	u := (&adaptertest.Upstream{Fault: func(n int) adaptertest.Fault { return adaptertest.Fault{Stall: n == 0} }}).Start(t)
 	transport := &http.Transport{}

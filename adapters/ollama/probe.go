@@ -9,8 +9,8 @@ import (
 	"aprm/adapters/internal/draw"
 )
 
-// Capabilities implements adapters.LLM: about six short requests on the first call, all within Config.Timeout; see draw.Probed
-// for who waits for them how long.
+// Capabilities implements adapters.LLM: about six short requests on the first call, all within Config.Timeout; see
+// draw.Probed for who waits for them how long.
 func (c *Client) Capabilities(ctx context.Context) (adapters.Capabilities, error) {
 	return c.probed.Or(ctx, c.cfg.Timeout, c.probe)
 }

@@ -1,4 +1,5 @@
-// Package openai is the adapter for OpenAI-compatible endpoints: vLLM, llama-server, LM Studio, Ollama's /v1, OpenAI itself.
+// Package openai is the adapter for OpenAI-compatible endpoints: vLLM, llama-server, LM Studio, Ollama's /v1, OpenAI
+// itself.
 package openai
 
 import (
@@ -48,8 +49,8 @@ func New(cfg Config) (*Client, error) {
 	return c, nil
 }
 
-// Generate implements adapters.LLM. Several completions are one request where the endpoint takes n, so that it reads the
-// prompt once; single steps are drawn each by itself, so that each can be stopped by itself.
+// Generate implements adapters.LLM. Several completions are one request where the endpoint takes n, so that it reads
+// the prompt once; single steps are drawn each by itself, so that each can be stopped by itself.
 func (c *Client) Generate(ctx context.Context, req adapters.Request) ([]adapters.Completion, error) {
 	caps, err := c.Capabilities(ctx)
 	switch {

@@ -16,7 +16,8 @@ import (
 	"aprm/adapters/wire"
 )
 
-// post sends a chat request and returns the answer's body, which the caller closes. An answer that is no 200 is an error.
+// post sends a chat request and returns the answer's body, which the caller closes. An answer that is no 200 is an
+// error.
 func (c *Client) post(ctx context.Context, op string, body wire.Request) (io.ReadCloser, error) {
 	data, err := json.Marshal(body)
 	if err != nil {
@@ -47,7 +48,8 @@ func (c *Client) exchange(ctx context.Context, op, method, path string, body []b
 	return nil, adapters.Refusal(op, resp.StatusCode, resp.Header, said)
 }
 
-// deadly is how long after a seed a vLLM that answers no more is thought to have died of it: its engine ends at once, its other processes some seconds later.
+// deadly is how long after a seed a vLLM that answers no more is thought to have died of it: its engine ends at once,
+// its other processes some seconds later.
 const deadly = time.Minute
 
 // blameSeed adds to the error of a vLLM that answers no more, or says that its engine is dead, what may have killed it.
@@ -64,8 +66,8 @@ func (c *Client) blameSeed(err error) error {
 	return &told
 }
 
-// silent is the error of an answer without a chunk: an endpoint that said nothing, put an error under a 200 or, at a wrong address, is
-// no LLM's at all.
+// silent is the error of an answer without a chunk: an endpoint that said nothing, put an error under a 200 or, at a
+// wrong address, is no LLM's at all.
 func silent(s *wire.Stream, err error) error {
 	said := strings.Join(strings.Fields(strings.ToValidUTF8(string(s.Said()), "")), " ")
 	var refusal struct {

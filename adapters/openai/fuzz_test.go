@@ -8,7 +8,8 @@ import (
 	"aprm/adapters/adaptertest"
 )
 
-// FuzzAnswer: whatever an endpoint answers, to whatever it is asked, is a completion or an error, in time and within bounds.
+// FuzzAnswer: whatever an endpoint answers, to whatever it is asked, is a completion or an error, in time and within
+// bounds.
 func FuzzAnswer(f *testing.F) {
 	f.Add([]byte("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"},\"finish_reason\":null}]}\n\ndata: [DONE]\n\n"))
 	f.Add([]byte("data: {\"choices\":[{\"index\":-1,\"delta\":{\"content\":7}}],\"usage\":{\"completion_tokens\":-9}}\n\n"))

@@ -9,8 +9,8 @@ import (
 	"aprm/adapters"
 )
 
-// Hidden implements adapters.LLM where the endpoint, or the one at Config.HiddenURL, is a llama-server or a vLLM that gives the states
-// of every token.
+// Hidden implements adapters.LLM where the endpoint, or the one at Config.HiddenURL, is a llama-server or a vLLM that
+// gives the states of every token.
 func (c *Client) Hidden(ctx context.Context, text string, spans []adapters.Span) ([]adapters.State, error) {
 	caps, err := c.Capabilities(ctx)
 	if err != nil {
@@ -24,7 +24,8 @@ func (c *Client) Hidden(ctx context.Context, text string, spans []adapters.Span)
 	return c.hidden.Hidden(ctx, text, spans)
 }
 
-// probeHidden finds out what hidden states there are. A refusal means that there are none, unless they were asked for by name.
+// probeHidden finds out what hidden states there are. A refusal means that there are none, unless they were asked for
+// by name.
 func (c *Client) probeHidden(ctx context.Context) (adapters.HiddenCapabilities, error) {
 	found, err := c.hidden.Probe(ctx)
 	var upstream *adapters.UpstreamError

@@ -88,7 +88,8 @@ func TestTooMany(t *testing.T) {
 	}
 }
 
-// TestInterrupted: an answer that llama-cpp-python breaks off for the next request, and ends as if it were whole, is none, and says what to do.
+// TestInterrupted: an answer that llama-cpp-python breaks off for the next request, and ends as if it were whole, is
+// none, and says what to do.
 func TestInterrupted(t *testing.T) {
 	u := &adaptertest.Upstream{OwnedBy: "me", NoN: true, NoLogProbs: true, NoUsage: true, Interrupts: true, NoHidden: true}
 	c := open(t, u, nil)
@@ -111,7 +112,8 @@ func TestInterrupted(t *testing.T) {
 }
 
 // TestRealContract holds the contract on a real server: SIDECAR_TEST_OPENAI_URL and SIDECAR_TEST_MODEL name it,
-// SIDECAR_TEST_HIDDEN_URL a server of the same model that gives hidden states, and SIDECAR_TEST_NO_SEEDS, where it is set, one that dies of seeds.
+// SIDECAR_TEST_HIDDEN_URL a server of the same model that gives hidden states, and SIDECAR_TEST_NO_SEEDS, where it is
+// set, one that dies of seeds.
 func TestRealContract(t *testing.T) {
 	url, model := os.Getenv("SIDECAR_TEST_OPENAI_URL"), os.Getenv("SIDECAR_TEST_MODEL")
 	if url == "" || model == "" {
@@ -122,7 +124,8 @@ func TestRealContract(t *testing.T) {
 	holds(t, Config{URL: url, Model: model, HiddenURL: os.Getenv("SIDECAR_TEST_HIDDEN_URL"), NoSeeds: os.Getenv("SIDECAR_TEST_NO_SEEDS") != "", Transport: adaptertest.Recording(t, transport)})
 }
 
-// TestCassettes holds the contract on what real servers answered, byte for byte. adaptertest.Recording says how they are recorded anew.
+// TestCassettes holds the contract on what real servers answered, byte for byte. adaptertest.Recording says how they
+// are recorded anew.
 func TestCassettes(t *testing.T) {
 	for server, model := range map[string]string{"llama-server": "qwen2.5-coder:0.5b", "vllm": "qwen2.5-coder:1.5b"} {
 		t.Run(server, func(t *testing.T) {
@@ -131,8 +134,8 @@ func TestCassettes(t *testing.T) {
 	}
 }
 
-// TestRealDifferences prints what the server at SIDECAR_TEST_OPENAI_URL makes of requests that such servers answer differently. With SIDECAR_TEST_RECORD it makes
-// the cassette that TestDifferences plays, differences-SERVER.jsonl.gz.
+// TestRealDifferences prints what the server at SIDECAR_TEST_OPENAI_URL makes of requests that such servers answer
+// differently. With SIDECAR_TEST_RECORD it makes the cassette that TestDifferences plays, differences-SERVER.jsonl.gz.
 func TestRealDifferences(t *testing.T) {
 	url, model := os.Getenv("SIDECAR_TEST_OPENAI_URL"), os.Getenv("SIDECAR_TEST_MODEL")
 	if url == "" || model == "" {
@@ -145,7 +148,8 @@ func TestRealDifferences(t *testing.T) {
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// TestDifferences holds what real servers made of such requests, as their cassettes have it, against golden files, which are for people to read too.
+// TestDifferences holds what real servers made of such requests, as their cassettes have it, against golden files,
+// which are for people to read too.
 func TestDifferences(t *testing.T) {
 	for server, model := range map[string]string{"llama-server": "qwen2.5-coder:0.5b", "vllm": "qwen2.5-coder:1.5b", "ollama": "qwen2.5-coder:0.5b"} {
 		got := adaptertest.Differences(t, adaptertest.Play(t, "../testdata/cassettes/differences-"+server+".jsonl.gz"), "http://recorded", model)
@@ -199,8 +203,8 @@ func TestCapabilities(t *testing.T) {
 	}
 }
 
-// TestBytes holds what really goes over the wire, where the SDK would leave it out or has no field for it.
-// A connection that breaks before its first byte, at any of the requests that ask what the endpoint can do, is tried again.
+// TestBytes holds what really goes over the wire, where the SDK would leave it out or has no field for it. A connection
+// that breaks before its first byte, at any of the requests that ask what the endpoint can do, is tried again.
 func TestProbesThroughFaults(t *testing.T) {
 	whole := &adaptertest.Upstream{NoHidden: true}
 	want := capabilities(t, unprobed(t, whole, nil))
@@ -286,7 +290,8 @@ func TestCutStreamsCountTheirPrompt(t *testing.T) {
 	}
 }
 
-// TestBilled: a prompt counts once a call, however many completions that has, and a seed is sent only where one is wanted.
+// TestBilled: a prompt counts once a call, however many completions that has, and a seed is sent only where one is
+// wanted.
 func TestBilled(t *testing.T) {
 	for name, test := range map[string]struct {
 		u     *adaptertest.Upstream
@@ -577,7 +582,8 @@ func TestWithoutSeeds(t *testing.T) {
 	adaptertest.WithoutSeeds(t, u, unprobed(t, u, func(c *Config) { c.NoSeeds = true }))
 }
 
-// TestDeadOfASeed: where a vLLM dies of a seed, its error and those after it say what to do; where another server, or one that was sent none, is gone, nothing is.
+// TestDeadOfASeed: where a vLLM dies of a seed, its error and those after it say what to do; where another server, or
+// one that was sent none, is gone, nothing is.
 func TestDeadOfASeed(t *testing.T) {
 	seed := int64(3)
 	dead := func(int) adaptertest.Fault { return adaptertest.Fault{CutAfter: -1} }

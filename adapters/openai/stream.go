@@ -43,11 +43,12 @@ func (c *Client) draw(ctx context.Context, req adapters.Request, caps adapters.C
 	return done
 }
 
-// stream opens one stream, feeds the collectors and sets finish of each completion that ended. stops holds the stop strings
-// that the endpoint named, by completion.
+// stream opens one stream, feeds the collectors and sets finish of each completion that ended. stops holds the stop
+// strings that the endpoint named, by completion.
 func (c *Client) stream(ctx context.Context, req adapters.Request, caps adapters.Capabilities, collectors []*draw.Collector,
 	finish []adapters.FinishReason) (usage adapters.Usage, stops map[int]string, err error) {
-	// What is generated at a time counts, not the requests: a server that got more than it can do lets the rest wait in silence.
+	// What is generated at a time counts, not the requests: a server that got more than it can do lets the rest wait in
+	// silence.
 	load := min(req.N, c.cfg.Concurrency)
 	if err := c.slots.Acquire(ctx, load); err != nil {
 		return usage, nil, err

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// TestOpeningWhileOthersAsk: that an endpoint is found to fail just while somebody looks which one to ask stops neither.
+// TestOpeningWhileOthersAsk: that an endpoint is found to fail just while somebody looks which one to ask stops
+// neither.
 func TestOpeningWhileOthersAsk(t *testing.T) {
 	p, err := New([]*url.URL{{Scheme: "http", Host: "a"}}, nil)
 	if err != nil {

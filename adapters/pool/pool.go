@@ -1,5 +1,6 @@
-// Package pool is the endpoints of one model, one or several: it sends each request to one that is well and has least to do, passes over those that fail,
-// and has all requests wait that one of them was asked to wait. It looks at what comes back and asks nothing by itself.
+// Package pool is the endpoints of one model, one or several: it sends each request to one that is well and has least
+// to do, passes over those that fail, and has all requests wait that one of them was asked to wait. It looks at what
+// comes back and asks nothing by itself.
 package pool
 
 import (
@@ -21,7 +22,8 @@ import (
 	"aprm/adapters/internal/draw"
 )
 
-// An endpoint that failed nine calls in ten of the last ten seconds, of twenty at least, is left alone for two; then few calls try it.
+// An endpoint that failed nine calls in ten of the last ten seconds, of twenty at least, is left alone for two; then
+// few calls try it.
 const (
 	span      = 10 * time.Second
 	fewest    = 20
@@ -30,8 +32,8 @@ const (
 	loadWords = 64 << 10 // bytes of a 503 that are read for whether the model is being loaded
 )
 
-// longest is what an endpoint may ask to wait and be waited for. Whatever else it asked, it is asked again after that: by then it may be well, or the word was
-// meant for another client.
+// longest is what an endpoint may ask to wait and be waited for. Whatever else it asked, it is asked again after that:
+// by then it may be well, or the word was meant for another client.
 const longest = time.Minute
 
 // Kinds of what goes wrong with a call.
@@ -67,7 +69,8 @@ type member struct {
 	why    *adapters.UpstreamError // its words
 }
 
-// New returns a pool of endpoints that serve the same below their scheme and host. tell is called with what goes wrong, nil for nobody.
+// New returns a pool of endpoints that serve the same below their scheme and host. tell is called with what goes wrong,
+// nil for nobody.
 func New(endpoints []*url.URL, tell func(endpoint, kind string)) (*Pool, error) {
 	if len(endpoints) == 0 {
 		return nil, errors.New("pool: no endpoint")
@@ -107,7 +110,8 @@ var errFailed = errors.New("failed")
 // Size is how many endpoints there are.
 func (p *Pool) Size() int { return len(p.members) }
 
-// States are the endpoints, by host, each with whether it is asked: "closed" (it is), "half-open" (by few) or "open" (it isn't).
+// States are the endpoints, by host, each with whether it is asked: "closed" (it is), "half-open" (by few) or "open"
+// (it isn't).
 func (p *Pool) States() map[string]string {
 	out := map[string]string{}
 	for _, m := range p.members {
@@ -116,9 +120,10 @@ func (p *Pool) States() map[string]string {
 	return out
 }
 
-// Waiting is the RoundTripper of a search: it waits as long as an endpoint asked to be waited for, where there is time, and asks none that fails. Its error
-// then is an adapters.UpstreamError. A request is for the first endpoint's host and goes to any; one for another endpoint's, which sent its caller on within itself,
-// goes there; one for a stranger's passes the pool by.
+// Waiting is the RoundTripper of a search: it waits as long as an endpoint asked to be waited for, where there is time,
+// and asks none that fails. Its error then is an adapters.UpstreamError. A request is for the first endpoint's host and
+// goes to any; one for another endpoint's, which sent its caller on within itself, goes there; one for a stranger's
+// passes the pool by.
 func (p *Pool) Waiting(next http.RoundTripper) http.RoundTripper { return way{p, next, true} }
 
 // Passing is the RoundTripper of a client's own request, which goes to the endpoint that is best off, however that is.
@@ -137,8 +142,8 @@ func (w way) CloseIdleConnections() {
 	}
 }
 
-// RoundTrip implements http.RoundTripper. What fails before the first byte of an answer is asked of another endpoint, if there is one that is well and the
-// request can be sent again.
+// RoundTrip implements http.RoundTripper. What fails before the first byte of an answer is asked of another endpoint,
+// if there is one that is well and the request can be sent again.
 func (w way) RoundTrip(r *http.Request) (*http.Response, error) {
 	tried, known := w.pool.outOfTheQuestion(r.URL.Host)
 	if !known {
@@ -207,7 +212,8 @@ func (w way) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// outOfTheQuestion are the endpoints that a request for a host is not for: none where it is the first one's, else all but the one that it is; known is whether there is one.
+// outOfTheQuestion are the endpoints that a request for a host is not for: none where it is the first one's, else all
+// but the one that it is; known is whether there is one.
 func (p *Pool) outOfTheQuestion(host string) (others []*member, known bool) {
 	if host == p.members[0].base.Host {
 		return nil, true
@@ -395,8 +401,8 @@ func rest(begin []byte, body io.ReadCloser) io.ReadCloser {
 	}{io.MultiReader(bytes.NewReader(begin), body), body}
 }
 
-// body tells what came of an answer: it is good when its first byte is there, so that an endpoint that is tried again is well at once and not only when a long
-// stream ends. The endpoint is busy with it until its end.
+// body tells what came of an answer: it is good when its first byte is there, so that an endpoint that is tried again
+// is well at once and not only when a long stream ends. The endpoint is busy with it until its end.
 type body struct {
 	io.ReadCloser
 	ctx  context.Context

@@ -234,7 +234,8 @@ func TestAllWaitWhenOneIsAskedTo(t *testing.T) {
 	}
 }
 
-// TestNobodyWaitsLong: an endpoint that asks for more than anybody is to wait is refused for at once, with what it asked for.
+// TestNobodyWaitsLong: an endpoint that asks for more than anybody is to wait is refused for at once, with what it
+// asked for.
 func TestNobodyWaitsLong(t *testing.T) {
 	e := start(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "600")
@@ -252,7 +253,8 @@ func TestNobodyWaitsLong(t *testing.T) {
 	}
 }
 
-// TestSeveralEndpoints: the work is spread, one that fails or is gone is passed over before the first byte, and all of them gone is an error.
+// TestSeveralEndpoints: the work is spread, one that fails or is gone is passed over before the first byte, and all of
+// them gone is an error.
 func TestSeveralEndpoints(t *testing.T) {
 	slow := func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(20 * time.Millisecond)

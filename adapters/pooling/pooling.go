@@ -1,6 +1,6 @@
 // Package pooling asks a process reward model (PRM) that another server hosts, by vLLM's POST /pooling: that is how
-// Qwen2.5-Math-PRM, Math-Shepherd and their like are served. Its tests hold it to what vLLM 0.32 answered for a small model of the
-// first one's kind.
+// Qwen2.5-Math-PRM, Math-Shepherd and their like are served. Its tests hold it to what vLLM 0.32 answered for a small
+// model of the first one's kind.
 package pooling
 
 import (
@@ -28,7 +28,8 @@ type Format string
 const (
 	// Messages sends a conversation whose last turn is "step<token>step<token>": Qwen2.5-Math-PRM's.
 	Messages Format = "messages"
-	// Shepherd sends one text, "question Step 1: step <token>\nStep 2: step <token>": Math-Shepherd's (arXiv 2312.08935).
+	// Shepherd sends one text, "question Step 1: step <token>\nStep 2: step <token>": Math-Shepherd's (arXiv
+	// 2312.08935).
 	Shepherd Format = "shepherd"
 )
 
@@ -105,8 +106,8 @@ func New(cfg Config) (*Client, error) {
 func (c *Client) ID() string { return c.cfg.Model }
 
 // Score returns the probability that each step of a trace is correct, in order. Every failure but the end of ctx is an
-// adapters.UpstreamError. What may pass (no answer, 408, 429, 5xx, a body that is cut off) has been tried again before; an
-// answer that makes no sense has not.
+// adapters.UpstreamError. What may pass (no answer, 408, 429, 5xx, a body that is cut off) has been tried again before;
+// an answer that makes no sense has not.
 func (c *Client) Score(ctx context.Context, t step.Trace) ([]float64, error) {
 	if len(t.Steps) == 0 {
 		return nil, nil
@@ -129,8 +130,8 @@ func (c *Client) Score(ctx context.Context, t step.Trace) ([]float64, error) {
 	return nil, err
 }
 
-// request is what is asked about a trace. The step token never comes from the texts themselves, so that there are as many of
-// it as there are steps.
+// request is what is asked about a trace. The step token never comes from the texts themselves, so that there are as
+// many of it as there are steps.
 func (c *Client) request(t step.Trace) any {
 	clean := func(text string) string { return without(text, c.cfg.StepToken) }
 	type common struct {

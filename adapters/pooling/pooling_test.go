@@ -51,7 +51,8 @@ func start(t testing.TB, cfg Config, handle http.HandlerFunc) *Client {
 	return c
 }
 
-// vllm answers as reference/formats.md has it: for the step token number i of the text a row [1-p, p] with p = .9 - i/10.
+// vllm answers as reference/formats.md has it: for the step token number i of the text a row [1-p, p] with p = .9 -
+// i/10.
 func vllm(t testing.TB, token string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var ask struct {

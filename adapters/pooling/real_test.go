@@ -23,9 +23,10 @@ var solved = []step.Trace{
 // quad stands behind steps in the vocabulary of Qwen2.5 where Qwen2.5-Math-PRM has <extra_0>.
 const quad = "<|quad_end|>"
 
-// TestRealScores holds that what vLLM answers for a PRM and what this package reads of it is what transformers makes of the same model: SIDECAR_TEST_PRM_URL is a
-// vLLM that serves the model which testdata/reward.py made in the folder SIDECAR_TEST_PRM_FOLDER, and SIDECAR_TEST_PYTHON a Python with transformers.
-// SIDECAR_TEST_RECORD keeps what both said, for TestScoresOfVLLM.
+// TestRealScores holds that what vLLM answers for a PRM and what this package reads of it is what transformers makes of
+// the same model: SIDECAR_TEST_PRM_URL is a vLLM that serves the model which testdata/reward.py made in the folder
+// SIDECAR_TEST_PRM_FOLDER, and SIDECAR_TEST_PYTHON a Python with transformers. SIDECAR_TEST_RECORD keeps what both
+// said, for TestScoresOfVLLM.
 func TestRealScores(t *testing.T) {
 	url, folder, python := os.Getenv("SIDECAR_TEST_PRM_URL"), os.Getenv("SIDECAR_TEST_PRM_FOLDER"), os.Getenv("SIDECAR_TEST_PYTHON")
 	if url == "" || folder == "" || python == "" {

@@ -10,7 +10,8 @@ import (
 	"aprm/prm/disk"
 )
 
-// FuzzOpen: whatever a file holds, it is a recording or an error, in time and within bounds, compressed or not; and what answers from it answers.
+// FuzzOpen: whatever a file holds, it is a recording or an error, in time and within bounds, compressed or not; and
+// what answers from it answers.
 func FuzzOpen(f *testing.F) {
 	path := filepath.Join(f.TempDir(), "answers.jsonl")
 	l, err := Wrap(&counting{caps: adapters.Capabilities{Model: "m"}}, path)

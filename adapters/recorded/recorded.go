@@ -1,10 +1,11 @@
-// Package recorded keeps the answers of an LLM in a file and gives them again: a long run that was interrupted is resumed by
-// running it again, and a finished one is replayed with no server at all.
+// Package recorded keeps the answers of an LLM in a file and gives them again: a long run that was interrupted is
+// resumed by running it again, and a finished one is replayed with no server at all.
 //
-// The file is JSON Lines (disk.Format), appended to and synced answer by answer, each line with its checksum; a line that was damaged is passed over, and
-// asked again. An answer's key is the SHA-256 of the model, the
-// splitter's version and the whole request, so requests that should be drawn afresh must differ in their seed. Errors are
-// not kept: what may pass is asked again for a minute. Hidden states are kept as float16, and rounded to it on the live path too: live and replayed runs are equal.
+// The file is JSON Lines (disk.Format), appended to and synced answer by answer, each line with its checksum; a line
+// that was damaged is passed over, and asked again. An answer's key is the SHA-256 of the model, the splitter's version
+// and the whole request, so requests that should be drawn afresh must differ in their seed. Errors are not kept: what
+// may pass is asked again for a minute. Hidden states are kept as float16, and rounded to it on the live path too: live
+// and replayed runs are equal.
 package recorded
 
 import (
@@ -26,8 +27,9 @@ import (
 
 // LLM implements adapters.LLM over a recording.
 type LLM struct {
-	// GaveUp is called with the reason when live has failed for longer than it is waited for, which is a minute, or an answer can't be kept: what depends on the
-	// answers would come to something else than with them, and had better end, and be run again. Nil for nobody; to be set before the first call.
+	// GaveUp is called with the reason when live has failed for longer than it is waited for, which is a minute, or an
+	// answer can't be kept: what depends on the answers would come to something else than with them, and had better
+	// end, and be run again. Nil for nobody; to be set before the first call.
 	GaveUp func(why error)
 
 	live adapters.LLM // nil when only replaying
@@ -82,9 +84,9 @@ func parse(line []byte) (e entry, err error) {
 	return e, nil
 }
 
-// Wrap answers from the file at path what was asked before and asks live the rest, appending what it answers. The file is
-// made when it isn't there; a line torn by a crash is dropped. Close it when done. What is no recording is refused and left alone, and a file that another
-// process has open so is disk.ErrInUse.
+// Wrap answers from the file at path what was asked before and asks live the rest, appending what it answers. The file
+// is made when it isn't there; a line torn by a crash is dropped. Close it when done. What is no recording is refused
+// and left alone, and a file that another process has open so is disk.ErrInUse.
 func Wrap(live adapters.LLM, path string) (*LLM, error) {
 	l := &LLM{live: live, path: path, answers: map[string]json.RawMessage{}, asked: map[string]chan struct{}{}}
 	var err error
@@ -175,8 +177,8 @@ func (l *LLM) Capabilities(ctx context.Context) (adapters.Capabilities, error) {
 	return caps, l.keep(opCapabilities, "", caps)
 }
 
-// Generate implements adapters.LLM. Only answers without any failed completion are kept; others are asked for again as a whole, for another answer would be
-// another draw than the one that a replay has.
+// Generate implements adapters.LLM. Only answers without any failed completion are kept; others are asked for again as
+// a whole, for another answer would be another draw than the one that a replay has.
 func (l *LLM) Generate(ctx context.Context, req adapters.Request) ([]adapters.Completion, error) {
 	req.Timeout = 0 // how long it may take is no part of what is asked
 	return answer(ctx, l, opGenerate, req, func(ctx context.Context) (done []adapters.Completion, usable bool, err error) {
@@ -193,8 +195,8 @@ func (l *LLM) Generate(ctx context.Context, req adapters.Request) ([]adapters.Co
 // waits are the pauses before live is asked the same again; a minute in all.
 var waits = []time.Duration{time.Second, 3 * time.Second, 6 * time.Second, 10 * time.Second, 15 * time.Second, 25 * time.Second}
 
-// insist asks until there is an answer, or an error that does not pass. usable says of one that failed in part that it may be used, as it is after errors that
-// don't pass.
+// insist asks until there is an answer, or an error that does not pass. usable says of one that failed in part that it
+// may be used, as it is after errors that don't pass.
 func insist[T any](ctx context.Context, l *LLM, ask func(context.Context) (T, bool, error)) (out T, usable bool, err error) {
 	out, usable, err = ask(ctx)
 	for _, wait := range waits {
@@ -278,8 +280,9 @@ func answer[T any](ctx context.Context, l *LLM, op string, ask any, live func(co
 	return out, err
 }
 
-// known returns what the file has for a key. Where it has nothing, the caller is to ask, and whoever needs the same meanwhile waits until it
-// calls done: a second answer to one question would cost as much again, and be another one than the replay's.
+// known returns what the file has for a key. Where it has nothing, the caller is to ask, and whoever needs the same
+// meanwhile waits until it calls done: a second answer to one question would cost as much again, and be another one
+// than the replay's.
 func (l *LLM) known(ctx context.Context, key string) (kept json.RawMessage, ok bool, done func(), err error) {
 	for {
 		l.mu.Lock()

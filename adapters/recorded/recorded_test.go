@@ -211,8 +211,8 @@ func (f *faltering) Generate(ctx context.Context, req adapters.Request) ([]adapt
 	return done, nil
 }
 
-// TestWhatMayPassIsAskedAgain: an answer that failed, or one completion of it, is asked for again with the same request, so that it is the one that comes without
-// failures; an endpoint that has failed for a minute is given up.
+// TestWhatMayPassIsAskedAgain: an answer that failed, or one completion of it, is asked for again with the same
+// request, so that it is the one that comes without failures; an endpoint that has failed for a minute is given up.
 func TestWhatMayPassIsAskedAgain(t *testing.T) {
 	for _, partly := range []bool{false, true} {
 		for _, fails := range []int{1, len(waits), len(waits) + 1} {
@@ -375,7 +375,8 @@ func (s *slow) Generate(ctx context.Context, req adapters.Request) ([]adapters.C
 	return s.counting.Generate(ctx, req)
 }
 
-// Rollouts ask for one beginning from several goroutines at once. Asked twice, a server may answer in two ways, of which a replay has one.
+// Rollouts ask for one beginning from several goroutines at once. Asked twice, a server may answer in two ways, of
+// which a replay has one.
 func TestOneQuestionAtOnceIsAskedOnce(t *testing.T) {
 	live := &slow{counting: counting{caps: adapters.Capabilities{Model: "m"}}, began: make(chan struct{}, 9), let: make(chan struct{}), fails: 1}
 	l := wrap(t, live, filepath.Join(t.TempDir(), "answers.jsonl"))

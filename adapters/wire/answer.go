@@ -1,5 +1,5 @@
-// Package wire is OpenAI's wire format, once for all who speak it: what answers and requests look like, and a reader of what servers
-// that call themselves compatible really send. It is pure: bytes in, bytes out.
+// Package wire is OpenAI's wire format, once for all who speak it: what answers and requests look like, and a reader of
+// what servers that call themselves compatible really send. It is pure: bytes in, bytes out.
 package wire
 
 import (

@@ -12,8 +12,8 @@ type Calls struct {
 	settled []bool // came as a value: nothing follows
 }
 
-// Add takes the next fragments. What tells calls apart is the id and the index, each where it is given: servers repeat ids and names in every
-// fragment, leave the index out, or give all calls the same one.
+// Add takes the next fragments. What tells calls apart is the id and the index, each where it is given: servers repeat
+// ids and names in every fragment, leave the index out, or give all calls the same one.
 func (c *Calls) Add(fragments []Fragment) {
 	for _, f := range fragments {
 		at := len(c.list) - 1
@@ -58,7 +58,8 @@ func (c *Calls) continues(i int, f Fragment) bool {
 	return f.Name == call.Name && (f.Arguments == "" || f.ID != "" && f.Arguments == call.Arguments)
 }
 
-// Whole are the calls, in the order in which they began, each with a JSON object of arguments. Those that came without have {}.
+// Whole are the calls, in the order in which they began, each with a JSON object of arguments. Those that came without
+// have {}.
 func (c *Calls) Whole() ([]ToolCall, error) {
 	var out []ToolCall
 	for i, f := range c.list {

@@ -38,8 +38,9 @@ func (m *Malformed) Error() string { return "an event of the stream can't be rea
 
 func (m *Malformed) Unwrap() error { return m.Err }
 
-// Next returns the next reply; io.EOF behind [DONE] or, without it, where the bytes end. Comments, also those that stand in data, signs of life in a word
-// ("data: ping") and events without data are passed over. A fault told by an event of its own kind ("event: error") is a reply with that Fault.
+// Next returns the next reply; io.EOF behind [DONE] or, without it, where the bytes end. Comments, also those that
+// stand in data, signs of life in a word ("data: ping") and events without data are passed over. A fault told by an
+// event of its own kind ("event: error") is a reply with that Fault.
 func (s *Stream) Next() (Reply, error) {
 	for {
 		kind, data, err := s.event()
@@ -76,8 +77,8 @@ func word(data []byte) bool {
 	return len(data) <= 20
 }
 
-// event returns the kind and the data of the next event. An event may end without its blank line, as servers' lines all stand for themselves:
-// data that is a JSON object or [DONE] is whole.
+// event returns the kind and the data of the next event. An event may end without its blank line, as servers' lines all
+// stand for themselves: data that is a JSON object or [DONE] is whole.
 func (s *Stream) event() (kind string, data []byte, err error) {
 	for {
 		line, err := s.line()
@@ -115,8 +116,8 @@ func (s *Stream) event() (kind string, data []byte, err error) {
 	}
 }
 
-// plain is a JSON object where an event should be, which begins with line: a chunk of a server that sends a line for each, or the whole answer of one that doesn't
-// stream, behind which nothing is read.
+// plain is a JSON object where an event should be, which begins with line: a chunk of a server that sends a line for
+// each, or the whole answer of one that doesn't stream, behind which nothing is read.
 func (s *Stream) plain(line []byte) []byte {
 	if json.Valid(line) {
 		return line

@@ -13,8 +13,9 @@ import (
 	"aprm/prm/step"
 )
 
-// Reply is a completion or a chunk of one, as far as it is used. Servers differ in what they write where: numbers as floats or texts, texts
-// as lists of parts, thoughts under three names and under two of them at once. Only what can't be told is an error.
+// Reply is a completion or a chunk of one, as far as it is used. Servers differ in what they write where: numbers as
+// floats or texts, texts as lists of parts, thoughts under three names and under two of them at once. Only what can't
+// be told is an error.
 type Reply struct {
 	Choices []ReplyChoice
 	Usage   *Usage // nil where it says nothing
@@ -229,7 +230,8 @@ func parseUsage(value json.RawMessage) *Usage {
 	return &u
 }
 
-// parseLogprobs reads log-probabilities in the form of chat, or of plain completions. Those of another form are as good as none.
+// parseLogprobs reads log-probabilities in the form of chat, or of plain completions. Those of another form are as good
+// as none.
 func parseLogprobs(value json.RawMessage) []step.Token {
 	type alternative struct {
 		Token   string  `json:"token"`
@@ -312,8 +314,9 @@ type Error struct {
 	Status                     int // an HTTP status that stands in the body
 }
 
-// ParseError reads an error of any known shape: {"error":{"message":…}}, {"error":"…"}, {"message":…} (vLLM's older one), {"detail":…}
-// (FastAPI), {"errors":[…]}, {"msg":…}, a list of them (Google), or plain text, whose beginning is then the message.
+// ParseError reads an error of any known shape: {"error":{"message":…}}, {"error":"…"}, {"message":…} (vLLM's older
+// one), {"detail":…} (FastAPI), {"errors":[…]}, {"msg":…}, a list of them (Google), or plain text, whose beginning is
+// then the message.
 func ParseError(body []byte) Error {
 	trimmed := bytes.TrimSpace(body)
 	if len(trimmed) > 1 && trimmed[0] == '[' {

@@ -191,9 +191,9 @@ func (g *Group) count(ruling Ruling, f Finding) {
 	}
 }
 
-// AuditSolutions measures an oracle on solutions that people labelled, without a worked solution to hold them against, as it judges
-// an LLM's own steps: right are the steps before the first wrong one, wrong is that one. What follows it is neither. Judge errors end
-// the audit.
+// AuditSolutions measures an oracle on solutions that people labelled, without a worked solution to hold them against,
+// as it judges an LLM's own steps: right are the steps before the first wrong one, wrong is that one. What follows it
+// is neither. Judge errors end the audit.
 func AuditSolutions(ctx context.Context, o *Oracle, solutions []step.Judged) (right, wrong Group, err error) {
 	right, wrong = Group{Want: step.Right}, Group{Want: step.Wrong}
 	for _, s := range solutions {

@@ -16,8 +16,8 @@ type Corrupted struct {
 	Text string
 }
 
-// Corrupt makes a correct step wrong in each of some ways that finds something to change, with no LLM: another operator, another operand of the question, another result. It is
-// the same for equal states of rng.
+// Corrupt makes a correct step wrong in each of some ways that finds something to change, with no LLM: another
+// operator, another operand of the question, another result. It is the same for equal states of rng.
 func Corrupt(rng *rand.Rand, question, text string) (out []Corrupted) {
 	for _, c := range corruptions {
 		if wrong, ok := c.apply(rng, question, text); ok {
@@ -80,8 +80,8 @@ var (
 	plainNumber = regexp.MustCompile(`^\d[\d,]*(?:\.\d+)?$`)
 )
 
-// change puts something else in one place of the left side of the step's last equation and computes the result anew. Of the
-// possible changes it draws one that comes to another value.
+// change puts something else in one place of the left side of the step's last equation and computes the result anew. Of
+// the possible changes it draws one that comes to another value.
 func change(rng *rand.Rand, text string, what *regexp.Regexp, others func(string) []string) (string, bool) {
 	e, ok := lastEquation(text)
 	if !ok {

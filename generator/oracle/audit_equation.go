@@ -8,8 +8,8 @@ import (
 	"aprm/prm/arith"
 )
 
-// equation is the last equation of a step whose left side is plain arithmetic and whose right side is one number, with its
-// place: what the rules of an audit rewrite.
+// equation is the last equation of a step whose left side is plain arithmetic and whose right side is one number, with
+// its place: what the rules of an audit rewrite.
 type equation struct {
 	before, left, sign, result, after string // together the step
 	value                             *big.Rat

@@ -10,8 +10,8 @@ import (
 	"aprm/prm/step"
 )
 
-// TestCases holds the oracle against steps that users reported and their like, by kind: the verdict must be among those that people
-// accept.
+// TestCases holds the oracle against steps that users reported and their like, by kind: the verdict must be among those
+// that people accept.
 func TestCases(t *testing.T) {
 	type stepCase struct {
 		Problem, Reference, Step string

@@ -12,10 +12,11 @@ import (
 
 // Equivalence is layer 2: it compares a step with the correct one at the same place.
 //
-// A step is correct when it says what the reference says: it arrives at the same value, from numbers that the reference has
-// too, through equations that hold, and adds or exchanges no word of consequence. It is wrong when it replaces the reference:
-// the same words, and some of the same operands, but another value, which neither a unit nor rounding explains and which is
-// not a value on the way to the reference's or beyond it. A final answer is held against the reference's, or the problem's.
+// A step is correct when it says what the reference says: it arrives at the same value, from numbers that the reference
+// has too, through equations that hold, and adds or exchanges no word of consequence. It is wrong when it replaces the
+// reference: the same words, and some of the same operands, but another value, which neither a unit nor rounding
+// explains and which is not a value on the way to the reference's or beyond it. A final answer is held against the
+// reference's, or the problem's.
 //
 // Everything else is unknown: a merged, reordered, redundant or differently aimed step may well be correct.
 type Equivalence struct{}

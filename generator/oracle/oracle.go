@@ -1,5 +1,6 @@
-// Package oracle says whether a step is truly wrong. It is made of layers, the cheapest first; the first that is sure rules,
-// and a layer that would have to guess says nothing. What no layer is sure of stays unknown and is never trained on.
+// Package oracle says whether a step is truly wrong. It is made of layers, the cheapest first; the first that is sure
+// rules, and a layer that would have to guess says nothing. What no layer is sure of stays unknown and is never trained
+// on.
 package oracle
 
 import (

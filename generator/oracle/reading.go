@@ -200,8 +200,8 @@ func firstRune(s string) (rune, int) {
 	return 0, 0
 }
 
-// operands are the numbers that aren't results of the step's equations, each once for each time that it stands there beyond
-// those.
+// operands are the numbers that aren't results of the step's equations, each once for each time that it stands there
+// beyond those.
 func (r reading) operands() []*big.Rat {
 	out := slices.Clone(r.numbers)
 	for _, v := range r.values {
@@ -223,7 +223,8 @@ func (r reading) wordy() int {
 	return n
 }
 
-// given are the numbers that the step tells of outside its equations, without those that are values of it or of another.
+// given are the numbers that the step tells of outside its equations, without those that are values of it or of
+// another.
 func (r reading) given(other reading) []*big.Rat {
 	return slices.DeleteFunc(slices.Clone(r.told), func(n *big.Rat) bool { return has(r.values, n) || has(other.values, n) })
 }
@@ -359,7 +360,8 @@ func has(values []*big.Rat, x *big.Rat) bool {
 	return slices.ContainsFunc(values, func(v *big.Rat) bool { return v.Cmp(x) == 0 })
 }
 
-// covers reports whether every number of got is one of ref's, as it is, inverted, or as a percentage: 1/2 for 2, 0.2 for 20 %.
+// covers reports whether every number of got is one of ref's, as it is, inverted, or as a percentage: 1/2 for 2, 0.2
+// for 20 %.
 func covers(ref, got []*big.Rat) bool {
 	hundred := big.NewRat(100, 1)
 	one := big.NewRat(1, 1)

@@ -10,16 +10,16 @@ import (
 
 // Roller continues solutions.
 type Roller interface {
-	// Roll continues the solution that begins with prefix n times, each draw of its own, and returns the final answers, "" where a
-	// continuation comes to none. Equal arguments give equal answers.
+	// Roll continues the solution that begins with prefix n times, each draw of its own, and returns the final answers,
+	// "" where a continuation comes to none. Equal arguments give equal answers.
 	Roll(ctx context.Context, prefix step.Trace, n int) ([]string, error)
 }
 
-// Rollouts is layer 3: it continues the solution with the step in question and with the reference step, and rules where the
-// two clearly differ, or clearly don't. It needs the problem's final answer; it is as good as the LLM that continues, so where
-// that one is lost even after the reference step, nothing is said. An error that the LLM silently puts right is taken for
-// correct, a right step that it can't go on from for wrong: the audit says how often (Math-Shepherd, arXiv 2312.08935, labels
-// by such rollouts alone).
+// Rollouts is layer 3: it continues the solution with the step in question and with the reference step, and rules where
+// the two clearly differ, or clearly don't. It needs the problem's final answer; it is as good as the LLM that
+// continues, so where that one is lost even after the reference step, nothing is said. An error that the LLM silently
+// puts right is taken for correct, a right step that it can't go on from for wrong: the audit says how often
+// (Math-Shepherd, arXiv 2312.08935, labels by such rollouts alone).
 type Rollouts struct {
 	Roller Roller
 	N      int // rollouts from each prefix, at least 4

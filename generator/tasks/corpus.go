@@ -10,9 +10,9 @@ import (
 	"aprm/prm/step"
 )
 
-// Conversations yields what a problem of the train split, but of none of Generate's sequences, teaches a model: its solution and, for some problems, one step's
-// corruption or rewording, asked for as the generator asks ([generator.Compact]), or a sum without a story. The last message
-// of each is the answer to learn.
+// Conversations yields what a problem of the train split, but of none of Generate's sequences, teaches a model: its
+// solution and, for some problems, one step's corruption or rewording, asked for as the generator asks
+// ([generator.Compact]), or a sum without a story. The last message of each is the answer to learn.
 func Conversations(seed uint64, i int) [][]adapters.Message {
 	p := generate(Train, "corpus", seed, i)
 	rng := rand.New(rand.NewPCG(seed, hash("conversation", p.ID))) // #nosec G404 -- a draw that must follow from its seed, and guards nothing

@@ -18,8 +18,9 @@ func (s Step) say(rng *rand.Rand, e expr, value int) string {
 	return fmt.Sprintf(s.says[rng.IntN(len(s.says))], fmt.Sprintf("%s = %d", e, value))
 }
 
-// Corrupt makes the mistake that a strategy of the generator's names in step i, as an example for a model to learn from. The
-// result has another value than the step. It is false where the strategy doesn't fit the step, or its numbers come out badly.
+// Corrupt makes the mistake that a strategy of the generator's names in step i, as an example for a model to learn
+// from. The result has another value than the step. It is false where the strategy doesn't fit the step, or its numbers
+// come out badly.
 func (p Problem) Corrupt(rng *rand.Rand, i int, strategy string) (string, bool) {
 	s := p.Steps[i]
 	mistake := mistakes[strategy]

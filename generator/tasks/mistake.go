@@ -25,8 +25,8 @@ const (
 // Mistakes lists the kinds of mistake, in a fixed order.
 func Mistakes() []Mistake { return []Mistake{Arithmetic, Operand, Operation, Other, Missed, Unread} }
 
-// Judge says what went wrong first in a solution of p, by its equations. Steps that don't depend on each other may come in any
-// order.
+// Judge says what went wrong first in a solution of p, by its equations. Steps that don't depend on each other may come
+// in any order.
 func (p Problem) Judge(solution string) Mistake {
 	answer, answered := arith.Extract(solution)
 	if answered && arith.Equal(strconv.Itoa(p.Answer), answer) == arith.True {
@@ -51,9 +51,9 @@ func (p Problem) Judge(solution string) Mistake {
 	}
 }
 
-// FirstError returns the first of a solution's steps, from 0, that is wrong: whose equation is none of the worked solution's that
-// are still open, or false; or that states another answer, or the answer with steps left out. It is −1 when none is. This is the
-// toy world's exact truth, up to a way of solving p that the worked solution doesn't take.
+// FirstError returns the first of a solution's steps, from 0, that is wrong: whose equation is none of the worked
+// solution's that are still open, or false; or that states another answer, or the answer with steps left out. It is −1
+// when none is. This is the toy world's exact truth, up to a way of solving p that the worked solution doesn't take.
 func (p Problem) FirstError(steps []string) int {
 	body := steps
 	if n := len(steps); n > 0 && step.IsAnswer(steps[n-1]) {
@@ -73,8 +73,8 @@ func (p Problem) FirstError(steps []string) int {
 	return len(body)
 }
 
-// follow goes through steps as long as their equations are open ones of the worked solution. It returns where that ends and why, and
-// how many equations are left open.
+// follow goes through steps as long as their equations are open ones of the worked solution. It returns where that ends
+// and why, and how many equations are left open.
 func (p Problem) follow(steps []string) (at int, mistake Mistake, left int) {
 	open := slices.Clone(p.Steps)
 	for at, line := range steps {
@@ -94,8 +94,8 @@ func (p Problem) follow(steps []string) (at int, mistake Mistake, left int) {
 	return len(steps), None, len(open)
 }
 
-// compare says how an expression that is none of the open steps' differs from the one it was meant to be: one on the same
-// numbers, or else the one with the same operations and most numbers in common.
+// compare says how an expression that is none of the open steps' differs from the one it was meant to be: one on the
+// same numbers, or else the one with the same operations and most numbers in common.
 func compare(e expr, open []Step) Mistake {
 	var meant *Step
 	best := 0

@@ -1,5 +1,6 @@
-// Package tasks makes word problems with worked solutions out of nothing but a seed: the toy world, in which the embedded
-// model lives and studies run on thousands of problems in minutes. All quantities are whole numbers from 1 to 999.
+// Package tasks makes word problems with worked solutions out of nothing but a seed: the toy world, in which the
+// embedded model lives and studies run on thousands of problems in minutes. All quantities are whole numbers from 1 to
+// 999.
 package tasks
 
 import (
@@ -40,9 +41,9 @@ func (p Problem) Worked() []string {
 	return texts
 }
 
-// Split names a set of problems. No problem is in two of them, whatever the seeds: a hash of the family and of the solution's
-// equations, not of names, wording or what doesn't matter, assigns each to train, dev or test, and the others have families or
-// depths that train lacks.
+// Split names a set of problems. No problem is in two of them, whatever the seeds: a hash of the family and of the
+// solution's equations, not of names, wording or what doesn't matter, assigns each to train, dev or test, and the
+// others have families or depths that train lacks.
 type Split string
 
 const (
@@ -56,13 +57,14 @@ const (
 // Splits lists all splits.
 func Splits() []Split { return []Split{Train, Dev, Test, Deep, Families} }
 
-// Generate returns the i-th problem of a split's sequence with this seed. Equal arguments give equal problems. A split that
-// isn't one of Splits is a mistake of the caller's and panics.
+// Generate returns the i-th problem of a split's sequence with this seed. Equal arguments give equal problems. A split
+// that isn't one of Splits is a mistake of the caller's and panics.
 func Generate(split Split, seed uint64, i int) Problem {
 	return generate(split, string(split), seed, i)
 }
 
-// generate draws from a stream of its own: what a model is trained on is no other sequence's, though of the train split.
+// generate draws from a stream of its own: what a model is trained on is no other sequence's, though of the train
+// split.
 func generate(split Split, stream string, seed uint64, i int) Problem {
 	names := familyNames(split == Families)
 	low, high := 2, 6

@@ -13,7 +13,8 @@ import (
 	"aprm/prm/arith"
 )
 
-// The solution of each problem holds true equations only, of numbers that the question, an earlier step or a conversion gives.
+// The solution of each problem holds true equations only, of numbers that the question, an earlier step or a conversion
+// gives.
 func TestSolutions(t *testing.T) {
 	for _, split := range Splits() {
 		for i := range 200 {
@@ -54,8 +55,8 @@ func TestSolutions(t *testing.T) {
 	}
 }
 
-// No problem of one split has another's equations, in whatever order and with whatever else around them. What a model is trained
-// on is of the train split.
+// No problem of one split has another's equations, in whatever order and with whatever else around them. What a model
+// is trained on is of the train split.
 func TestSplitsAreDisjoint(t *testing.T) {
 	equation := regexp.MustCompile(`[0-9][0-9 +*/-]*= [0-9]+`)
 	seen := map[string]Split{}
@@ -108,7 +109,8 @@ func TestHeldOutWords(t *testing.T) {
 	}
 }
 
-// Every strategy of the generator's can be shown, and what is shown is a step with another value, calculated as the strategy says.
+// Every strategy of the generator's can be shown, and what is shown is a step with another value, calculated as the
+// strategy says.
 func TestCorrupt(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	shown := map[string]int{}

@@ -1,10 +1,10 @@
-// Package arith reads the mathematics in a text: it finds numbers, evaluates expressions exactly, checks the equations that prose
-// or LaTeX states, extracts final answers and compares them. Its formulas, from fractions to sets and matrices, are those of
-// [aprm/prm/arith/formula].
+// Package arith reads the mathematics in a text: it finds numbers, evaluates expressions exactly, checks the equations
+// that prose or LaTeX states, extracts final answers and compares them. Its formulas, from fractions to sets and
+// matrices, are those of [aprm/prm/arith/formula].
 //
-// Everything is three-valued: what the package is not sure of is Unknown, never a guess. Steps are checked exactly (math/big.Rat),
-// answers exactly or with a bound on the error. Inputs are bounded in length, nesting, exponents and size of results, so that no
-// text can make it hang or fill memory. The package is pure.
+// Everything is three-valued: what the package is not sure of is Unknown, never a guess. Steps are checked exactly
+// (math/big.Rat), answers exactly or with a bound on the error. Inputs are bounded in length, nesting, exponents and
+// size of results, so that no text can make it hang or fill memory. The package is pure.
 package arith
 
 import (
@@ -88,7 +88,8 @@ func tail(text string) string {
 	return ""
 }
 
-// Numbers returns every number in the text, in order. Fractions count as two numbers. Of a text beyond 8 KB its first sentences are read.
+// Numbers returns every number in the text, in order. Fractions count as two numbers. Of a text beyond 8 KB its first
+// sentences are read.
 func Numbers(text string) []Number {
 	var out []Number
 	tokens := lex(head(text))
@@ -110,8 +111,8 @@ func Numbers(text string) []Number {
 	return out
 }
 
-// Eval evaluates an expression, all of it: numbers, + − × ÷ ^, parentheses, fractions, percent, in plain or LaTeX notation.
-// Words that follow a number are its unit and don't matter. Errors wrap ErrSyntax, ErrLimit or ErrZero.
+// Eval evaluates an expression, all of it: numbers, + − × ÷ ^, parentheses, fractions, percent, in plain or LaTeX
+// notation. Words that follow a number are its unit and don't matter. Errors wrap ErrSyntax, ErrLimit or ErrZero.
 func Eval(expr string) (*big.Rat, error) {
 	if len(expr) > maxText {
 		return nil, ErrLimit
@@ -125,8 +126,8 @@ func Eval(expr string) (*big.Rat, error) {
 	return v.rat, nil
 }
 
-// Result returns the value a step arrives at: the right side of its last equation, or its last number when it states none. Of a step
-// beyond 8 KB the last sentences are read.
+// Result returns the value a step arrives at: the right side of its last equation, or its last number when it states
+// none. Of a step beyond 8 KB the last sentences are read.
 func Result(step string) (*big.Rat, bool) {
 	step = tail(step)
 	checks := CheckStep(step)

@@ -12,8 +12,8 @@ import (
 	"aprm/prm/casetest"
 )
 
-// TestCases holds the checker against pairs of answers that users reported and their like, by kind: the verdict must be among those
-// that people accept.
+// TestCases holds the checker against pairs of answers that users reported and their like, by kind: the verdict must be
+// among those that people accept.
 func TestCases(t *testing.T) {
 	casetest.Run(t, func(c pairCase) string {
 		found := arith.Compare(c.Gold, c.Pred, formula.Options{})

@@ -11,13 +11,14 @@ import (
 	"aprm/prm/arith/formula"
 )
 
-// CheckStep returns a Check for every equation in the text, in order. In a chain a = b = c each sign of equality is one.
+// CheckStep returns a Check for every equation in the text, in order. In a chain a = b = c each sign of equality is
+// one.
 //
-// An equation is true when its sides are equal, or equal at the precision that the right side shows (10/3 = 3.33), or, where
-// rounding is announced, to the next whole number. It is false only when nothing else can be meant: one side must compute
-// something, no variable, unit conversion or further quantity may be involved, and the difference must be more than rounding
-// can explain. Everything else is unknown. Calculator marks <<48/2=24>> are checked like the rest. Of a text beyond 8 KB its first
-// sentences are read.
+// An equation is true when its sides are equal, or equal at the precision that the right side shows (10/3 = 3.33), or,
+// where rounding is announced, to the next whole number. It is false only when nothing else can be meant: one side must
+// compute something, no variable, unit conversion or further quantity may be involved, and the difference must be more
+// than rounding can explain. Everything else is unknown. Calculator marks <<48/2=24>> are checked like the rest. Of a
+// text beyond 8 KB its first sentences are read.
 func CheckStep(text string) []Check {
 	var out []Check
 	var hedged hedges
@@ -191,15 +192,16 @@ func checkClause(tokens []token, rounding, cut bool, work *int) []Check {
 	return out
 }
 
-// compares reports whether what follows "is" is no value but a comparison: "is 3 more than". Nor is "1/7 is $6" an equation.
+// compares reports whether what follows "is" is no value but a comparison: "is 3 more than". Nor is "1/7 is $6" an
+// equation.
 func compares(tokens []token) bool {
 	return slices.ContainsFunc(tokens, func(t token) bool {
 		return t.text == "more" || t.text == "less" || t.text == "fewer" || t.text == "than" || t.text == "times" || t.text == "of"
 	})
 }
 
-// checkEquation compares the expression that ends left with the one that begins right. chained says that left begins behind
-// another sign of equality; cut, that the clause begins behind a number or an operator.
+// checkEquation compares the expression that ends left with the one that begins right. chained says that left begins
+// behind another sign of equality; cut, that the clause begins behind a number or an operator.
 func checkEquation(left, right []token, rounding, chained, cut bool, work *int) (Check, bool) {
 	if len(left) == 0 || len(right) == 0 {
 		return Check{}, false
@@ -354,7 +356,8 @@ func within50th(x, y *big.Rat) bool {
 	return diff.Abs(diff).Cmp(most.Mul(most, big.NewRat(1, 50))) <= 0
 }
 
-// roughly reports whether x rounded to the digits of a whole number before its zeros may be that number: 53,700 and 54,000.
+// roughly reports whether x rounded to the digits of a whole number before its zeros may be that number: 53,700 and
+// 54,000.
 func roughly(x *big.Rat, shown value) bool {
 	if shown.operators > 0 || shown.decimals > 0 || !shown.rat.IsInt() {
 		return false
@@ -418,8 +421,8 @@ func doubt(left, right []token, from, to int, l, r value, chained, cut bool) str
 	return ""
 }
 
-// cutOff reports whether what stands before a clause looks as if the clause went on from it: a number before a comma, as in
-// "14, 400 / 80", an operator before a point, as in ".8 + . 84".
+// cutOff reports whether what stands before a clause looks as if the clause went on from it: a number before a comma,
+// as in "14, 400 / 80", an operator before a point, as in ".8 + . 84".
 func cutOff(before []token) bool {
 	n := len(before)
 	if n < 2 {
@@ -474,7 +477,8 @@ func letter(t token) bool {
 	return t.kind == word && utf8.RuneCountInString(t.text) == 1 && (t.glued || t.text != "a" && t.text != "i")
 }
 
-// letters reports whether a token behind another is a product of letters that stand for numbers: 2xy, ½ ab. Units and words are none.
+// letters reports whether a token behind another is a product of letters that stand for numbers: 2xy, ½ ab. Units and
+// words are none.
 func letters(t, before token) bool {
 	n := len(t.text)
 	if t.kind != word || n < 2 || n > 4 || before.kind != number && before.kind != shut || formula.Unit(t.text) || families[t.text] != "" {
@@ -487,8 +491,8 @@ func letters(t, before token) bool {
 	return t.glued || n == 2
 }
 
-// hasVariable reports whether one of the first n tokens is a letter that stands for a number, or several. An "a" or "I" apart is one
-// where no word follows that it may belong to: "3 a + 4".
+// hasVariable reports whether one of the first n tokens is a letter that stands for a number, or several. An "a" or "I"
+// apart is one where no word follows that it may belong to: "3 a + 4".
 func hasVariable(tokens []token, n int) bool {
 	for i, t := range tokens[:min(n, len(tokens))] {
 		if letter(t) || i > 0 && letters(t, tokens[i-1]) {
@@ -525,8 +529,8 @@ func stacked(tokens []token) bool {
 	return false
 }
 
-// continues reports whether a token behind the right side goes on with the expression: a number without an operator before
-// it, a word for a scale, an operator that wasn't understood.
+// continues reports whether a token behind the right side goes on with the expression: a number without an operator
+// before it, a word for a scale, an operator that wasn't understood.
 func continues(t token) bool {
 	switch t.kind {
 	case number, open, operator, opaque:

@@ -23,10 +23,10 @@ func Equal(a, b string) Verdict {
 	return v
 }
 
-// Compare compares two final answers, or texts that announce one (see [Extract]). Both are read as formulas, LaTeX or plain; how
-// they are compared says [formula.Compare]. Where one is no formula, quantities in prose are compared by their numbers, and words
-// are True when their letters are the same. What can't be told is Unknown. Compare is symmetric (without options) and ignores
-// space and case of words.
+// Compare compares two final answers, or texts that announce one (see [Extract]). Both are read as formulas, LaTeX or
+// plain; how they are compared says [formula.Compare]. Where one is no formula, quantities in prose are compared by
+// their numbers, and words are True when their letters are the same. What can't be told is Unknown. Compare is
+// symmetric (without options) and ignores space and case of words.
 func Compare(gold, pred string, o formula.Options) Comparison {
 	a, b := read(gold), read(pred)
 	c := Comparison{}
@@ -87,7 +87,8 @@ func compareRead(a, b answer, o formula.Options) (Verdict, string) {
 	return Unknown, "can't be told"
 }
 
-// tells reports whether a sentence has several numbers and one of them is the other answer: "she bought 12 and ate 5, leaving 7".
+// tells reports whether a sentence has several numbers and one of them is the other answer: "she bought 12 and ate 5,
+// leaving 7".
 func tells(sentence, other answer, o formula.Options) bool {
 	const fewest = 6 // words; less are a list of what there is
 	return sentence.formula.Op == formula.List && sentence.formula.Prose() && other.formula.Constant() && len(strings.Fields(sentence.text)) >= fewest &&
@@ -144,8 +145,8 @@ func read(text string) answer {
 	return a
 }
 
-// several reports whether a text is a few words with several numbers, none of which is the answer for itself: "2 red balls out of 7". A sentence
-// arrives at its last one.
+// several reports whether a text is a few words with several numbers, none of which is the answer for itself: "2 red
+// balls out of 7". A sentence arrives at its last one.
 func several(text string) bool {
 	const most = 10
 	return len(text) <= maxAnswer && !strings.ContainsAny(text, "\n=≈$\\") && !strings.HasSuffix(text, ".") && !strings.HasSuffix(text, "!") && len(strings.Fields(text)) <= most && len(signed(text)) > 1

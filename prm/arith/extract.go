@@ -10,14 +10,14 @@ import (
 	"aprm/prm/arith/formula"
 )
 
-// Extract finds the final answer that a text states. Only what follows the last </think> counts, and of that only what stands
-// before a <think> that is still open: thoughts are no answer, closed or not. An announcement is looked for first: \boxed{…}, a line
-// with ####, <answer>…</answer>, "the answer is …", "Final Answer: …"; where there are several the last one that holds something
-// stands. Failing that, the answer is the last number of the last line that has one, provided that this line is among the last three
-// and no question. ok is false when there is none.
+// Extract finds the final answer that a text states. Only what follows the last </think> counts, and of that only what
+// stands before a <think> that is still open: thoughts are no answer, closed or not. An announcement is looked for
+// first: \boxed{…}, a line with ####, <answer>…</answer>, "the answer is …", "Final Answer: …"; where there are several
+// the last one that holds something stands. Failing that, the answer is the last number of the last line that has one,
+// provided that this line is among the last three and no question. ok is false when there is none.
 //
-// A number comes back alone, with its percent sign: "#### $1,200 per month" is "1,200". Of an equation the right side counts. What a
-// box holds comes back whole where it is no number.
+// A number comes back alone, with its percent sign: "#### $1,200 per month" is "1,200". Of an equation the right side
+// counts. What a box holds comes back whole where it is no number.
 func Extract(text string) (answer string, ok bool) {
 	found, ok := find(unescaped(text))
 	if !ok {
@@ -545,8 +545,8 @@ func lastNumber(s string) string {
 	return all[len(all)-1]
 }
 
-// signed returns the numbers of a text as written, with a sign that belongs to them and a percent sign, and simple fractions
-// whole.
+// signed returns the numbers of a text as written, with a sign that belongs to them and a percent sign, and simple
+// fractions whole.
 func signed(s string) []string {
 	var out []string
 	tokens := lex(s)

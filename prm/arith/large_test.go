@@ -49,7 +49,8 @@ func FuzzLarge(f *testing.F) {
 	})
 }
 
-// TestBeyond: what stands beyond the bound of a step, or across it, is called neither true nor false, and of an expression no part is taken for all.
+// TestBeyond: what stands beyond the bound of a step, or across it, is called neither true nor false, and of an
+// expression no part is taken for all.
 func TestBeyond(t *testing.T) {
 	for _, filler := range []string{"She thinks about it.\n", "She thinks about it. ", "and so on, ", "word "} {
 		for cut := range 24 {

@@ -36,11 +36,13 @@ type token struct {
 	money      bool     // a currency sign stands before this number
 }
 
-// lex reads a text token by token, prose with equations in it. It isn't formula's scanner, which reads one answer and nothing else: there a sign
-// that isn't understood refuses the whole text, here it obscures what it stands in; there tokens have no place in the text, here every check needs
-// one; and the same sign is read by what it most likely is in each: a letter is a variable there and a unit here ("3 m", "2 boxes"), a dash is a minus
-// there and may join words here, a comma within brackets parts coordinates there and thousands here, a full stop, a colon and an exclamation mark end
-// clauses here alone, and what is computed, "of", "%" or a mixed number, is kept apart here because it decides what may be called false. LaTeX is read as what it means; signs that mean nothing here are passed over.
+// lex reads a text token by token, prose with equations in it. It isn't formula's scanner, which reads one answer and
+// nothing else: there a sign that isn't understood refuses the whole text, here it obscures what it stands in; there
+// tokens have no place in the text, here every check needs one; and the same sign is read by what it most likely is in
+// each: a letter is a variable there and a unit here ("3 m", "2 boxes"), a dash is a minus there and may join words
+// here, a comma within brackets parts coordinates there and thousands here, a full stop, a colon and an exclamation
+// mark end clauses here alone, and what is computed, "of", "%" or a mixed number, is kept apart here because it decides
+// what may be called false. LaTeX is read as what it means; signs that mean nothing here are passed over.
 func lex(text string) []token {
 	l := lexer{text: text}
 	l.run(0, len(text), 0)
@@ -230,7 +232,8 @@ func wordLength(s string) int {
 	return len(s)
 }
 
-// hyphen reports whether the dash at this place joins words, as in "10-minute" or "so - in all -", rather than subtracting.
+// hyphen reports whether the dash at this place joins words, as in "10-minute" or "so - in all -", rather than
+// subtracting.
 func (l *lexer) hyphen(at, end, size int) bool {
 	after := strings.TrimLeft(l.text[at+size:end], " ")
 	if after == "" || after[0] == '\n' {
@@ -402,7 +405,8 @@ func (l *lexer) fraction(at, from, end, depth int) int {
 	return next
 }
 
-// mixable is the text of the bracket around a fraction that LaTeX sets: behind a whole number it is one of a mixed number.
+// mixable is the text of the bracket around a fraction that LaTeX sets: behind a whole number it is one of a mixed
+// number.
 const mixable = "frac"
 
 // arguments finds the two arguments of a command: braced groups or single digits.

@@ -13,7 +13,8 @@ import (
 	"aprm/prm/arith"
 )
 
-// verdict is a pair of answers, what is true of it, and what Math-Verify 0.9 (PyPI) said: made by testdata/mathverify/verify.py.
+// verdict is a pair of answers, what is true of it, and what Math-Verify 0.9 (PyPI) said: made by
+// testdata/mathverify/verify.py.
 type verdict struct {
 	Set, Rule  string  // of the pairs of public sets: which, and how one was made of the other
 	Kind       string  // documented, mutated, rewritten, benchmark (GSM8K and SVAMP), or model: the end of a real completion
@@ -51,7 +52,8 @@ func verdicts(tb testing.TB, folder string) []verdict {
 	return all
 }
 
-// TestMathVerify compares with Math-Verify and with the truth. With -v it lists every disagreement and prints the figures.
+// TestMathVerify compares with Math-Verify and with the truth. With -v it lists every disagreement and prints the
+// figures.
 func TestMathVerify(t *testing.T) {
 	type tally struct{ decided, agree, unknown, oursRight, theirsRight, arguable int }
 	kinds := map[string]*tally{}
@@ -111,9 +113,9 @@ func TestMathVerify(t *testing.T) {
 	t.Logf("false \"equal\": %d of %d different pairs; false \"different\": %d of %d equal pairs", falseEqual, different, falseDifferent, equal)
 }
 
-// TestBenchmarkAnswers compares with Math-Verify on 1,500 pairs drawn from public sets (testdata/benchmarks/draw.py): answers rewritten or
-// mutated by rule, and 500 mutated ones of which none may be equal. With -v it lists the differences and prints the table. Where the
-// two differ the truth was looked at by hand.
+// TestBenchmarkAnswers compares with Math-Verify on 1,500 pairs drawn from public sets (testdata/benchmarks/draw.py):
+// answers rewritten or mutated by rule, and 500 mutated ones of which none may be equal. With -v it lists the
+// differences and prints the table. Where the two differ the truth was looked at by hand.
 func TestBenchmarkAnswers(t *testing.T) {
 	type tally struct{ pairs, decided, agree, unknown, oursWrong, theirsWrong int }
 	sets := map[string]*tally{}
@@ -169,7 +171,8 @@ func TestBenchmarkAnswers(t *testing.T) {
 	}
 }
 
-// BenchmarkMathVerify prints how long a pair takes, and how often as long Math-Verify took where the verdicts were made.
+// BenchmarkMathVerify prints how long a pair takes, and how often as long Math-Verify took where the verdicts were
+// made.
 func BenchmarkMathVerify(b *testing.B) {
 	pairs := verdicts(b, "mathverify")
 	var took, theirs []float64

@@ -59,8 +59,8 @@ func (p *parser) whole() (value, error) {
 	return v, err
 }
 
-// binary reads operands joined by the operators that belong says, left to right. An operator without an operand behind it
-// ends the expression before it.
+// binary reads operands joined by the operators that belong says, left to right. An operator without an operand behind
+// it ends the expression before it.
 func (p *parser) binary(belongs func(op string) bool, operand func() (value, error)) (value, error) {
 	left, err := operand()
 	if err != nil {
@@ -222,8 +222,8 @@ func (p *parser) mixed(v value) value {
 	return v
 }
 
-// suffix reads a percent sign and the words of a unit, "dollars/hour" included. Words are taken only when an operator, a
-// parenthesis that ends, or the end follows them: else they say something else.
+// suffix reads a percent sign and the words of a unit, "dollars/hour" included. Words are taken only when an operator,
+// a parenthesis that ends, or the end follows them: else they say something else.
 func (p *parser) suffix(v value) value {
 	if p.peek().kind == percent {
 		p.at++

@@ -8,8 +8,9 @@ import (
 	"aprm/prm/arith/formula"
 )
 
-// Readable reports whether something can be held against an answer: one with a number must be told, as equal or different, from some
-// number, name or equation; words need only be read. Nothing is ever right on a problem whose final answer isn't readable.
+// Readable reports whether something can be held against an answer: one with a number must be told, as equal or
+// different, from some number, name or equation; words need only be read. Nothing is ever right on a problem whose
+// final answer isn't readable.
 func Readable(answer string) bool {
 	if !hasDigit(answer) {
 		return strings.ContainsFunc(answer, unicode.IsLetter) && Compare(answer, answer, formula.Options{}).Gold != ""

@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// Bounded runs f, which reads an input of so many bytes, and fails if it takes over 5 s or allocates over 16 MB and so many times the input in each of three
-// tries: a busy machine is slow once. Under the race detector the time alone counts.
+// Bounded runs f, which reads an input of so many bytes, and fails if it takes over 5 s or allocates over 16 MB and so
+// many times the input in each of three tries: a busy machine is slow once. Under the race detector the time alone
+// counts.
 func Bounded(t testing.TB, size int, times uint64, f func()) {
 	t.Helper()
 	var took time.Duration
@@ -21,8 +22,8 @@ func Bounded(t testing.TB, size int, times uint64, f func()) {
 	t.Errorf("%d bytes took %v and %d bytes", size, took, made)
 }
 
-// Cost is how long f takes, by the clock or on the processors, whichever is less, since the machine may be busy with something else, and how many bytes the process
-// allocates meanwhile.
+// Cost is how long f takes, by the clock or on the processors, whichever is less, since the machine may be busy with
+// something else, and how many bytes the process allocates meanwhile.
 func Cost(f func()) (took time.Duration, made uint64) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -33,7 +34,8 @@ func Cost(f func()) (took time.Duration, made uint64) {
 	return took, after.TotalAlloc - before.TotalAlloc
 }
 
-// Quickest is the least Cost of f in a few tries, the last of which is the first within a time: the collector's work is counted too, and a busy machine is slow once.
+// Quickest is the least Cost of f in a few tries, the last of which is the first within a time: the collector's work is
+// counted too, and a busy machine is slow once.
 func Quickest(within time.Duration, f func()) (took time.Duration, made uint64) {
 	took, made = math.MaxInt64, math.MaxUint64
 	for range 5 {

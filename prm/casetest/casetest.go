@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// Run decodes each line of the files testdata/cases/*.jsonl into a C and asks what is wrong with it, "" for nothing. Each file is a subtest, which with
-// -v logs how many of its cases are right.
+// Run decodes each line of the files testdata/cases/*.jsonl into a C and asks what is wrong with it, "" for nothing.
+// Each file is a subtest, which with -v logs how many of its cases are right.
 func Run[C any](t *testing.T, wrong func(C) string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join("testdata", "cases", "*.jsonl"))

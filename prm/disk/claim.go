@@ -7,10 +7,12 @@ import (
 	"os"
 )
 
-// ErrInUse is returned for a file that is open for appending already: two processes would each write where the other does, and both would lose lines.
+// ErrInUse is returned for a file that is open for appending already: two processes would each write where the other
+// does, and both would lose lines.
 var ErrInUse = errors.New("in use by another process: wait until that one is done, or name another")
 
-// openClaimed opens the file at path, and claims it. Whoever had it claimed before may have put another in its place meanwhile: then it is that one.
+// openClaimed opens the file at path, and claims it. Whoever had it claimed before may have put another in its place
+// meanwhile: then it is that one.
 func openClaimed(path string, flag int, mode fs.FileMode) (*os.File, error) {
 	for {
 		f, err := open(path, flag, mode)
@@ -33,7 +35,8 @@ func openClaimed(path string, flag int, mode fs.FileMode) (*os.File, error) {
 	}
 }
 
-// InUse reports whether another has the file at path open to append to, as Lines does. It claims it for a moment to see; where there are no claims nobody has it.
+// InUse reports whether another has the file at path open to append to, as Lines does. It claims it for a moment to
+// see; where there are no claims nobody has it.
 func InUse(path string) bool {
 	f, err := open(path, os.O_RDONLY, 0)
 	if err != nil {
@@ -44,5 +47,6 @@ func InUse(path string) bool {
 	return errors.Is(err, ErrInUse)
 }
 
-// Claim makes the file at path where there is none, and has it until it is closed or the process ends. Where another has it the error is ErrInUse.
+// Claim makes the file at path where there is none, and has it until it is closed or the process ends. Where another
+// has it the error is ErrInUse.
 func Claim(path string) (*os.File, error) { return openClaimed(path, os.O_RDWR|os.O_CREATE, Private) }

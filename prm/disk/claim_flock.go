@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// claim claims an open file until it is closed or the process ends, however it ends. The error is ErrInUse where another has it; a file
-// system without locks lets everybody have it, and nobody claim it.
+// claim claims an open file until it is closed or the process ends, however it ends. The error is ErrInUse where
+// another has it; a file system without locks lets everybody have it, and nobody claim it.
 func claim(f *os.File) (claimed bool, err error) {
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	switch {

@@ -1,5 +1,6 @@
-// Package disk is how files that must last are read, written and appended to: only regular files are opened, what is written is there whole or not at all
-// and survives the end of the process or of the machine, and files of lines take nothing from, and give nothing to, a file that is none of theirs.
+// Package disk is how files that must last are read, written and appended to: only regular files are opened, what is
+// written is there whole or not at all and survives the end of the process or of the machine, and files of lines take
+// nothing from, and give nothing to, a file that is none of theirs.
 package disk
 
 import (
@@ -69,8 +70,9 @@ func open(path string, flag int, mode fs.FileMode) (*os.File, error) {
 	return os.OpenFile(path, flag, mode) // #nosec G304 -- the path is what the person who runs the command names
 }
 
-// Write writes a file whole or not at all, and makes its folder: to a new file beside it, which is synced and then renamed over it, after which the
-// folder is synced, without which the rename itself could be lost when the machine goes down. Something else than a file is never replaced.
+// Write writes a file whole or not at all, and makes its folder: to a new file beside it, which is synced and then
+// renamed over it, after which the folder is synced, without which the rename itself could be lost when the machine
+// goes down. Something else than a file is never replaced.
 func Write(path string, data []byte, mode fs.FileMode) (err error) {
 	if err := Regular(path); err != nil {
 		return err
@@ -112,8 +114,8 @@ func Write(path string, data []byte, mode fs.FileMode) (err error) {
 // unfinished is in the names of files that are being written.
 const unfinished = ".unfinished-"
 
-// unfinishedOf makes a file that is to become the one at path, and claims it, where there are claims. Others who write the same may sweep it away before that: then it
-// is another one.
+// unfinishedOf makes a file that is to become the one at path, and claims it, where there are claims. Others who write
+// the same may sweep it away before that: then it is another one.
 func unfinishedOf(path string) (f *os.File, claimed bool, err error) {
 	for range 100 {
 		f, err = os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+unfinished+"*")
@@ -131,8 +133,8 @@ func unfinishedOf(path string) (f *os.File, claimed bool, err error) {
 	return nil, false, err
 }
 
-// sweep removes what processes that were killed have left of files that were to become the one at path: such as nobody has claimed. What can't be removed, or be
-// told from what is being written, is no reason not to write.
+// sweep removes what processes that were killed have left of files that were to become the one at path: such as nobody
+// has claimed. What can't be removed, or be told from what is being written, is no reason not to write.
 func sweep(path string) {
 	left, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
@@ -171,7 +173,8 @@ func MkdirAll(path string) error {
 	return syncFolder(above)
 }
 
-// syncFolder has what a folder lists on disk. Where a folder can't be synced, as on some network file systems, there is nothing to be done about it.
+// syncFolder has what a folder lists on disk. Where a folder can't be synced, as on some network file systems, there is
+// nothing to be done about it.
 func syncFolder(path string) error {
 	d, err := os.Open(path) // #nosec G304 -- the path is what the person who runs the command names
 	if err != nil {

@@ -31,7 +31,8 @@ func TestAPipeIsNoFile(t *testing.T) {
 	}
 }
 
-// TestWriteSweeps: what a killed process has left half written goes with the next write, what another is writing just now doesn't.
+// TestWriteSweeps: what a killed process has left half written goes with the next write, what another is writing just
+// now doesn't.
 func TestWriteSweeps(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	dead, _, err := unfinishedOf(path)
@@ -54,7 +55,8 @@ func TestWriteSweeps(t *testing.T) {
 	}
 }
 
-// TestWriteTogether: who writes the same file at the same time takes nothing from the others, also where names have a meaning in patterns.
+// TestWriteTogether: who writes the same file at the same time takes nothing from the others, also where names have a
+// meaning in patterns.
 func TestWriteTogether(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "[a-z]", "f*le")
 	var group errgroup.Group

@@ -18,7 +18,8 @@ import (
 type Format struct {
 	Kind  string // as people call it: "a recording"
 	Begin string // how its first line begins, which tells one that a crash has torn from something else's
-	// Check says what is wrong with a line, given without its line break: why it can't be of such a file. Nil for nothing.
+	// Check says what is wrong with a line, given without its line break: why it can't be of such a file. Nil for
+	// nothing.
 	Check func(line []byte) error
 	// Skip passes over broken lines behind the first, and logs how many; else the first one is the error.
 	Skip bool
@@ -89,8 +90,9 @@ type Found struct {
 	why    error // what is wrong with the first of the broken ones
 }
 
-// Read hands the good lines of r, in order and each until the next is read, to take, whose error ends it. What stands behind the last line break is a line too if
-// it is good, else it is left alone. path is how errors call r. It is an error when r holds something and its first line is none of the format.
+// Read hands the good lines of r, in order and each until the next is read, to take, whose error ends it. What stands
+// behind the last line break is a line too if it is good, else it is left alone. path is how errors call r. It is an
+// error when r holds something and its first line is none of the format.
 func (f Format) Read(r io.Reader, path string, take func(line []byte) error) (Found, error) {
 	found, err := f.scan(r, path, take)
 	switch {
@@ -186,9 +188,9 @@ type Lines struct {
 	open bool  // what stands before it lacks its line break
 }
 
-// Lines opens the file at path to append to, and makes it where there is none, for its owner's eyes only; take is as for Read. A line torn by a crash is
-// dropped when the next is written; until then nothing is changed. What is no such file is refused and never written to, and one that another process
-// has open so is ErrInUse.
+// Lines opens the file at path to append to, and makes it where there is none, for its owner's eyes only; take is as
+// for Read. A line torn by a crash is dropped when the next is written; until then nothing is changed. What is no such
+// file is refused and never written to, and one that another process has open so is ErrInUse.
 func (f Format) Lines(path string, take func(line []byte) error) (_ *Lines, err error) {
 	if err := MkdirAll(filepath.Dir(path)); err != nil {
 		return nil, err
@@ -224,8 +226,8 @@ func (l *Lines) Mend() error {
 	return nil
 }
 
-// Append adds JSON objects as lines, each with its checksum, in one write, and has them on disk when it returns. What could not be written whole is taken
-// back, so that the next line stands by itself.
+// Append adds JSON objects as lines, each with its checksum, in one write, and has them on disk when it returns. What
+// could not be written whole is taken back, so that the next line stands by itself.
 func (l *Lines) Append(objects ...[]byte) error {
 	var buf bytes.Buffer
 	if l.open {
@@ -256,8 +258,9 @@ func (l *Lines) Append(objects ...[]byte) error {
 // Close closes the file, and lets others have it.
 func (l *Lines) Close() error { return l.file.Close() }
 
-// Examine reads the file at path as the format of those given to which most of its lines belong, and says what it found. A compressed file is no file that
-// anything is appended to: it is refused. It is an error when no line is of any of them.
+// Examine reads the file at path as the format of those given to which most of its lines belong, and says what it
+// found. A compressed file is no file that anything is appended to: it is refused. It is an error when no line is of
+// any of them.
 func Examine(path string, formats ...Format) (Format, Found, error) {
 	best, most, err := -1, Found{}, error(nil)
 	for i, f := range formats {
@@ -293,8 +296,8 @@ func examine(path string, f Format) (Found, error) {
 	return f.scan(file, path, func([]byte) error { return nil })
 }
 
-// Repair leaves of the file at path its good lines, in their order; the broken ones and a torn end go to a file beside it, whose path it returns, "" where
-// there are none. Nobody else may have the file open to append to it.
+// Repair leaves of the file at path its good lines, in their order; the broken ones and a torn end go to a file beside
+// it, whose path it returns, "" where there are none. Nobody else may have the file open to append to it.
 func Repair(path string, f Format) (dropped string, err error) {
 	file, err := openClaimed(path, os.O_RDWR, 0)
 	if err != nil {

@@ -55,7 +55,8 @@ func TestLinesAreAppendedAndReadBack(t *testing.T) {
 	}
 }
 
-// TestEveryChangeOfALineShows: of one byte, by its checksum or because the line is none any more; but for one of the checksum itself the number is another.
+// TestEveryChangeOfALineShows: of one byte, by its checksum or because the line is none any more; but for one of the
+// checksum itself the number is another.
 func TestEveryChangeOfALineShows(t *testing.T) {
 	line := Summed([]byte(`{"n":12345678}`))
 	if err := numbered.check(line); err != nil {

@@ -43,8 +43,8 @@ func shape(v float64) string {
 	return "###"
 }
 
-// words are the step's n-grams: words and operators alone and in pairs. A number stands as where it comes from, and alone
-// as its shape.
+// words are the step's n-grams: words and operators alone and in pairs. A number stands as where it comes from, and
+// alone as its shape.
 func (r *reading) words() []uint16 {
 	h := newHashed(WordRows)
 	prev := "^"
@@ -61,8 +61,8 @@ func (r *reading) words() []uint16 {
 	return h.sorted()
 }
 
-// context are the n-grams of what precedes the step: the question's words alone and in pairs, what it asks for apart from
-// the rest, and the words and operators of the steps before, the last one apart.
+// context are the n-grams of what precedes the step: the question's words alone and in pairs, what it asks for apart
+// from the rest, and the words and operators of the steps before, the last one apart.
 func (r *reading) context() []uint16 {
 	h := newHashed(ContextRows)
 	prev := "^"
@@ -91,8 +91,9 @@ func (r *reading) context() []uint16 {
 
 const asked = 12 // tokens at the question's end, where it says what is asked for
 
-// roles pair each operator of the step with what its operands are, and with the words by which the question and the step
-// speak of them: "half", "each", "more than" beside a number in the question should meet the operator that is used on it.
+// roles pair each operator of the step with what its operands are, and with the words by which the question and the
+// step speak of them: "half", "each", "more than" beside a number in the question should meet the operator that is used
+// on it.
 func (r *reading) roles() []uint16 {
 	h := newHashed(RoleRows)
 	said, used := make(map[string]bool), make(map[string]bool) // operators, of operands and of expressions: all words meet each once, not at every operand
@@ -150,7 +151,8 @@ func (r *reading) roles() []uint16 {
 	return h.sorted()
 }
 
-// inOrder names the words of the sentences whose turn it was, that were passed over, or, when the answer is given, left.
+// inOrder names the words of the sentences whose turn it was, that were passed over, or, when the answer is given,
+// left.
 func (r *reading) inOrder(h *hashed) {
 	ops := make(map[string]bool)
 	for _, e := range r.now.expressions {

@@ -18,8 +18,8 @@ import (
 	"aprm/prm/step"
 )
 
-// Version names the inputs. Raise it whenever the same step could give a different Input: checkpoints of another version
-// are refused.
+// Version names the inputs. Raise it whenever the same step could give a different Input: checkpoints of another
+// version are refused.
 const Version = 2
 
 // Rows of each embedding table; the indices of a bag lie in [0, rows).
@@ -47,7 +47,8 @@ type Input struct {
 	Words, Context, Roles []uint16
 }
 
-// Reader reads the steps of a trace in order, each from the question and the steps before it only. It is not safe for concurrent use.
+// Reader reads the steps of a trace in order, each from the question and the steps before it only. It is not safe for
+// concurrent use.
 type Reader struct{ r *reading }
 
 // NewReader returns a reader before the first step of a solution of p, of which it reads the question alone.
@@ -67,7 +68,8 @@ func (r *Reader) Next(text string, ev Evidence) Input {
 	}
 }
 
-// Extract reads step i of t, 0 ≤ i < len(t.Steps), as a Reader of t would, with the endpoint's evidence about that same step.
+// Extract reads step i of t, 0 ≤ i < len(t.Steps), as a Reader of t would, with the endpoint's evidence about that same
+// step.
 func Extract(t step.Trace, i int, ev Evidence) Input {
 	r := NewReader(t.Problem)
 	for _, s := range t.Steps[:i] {
@@ -94,8 +96,8 @@ func Blocks() []Block {
 	return []Block{BlockLast, BlockMean, BlockLogProbs, BlockSymbols, BlockWords, BlockContext, BlockRoles}
 }
 
-// Without returns in with these blocks blank, to find out what they are worth: a PRM must be trained and served alike. Blocks
-// that are none of Blocks are passed over.
+// Without returns in with these blocks blank, to find out what they are worth: a PRM must be trained and served alike.
+// Blocks that are none of Blocks are passed over.
 func (in Input) Without(blocks ...Block) Input {
 	for _, b := range blocks {
 		switch b {

@@ -25,7 +25,8 @@ const (
 
 var sourceNames = [numSources]string{"previous", "earlier", "given", "implied", "constant", "quoted", "nowhere"}
 
-// quantity is a number of the question, in digits or, where a word says how to calculate ("half", "three times"), in words.
+// quantity is a number of the question, in digits or, where a word says how to calculate ("half", "three times"), in
+// words.
 type quantity struct {
 	at     int // its token in the question
 	value  float64
@@ -266,7 +267,8 @@ func right(tokens []token) (v float64, ok bool) {
 	return 0, false
 }
 
-// unitLike tells a word that may stand inside an expression, as in "5 apples * 3": an operator follows within three tokens.
+// unitLike tells a word that may stand inside an expression, as in "5 apples * 3": an operator follows within three
+// tokens.
 func unitLike(tokens []token, i int) bool {
 	for _, t := range tokens[i+1 : min(i+4, len(tokens))] {
 		if t.operator() {
@@ -327,8 +329,8 @@ func (r *reading) trace(v float64) operand {
 	return operand{v, nowhere, -1}
 }
 
-// quantity finds what v stands for among the question's numbers in digits, or in words: one that no step has used, where the same
-// is there twice; −1 when there is none.
+// quantity finds what v stands for among the question's numbers in digits, or in words: one that no step has used,
+// where the same is there twice; −1 when there is none.
 func (r *reading) quantity(v float64, inWords bool) int {
 	found := -1
 	for i, q := range r.quantities {

@@ -8,8 +8,9 @@ import (
 	"aprm/prm/step"
 )
 
-// Solution is what the solution head reads of a whole answer: its steps' inputs pooled over the steps, and the profile of its
-// log-probabilities. Nothing in it tells which problem it is of but what the steps' own inputs do; the head is trained within problems.
+// Solution is what the solution head reads of a whole answer: its steps' inputs pooled over the steps, and the profile
+// of its log-probabilities. Nothing in it tells which problem it is of but what the steps' own inputs do; the head is
+// trained within problems.
 type Solution struct {
 	Symbols  [NumPooledSymbols]float32   // mean, least, greatest and last of every symbol, then the count of steps
 	LogProbs *[NumPooledLogProbs]float32 // the same of every log-probability figure, then the profile; nil when masked
@@ -67,8 +68,8 @@ const (
 	numClasses
 )
 
-// Pool returns what the solution head reads of a whole answer: inputs are its steps', in order, at least one; tokens its steps' own, as
-// step.SplitTokens deals them out.
+// Pool returns what the solution head reads of a whole answer: inputs are its steps', in order, at least one; tokens
+// its steps' own, as step.SplitTokens deals them out.
 func Pool(inputs []Input, tokens [][]step.Token) Solution {
 	var out Solution
 	pool(out.Symbols[:], len(inputs), NumSymbols, func(i int) []float32 { return inputs[i].Symbols[:] })
@@ -103,7 +104,8 @@ func pool(out []float32, n, width int, row func(i int) []float32) {
 	}
 }
 
-// Without returns s with these blocks blank, as Input.Without does for a step; blocks that it doesn't read are passed over.
+// Without returns s with these blocks blank, as Input.Without does for a step; blocks that it doesn't read are passed
+// over.
 func (s Solution) Without(blocks ...Block) Solution {
 	if slices.Contains(blocks, BlockSymbols) {
 		s.Symbols = [NumPooledSymbols]float32{}
@@ -183,8 +185,9 @@ func profileOf(tokens [][]step.Token) *[NumProfile]float32 {
 	return &out
 }
 
-// Confidence is the mean log-probability, in nats, of the tokens of an answer that hold a digit: of all that an endpoint gives with an
-// answer it alone tells best, untrained, a right one from a wrong one of the same problem. ok is false without any.
+// Confidence is the mean log-probability, in nats, of the tokens of an answer that hold a digit: of all that an
+// endpoint gives with an answer it alone tells best, untrained, a right one from a wrong one of the same problem. ok is
+// false without any.
 func Confidence(tokens [][]step.Token) (nats float64, ok bool) {
 	n := 0
 	for _, line := range tokens {

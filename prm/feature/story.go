@@ -7,8 +7,9 @@ import (
 	"unicode"
 )
 
-// story is what the question tells, sentence by sentence, without a last one that only asks. Word problems are told much as they are
-// solved, so what a step passes over, and what none has taken up when the answer is given, says whether a condition was missed.
+// story is what the question tells, sentence by sentence, without a last one that only asks. Word problems are told
+// much as they are solved, so what a step passes over, and what none has taken up when the answer is given, says
+// whether a condition was missed.
 type story []sentence
 
 type sentence struct {
@@ -171,7 +172,8 @@ func (r *reading) use(u *uses) {
 	r.taken.results = append(r.taken.results, false)
 }
 
-// left is how much of a sentence no step has taken up: its unused quantities; of one without any, 1 until a step speaks of it.
+// left is how much of a sentence no step has taken up: its unused quantities; of one without any, 1 until a step speaks
+// of it.
 func (r *reading) left(k int) int {
 	s := r.story[k]
 	if len(s.quantities) == 0 {
@@ -191,8 +193,8 @@ func bit(b bool) int {
 	return 0
 }
 
-// relevant are the words of what is asked for and of the sentences that the steps have taken up whole. How far a sentence's content
-// overlaps with them is how much it has to do with the problem, its relevance.
+// relevant are the words of what is asked for and of the sentences that the steps have taken up whole. How far a
+// sentence's content overlaps with them is how much it has to do with the problem, its relevance.
 func (r *reading) relevant() map[string]bool {
 	there := make(map[string]bool)
 	for _, t := range r.question[max(len(r.question)-asked, 0):] {

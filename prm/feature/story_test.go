@@ -26,7 +26,8 @@ func TestSentences(t *testing.T) {
 	}
 }
 
-// A step is held against the order in which the question tells things: what it passes over, and what is left at the answer.
+// A step is held against the order in which the question tells things: what it passes over, and what is left at the
+// answer.
 func TestStory(t *testing.T) {
 	problem := step.Problem{Question: "Tina has 29 eggs. The shop opened 16 years ago. Half of the eggs get lost. Then Tina buys 6 bags of 5 eggs. How many eggs does Tina have?"}
 	log := func(n int) float32 { return float32(math.Log1p(float64(n)) / 2) }

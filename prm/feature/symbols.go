@@ -7,9 +7,9 @@ import (
 	"aprm/prm/arith"
 )
 
-// The symbolic block. A count is damped as log1p(n)/2; a share lies in [0,1]; a flag is 0 or 1. "Operands" are the numbers
-// on the left of the step's equations; of a step without an equation, all its numbers but the result. Sources are those
-// of read.go.
+// The symbolic block. A count is damped as log1p(n)/2; a share lies in [0,1]; a flag is 0 or 1. "Operands" are the
+// numbers on the left of the step's equations; of a step without an equation, all its numbers but the result. Sources
+// are those of read.go.
 const (
 	symEquations           = iota // count of equations stated
 	symFalse                      // count of those that are false

@@ -11,7 +11,8 @@ import (
 	"aprm/prm/step"
 )
 
-// TestLongTextsAreReadInTime: what a client sends as a step or a question takes no longer by far than its length says, whatever it is made of.
+// TestLongTextsAreReadInTime: what a client sends as a step or a question takes no longer by far than its length says,
+// whatever it is made of.
 func TestLongTextsAreReadInTime(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	fill := func(n int, one func() string) string {

@@ -14,7 +14,8 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// Figure is a measured number. NaN says that it could not be measured (one class only, no examples) and is null in JSON.
+// Figure is a measured number. NaN says that it could not be measured (one class only, no examples) and is null in
+// JSON.
 type Figure float64
 
 // Text is the figure as a fmt verb for floats writes it ("%.2f"), "–" for NaN and the infinities.
@@ -49,8 +50,8 @@ func AUC(scores []float64, positive []bool) float64 {
 	return won / pairs
 }
 
-// GroupAUC is AUC over pairs from the same group only, every pair weighing the same. With problems as groups it does not
-// reward knowing which problem is hard. NaN when no group holds both classes.
+// GroupAUC is AUC over pairs from the same group only, every pair weighing the same. With problems as groups it does
+// not reward knowing which problem is hard. NaN when no group holds both classes.
 func GroupAUC(scores []float64, positive []bool, group []string) float64 {
 	members := make(map[string][]int)
 	for i, g := range group {
@@ -100,8 +101,8 @@ func PairsWon(scores []float64, positive []bool) (won, pairs float64) {
 }
 
 // ECE is the expected calibration error: p (probabilities in [0,1]) is cut into bins of equal width, and the gaps
-// between a bin's mean probability and its share of true y are averaged, weighted by the bin's size (Naeini et al. 2015;
-// Guo et al., arXiv 1706.04599). NaN without examples; bins must be positive.
+// between a bin's mean probability and its share of true y are averaged, weighted by the bin's size (Naeini et al.
+// 2015; Guo et al., arXiv 1706.04599). NaN without examples; bins must be positive.
 func ECE(p []float64, y []bool, bins int) float64 {
 	sum := make([]float64, bins)
 	hits := make([]float64, bins)
@@ -178,8 +179,8 @@ func Bootstrap(seed uint64, n, draws int, stat func(idx []int) float64) Interval
 	return BootstrapOver(seed, []int{n}, draws, func(idx [][]int) float64 { return stat(idx[0]) })
 }
 
-// BootstrapOver is Bootstrap over several kinds of unit at once, such as problems and seeds of training: each draw resamples all of
-// them, each on its own, and stat gets the indices of each kind.
+// BootstrapOver is Bootstrap over several kinds of unit at once, such as problems and seeds of training: each draw
+// resamples all of them, each on its own, and stat gets the indices of each kind.
 func BootstrapOver(seed uint64, sizes []int, draws int, stat func(idx [][]int) float64) Interval {
 	nan := math.NaN()
 	idx := make([][]int, len(sizes))
@@ -213,8 +214,8 @@ func BootstrapOver(seed uint64, sizes []int, draws int, stat func(idx [][]int) f
 	return iv
 }
 
-// StudentT returns the mean of values with its 95 % interval by Student's t: of few runs, each with a seed of its own, where a bootstrap would be too
-// narrow. The interval is NaN of fewer than two values, and the mean of none.
+// StudentT returns the mean of values with its 95 % interval by Student's t: of few runs, each with a seed of its own,
+// where a bootstrap would be too narrow. The interval is NaN of fewer than two values, and the mean of none.
 func StudentT(values []float64) Interval {
 	mean, sd := stat.MeanStdDev(values, nil)
 	n := float64(len(values))

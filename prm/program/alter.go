@@ -24,8 +24,8 @@ const maxAltered = 1000
 // others are the operators that one is mistaken for.
 var others = map[string][]string{"+": {"-", "*"}, "-": {"+"}, "*": {"+", "/"}, "/": {"*"}, "//": {"*"}}
 
-// Alter returns the programs that differ from a program in one operator, operand or number, in the order of their places. Whether one comes to another value is for Run to
-// say. Nil for what is no Python.
+// Alter returns the programs that differ from a program in one operator, operand or number, in the order of their
+// places. Whether one comes to another value is for Run to say. Nil for what is no Python.
 func Alter(source string) (out []Altered) {
 	tokens, err := lex(source)
 	if err != nil {

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// What is changed is an operator, an operand or a number, and nothing else: no target, no function, no name that isn't set, no text.
+// What is changed is an operator, an operand or a number, and nothing else: no target, no function, no name that isn't
+// set, no text.
 func TestAlter(t *testing.T) {
 	for source, want := range map[string]string{
 		"a = 3\nb = 4\nprint(a + b)":            "number 1 a = 4|number 1 a = (3 + 1)|number 1 a = (3 - 1)|number 2 b = 3|number 2 b = (4 + 1)|number 2 b = (4 - 1)|operand 3 print(b + b)|operator 3 print(a - b)|operator 3 print(a * b)|operand 3 print(a + a)",

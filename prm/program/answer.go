@@ -82,8 +82,8 @@ func (m *machine) final(v starlark.Value) (string, *big.Rat, error) {
 	return tidy(s), nil, nil
 }
 
-// finalReal writes a float as an answer: whole or with its decimals where these end, else as a fraction, and where no more than
-// CPython's double is known, to twelve digits.
+// finalReal writes a float as an answer: whole or with its decimals where these end, else as a fraction, and where no
+// more than CPython's double is known, to twelve digits.
 func (m *machine) finalReal(x real) (string, *big.Rat, error) {
 	exact := exactly(number{real: x})
 	if x.exact == nil {
@@ -95,7 +95,8 @@ func (m *machine) finalReal(x real) (string, *big.Rat, error) {
 	return showExact(exact), exact, nil
 }
 
-// showExact writes a number with all its decimals; one without an end as a fraction, or to twelve decimals where that is long.
+// showExact writes a number with all its decimals; one without an end as a fraction, or to twelve decimals where that
+// is long.
 func showExact(x *big.Rat) string {
 	if x.IsInt() {
 		return x.Num().String()

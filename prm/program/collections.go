@@ -405,7 +405,8 @@ func (m *machine) keys(all []starlark.Value, key starlark.Value) ([]starlark.Val
 	return out, nil
 }
 
-// next gives the first element of a generator, which is a list here; of nothing else, since it would have to remember its place.
+// next gives the first element of a generator, which is a list here; of nothing else, since it would have to remember
+// its place.
 func next(m *machine, args starlark.Tuple, _ []starlark.Tuple) (starlark.Value, error) {
 	if len(args) == 0 || len(args) > 2 {
 		return nil, failure("next expected 1 or 2 arguments, got %d", len(args))

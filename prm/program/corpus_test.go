@@ -15,7 +15,8 @@ import (
 	"aprm/prm/arith"
 )
 
-// reading is what a reader takes from what CPython printed: the last line with a digit, or the value where nothing was printed.
+// reading is what a reader takes from what CPython printed: the last line with a digit, or the value where nothing was
+// printed.
 func reading(printed string, value *string) string {
 	lines := strings.Split(strings.TrimSpace(printed), "\n")
 	for i := len(lines) - 1; i >= 0; i-- {
@@ -29,8 +30,8 @@ func reading(printed string, value *string) string {
 	return *value
 }
 
-// same tells whether an answer of ours and a text of CPython's are the same to a reader: the same text, or the same numbers but for
-// the noise of doubles.
+// same tells whether an answer of ours and a text of CPython's are the same to a reader: the same text, or the same
+// numbers but for the noise of doubles.
 func same(ours, cpython string) bool {
 	if ours == cpython {
 		return true
@@ -91,8 +92,9 @@ func corpus(tb testing.TB) []recorded {
 	}
 }
 
-// TestCorpus holds how often a program that runs under CPython 3.11 has the same value here, how many programs have a value at all,
-// and that reading them this way agrees with the reference answers at least as often as reading what they print.
+// TestCorpus holds how often a program that runs under CPython 3.11 has the same value here, how many programs have a
+// value at all, and that reading them this way agrees with the reference answers at least as often as reading what they
+// print.
 func TestCorpus(t *testing.T) {
 	var all, run, agree, complete, valued, real, printedRight, cpythonRight, right int
 	for _, r := range corpus(t) {

@@ -13,8 +13,9 @@ type candidate struct {
 	open bool // the answer ends within it
 }
 
-// Extract finds the program in an answer: the code of its fences, or of the answer itself where that is code with at most some prose
-// before or behind it. What stands within <think> is none. It wraps ErrNone when there is none. Run may fall back on other parts.
+// Extract finds the program in an answer: the code of its fences, or of the answer itself where that is code with at
+// most some prose before or behind it. What stands within <think> is none. It wraps ErrNone when there is none. Run may
+// fall back on other parts.
 func Extract(answer string) (string, error) {
 	all, err := extract(answer)
 	if err != nil {
@@ -45,7 +46,8 @@ func extract(answer string) ([]candidate, error) {
 	return out, nil
 }
 
-// fenced returns the code of fences: of all together, since a later one may go on from an earlier one, then of each, from the last.
+// fenced returns the code of fences: of all together, since a later one may go on from an earlier one, then of each,
+// from the last.
 func fenced(answer string) []candidate {
 	var python, plain []candidate
 	lines := strings.Split(answer, "\n")

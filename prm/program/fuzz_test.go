@@ -40,8 +40,8 @@ func seed(f *testing.F) {
 	f.Add("total = ken + Tony\nken = lost + 1\nlost = 3\ntony = 2 * baloons\nballoons = 1\nprint(total)")
 }
 
-// inTime fails a test when f took longer than a hostile program may, or allocated more. Where the fuzzer's own work may have come in
-// between it asks again.
+// inTime fails a test when f took longer than a hostile program may, or allocated more. Where the fuzzer's own work may
+// have come in between it asks again.
 func inTime(t *testing.T, f func()) {
 	if took, bytes := casetest.Quickest(limitTime, f); took > limitTime || bytes > limitBytes {
 		t.Errorf("%v and %d MB", took, bytes>>20)
@@ -65,7 +65,8 @@ func FuzzTranslate(f *testing.F) {
 	})
 }
 
-// FuzzRun holds that any answer ends in time, with a value that can be shown or an error of a kind, and the same each time.
+// FuzzRun holds that any answer ends in time, with a value that can be shown or an error of a kind, and the same each
+// time.
 func FuzzRun(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, answer string) {

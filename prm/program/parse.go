@@ -10,8 +10,8 @@ import (
 	"go.starlark.net/starlark"
 )
 
-// parser reads the statements of Python that a calculation is written in. It goes down one level for each that the text nests,
-// up to maxNesting, and reads no chain of operators longer than maxChain.
+// parser reads the statements of Python that a calculation is written in. It goes down one level for each that the text
+// nests, up to maxNesting, and reads no chain of operators longer than maxChain.
 type parser struct {
 	tokens []token
 	at     int
@@ -29,7 +29,8 @@ var keywords = func() map[string]bool {
 	return m
 }()
 
-// parse reads a whole program. stops are the places where a statement of it ends; they are right up to where an error is.
+// parse reads a whole program. stops are the places where a statement of it ends; they are right up to where an error
+// is.
 func parse(src string) (body []*stmt, module *scope, stops []int, err error) {
 	if len(src) > maxSource {
 		return nil, nil, nil, limitError("the program is too long")

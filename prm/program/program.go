@@ -1,43 +1,46 @@
-// Package program reads answers that are programs. A small model that is asked for a short Python program (see Prompt) makes other
-// mistakes than one that reasons in prose, and none in arithmetic.
+// Package program reads answers that are programs. A small model that is asked for a short Python program (see Prompt)
+// makes other mistakes than one that reasons in prose, and none in arithmetic.
 //
-// Run finds the program in an answer, translates it to Starlark, runs it with go.starlark.net and returns the value it comes to,
-// each of its assignments told as a line ("total = boxes * pens = 3 * 12 = 36"), or the reason why there is none.
+// Run finds the program in an answer, translates it to Starlark, runs it with go.starlark.net and returns the value it
+// comes to, each of its assignments told as a line ("total = boxes * pens = 3 * 12 = 36"), or the reason why there is
+// none.
 //
 // # What is translated
 //
-// The parser reads Python 3.11 and writes Starlark's own syntax tree, in which every operator, index and method is a call of a
-// function of this package, so that numbers behave as Python's do: assignments of every kind, if, for and while with else, functions
-// with defaults, *args and recursion, lambda, global and nonlocal, comprehensions and generators (made at once), f-strings,
-// str.format and %, chained comparisons, conditional expressions, :=, type hints, docstrings, main guards, assert, import of math,
-// fractions, decimal, functools (reduce), statistics and typing; a try statement is read as its body. Beyond Python: "return"
-// outside of a function, "def name:" without parentheses, a function that is printed instead of called is called, names of several words ("total TVs = 40") are
-// written in one, and what uses a name that isn't set, or not yet, is read as equations where these say one thing (see reread).
+// The parser reads Python 3.11 and writes Starlark's own syntax tree, in which every operator, index and method is a
+// call of a function of this package, so that numbers behave as Python's do: assignments of every kind, if, for and
+// while with else, functions with defaults, *args and recursion, lambda, global and nonlocal, comprehensions and
+// generators (made at once), f-strings, str.format and %, chained comparisons, conditional expressions, :=, type hints,
+// docstrings, main guards, assert, import of math, fractions, decimal, functools (reduce), statistics and typing; a try
+// statement is read as its body. Beyond Python: "return" outside of a function, "def name:" without parentheses, a
+// function that is printed instead of called is called, names of several words ("total TVs = 40") are written in one,
+// and what uses a name that isn't set, or not yet, is read as equations where these say one thing (see reread).
 //
 // # What is refused
 //
-// Classes, with, yield, async, decorators but caches, other modules, input(), files, bytes, complex numbers, attributes and
-// slices that are assigned to, eval and its kind. Such a program has no answer, with the reason.
+// Classes, with, yield, async, decorators but caches, other modules, input(), files, bytes, complex numbers, attributes
+// and slices that are assigned to, eval and its kind. Such a program has no answer, with the reason.
 //
 // # Numbers
 //
-// Integers are Python's. A float is known exactly, as a fraction, as long as it comes from whole numbers and decimals by
-// + − × ÷ // % and whole powers, beside the double that CPython has in its place (see real). What is printed is the double next to
-// the exact value: 0.1 + 0.2 prints 0.3 and 1 / 3 * 3 prints 1.0; round and formats go the way that CPython's double goes.
-// Only where noise alone decides in CPython (int(0.29 * 100) is 28 there) the exact value decides here (29).
+// Integers are Python's. A float is known exactly, as a fraction, as long as it comes from whole numbers and decimals
+// by + − × ÷ // % and whole powers, beside the double that CPython has in its place (see real). What is printed is the
+// double next to the exact value: 0.1 + 0.2 prints 0.3 and 1 / 3 * 3 prints 1.0; round and formats go the way that
+// CPython's double goes. Only where noise alone decides in CPython (int(0.29 * 100) is 28 there) the exact value
+// decides here (29).
 //
 // # Bounds
 //
-// A program has no files, network, clock or randomness. Its length, nesting, steps, depth of recursion, the size of its integers,
-// texts and lists, and all that it allocates are bounded, and so is its time, by the context and by maxTime. A program of few
-// steps (sureSteps) has the same result however busy the machine.
+// A program has no files, network, clock or randomness. Its length, nesting, steps, depth of recursion, the size of its
+// integers, texts and lists, and all that it allocates are bounded, and so is its time, by the context and by maxTime.
+// A program of few steps (sureSteps) has the same result however busy the machine.
 //
 // # The answer
 //
-// The last line printed that holds a digit; without any print, what "return" outside of a function gave, or the last expression
-// that stands alone, or what the last function returns where nothing follows it (solution, solve and main before others; variables of
-// the same names are its arguments), or the variable assigned last. So read, 60.0 % of 468 answers of a 1.5B model that was asked for
-// programs are right; by what CPython prints of them alone 38.5 %.
+// The last line printed that holds a digit; without any print, what "return" outside of a function gave, or the last
+// expression that stands alone, or what the last function returns where nothing follows it (solution, solve and main
+// before others; variables of the same names are its arguments), or the variable assigned last. So read, 60.0 % of 468
+// answers of a 1.5B model that was asked for programs are right; by what CPython prints of them alone 38.5 %.
 package program
 
 import (
@@ -48,7 +51,8 @@ import (
 	"time"
 )
 
-// Prompt asks an LLM for an answer that is a program: the instruction to put into the system message, with one example. Its comments are where the LLM can reason.
+// Prompt asks an LLM for an answer that is a program: the instruction to put into the system message, with one example.
+// Its comments are where the LLM can reason.
 const Prompt = `Solve the problem with a short Python program. Give every quantity of the problem a variable with a telling name, compute step by step with them, one assignment a line behind a comment that says why, and print only the final number in the last line. No input(), no imports but math, no text besides the program.
 
 Example problem: A shop sells pens in boxes of 12. Tom buys 3 boxes and gives 5 pens to his sister. How many pens does he have left?
@@ -63,8 +67,8 @@ pens_left = pens_bought - pens_given
 print(pens_left)
 ` + "```"
 
-// Opening is what an answer to Prompt begins with. An LLM that is given it goes on with code, where it might else reason in prose first, and run out of tokens before, or
-// forget, its program.
+// Opening is what an answer to Prompt begins with. An LLM that is given it goes on with code, where it might else
+// reason in prose first, and run out of tokens before, or forget, its program.
 const Opening = "```python\n"
 
 // Closing is what an answer to Prompt ends with; what an LLM says behind it is of no use.

@@ -30,8 +30,8 @@ func snippets(tb testing.TB) []snippet {
 	return out
 }
 
-// TestLikeCPython holds each kind of statement, function and method to what CPython prints, word by word; numbers may differ by the
-// noise of doubles.
+// TestLikeCPython holds each kind of statement, function and method to what CPython prints, word by word; numbers may
+// differ by the noise of doubles.
 func TestLikeCPython(t *testing.T) {
 	for _, s := range snippets(t) {
 		p, err := Translate(s.Source)

@@ -11,8 +11,8 @@ import (
 	"go.starlark.net/starlark"
 )
 
-// real is what Python calls a float. Where it comes from whole numbers and decimals by exact operations it is known as a fraction,
-// so that 0.1 + 0.2 is 0.3 and 1 / 3 * 3 is 1; beside that stands the double that CPython has in its place.
+// real is what Python calls a float. Where it comes from whole numbers and decimals by exact operations it is known as
+// a fraction, so that 0.1 + 0.2 is 0.3 and 1 / 3 * 3 is 1; beside that stands the double that CPython has in its place.
 type real struct {
 	exact *big.Rat // nil where it isn't known, or would be longer than maxExact
 	float float64
@@ -405,8 +405,8 @@ func sqrt(x real) real {
 	return known(root, f)
 }
 
-// rounded is x to n decimals, as the integer that is 10^n times it. Halves go to the even side, as Python has it, but where the half
-// is one only in decimals, as in 2.675, to the side on which CPython's double lies.
+// rounded is x to n decimals, as the integer that is 10^n times it. Halves go to the even side, as Python has it, but
+// where the half is one only in decimals, as in 2.675, to the side on which CPython's double lies.
 func (x real) rounded(n int) *big.Int {
 	exact := x.exact
 	if exact == nil {

@@ -5,10 +5,12 @@ import (
 	"strings"
 )
 
-// reread reads a program that uses a name before it is set, or one that is never set, as the equations that it consists of: it puts what sets a name before what
-// uses it, takes a name that is never set for the only one that differs from it in capitals or underscores alone or in a letter too many or too few (and is then used
-// nowhere else), and leaves out what can't be computed where the value doesn't need it. No value comes in that the program doesn't have. ok is false where that makes
-// no difference, or isn't known to mean what the program means: statements are to be nothing but assignments, each name set once, and expressions.
+// reread reads a program that uses a name before it is set, or one that is never set, as the equations that it consists
+// of: it puts what sets a name before what uses it, takes a name that is never set for the only one that differs from
+// it in capitals or underscores alone or in a letter too many or too few (and is then used nowhere else), and leaves
+// out what can't be computed where the value doesn't need it. No value comes in that the program doesn't have. ok is
+// false where that makes no difference, or isn't known to mean what the program means: statements are to be nothing but
+// assignments, each name set once, and expressions.
 func reread(body []*stmt, module *scope) (out []*stmt, ok bool) {
 	set, used := map[string]int{}, map[string]bool{} // names, and the statement that sets them
 	needs := make([][]*expr, len(body))              // names that each statement uses
@@ -147,7 +149,8 @@ func respelt(unset string, set map[string]int, used map[string]bool) string {
 	return ""
 }
 
-// slip reports whether long is short with one letter more, within a word of at least longWord letters: at its end it may be the plural of something else.
+// slip reports whether long is short with one letter more, within a word of at least longWord letters: at its end it
+// may be the plural of something else.
 func slip(short, long string) bool {
 	const longWord = 5
 	if len(long) != len(short)+1 {

@@ -19,8 +19,8 @@ var decimals = map[string]int{
 	"ten": -1, "hundred": -2, "thousand": -3,
 }
 
-// Round writes an answer that is one number as the question asks for it ("to the nearest cent", "to two decimal places"), halves away
-// from zero; ok is false where the question doesn't ask, or the answer is no number.
+// Round writes an answer that is one number as the question asks for it ("to the nearest cent", "to two decimal
+// places"), halves away from zero; ok is false where the question doesn't ask, or the answer is no number.
 func (r Result) Round(question string) (answer string, ok bool) {
 	if r.Value == nil {
 		return "", false

@@ -15,7 +15,8 @@ import (
 // errExit ends a program that said so.
 var errExit = errors.New("exit")
 
-// predeclared are the functions and constants that translated programs call, each behind a sign that no name of Python has.
+// predeclared are the functions and constants that translated programs call, each behind a sign that no name of Python
+// has.
 var predeclared = starlark.StringDict{}
 
 func init() {
@@ -446,7 +447,8 @@ func iterate(m *machine, args starlark.Tuple, _ []starlark.Tuple) (starlark.Valu
 	return nil, failure("'%s' object is not iterable", args[0].Type())
 }
 
-// split deals a sequence out to targets one of which is starred: args are the sequence, how many stand before it, and behind.
+// split deals a sequence out to targets one of which is starred: args are the sequence, how many stand before it, and
+// behind.
 func split(m *machine, args starlark.Tuple, _ []starlark.Tuple) (starlark.Value, error) {
 	all, err := m.elements(args[0])
 	if err != nil {

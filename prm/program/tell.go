@@ -195,7 +195,8 @@ func showShort(x *big.Rat) string {
 	return s
 }
 
-// words writes names as words: underscores are spaces, and the digits of a name are set low, so that nobody takes them for numbers.
+// words writes names as words: underscores are spaces, and the digits of a name are set low, so that nobody takes them
+// for numbers.
 func words(s string) string {
 	var b strings.Builder
 	inName := false
@@ -217,7 +218,8 @@ func words(s string) string {
 // binding is how tightly an operator binds.
 var binding = map[string]int{"|": 1, "^": 2, "&": 3, "<<": 4, ">>": 4, "+": 5, "+=": 5, "-": 5, "*": 6, "/": 6, "//": 6, "%": 6, "**": 8}
 
-// render writes a calculation with the values of its operands or, without any, with their names; "" where that can't be read.
+// render writes a calculation with the values of its operands or, without any, with their names; "" where that can't be
+// read.
 func render(e *expr, leaves starlark.Tuple, around *expr) string {
 	if e.leaf > 0 && leaves != nil {
 		v := leaves[e.leaf-1]

@@ -59,8 +59,8 @@ func TestFolded(t *testing.T) {
 	}
 }
 
-// TestStepsRead holds that what is told is read as it is meant, for all programs of the corpus: one step a line, no equation that the
-// checker finds false, most of those that compute found true, and the result is the value.
+// TestStepsRead holds that what is told is read as it is meant, for all programs of the corpus: one step a line, no
+// equation that the checker finds false, most of those that compute found true, and the result is the value.
 func TestStepsRead(t *testing.T) {
 	var computing, affirmed int
 	for _, r := range corpus(t) {

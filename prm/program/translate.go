@@ -62,8 +62,8 @@ func translate(source string, body []*stmt, module *scope) (*Program, error) {
 	return t.program, nil
 }
 
-// mainFunction is the function that a program defines to solve the problem, where it ends without calling one: nothing behind it
-// mentions it or computes something.
+// mainFunction is the function that a program defines to solve the problem, where it ends without calling one: nothing
+// behind it mentions it or computes something.
 func mainFunction(body []*stmt) string {
 	last := ""
 	for _, s := range body {
@@ -310,7 +310,8 @@ func (t *translator) expr(e *expr) syntax.Expr {
 		in := &env{scope: e.scope, parent: t.env}
 		params := t.params(e.params)
 		t.env = in
-		// The condition is there for what it costs: a lambda that calls itself must not go deeper than any function may.
+		// The condition is there for what it costs: a lambda that calls itself must not go deeper than any function
+		// may.
 		body := &syntax.CondExpr{If: position(e.line), Cond: t.ours("enter", e.line), True: t.expr(e.kids[0]), ElsePos: position(e.line), False: t.ident("None", e.line)}
 		t.env = in.parent
 		if len(e.scope.cells) > 0 {

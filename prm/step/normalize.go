@@ -6,8 +6,8 @@ import (
 )
 
 var (
-	// lead matches what numbers or marks a line: heading and answer marks, "Step 2:", "2.", "2)", bullets, "$$". Where nothing
-	// follows a number, it is not a mark but what the line says.
+	// lead matches what numbers or marks a line: heading and answer marks, "Step 2:", "2.", "2)", bullets, "$$". Where
+	// nothing follows a number, it is not a mark but what the line says.
 	lead = regexp.MustCompile(`(?m)^(?: ?(?:#+ ?|(?i:step) ?\d+(?: ?[:.)–-]\s+|\n)|\d{1,3}[.)]\s+|[-*+•] |\$\$ ?))+`)
 	bold = regexp.MustCompile(`(^|[^\w*])\*\*([^\s*](?:[^*\n]*[^\s*])?)\*\*($|[^\w*])`)
 	// delimiters of formulas; a doubled backslash before one is a line break in a formula.
@@ -17,8 +17,8 @@ var (
 )
 
 // Normalize strips from a step what is format and not reasoning, so that a PRM cannot tell steps of different origin by
-// it: "Step 2:", "2.", "- ", "####" and headings at the start of a line, calculator marks (<<48/2=24>>), bold marks, the
-// delimiters of formulas, and superfluous space. Normalize(Normalize(s)) == Normalize(s).
+// it: "Step 2:", "2.", "- ", "####" and headings at the start of a line, calculator marks (<<48/2=24>>), bold marks,
+// the delimiters of formulas, and superfluous space. Normalize(Normalize(s)) == Normalize(s).
 func Normalize(s string) string {
 	s = withoutMarks(s)
 	for {
@@ -76,7 +76,8 @@ func withoutMarks(s string) string {
 	return string(out)
 }
 
-// answer matches, in a normalised step on one line, the bare statement of a result: a quantity alone, or after "the answer is".
+// answer matches, in a normalised step on one line, the bare statement of a result: a quantity alone, or after "the
+// answer is".
 var answer = regexp.MustCompile(`^(?i:(?:(?:so|thus|hence|therefore|finally|and),? )*(?:(?:the|our|my) )?(?:final )?answer(?: is)?\s?[:=]? ?[^=+*×÷]{1,60}|` +
 	`[$€£]? ?-?[$€£]?\d[\d,./: ]*%?(?: ?[a-z]+){0,2}|\$?\\boxed\{[^=]*\}\$?)[.!]?$`)
 

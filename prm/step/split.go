@@ -22,8 +22,9 @@ const Version = 1
 //     step after it, and to a step so begun the line that closes its tag, if that is the next;
 //   - <think> and </think> end a step and are dropped; what stands between them is split like the rest.
 //
-// A line of no-break and zero-width spaces is as empty as one of others. Numbered lines are steps of their own: that is how models number steps. So are bullets that nothing leads in.
-// Nothing but space and those tags is lost. Split takes time linear in the text.
+// A line of no-break and zero-width spaces is as empty as one of others. Numbered lines are steps of their own: that is
+// how models number steps. So are bullets that nothing leads in. Nothing but space and those tags is lost. Split takes
+// time linear in the text.
 func Split(text string) []string {
 	var steps []string
 	for text != "" {
@@ -38,11 +39,11 @@ func Split(text string) []string {
 
 // Next finds the first step of text, which may still be growing. It returns the step without the space around it, how
 // many bytes of text it covers, and whether it is complete: true means that the answer stays the same however the text
-// goes on; false, that more text could still belong to the step, which then covers all of text (n = len(text)) and at the
-// end of an answer is simply the last one.
+// goes on; false, that more text could still belong to the step, which then covers all of text (n = len(text)) and at
+// the end of an answer is simply the last one.
 //
-// A plain line is complete with its line break. A line that may own what is below it (numbered, bulleted, or ending with
-// a colon) is complete as soon as the line after it begins with something that cannot belong to it.
+// A plain line is complete with its line break. A line that may own what is below it (numbered, bulleted, or ending
+// with a colon) is complete as soon as the line after it begins with something that cannot belong to it.
 //
 // Split is Next over and over, so cutting a stream step by step and splitting the whole text agree.
 func Next(text string) (s string, n int, complete bool) {
@@ -137,7 +138,8 @@ func (sc *scanner) skipTag() {
 	sc.pos += strings.IndexByte(sc.text[sc.pos:], '>') + 1
 }
 
-// skipBlock moves behind the line that closes a block, or to the tag that cuts it off. It is false where the text ends first.
+// skipBlock moves behind the line that closes a block, or to the tag that cuts it off. It is false where the text ends
+// first.
 func (sc *scanner) skipBlock(b block) bool { // b is a copy: its depth is this walk's
 	for {
 		line, ended := sc.line()
@@ -150,8 +152,9 @@ func (sc *scanner) skipBlock(b block) bool { // b is a copy: its depth is this w
 	}
 }
 
-// rows moves behind the rows of the table that first begins, if it is one: a row, and below it a rule, or more rows whose cells stand between
-// spaced bars. It returns whether it is, and whether that, and where the table ends, is certain.
+// rows moves behind the rows of the table that first begins, if it is one: a row, and below it a rule, or more rows
+// whose cells stand between spaced bars. It returns whether it is, and whether that, and where the table ends, is
+// certain.
 func (sc *scanner) rows(first string) (table, certain bool) {
 	t := trim(first)
 	if !isRow(t) && !isRule(t) {
@@ -441,7 +444,8 @@ func withoutEmpty(s string) string {
 	}
 }
 
-// trim and indent know ASCII space only: half a rune at the end of growing text must not look different from a whole one.
+// trim and indent know ASCII space only: half a rune at the end of growing text must not look different from a whole
+// one.
 func trim(s string) string { return strings.Trim(s, " \t\r\n\v\f") }
 
 func indent(line string) int { return len(line) - len(strings.TrimLeft(line, " \t")) }

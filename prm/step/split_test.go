@@ -131,7 +131,8 @@ func checkNext(t interface{ Fatalf(string, ...any) }, text string) {
 			t.Fatalf("Next(%q) = %q, %d; Next(%q) = %q, %d, %v", text[:i], s1, n1, text, s, n, complete)
 		}
 	}
-	// Bytes that are no character by themselves stay apart, though a step's last and the next one's first would make one.
+	// Bytes that are no character by themselves stay apart, though a step's last and the next one's first would make
+	// one.
 	valid := func(s string) string { return strings.Map(func(r rune) rune { return r }, s) }
 	var kept strings.Builder
 	for _, s := range Split(text) {

@@ -1,6 +1,6 @@
-// Package step holds the unit everything else is about: a step of reasoning, the trace it stands in, and the one splitter
-// that cuts text into steps. Train, eval, score and serve all use this splitter; its Version is written into every
-// checkpoint, so that a PRM never scores steps of another shape than those it learned from.
+// Package step holds the unit everything else is about: a step of reasoning, the trace it stands in, and the one
+// splitter that cuts text into steps. Train, eval, score and serve all use this splitter; its Version is written into
+// every checkpoint, so that a PRM never scores steps of another shape than those it learned from.
 //
 // The package is pure: it imports nothing of this module and does no I/O.
 package step
@@ -15,13 +15,15 @@ type Problem struct {
 	Worked   []string `json:"worked,omitempty"` // steps of a reference solution, nil where unknown
 }
 
-// Trace is a problem with the steps of one solution of it, complete or not. A Trace cut off after some step is a prefix.
+// Trace is a problem with the steps of one solution of it, complete or not. A Trace cut off after some step is a
+// prefix.
 type Trace struct {
 	Problem Problem  `json:"problem"`
 	Steps   []string `json:"steps"`
 }
 
-// Prefix returns the trace cut off after its first n steps. It shares no backing array with t that an append could reach.
+// Prefix returns the trace cut off after its first n steps. It shares no backing array with t that an append could
+// reach.
 func (t Trace) Prefix(n int) Trace {
 	return Trace{Problem: t.Problem, Steps: t.Steps[:n:n]}
 }
@@ -35,7 +37,8 @@ func (t Trace) With(steps ...string) Trace {
 // Text returns the steps joined by line breaks, as a model would have written them.
 func (t Trace) Text() string { return strings.Join(t.Steps, "\n") }
 
-// Judged is a trace of which is known where it first goes wrong. What follows the first wrong step is neither right nor wrong.
+// Judged is a trace of which is known where it first goes wrong. What follows the first wrong step is neither right nor
+// wrong.
 type Judged struct {
 	Trace
 	FirstWrong int // 0-based; -1 when every step is right

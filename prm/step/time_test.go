@@ -9,8 +9,9 @@ import (
 	"aprm/prm/casetest"
 )
 
-// FuzzSplitTime holds Split to 50 ms of a processor and 50 MB for 100 KB of anything: a text again and again. The quickest of a few tries
-// counts, since the collector's work is counted too. While it fuzzes, code is instrumented and takes up to three times as long.
+// FuzzSplitTime holds Split to 50 ms of a processor and 50 MB for 100 KB of anything: a text again and again. The
+// quickest of a few tries counts, since the collector's work is counted too. While it fuzzes, code is instrumented and
+// takes up to three times as long.
 func FuzzSplitTime(f *testing.F) {
 	for _, unit := range []string{"x:\n  | a |\n|-|\n", "1. \\boxed{\n[\n$\n", "<a>\n\u00a0\n- b:\n```", "\\begin{a}$$ = \\[", "| a | b |\n+-+\n---\n### \n**a**:\n", "a) <think>\n+ \u2000:"} {
 		f.Add(unit)

@@ -3,8 +3,8 @@ package step
 import "strings"
 
 // SplitTokens deals the tokens of a completion out to its steps, as Split(text) gave them, by byte offset: a token
-// belongs to the first step that it shares a byte with, one between two steps to neither. nil for a step without tokens;
-// all nil when the tokens do not spell the text, so that a wrong alignment is never taken for a measurement.
+// belongs to the first step that it shares a byte with, one between two steps to neither. nil for a step without
+// tokens; all nil when the tokens do not spell the text, so that a wrong alignment is never taken for a measurement.
 func SplitTokens(text string, steps []string, tokens []Token) [][]Token {
 	out := make([][]Token, len(steps))
 	var spelt strings.Builder

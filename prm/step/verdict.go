@@ -2,8 +2,8 @@ package step
 
 import "fmt"
 
-// Verdict says what is known of something that is right or wrong: a step, an answer, whether what begins with a prefix ends right.
-// As text, in JSON too, it is its name.
+// Verdict says what is known of something that is right or wrong: a step, an answer, whether what begins with a prefix
+// ends right. As text, in JSON too, it is its name.
 type Verdict int8
 
 const (

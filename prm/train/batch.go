@@ -17,8 +17,8 @@ type item struct {
 	reference [2]float64 // R_ref's logits
 }
 
-// arrange orders an epoch: pairs stay together, in a seeded order, dealt out so that every batch holds pairs and lone steps as all do; each pair's masks are drawn
-// once. The items returned are copies with those masks applied.
+// arrange orders an epoch: pairs stay together, in a seeded order, dealt out so that every batch holds pairs and lone
+// steps as all do; each pair's masks are drawn once. The items returned are copies with those masks applied.
 func arrange(items []item, opt Options, epoch int) []item {
 	var units [][]int
 	at := make(map[string]int)
@@ -79,8 +79,8 @@ func deal(units [][]int, kind func([]int) bool) {
 	}
 }
 
-// fill writes a batch, at most gr.size items, to the graph's inputs; rows left over weigh nothing. Each dropout mask keeps
-// an input with chance 1−rate, and scales it so that its expectation stays.
+// fill writes a batch, at most gr.size items, to the graph's inputs; rows left over weigh nothing. Each dropout mask
+// keeps an input with chance 1−rate, and scales it so that its expectation stays.
 func (gr *graph[F]) fill(w *prm.Weights, batch []item, opt Options, rng *rand.Rand) {
 	in := &gr.in
 	for _, b := range gr.feed {
@@ -110,8 +110,8 @@ func (gr *graph[F]) fill(w *prm.Weights, batch []item, opt Options, rng *rand.Ra
 			if target == step.Right {
 				in.targets[k] = 1
 			}
-			// Each head's loss is a mean over its labelled examples. The regularisers need no label: they hold R to R_ref
-			// and keep it from being too sure wherever the batch looks.
+			// Each head's loss is a mean over its labelled examples. The regularisers need no label: they hold R to
+			// R_ref and keep it from being too sure wherever the batch looks.
 			if total[head] > 0 {
 				in.weights[k] = F(float64(e.weights[head]) / total[head])
 			}

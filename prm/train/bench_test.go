@@ -135,8 +135,8 @@ func (c clocked) Dgemv(tA blas.Transpose, m, n int, alpha float64, a []float64, 
 	c.useful.Add(int64(m) * int64(n))
 }
 
-// A whole FitSolution on 400 problems of eight answers, every number of them in use: seconds of the processor, the part in products, their speed, and
-// the highest heap that was seen.
+// A whole FitSolution on 400 problems of eight answers, every number of them in use: seconds of the processor, the part
+// in products, their speed, and the highest heap that was seen.
 func BenchmarkFitSolution(b *testing.B) {
 	rng := rand.New(rand.NewPCG(6, 1))
 	answers := planted(rng, 400, 8, straight)

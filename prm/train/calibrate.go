@@ -8,7 +8,8 @@ import (
 )
 
 // calibrate fits Platt's scaling to held-out logits, drawn towards leaving them alone so that a few examples don't bend
-// it (Platt 1999). Examples weigh as their makers said (nil: alike), not as they are balanced for training. Without both classes the logits stay as they are.
+// it (Platt 1999). Examples weigh as their makers said (nil: alike), not as they are balanced for training. Without
+// both classes the logits stay as they are.
 func calibrate(logits []float64, positive []bool, weight []float64) prm.Platt {
 	var right int
 	for _, y := range positive {
@@ -53,9 +54,9 @@ func calibrationError(j judged) (before, after float64) {
 	return metric.ECE(raw, positive, eceBins), metric.ECE(fitted, positive, eceBins)
 }
 
-// threshold returns the probability below which a step is best taken for wrong. What it maximises is the ProcessBench F1
-// to be expected of solutions of a typical length whose steps are judged one by one: a correct solution is passed when
-// all its steps are, an error found when it is caught and the steps before it, half of them, are passed.
+// threshold returns the probability below which a step is best taken for wrong. What it maximises is the ProcessBench
+// F1 to be expected of solutions of a typical length whose steps are judged one by one: a correct solution is passed
+// when all its steps are, an error found when it is caught and the steps before it, half of them, are passed.
 func threshold(p []float64, positive []bool) float64 {
 	const steps = 4
 	best, at := -1.0, 0.5

@@ -7,8 +7,9 @@ import (
 	"gonum.org/v1/gonum/stat"
 )
 
-// Crosswise returns what the step head and the value head say of whole answers, each by the examples of its steps, in order: the mean, the least, the greatest and the
-// last of the logits of either. Each answer is judged by a network that had not learned from its problem.
+// Crosswise returns what the step head and the value head say of whole answers, each by the examples of its steps, in
+// order: the mean, the least, the greatest and the last of the logits of either. Each answer is judged by a network
+// that had not learned from its problem.
 func Crosswise(ctx context.Context, answers [][]Example, opt Options) (Numbers, error) {
 	out := make(Numbers, len(answers))
 	opt.Progress = nil

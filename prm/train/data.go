@@ -10,16 +10,17 @@ import (
 	"aprm/prm/step"
 )
 
-// random returns a generator for one use of a run's randomness. Uses have names, so that none depends on how much another
-// drew, and a resumed run draws what the unbroken one would have.
+// random returns a generator for one use of a run's randomness. Uses have names, so that none depends on how much
+// another drew, and a resumed run draws what the unbroken one would have.
 func random(seed int64, use string, at ...int) *rand.Rand {
 	h := fnv.New64a()
 	fmt.Fprint(h, use, at)
 	return rand.New(rand.NewPCG(uint64(seed), h.Sum64())) // #nosec G115 G404 -- a seed, of which all bits count; a draw that must follow from it, and guards nothing
 }
 
-// split parts the examples by problem, those held out into two halves: one for training to stop by, one for calibration. A problem's place follows from its own
-// name and the seed, whatever else is there, so that it never moves from one side to the other between rounds. Spare steps keep their label for calibration alone.
+// split parts the examples by problem, those held out into two halves: one for training to stop by, one for
+// calibration. A problem's place follows from its own name and the seed, whatever else is there, so that it never moves
+// from one side to the other between rounds. Spare steps keep their label for calibration alone.
 func split(examples []Example, seed int64, share float64) (train, stop, calibration []Example) {
 	for _, e := range examples {
 		place := random(seed, "split "+e.Problem).Float64()
@@ -48,7 +49,8 @@ func (e Example) unspared() Example {
 	return e
 }
 
-// natural are the examples that are no member of a pair: steps of whole answers, as many of them wrong as there are in life. Where they are too few to calibrate by, it is all.
+// natural are the examples that are no member of a pair: steps of whole answers, as many of them wrong as there are in
+// life. Where they are too few to calibrate by, it is all.
 func natural(examples []Example) []Example {
 	var out []Example
 	for _, e := range examples {
@@ -167,8 +169,8 @@ func balance(examples []Example) []weights {
 	return out
 }
 
-// mix weighs the step labels of members of pairs against those of lone steps, so that pairs have that share of all; 0, and where either are missing, leaves
-// them as they are.
+// mix weighs the step labels of members of pairs against those of lone steps, so that pairs have that share of all; 0,
+// and where either are missing, leaves them as they are.
 func mix(examples []Example, w []weights, share float64) []weights {
 	var total [2]float64 // of lone ones, of members of pairs
 	side := func(e Example) int {

@@ -20,8 +20,8 @@ const (
 	denseDecay   = 0.3
 )
 
-// dense fits a dense layer beside the floor, which stays as it is: what the layer says is added to the floor's logits. Where answers have disguises, it meets them in these half of
-// the time, as if the floor were not moved at all.
+// dense fits a dense layer beside the floor, which stays as it is: what the layer says is added to the floor's logits.
+// Where answers have disguises, it meets them in these half of the time, as if the floor were not moved at all.
 func (p *pairs) dense(ctx context.Context, floor *prm.SolutionHead, of func(problem string) bool, opt SolutionOptions) (_ *prm.SolutionHead, err error) {
 	var rows []pair
 	total := 0.0
@@ -76,8 +76,9 @@ func (p *pairs) dense(ctx context.Context, floor *prm.SolutionHead, of func(prob
 	return head, nil
 }
 
-// contrastGraph is the loss of a batch of pairs, softplus of the worse one's logit less the better one's, with the gradients of the dense layer. Its matrices lie on their sides,
-// an answer a column, those of the worse ones behind those of the better: rows of the layer's few units would make products of short ones.
+// contrastGraph is the loss of a batch of pairs, softplus of the worse one's logit less the better one's, with the
+// gradients of the dense layer. Its matrices lie on their sides, an answer a column, those of the worse ones behind
+// those of the better: rows of the layer's few units would make products of short ones.
 type contrastGraph struct {
 	*graph[float32]
 	x, keep       []float32 // SolutionWidth × 2·size, as it is read; size × SolutionWidth, the dropout of both of a pair
@@ -132,7 +133,8 @@ func transposed(out, of []float32, rows int) {
 	}
 }
 
-// fill puts pairs into the batch, with what the floor says of each, half of the answers that are dressed in one of their disguises; scale makes the mean weight of all pairs 1.
+// fill puts pairs into the batch, with what the floor says of each, half of the answers that are dressed in one of
+// their disguises; scale makes the mean weight of all pairs 1.
 func (c *contrastGraph) fill(rows []pair, floors []float32, which []int, scale float64, dressed map[*float32][][]float32, rng *rand.Rand) {
 	look := func(x []float32) []float32 {
 		if of := dressed[&x[0]]; len(of) > 0 && rng.IntN(2) == 0 {

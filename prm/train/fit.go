@@ -17,12 +17,13 @@ import (
 // ErrUnlabelled is that of no example is known whether it is right or wrong.
 var ErrUnlabelled = errors.New("there is nothing to learn from: of no example it is known whether it is right or wrong")
 
-// Fit learns from examples and returns a new model: from scratch when start is nil, else on from start's weights and, where
-// it carries one, its optimiser's state. A start whose state is of the same round goes on at the epoch where it stopped: a
-// run in two parts gives, bit for bit, what one run would have. ref is R_ref, usually the round-0 model, to which opt.KL
-// holds the new one; it may be nil when opt.KL is 0.
+// Fit learns from examples and returns a new model: from scratch when start is nil, else on from start's weights and,
+// where it carries one, its optimiser's state. A start whose state is of the same round goes on at the epoch where it
+// stopped: a run in two parts gives, bit for bit, what one run would have. ref is R_ref, usually the round-0 model, to
+// which opt.KL holds the new one; it may be nil when opt.KL is 0.
 //
-// Problems are held out by opt.Seed: by some training stops early, on others the model is calibrated, by natural steps in their own proportions where there are enough; where the others are too few, on all. Equal arguments give equal
+// Problems are held out by opt.Seed: by some training stops early, on others the model is calibrated, by natural steps
+// in their own proportions where there are enough; where the others are too few, on all. Equal arguments give equal
 // models. Cancelling ctx ends the run between two batches with ctx's error.
 func Fit(ctx context.Context, start, ref *prm.Model, examples []Example, opt Options) (*prm.Model, Report, error) {
 	began := time.Now()
@@ -299,7 +300,8 @@ func lossOf(m *prm.Model, examples []Example, w []weights) float64 {
 	return loss / float64(heads)
 }
 
-// finish calibrates the best weights on problems held out for that, measures them on all that are held out, and makes the model.
+// finish calibrates the best weights on problems held out for that, measures them on all that are held out, and makes
+// the model.
 func (r *run) finish(start *prm.Model) (*prm.Model, Report, error) {
 	o, h := r.opti, r.header
 	h.Round, h.Created = r.opt.Round, r.opt.Created

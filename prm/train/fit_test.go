@@ -266,7 +266,8 @@ func TestCalibrationIsNotOnWhatStopsTraining(t *testing.T) {
 	}
 }
 
-// Attacks stand one to one beside their correct steps; of the LLM's own steps few are wrong. By these a probability is meant.
+// Attacks stand one to one beside their correct steps; of the LLM's own steps few are wrong. By these a probability is
+// meant.
 func TestCalibrationIsAtTheNaturalRatio(t *testing.T) {
 	examples := randomExamples(1, 300, 8)
 	for i := range examples { // nothing tells them from each other: what is right is the share of right ones
@@ -301,7 +302,8 @@ func TestCalibrationIsAtTheNaturalRatio(t *testing.T) {
 	}
 }
 
-// Of a few problems all that are held out may be for training to stop by: then it is calibrated by these, and not left as it is.
+// Of a few problems all that are held out may be for training to stop by: then it is calibrated by these, and not left
+// as it is.
 func TestFewProblemsAreCalibratedToo(t *testing.T) {
 	examples := randomExamples(1, 48, 8)
 	opt := quick
@@ -344,7 +346,8 @@ func TestARoundsFirstStepIsAPlainOne(t *testing.T) {
 	}
 }
 
-// A model to begin from may have heads for whole answers and for beginnings: they were learned beside its own steps, and the new one has none.
+// A model to begin from may have heads for whole answers and for beginnings: they were learned beside its own steps,
+// and the new one has none.
 func TestFitBeginsFromAModelWithHeads(t *testing.T) {
 	examples := randomExamples(1, 40, 0)
 	start, _ := fit(t, nil, nil, examples, quick)

@@ -15,11 +15,12 @@ import (
 // real is what a graph computes in: float32 to train, float64 to check gradients.
 type real interface{ float32 | float64 }
 
-// graph is the network and its loss for one batch size, with the gradient of every trained tensor. Shapes are fixed, so a
-// smaller batch is padded with examples of no weight.
+// graph is the network and its loss for one batch size, with the gradient of every trained tensor. Shapes are fixed, so
+// a smaller batch is padded with examples of no weight.
 //
-// What the dense layer reads of a step beside its hidden states is one matrix, so that it takes one product. Bags are looked up in their tables outside of gorgonia, which knows
-// no sparse product: most of a table's rows are in no step of a batch.
+// What the dense layer reads of a step beside its hidden states is one matrix, so that it takes one product. Bags are
+// looked up in their tables outside of gorgonia, which knows no sparse product: most of a table's rows are in no step
+// of a batch.
 type graph[F real] struct {
 	size int
 	vm   G.VM
@@ -233,7 +234,8 @@ func (gr *graph[F]) block(of []F, row int, block prm.Block, cols int) []F {
 	return of[row*width+gr.at[block]:][:cols]
 }
 
-// embed writes what bags are in their tables to what is read: the sum of a bag's rows, each weighing 1/√n, and of words and context the product too.
+// embed writes what bags are in their tables to what is read: the sum of a bag's rows, each weighing 1/√n, and of words
+// and context the product too.
 func (gr *graph[F]) embed() {
 	in := &gr.in
 	for _, of := range in.bags {
@@ -379,9 +381,9 @@ func (b *builder) sum(x *G.Node) *G.Node {
 //	w·(−log P(target)) + τ·KL(p ‖ q) − c·H(p)
 //
 // APRM's reward of the reward model is linear in p: p for a correct step, 1−p for a wrong one. Its gradient in z is
-// p(1−p), which vanishes just where R is surely wrong. The log-loss stands for it: it is proper too, ranks the same, and
-// its gradient p − target never vanishes there. KL and entropy are those of the Bernoulli verdict; all is written with
-// softplus(z) = log(1+e^z), so that no logarithm meets a zero:
+// p(1−p), which vanishes just where R is surely wrong. The log-loss stands for it: it is proper too, ranks the same,
+// and its gradient p − target never vanishes there. KL and entropy are those of the Bernoulli verdict; all is written
+// with softplus(z) = log(1+e^z), so that no logarithm meets a zero:
 //
 //	−log P(target) = softplus(z) − target·z
 //	KL(p ‖ q)      = p·(z − z_q) − softplus(z) + softplus(z_q)      (the last is constant and left out here)

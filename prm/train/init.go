@@ -48,8 +48,8 @@ func initial(h prm.Header, items []item, seed int64) *prm.Weights {
 	for b := range w.Dense {
 		normal(&w.Dense[b], math.Sqrt(2/float64(fanIn)), rng)
 	}
-	// What never varied in training has no weight yet: at a random one it would be noise wherever it does vary. For the same
-	// reason embeddings start at zero; the dense layer tells their columns apart.
+	// What never varied in training has no weight yet: at a random one it would be noise wherever it does vary. For the
+	// same reason embeddings start at zero; the dense layer tells their columns apart.
 	forget(logProbs, &w.Dense[prm.LogProbs])
 	forget(symbols, &w.Dense[prm.Symbols])
 	normal(&w.Out, math.Sqrt(1/float64(h.Shape.Hidden)), rng)
@@ -99,8 +99,9 @@ func standard(rows [][]float32, floor float64, centre, scale *prm.Tensor) {
 	}
 }
 
-// project sets p to the leading principal components of the standardised rows, each scaled to variance 1. They are found
-// by subspace iteration, which needs products of the data with thin matrices only; rows beyond maxRows add nothing.
+// project sets p to the leading principal components of the standardised rows, each scaled to variance 1. They are
+// found by subspace iteration, which needs products of the data with thin matrices only; rows beyond maxRows add
+// nothing.
 func project(rows [][]float32, centre, scale, p *prm.Tensor, rng *rand.Rand) {
 	const iterations, maxRows = 6, 2048
 	if p.Rows == 0 {

@@ -13,8 +13,8 @@ import (
 	"aprm/prm/vote"
 )
 
-// logistic fits β to minimise Σ w·(softplus(s) − y·s) + ½ Σ penalty_j·β_j², s = offset + x·β, by Newton's method. nil offset
-// is zero, nil w is one. penalties must be positive, which makes the minimum unique.
+// logistic fits β to minimise Σ w·(softplus(s) − y·s) + ½ Σ penalty_j·β_j², s = offset + x·β, by Newton's method. nil
+// offset is zero, nil w is one. penalties must be positive, which makes the minimum unique.
 func logistic(x [][]float64, offset []float64, y []bool, w []float64, penalty []float64) []float64 {
 	k := len(penalty)
 	beta := make([]float64, k)
@@ -129,9 +129,9 @@ func crossFit(group []string, fit func(outside, inside []int)) {
 	}
 }
 
-// Probe says how well rows of numbers, all equally long, tell positive from negative: the AUC of a logistic regression on
-// them, five-fold, whole groups (problems) left out. w weighs examples in the fit and in the AUC; nil weighs them alike.
-// NaN when a class is missing.
+// Probe says how well rows of numbers, all equally long, tell positive from negative: the AUC of a logistic regression
+// on them, five-fold, whole groups (problems) left out. w weighs examples in the fit and in the AUC; nil weighs them
+// alike. NaN when a class is missing.
 func Probe(rows [][]float64, positive []bool, group []string, w []float64) float64 {
 	if len(rows) == 0 {
 		return math.NaN()

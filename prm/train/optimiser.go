@@ -76,8 +76,8 @@ func (o *moments) step(i int, params, gradient []float32, opt Options) {
 // done ends an update of all tensors.
 func (o *moments) done() { o.steps, o.follows = o.steps+1, true }
 
-// begin starts a round, whose first loss to beat is given (NaN when there is none to go by). Moments stay; the last gradient was that of other weights
-// and other lessons, so the first step is a plain one.
+// begin starts a round, whose first loss to beat is given (NaN when there is none to go by). Moments stay; the last
+// gradient was that of other weights and other lessons, so the first step is a plain one.
 func (o *optimiser) begin(round int, loss float64) {
 	o.follows = false
 	o.round, o.epoch, o.bestEpoch, o.bestLoss = round, 0, 0, loss
@@ -105,8 +105,8 @@ func (o *optimiser) marshal() []byte {
 	return b
 }
 
-// unmarshalOptimiser reads a state of a network whose weights are shaped like w; w's trained numbers are replaced by the
-// state's.
+// unmarshalOptimiser reads a state of a network whose weights are shaped like w; w's trained numbers are replaced by
+// the state's.
 func unmarshalOptimiser(b []byte, w *prm.Weights) (*optimiser, error) {
 	o := newOptimiser(w)
 	want := 6 * 8

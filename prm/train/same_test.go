@@ -25,7 +25,8 @@ func figures(t prm.Tensor) [3]float64 {
 	return of
 }
 
-// However its products are arranged, training comes to the weights that it came to before, but for the order in which floats are added.
+// However its products are arranged, training comes to the weights that it came to before, but for the order in which
+// floats are added.
 func TestWhatIsLearnedStaysTheSame(t *testing.T) {
 	got := map[string]map[string][3]float64{}
 	keep := func(name string, tensors ...*prm.Tensor) {

@@ -39,7 +39,8 @@ type compared struct {
 
 func (a Answer) compared() compared { return compared{a.Problem, a.Steps} }
 
-// Contrast is two beginnings of answers to one problem of which one is known to be the better: a step and its corruption, in one context.
+// Contrast is two beginnings of answers to one problem of which one is known to be the better: a step and its
+// corruption, in one context.
 type Contrast struct {
 	Better, Worse feature.Solution
 	Problem       string
@@ -77,7 +78,8 @@ func (o SolutionOptions) withDefaults() SolutionOptions {
 	return o
 }
 
-// SolutionReport says how a FitSolution went. All figures are of answers to problems that the head of their fold had not learned from.
+// SolutionReport says how a FitSolution went. All figures are of answers to problems that the head of their fold had
+// not learned from.
 type SolutionReport struct {
 	Problems  int           `json:"problems"`            // with right and wrong answers: those that teach something
 	Answers   int           `json:"answers"`             // to them
@@ -121,11 +123,12 @@ var penalties = []float64{0.01, 0.03, 0.1, 0.3, 1, 3, 10}
 // shares are those tried of the fit to everything, beside the fit to log-probabilities alone; see pairs.head.
 var shares = []float64{0.75, 1}
 
-// FitSolution learns a solution head by outcome within problems: Bradley–Terry over the pairs of a right and a wrong answer to one problem,
-// every problem weighing the same. As much weighs a logistic loss of every answer by itself: only that learns from problems all of whose answers are wrong, or right,
-// most of them where an LLM errs in the same way again and again. Beside it the contrasts. Five folds of whole problems give every answer a logit by a head that had not
-// learned from its problem; by these penalty and share are chosen (see frugal), the dense layer held against the linear floor, and the vote fitted. The head
-// returned has learned from all. Equal arguments give equal heads.
+// FitSolution learns a solution head by outcome within problems: Bradley–Terry over the pairs of a right and a wrong
+// answer to one problem, every problem weighing the same. As much weighs a logistic loss of every answer by itself:
+// only that learns from problems all of whose answers are wrong, or right, most of them where an LLM errs in the same
+// way again and again. Beside it the contrasts. Five folds of whole problems give every answer a logit by a head that
+// had not learned from its problem; by these penalty and share are chosen (see frugal), the dense layer held against
+// the linear floor, and the vote fitted. The head returned has learned from all. Equal arguments give equal heads.
 func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, opt SolutionOptions) (*prm.SolutionHead, SolutionReport, error) {
 	opt = opt.withDefaults()
 	var report SolutionReport
@@ -236,8 +239,10 @@ func FitSolution(ctx context.Context, answers []Answer, contrasts []Contrast, op
 	return head, report, errors.Join(err, tick())
 }
 
-// FitPrefix learns a prefix head as FitSolution learns the floor of a solution head: from beginnings of answers (Answer.Steps ≥ 1), each compared with those of as many
-// steps to the same problem, by how the answers end. It takes as many problems as a solution head does, else the error is a TooFewError. Of the options Units, Contrasts, Hard and Prior don't count.
+// FitPrefix learns a prefix head as FitSolution learns the floor of a solution head: from beginnings of answers
+// (Answer.Steps ≥ 1), each compared with those of as many steps to the same problem, by how the answers end. It takes
+// as many problems as a solution head does, else the error is a TooFewError. Of the options Units, Contrasts, Hard and
+// Prior don't count.
 func FitPrefix(ctx context.Context, beginnings []Answer, opt SolutionOptions) (*prm.SolutionHead, SolutionReport, error) {
 	opt.Units, opt.Hard, opt.Prior = -1, 1, opt.Begun
 	mixed := map[string]bool{} // problems: beginnings of one answer are no more independent for being several
@@ -261,9 +266,10 @@ func FitPrefix(ctx context.Context, beginnings []Answer, opt SolutionOptions) (*
 	return head, report, nil
 }
 
-// Try says what the head is worth in votes over other LLMs' answers, each LLM's by themselves. Every answer has its logit by the head of its problem's fold, which has not
-// learned from that problem, whoever answered it. problems are those with right and wrong answers of some LLM: what several LLMs answer to one is no more independent than
-// what one does.
+// Try says what the head is worth in votes over other LLMs' answers, each LLM's by themselves. Every answer has its
+// logit by the head of its problem's fold, which has not learned from that problem, whoever answered it. problems are
+// those with right and wrong answers of some LLM: what several LLMs answer to one is no more independent than what one
+// does.
 func (r SolutionReport) Try(byLLM ...[]Answer) (rule vote.Rule, auc metric.Figure, problems int) {
 	_, at := problemsOf(slices.Concat(byLLM...))
 	questions := make([][][]vote.Ballot, len(at))
@@ -306,9 +312,11 @@ func proseFirst(problems [][]vote.Ballot) [][]vote.Ballot {
 
 // pairs are the comparisons that there are to learn from, as differences of what the head reads.
 //
-// Of prose alone a row is what the head reads. Where there are programs too, a number that both kinds have weighs in them what it weighs in prose, and something of
-// their own beside that, which the penalty holds near nothing where little speaks for it: a row is symbols, symbols of a program, its run (feature.Program) without the first number,
-// log-probabilities, those of a program, and the first number of its run, a one, which is what a program is worth against prose.
+// Of prose alone a row is what the head reads. Where there are programs too, a number that both kinds have weighs in
+// them what it weighs in prose, and something of their own beside that, which the penalty holds near nothing where
+// little speaks for it: a row is symbols, symbols of a program, its run (feature.Program) without the first number,
+// log-probabilities, those of a program, and the first number of its run, a one, which is what a program is worth
+// against prose.
 type pairs struct {
 	blank    *prm.SolutionHead // knows centres and scales
 	prior    []float64         // the prior's weights of a row, in these scales; nil without one
@@ -338,7 +346,8 @@ func (p *pairs) doubt() int {
 	return feature.NumPooledSymbols
 }
 
-// place is where in a row the head's k-th number stands, and where, in one with programs, what it weighs in them beside that.
+// place is where in a row the head's k-th number stands, and where, in one with programs, what it weighs in them beside
+// that.
 func (p *pairs) place(k int) (at, own int) {
 	if k < feature.NumPooledSymbols {
 		return k, k + feature.NumPooledSymbols
@@ -470,7 +479,8 @@ func (p *pairs) contrasted(rows []pair, weight float64) {
 	}
 }
 
-// votersOf are the answers that can be voted for, problem by problem in the order in which they come: sums depend on it.
+// votersOf are the answers that can be voted for, problem by problem in the order in which they come: sums depend on
+// it.
 func votersOf(answers []Answer) (byProblem [][]int) {
 	at := map[compared]int{}
 	for i, a := range answers {
@@ -487,8 +497,8 @@ func votersOf(answers []Answer) (byProblem [][]int) {
 	return byProblem
 }
 
-// compared adds the comparisons of answers of which these numbers are read. A problem's weigh 1 together, those whose wrong answer wins a plain vote hard times as much as its
-// others.
+// compared adds the comparisons of answers of which these numbers are read. A problem's weigh 1 together, those whose
+// wrong answer wins a plain vote hard times as much as its others.
 func (p *pairs) compared(answers []Answer, read [][]float32, byProblem [][]int, hard float64) {
 	var nothing []float32
 	if len(read) > 0 {
@@ -528,8 +538,8 @@ func (p *pairs) compared(answers []Answer, read [][]float32, byProblem [][]int, 
 	}
 }
 
-// perDeviation is what a number is multiplied by whose variance within a problem is known. A deviation below 0.02 is rare enough to be noise; what never varied can't
-// tell answers to one problem apart, however well it tells problems.
+// perDeviation is what a number is multiplied by whose variance within a problem is known. A deviation below 0.02 is
+// rare enough to be noise; what never varied can't tell answers to one problem apart, however well it tells problems.
 func perDeviation(variance float64) float64 {
 	if variance < 1e-12 {
 		return 0
@@ -571,8 +581,9 @@ func standardWithin(centre, scale *prm.Tensor, answers []Answer, byProblem [][]i
 	}
 }
 
-// linear fits the floor to the pairs of some problems: Σ w·softplus(−β·Δx), a problem, + ½·penalty·|β − prior|². start is where to begin, nil for the prior. It returns
-// two fits, one behind the other: to everything, and to log-probabilities alone; the last number of each is the intercept of answers alone.
+// linear fits the floor to the pairs of some problems: Σ w·softplus(−β·Δx), a problem, + ½·penalty·|β − prior|². start
+// is where to begin, nil for the prior. It returns two fits, one behind the other: to everything, and to
+// log-probabilities alone; the last number of each is the intercept of answers alone.
 func (p *pairs) linear(d differences, penalty float64, start []float64) []float64 {
 	width, from := p.width()+1, p.doubt() // the last number is the intercept
 	near := make([]float64, width)
@@ -589,7 +600,8 @@ func (p *pairs) weights(h *prm.SolutionHead) []float64 {
 		if to.Data[k] == 0 { // it never varied
 			return 0
 		}
-		// What is rare there and common here must not have more of a say than it had there, where a number counts at most two deviations.
+		// What is rare there and common here must not have more of a say than it had there, where a number counts at
+		// most two deviations.
 		return float64(w.Data[k] * min(from.Data[k]/to.Data[k], 1))
 	}
 	out := make([]float64, p.width())
@@ -611,8 +623,9 @@ func (p *pairs) weights(h *prm.SolutionHead) []float64 {
 
 // head is the mean of linear's two fits, that to everything weighing share.
 //
-// What symbols are worth depends on how problems are made (in some every number of the question is used, others hold numbers that mislead), what the LLM's own
-// doubt is worth hardly does: so a mean may hold where the fit to everything loses.
+// What symbols are worth depends on how problems are made (in some every number of the question is used, others hold
+// numbers that mislead), what the LLM's own doubt is worth hardly does: so a mean may hold where the fit to everything
+// loses.
 func (p *pairs) head(beta []float64, share float64) *prm.SolutionHead {
 	head := prm.NewSolutionHead(0, p.blank.Without...)
 	copy(head.Centre.Data, p.blank.Centre.Data)
@@ -645,7 +658,8 @@ func (p *pairs) head(beta []float64, share float64) *prm.SolutionHead {
 	return head
 }
 
-// differences are pairs of rows, the better and the worse one, with what each pair weighs. A row stands there once, in however many pairs it is.
+// differences are pairs of rows, the better and the worse one, with what each pair weighs. A row stands there once, in
+// however many pairs it is.
 type differences struct {
 	x             blas64.General
 	better, worse []int // rows of x
@@ -695,9 +709,10 @@ func (p *pairs) differences(of func(problem string) bool) differences {
 	return d
 }
 
-// fit returns the β that minimises the weighted mean of softplus(−β·Δx − side·intercept), + ½·penalty·|β − near|² + ½·βᵀ·moves·β, where Δx are the differences of the numbers from one on;
-// the intercept is β's last number, and free: how many answers are right is no weight of any number, and one that is held back has the numbers make up for it. start is where to
-// begin.
+// fit returns the β that minimises the weighted mean of softplus(−β·Δx − side·intercept), + ½·penalty·|β − near|² +
+// ½·βᵀ·moves·β, where Δx are the differences of the numbers from one on; the intercept is β's last number, and free:
+// how many answers are right is no weight of any number, and one that is held back has the numbers make up for it.
+// start is where to begin.
 func (d differences) fit(from int, penalty float64, near, start []float64) []float64 {
 	if len(d.weight) == 0 {
 		return slices.Clone(start)
@@ -755,7 +770,8 @@ func (d differences) fit(from int, penalty float64, near, start []float64) []flo
 			blas64.Gemv(blas.Trans, 1, x, vector(slope), 1, vector(grad[:last]))
 		},
 	}
-	// Convex: what it ends with is the minimum, or, when the line search finds nothing better any more, as near as numbers go.
+	// Convex: what it ends with is the minimum, or, when the line search finds nothing better any more, as near as
+	// numbers go.
 	found, _ := optimize.Minimize(problem, start, &optimize.Settings{GradientThreshold: 1e-5, MajorIterations: 200}, &optimize.LBFGS{})
 	if found == nil || len(found.X) != len(start) {
 		return slices.Clone(start)
@@ -763,9 +779,10 @@ func (d differences) fit(from int, penalty float64, near, start []float64) []flo
 	return found.X
 }
 
-// frugal chooses a setting: the one of the least mean loss; or, where settings of a smaller share are no worse than that by more than one standard error
-// over the problems, the best of the smallest such share. How an LLM doubts is alike on all kinds of problems; which numbers of a question an answer
-// should use is not, and what can't be told apart on these had better not rest on it.
+// frugal chooses a setting: the one of the least mean loss; or, where settings of a smaller share are no worse than
+// that by more than one standard error over the problems, the best of the smallest such share. How an LLM doubts is
+// alike on all kinds of problems; which numbers of a question an answer should use is not, and what can't be told apart
+// on these had better not rest on it.
 func frugal(losses [][]float64, share func(k int) float64) int {
 	least := map[float64]int{} // by share
 	best := 0
@@ -788,8 +805,8 @@ func frugal(losses [][]float64, share func(k int) float64) int {
 	return best
 }
 
-// compare holds right answers against the wrong ones of their problems: the mean Bradley–Terry loss of each problem that has both, and the chance that the
-// right one has the greater logit.
+// compare holds right answers against the wrong ones of their problems: the mean Bradley–Terry loss of each problem
+// that has both, and the chance that the right one has the greater logit.
 func compare(problems [][]vote.Ballot) (losses []float64, auc metric.Figure) {
 	won, pairs := 0.0, 0.0
 	for _, p := range problems {
@@ -829,7 +846,8 @@ func ballots(answers []Answer, logits []float64) [][]vote.Ballot {
 	return all
 }
 
-// problemsOf names what answers are compared within, their problems but for beginnings, in the order in which they come, and says where each is among them.
+// problemsOf names what answers are compared within, their problems but for beginnings, in the order in which they
+// come, and says where each is among them.
 func problemsOf(answers []Answer) (names []compared, at map[compared]int) {
 	at = map[compared]int{}
 	for _, a := range answers {

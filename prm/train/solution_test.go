@@ -15,8 +15,9 @@ import (
 	"aprm/prm/metric"
 )
 
-// planted makes up problems of n answers whose log odds to be right are the problem's ease plus what a rule says of their numbers. Number 5 of the symbols is
-// the ease itself: it tells problems apart, and nothing of the answers to one.
+// planted makes up problems of n answers whose log odds to be right are the problem's ease plus what a rule says of
+// their numbers. Number 5 of the symbols is the ease itself: it tells problems apart, and nothing of the answers to
+// one.
 func planted(rng *rand.Rand, problems, n int, rule func(s feature.Solution) float64) []Answer {
 	var out []Answer
 	for p := range problems {
@@ -60,7 +61,8 @@ func fitSolution(t testing.TB, answers []Answer, contrasts []Contrast, opt Solut
 	return head, report
 }
 
-// Beginnings are compared with those of as many steps alone: a number that grows with every step, and tells nothing else, weighs nothing.
+// Beginnings are compared with those of as many steps alone: a number that grows with every step, and tells nothing
+// else, weighs nothing.
 func TestFitPrefix(t *testing.T) {
 	begun := func(rng *rand.Rand, problems int) (out []Answer) {
 		for _, a := range planted(rng, problems, 6, straight) {
@@ -183,8 +185,8 @@ func TestHardPairs(t *testing.T) {
 	}
 }
 
-// Two numbers say the same of an answer, and a disguise raises the first of them: the head then rests on the other one, and orders answers as well as before. Disguises that
-// change nothing leave it as it is.
+// Two numbers say the same of an answer, and a disguise raises the first of them: the head then rests on the other one,
+// and orders answers as well as before. Disguises that change nothing leave it as it is.
 func TestFitSolutionIsNotMovedByDisguises(t *testing.T) {
 	answers := planted(rand.New(rand.NewPCG(4, 1)), 150, 8, func(s feature.Solution) float64 { return 1.5 * float64(s.Symbols[3]) })
 	for i := range answers {
@@ -220,7 +222,8 @@ func TestFitSolutionIsNotMovedByDisguises(t *testing.T) {
 	}
 }
 
-// What a number says may differ between prose and programs, and the kinds in how often they are right: the head learns both, and how the kinds stand to each other.
+// What a number says may differ between prose and programs, and the kinds in how often they are right: the head learns
+// both, and how the kinds stand to each other.
 func TestFitSolutionLearnsKinds(t *testing.T) {
 	kinds := func(s feature.Solution) float64 {
 		if s.Program == nil {
@@ -310,7 +313,8 @@ func TestHeadIsOfItsRows(t *testing.T) {
 	}
 }
 
-// Problems all of whose answers are right, or wrong, teach as well, and answers by themselves weigh as much as the pairs; those of other folds do neither.
+// Problems all of whose answers are right, or wrong, teach as well, and answers by themselves weigh as much as the
+// pairs; those of other folds do neither.
 func TestAnswersAloneTeach(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 1))
 	answers := planted(rng, 30, 6, func(feature.Solution) float64 { return 0 })
@@ -416,7 +420,8 @@ func TestContrastsHelpWhereTheTruthIsInThem(t *testing.T) {
 	}
 }
 
-// TestContrastGradient holds gorgonia's gradient of the dense layer's loss against finite differences of the loss, computed by hand in float64.
+// TestContrastGradient holds gorgonia's gradient of the dense layer's loss against finite differences of the loss,
+// computed by hand in float64.
 func TestContrastGradient(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 1))
 	const units, size = 3, 6
@@ -524,7 +529,8 @@ func TestFrugal(t *testing.T) {
 	}
 }
 
-// A prior of a world that is nearly the same helps where there is little to learn from; one that says the contrary of it costs little, and less the more there is.
+// A prior of a world that is nearly the same helps where there is little to learn from; one that says the contrary of
+// it costs little, and less the more there is.
 func TestPrior(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 4))
 	prior, _ := fitSolution(t, planted(rng, 300, 6, func(s feature.Solution) float64 { return 1.1 * straight(s) }), nil, SolutionOptions{Units: -1})

@@ -48,8 +48,8 @@ func wordProblem(rng *rand.Rand, id int) step.Trace {
 	return t
 }
 
-// From text to a model: on made-up word problems, steps with a wrong operator or operand, calculated rightly, are told from
-// right ones on problems never seen.
+// From text to a model: on made-up word problems, steps with a wrong operator or operand, calculated rightly, are told
+// from right ones on problems never seen.
 func TestLearnsFromText(t *testing.T) {
 	rng := rand.New(rand.NewPCG(42, 0))
 	var examples []Example

@@ -37,7 +37,8 @@ func AfterFirstError(labels []step.Verdict) []step.Verdict {
 	return out
 }
 
-// Options are the knobs of Fit. The zero value of a field means its default, given in brackets; a negative share or decay means 0.
+// Options are the knobs of Fit. The zero value of a field means its default, given in brackets; a negative share or
+// decay means 0.
 type Options struct {
 	// What a fresh model is; unused when a start model is given.
 	Model      string          // the LLM whose hidden states the examples hold

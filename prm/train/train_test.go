@@ -34,8 +34,8 @@ func randomBag(rng *rand.Rand, rows int) []uint16 {
 	return b
 }
 
-// randomExamples draws pairs of examples whose hidden state, and more faintly their symbols, tell right from wrong. Width 0
-// leaves hidden states out.
+// randomExamples draws pairs of examples whose hidden state, and more faintly their symbols, tell right from wrong.
+// Width 0 leaves hidden states out.
 func randomExamples(seed uint64, pairs, width int) []Example {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	var out []Example

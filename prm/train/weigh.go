@@ -49,7 +49,8 @@ type Beside struct {
 	Alone   bool      // outcomes are not learned from
 }
 
-// Weigh returns what several kinds of numbers are worth together. Heads are fitted as the linear floor of FitSolution is, to everything.
+// Weigh returns what several kinds of numbers are worth together. Heads are fitted as the linear floor of FitSolution
+// is, to everything.
 func Weigh(ctx context.Context, answers []Answer, beside Beside, kinds ...Numbers) (Worth, error) {
 	byProblem := votersOf(answers)
 	read := make([][]float32, len(answers))
@@ -139,7 +140,8 @@ func foldsOf(answers []Answer) (out []int) {
 	return out
 }
 
-// gains are those of votes from each answer to a problem on in turn, for the order in which they were drawn is chance; a problem's rule is that of the folds it isn't in.
+// gains are those of votes from each answer to a problem on in turn, for the order in which they were drawn is chance;
+// a problem's rule is that of the folds it isn't in.
 func gains(problems [][]vote.Ballot, in []int) (out [len(VoteSizes)]metric.Interval) {
 	var rules [folds]vote.Rule
 	for f := range rules {
@@ -226,7 +228,8 @@ func standardised(of Numbers, byProblem [][]int, rows [][]float32) error {
 	return nil
 }
 
-// Components returns the n principal components of numbers about their problems' means, by subspace iteration: what there is most of within problems.
+// Components returns the n principal components of numbers about their problems' means, by subspace iteration: what
+// there is most of within problems.
 func Components(answers []Answer, of Numbers, n int) (Numbers, error) {
 	byProblem := votersOf(answers)
 	width, err := of.width()

@@ -12,7 +12,8 @@ import (
 	"aprm/prm/feature"
 )
 
-// What decides whether answers are right is worth something in a vote, noise is not, and what is known of half of the answers less than what is known of all.
+// What decides whether answers are right is worth something in a vote, noise is not, and what is known of half of the
+// answers less than what is known of all.
 func TestWeigh(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 1))
 	answers := planted(rng, 150, 8, straight)

@@ -20,8 +20,8 @@ var (
 	boths = []float64{0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 2.5, 3}
 )
 
-// unusual is what a Power must gain over a head count's, in nats over all problems, as a normal prior of ln Power with deviation 0.35 has it: few problems would else have
-// a far greater Power outvote the logits by chance.
+// unusual is what a Power must gain over a head count's, in nats over all problems, as a normal prior of ln Power with
+// deviation 0.35 has it: few problems would else have a far greater Power outvote the logits by chance.
 func unusual(power float64) float64 {
 	x := math.Log(power) / 0.35
 	return x * x / 2
@@ -33,18 +33,20 @@ const (
 	bearable = 0.02 // loss of accuracy for which Stop may save answers
 )
 
-// Fit returns how much logits should count: the Beta and Power, no logits at all among the choices, under which a vote makes the right answers of
-// the problems that have right and wrong ones most likely, over votes of the first 2, 3, … of their answers. The logits must be of a PRM
-// that had not learned from these problems.
+// Fit returns how much logits should count: the Beta and Power, no logits at all among the choices, under which a vote
+// makes the right answers of the problems that have right and wrong ones most likely, over votes of the first 2, 3, …
+// of their answers. The logits must be of a PRM that had not learned from these problems.
 //
-// Nats is what Beta gains over the best Power without it; twice that, times the problems, is χ² distributed with one degree of freedom where the logits
-// say nothing (Wilks), so that a Margin of 3.3 nats over all problems is passed by chance in one of a hundred hold-outs; it grows as the
-// hold-out shrinks. What doesn't pass is a plain vote.
+// Nats is what Beta gains over the best Power without it; twice that, times the problems, is χ² distributed with one
+// degree of freedom where the logits say nothing (Wilks), so that a Margin of 3.3 nats over all problems is passed by
+// chance in one of a hundred hold-outs; it grows as the hold-out shrinks. What doesn't pass is a plain vote.
 //
-// Where there are programs beside prose, Mix is found likewise, in turn with Beta and Power, and must pass for its two numbers.
+// Where there are programs beside prose, Mix is found likewise, in turn with Beta and Power, and must pass for its two
+// numbers.
 //
-// Stop is a logistic regression of whether the leader is right, over all beginnings of all problems' answers, from each of them on in turn: the order in
-// which they were drawn is chance. At is the least chance at which stopping, answer by answer, costs at most two points of accuracy.
+// Stop is a logistic regression of whether the leader is right, over all beginnings of all problems' answers, from each
+// of them on in turn: the order in which they were drawn is chance. At is the least chance at which stopping, answer by
+// answer, costs at most two points of accuracy.
 func Fit(problems [][]Ballot) Rule {
 	questions := make([][][]Ballot, len(problems))
 	for i := range problems {
@@ -53,8 +55,9 @@ func Fit(problems [][]Ballot) Rule {
 	return FitAcross(questions)
 }
 
-// FitAcross is Fit where several LLMs may have answered a question, each of which votes by itself. What their answers to one question say of logits is no more independent
-// than the answers of one: the margins are those of as many problems as there are questions.
+// FitAcross is Fit where several LLMs may have answered a question, each of which votes by itself. What their answers
+// to one question say of logits is no more independent than the answers of one: the margins are those of as many
+// problems as there are questions.
 func FitAcross(questions [][][]Ballot) Rule {
 	var mixed [][]Ballot
 	independent := 0
@@ -136,14 +139,14 @@ func ofBothKinds(problems [][]Ballot) bool {
 	return prose && programs
 }
 
-// LogLikelihood is the mean log of the share that a vote gives the right answers of problems that have right and wrong ones, in nats: of each, over the votes of
-// its first 2, 3, … answers in which there are both.
+// LogLikelihood is the mean log of the share that a vote gives the right answers of problems that have right and wrong
+// ones, in nats: of each, over the votes of its first 2, 3, … answers in which there are both.
 func LogLikelihood(problems [][]Ballot, r Rule) float64 {
 	return likelihoods(problems, r, []float64{r.Power})[0]
 }
 
-// likelihoods are the LogLikelihood of a rule with several Powers in place of its own: from one number of answers to the next, and from one Power to the next, the
-// sums of groups stay.
+// likelihoods are the LogLikelihood of a rule with several Powers in place of its own: from one number of answers to
+// the next, and from one Power to the next, the sums of groups stay.
 func likelihoods(problems [][]Ballot, r Rule, powers []float64) []float64 {
 	type group struct {
 		weight   float64 // Σ of what answers say, over the highest
@@ -325,7 +328,8 @@ func (e evidence) times(x []float64) (sum float64) {
 	return sum
 }
 
-// replay draws answers as long as the leader's chance is below at, and returns the share of them that were drawn and of right outcomes.
+// replay draws answers as long as the leader's chance is below at, and returns the share of them that were drawn and of
+// right outcomes.
 func (s Stop) replay(problems [][]moment, at float64) (drawn, correct float64) {
 	total := 0.0
 	for _, of := range problems {

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// world makes up problems with n answers each: hard and easy ones, wrong answers scatter over four. logit draws what is thought of one.
+// world makes up problems with n answers each: hard and easy ones, wrong answers scatter over four. logit draws what is
+// thought of one.
 func world(rng *rand.Rand, problems, n int, logit func(right bool) float64) [][]Ballot {
 	out := make([][]Ballot, problems)
 	for i := range out {
@@ -176,8 +177,9 @@ func TestLogLikelihoodIsThatOfVotes(t *testing.T) {
 	}
 }
 
-// twoKinds makes up problems whose answers are prose and programs in turn: each kind has a wrong answer of its own that it repeats, so that what both come to is
-// oftener right than what one comes to as often. With blind kinds do not differ in anything.
+// twoKinds makes up problems whose answers are prose and programs in turn: each kind has a wrong answer of its own that
+// it repeats, so that what both come to is oftener right than what one comes to as often. With blind kinds do not
+// differ in anything.
 func twoKinds(rng *rand.Rand, problems, n int, blind bool) [][]Ballot {
 	out := make([][]Ballot, problems)
 	for i := range out {
@@ -199,7 +201,8 @@ func twoKinds(rng *rand.Rand, problems, n int, blind bool) [][]Ballot {
 	return out
 }
 
-// What agreement across kinds is worth is found where it is worth something, makes votes better on other problems and lets them stop earlier; else nothing is.
+// What agreement across kinds is worth is found where it is worth something, makes votes better on other problems and
+// lets them stop earlier; else nothing is.
 func TestFitFindsWhatAgreementIsWorth(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 1))
 	r := Fit(twoKinds(rng, 400, 8, false))
@@ -308,7 +311,8 @@ func TestFitIsDeterministic(t *testing.T) {
 	}
 }
 
-// TestFitAcross: the same questions answered by more LLMs alike are no more than the questions answered by one, and none of which there are two are what Fit has.
+// TestFitAcross: the same questions answered by more LLMs alike are no more than the questions answered by one, and
+// none of which there are two are what Fit has.
 func TestFitAcross(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	problems := world(rng, 40, 4, knowing(rng, 0.3))

@@ -1,5 +1,6 @@
-// Package vote says how much answers to one problem count against each other, given how much a PRM, or the LLM's own confidence, was
-// measured to know of them, and when so much is settled that more answers need not be drawn. It is pure and imports nothing of this module.
+// Package vote says how much answers to one problem count against each other, given how much a PRM, or the LLM's own
+// confidence, was measured to know of them, and when so much is settled that more answers need not be drawn. It is pure
+// and imports nothing of this module.
 package vote
 
 import (
@@ -15,8 +16,8 @@ type Ballot struct {
 	Right   bool    // it ends right; for Fit alone
 }
 
-// Rule is how much a logit counts: a group of n equal answers weighs n^Power · mean exp(Beta·logit). Beta and Power are at least 0;
-// {Beta: 0, Power: 1} is a plain vote, a great Beta is best-of-N.
+// Rule is how much a logit counts: a group of n equal answers weighs n^Power · mean exp(Beta·logit). Beta and Power are
+// at least 0; {Beta: 0, Power: 1} is a plain vote, a great Beta is best-of-N.
 type Rule struct {
 	Beta  float64 `json:"beta"`
 	Power float64 `json:"power"`
@@ -29,9 +30,10 @@ type Rule struct {
 	Stop Stop `json:"stop"`
 }
 
-// Mix is how programs count beside prose: a program's say is exp(Beta·logit + Programs), and the weight of a group is multiplied by (1+m)^Both, where m is the
-// number of its programs or of its prose answers, whichever is less. What both kinds come to is oftener right than what one comes to as often (PROVE, arXiv 2410.12608).
-// The zero value makes no difference between them.
+// Mix is how programs count beside prose: a program's say is exp(Beta·logit + Programs), and the weight of a group is
+// multiplied by (1+m)^Both, where m is the number of its programs or of its prose answers, whichever is less. What both
+// kinds come to is oftener right than what one comes to as often (PROVE, arXiv 2410.12608). The zero value makes no
+// difference between them.
 type Mix struct {
 	Programs float64 `json:"programs"`
 	Both     float64 `json:"both"`
@@ -66,9 +68,10 @@ func (r Rule) Check() error {
 // Trusted reports whether logits were shown to be worth more than nothing.
 func (r Rule) Trusted() bool { return r.Beta > 0 && r.Nats > r.Margin }
 
-// Stop is when a vote is settled: the chance that the leading group is right is σ(Bias + Lead·lead + Level·level + Draws·ln n + Both·ln(1+m)), with lead the log
-// weight of the leading group over that of all others and of one average answer yet unseen, level the mean logit of its members, n
-// the number of answers drawn, and m the leading group's programs or prose answers, whichever are fewer.
+// Stop is when a vote is settled: the chance that the leading group is right is σ(Bias + Lead·lead + Level·level +
+// Draws·ln n + Both·ln(1+m)), with lead the log weight of the leading group over that of all others and of one average
+// answer yet unseen, level the mean logit of its members, n the number of answers drawn, and m the leading group's
+// programs or prose answers, whichever are fewer.
 type Stop struct {
 	Bias  float64 `json:"bias"`
 	Lead  float64 `json:"lead"`
@@ -135,7 +138,8 @@ func (c Count) Lead() float64 {
 	return first - second
 }
 
-// Of counts ballots. Of groups that weigh the same the one that came first wins, so that a plain vote owes nothing to logits.
+// Of counts ballots. Of groups that weigh the same the one that came first wins, so that a plain vote owes nothing to
+// logits.
 func (r Rule) Of(ballots []Ballot) Count {
 	c := Count{Winner: -1, draws: len(ballots)}
 	members := map[int][]Ballot{}
@@ -193,8 +197,9 @@ func (s Stop) sure(e evidence) float64 {
 	return Logistic(z)
 }
 
-// Settled reports whether the winner of a count is as likely right as At asks for, where n answers could be drawn. Where that is more than At was found with, what is
-// forgone by stopping grows with what is left, and the doubt that is borne shrinks in proportion.
+// Settled reports whether the winner of a count is as likely right as At asks for, where n answers could be drawn.
+// Where that is more than At was found with, what is forgone by stopping grows with what is left, and the doubt that is
+// borne shrinks in proportion.
 func (s Stop) Settled(c Count, n int) bool {
 	doubt := 1 - s.At
 	if s.Of > 0 && n > s.Of {

@@ -50,7 +50,8 @@ func TestWeight(t *testing.T) {
 	}
 }
 
-// A program says e^Programs times what prose of the same logit says; a group that both kinds reach weighs (1+m)^Both times as much.
+// A program says e^Programs times what prose of the same logit says; a group that both kinds reach weighs (1+m)^Both
+// times as much.
 func TestWeightOfBothKinds(t *testing.T) {
 	ln := math.Log
 	prose, program := Ballot{}, Ballot{Program: true}
@@ -162,7 +163,8 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestChance is by hand: of answers a, a, b with odds 2, 4 and 3 a weighs 6 and b 3; an unseen one is taken to weigh their mean, 3.
+// TestChance is by hand: of answers a, a, b with odds 2, 4 and 3 a weighs 6 and b 3; an unseen one is taken to weigh
+// their mean, 3.
 func TestChance(t *testing.T) {
 	ln := math.Log
 	c := Rule{Beta: 1, Power: 1}.Of(ballots("aab-", ln(2), ln(4), ln(3), 0))

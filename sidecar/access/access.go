@@ -70,7 +70,8 @@ type Key struct {
 	*account
 }
 
-// account is what a name has had: it is the same for every reading of the file, as requests that began by one may end by another.
+// account is what a name has had: it is the same for every reading of the file, as requests that began by one may end
+// by another.
 type account struct {
 	mu      sync.Mutex
 	day     time.Time // that spent is of
@@ -84,7 +85,8 @@ type Keys struct{ keys []*Key }
 // largest bounds a file of keys, in bytes.
 const largest = 1 << 20
 
-// Parse reads a file of keys: {"keys":[…]} in YAML. All that is wrong with it is the error, which names the key at fault.
+// Parse reads a file of keys: {"keys":[…]} in YAML. All that is wrong with it is the error, which names the key at
+// fault.
 func Parse(text []byte) (*Keys, error) {
 	if len(text) > largest {
 		return nil, fmt.Errorf("keys: more than %d bytes", largest)
@@ -170,8 +172,8 @@ func (t *Keys) Find(key string) *Key {
 	return found
 }
 
-// After has the keys go on from where those of an earlier reading of the file stand: what was spent stays spent, and what is under way counts. It is for keys
-// that nobody uses yet.
+// After has the keys go on from where those of an earlier reading of the file stand: what was spent stays spent, and
+// what is under way counts. It is for keys that nobody uses yet.
 func (t *Keys) After(before *Keys) {
 	for _, k := range t.keys {
 		for _, was := range before.keys {

@@ -1,5 +1,6 @@
-// Package cluster spreads work over machines by NATS JetStream: a queue of what LLMs are to be asked, workers that ask them, and an adapters.LLM whose
-// calls go there. The server is one or a cluster somewhere, or is embedded in the process; what speaks to it is the same code.
+// Package cluster spreads work over machines by NATS JetStream: a queue of what LLMs are to be asked, workers that ask
+// them, and an adapters.LLM whose calls go there. The server is one or a cluster somewhere, or is embedded in the
+// process; what speaks to it is the same code.
 package cluster
 
 import (
@@ -32,7 +33,8 @@ type Options struct {
 	Replicas int    // of all that is kept; 0 for three on a cluster and one else
 }
 
-// Bus is a connection to a server with JetStream. It connects again by itself when the connection breaks, for as long as it takes. Safe for concurrent use.
+// Bus is a connection to a server with JetStream. It connects again by itself when the connection breaks, for as long
+// as it takes. Safe for concurrent use.
 type Bus struct {
 	jetstream.JetStream
 
@@ -47,7 +49,8 @@ type Bus struct {
 // patience is how long an embedded server may take to start, and any server to answer.
 const patience = 10 * time.Second
 
-// Connect returns a connection, to be closed. It is an error when no server answers within seconds, or when that one has no JetStream.
+// Connect returns a connection, to be closed. It is an error when no server answers within seconds, or when that one
+// has no JetStream.
 func Connect(ctx context.Context, opt Options) (_ *Bus, err error) {
 	b := &Bus{storage: jetstream.FileStorage, replicas: opt.Replicas}
 	defer func() {
@@ -149,7 +152,8 @@ func (b *Bus) Close() error {
 // electing is how long a cluster may be without a leader, as it is after one of its servers went down.
 const electing = 30 * time.Second
 
-// insist does what may fail while a server is away or a cluster elects its leaders until it works, or has failed for long enough.
+// insist does what may fail while a server is away or a cluster elects its leaders until it works, or has failed for
+// long enough.
 func (b *Bus) insist(ctx context.Context, do func() error) error {
 	for until := time.Now().Add(electing); ; sleep(ctx, 300*time.Millisecond) {
 		err := do()
@@ -160,7 +164,8 @@ func (b *Bus) insist(ctx context.Context, do func() error) error {
 	}
 }
 
-// Stream makes a stream where there is none of that name: kept on disk and replicated as the server is. One that is there stays as it is.
+// Stream makes a stream where there is none of that name: kept on disk and replicated as the server is. One that is
+// there stays as it is.
 func (b *Bus) Stream(ctx context.Context, cfg jetstream.StreamConfig) (s jetstream.Stream, err error) {
 	cfg.Storage, cfg.Replicas = b.storage, b.replicas
 	err = b.insist(ctx, func() (err error) {

@@ -11,7 +11,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// TestEmbeddedKeeps: what an embedded server with a folder is given is there for the next process, and without one it leaves nothing behind.
+// TestEmbeddedKeeps: what an embedded server with a folder is given is there for the next process, and without one it
+// leaves nothing behind.
 func TestEmbeddedKeeps(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "queue")
 	put := func(opt Options) *Bus {

@@ -15,7 +15,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Checkpoints are the PRMs that a team's trainers made, each with its gate, and which of them its sidecars serve. What a PRM and a gate are is not known here.
+// Checkpoints are the PRMs that a team's trainers made, each with its gate, and which of them its sidecars serve. What
+// a PRM and a gate are is not known here.
 type Checkpoints struct {
 	objects jetstream.ObjectStore
 	records jetstream.KeyValue
@@ -29,7 +30,8 @@ const (
 	gateSuffix        = ".gate.json"  // of an object's name
 )
 
-// What is kept: so many checkpoints, the newest and those that are served or were lately; and so many that were served before.
+// What is kept: so many checkpoints, the newest and those that are served or were lately; and so many that were served
+// before.
 const (
 	keptCheckpoints = 100
 	keptBefore      = 20
@@ -89,7 +91,8 @@ func (c *Checkpoints) Put(ctx context.Context, of Checkpoint, checkpoint, gate [
 	return c.prune(ctx)
 }
 
-// Get returns a checkpoint and its gate, nil where it has none, as they were stored: what is not the same any more is an error that is no trouble with NATS, ErrSpoilt.
+// Get returns a checkpoint and its gate, nil where it has none, as they were stored: what is not the same any more is
+// an error that is no trouble with NATS, ErrSpoilt.
 func (c *Checkpoints) Get(ctx context.Context, id string) (of Checkpoint, checkpoint, gate []byte, err error) {
 	if of, err = c.record(ctx, id); err != nil {
 		return of, nil, nil, err
@@ -294,8 +297,8 @@ func (c *Checkpoints) change(ctx context.Context, do func(*Served) error) (Serve
 	}
 }
 
-// Watch calls take with what is served, now and whenever that changes, until ctx ends; with an ID of "" where none is yet. What take returns an error of is tried again a
-// moment later, unless something else is served by then.
+// Watch calls take with what is served, now and whenever that changes, until ctx ends; with an ID of "" where none is
+// yet. What take returns an error of is tried again a moment later, unless something else is served by then.
 func (c *Checkpoints) Watch(ctx context.Context, take func(context.Context, Served) error) error {
 	watcher, err := c.records.Watch(ctx, servedKey)
 	if err != nil {

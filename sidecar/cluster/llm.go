@@ -18,8 +18,8 @@ import (
 	"aprm/adapters"
 )
 
-// LLM implements adapters.LLM over the queue: each call is a job, which any worker of the same model answers. What a context carries (searches, a client's
-// headers) stays here.
+// LLM implements adapters.LLM over the queue: each call is a job, which any worker of the same model answers. What a
+// context carries (searches, a client's headers) stays here.
 type LLM struct {
 	queue *queue
 	group string
@@ -33,13 +33,15 @@ type LLM struct {
 
 var _ adapters.LLM = (*LLM)(nil)
 
-// InQueue is how many calls those who ask should have under way at a time: the workers, who come and go, do as many of them as they can.
+// InQueue is how many calls those who ask should have under way at a time: the workers, who come and go, do as many of
+// them as they can.
 const InQueue = 1024
 
 // repeat is after how long a job that has no result is put again, which changes nothing where it is in the queue still.
 const repeat = 20 * time.Second
 
-// Open returns the model that the workers there serve, of that name; "" where they serve only one. It waits until there is a worker. Close it before the Bus.
+// Open returns the model that the workers there serve, of that name; "" where they serve only one. It waits until there
+// is a worker. Close it before the Bus.
 func Open(ctx context.Context, b *Bus, model string) (*LLM, error) {
 	q, err := openQueue(ctx, b)
 	if err != nil {
@@ -182,7 +184,8 @@ func (l *LLM) call(ctx context.Context, j job) (result, error) {
 	}
 }
 
-// warn says that nobody is there to do anything. Of all calls that wait, one looks: with many workers looking is a thousand requests.
+// warn says that nobody is there to do anything. Of all calls that wait, one looks: with many workers looking is a
+// thousand requests.
 func (l *LLM) warn(ctx context.Context) {
 	l.mu.Lock()
 	soon := time.Since(l.looked) < repeat

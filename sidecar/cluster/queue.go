@@ -70,8 +70,8 @@ func openQueue(ctx context.Context, b *Bus) (*queue, error) {
 	return q, err
 }
 
-// consumer is what all workers of a group take their jobs from. That jobs aren't delivered for ever is the workers' part (Worker.MaxDeliver): when the server
-// gives up on a message, it stays in the stream and nobody is told why.
+// consumer is what all workers of a group take their jobs from. That jobs aren't delivered for ever is the workers'
+// part (Worker.MaxDeliver): when the server gives up on a message, it stays in the stream and nobody is told why.
 func (q *queue) consumer(ctx context.Context, group string) (c jetstream.Consumer, err error) {
 	err = q.bus.insist(ctx, func() (err error) {
 		c, err = q.jobs.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{Durable: "workers-" + group, FilterSubject: jobSubject + group + ".*",
@@ -137,8 +137,8 @@ type presence struct {
 	Capabilities adapters.Capabilities `json:"capabilities"`
 }
 
-// groupOf names the workers whose answers may stand for each other's: of the same weights, who can do the same as far as answers show it. How an endpoint is
-// asked, and whether it takes seeds, is its worker's own.
+// groupOf names the workers whose answers may stand for each other's: of the same weights, who can do the same as far
+// as answers show it. How an endpoint is asked, and whether it takes seeds, is its worker's own.
 func groupOf(caps adapters.Capabilities) (string, error) {
 	caps.Server, caps.Streaming, caps.N, caps.Tools, caps.Seed, caps.Stop, caps.StopReason = "", false, false, false, false, false, false
 	data, err := json.Marshal(caps)

@@ -217,7 +217,8 @@ func TestAskedOnce(t *testing.T) {
 	}
 }
 
-// TestALateAnswerIsNone: of two workers that answer one job, as after a network that was cut off for a while, the first one's answer counts.
+// TestALateAnswerIsNone: of two workers that answer one job, as after a network that was cut off for a while, the first
+// one's answer counts.
 func TestALateAnswerIsNone(t *testing.T) {
 	b := embedded(t)
 	q, err := openQueue(t.Context(), b)
@@ -307,7 +308,8 @@ func TestAWorkerFinishes(t *testing.T) {
 	}
 }
 
-// TestFaults: what may pass is tried again; what doesn't is given up with a reason, and is told as the endpoint's adapter tells it.
+// TestFaults: what may pass is tried again; what doesn't is given up with a reason, and is told as the endpoint's
+// adapter tells it.
 func TestFaults(t *testing.T) {
 	passing := &adapters.UpstreamError{Op: "generate", Status: http.StatusServiceUnavailable, Message: "busy"}
 	lasting := &adapters.UpstreamError{Op: "generate", Status: http.StatusBadRequest, Message: "the prompt is too long", Param: "messages"}
@@ -402,8 +404,9 @@ func TestAPoisonedJob(t *testing.T) {
 	}
 }
 
-// TestShares: endpoints of unequal speed get work in proportion to what they deliver: none keeps jobs that another could do already. The slow one here answers
-// once for every three answers of the fast one, as long as there are any to wait for.
+// TestShares: endpoints of unequal speed get work in proportion to what they deliver: none keeps jobs that another
+// could do already. The slow one here answers once for every three answers of the fast one, as long as there are any to
+// wait for.
 func TestShares(t *testing.T) {
 	const jobs = 120
 	b, quick, lame := embedded(t), &fake{}, &fake{}
@@ -450,8 +453,8 @@ func TestUnlikeWorkers(t *testing.T) {
 	}
 }
 
-// BenchmarkScaling is how much of what their endpoints can do workers get done: one call at a time of fixed latency each, so that N workers could do N times as
-// much as one. Metric efficiency is in [0,1].
+// BenchmarkScaling is how much of what their endpoints can do workers get done: one call at a time of fixed latency
+// each, so that N workers could do N times as much as one. Metric efficiency is in [0,1].
 func BenchmarkScaling(b *testing.B) {
 	const takes, each = 500 * time.Millisecond, 12
 	for _, n := range []int{1, 2, 4, 16, 64} {
@@ -480,9 +483,10 @@ func BenchmarkScaling(b *testing.B) {
 	}
 }
 
-// BenchmarkJob is what a job costs where the endpoint costs nothing: messages and bytes over the connection of those who ask and those who work together, bytes of
-// its result on the server, and how many a second one server in the same process carries. A job is eight answers, with the log-probabilities of so many tokens and of
-// three alternatives to each.
+// BenchmarkJob is what a job costs where the endpoint costs nothing: messages and bytes over the connection of those
+// who ask and those who work together, bytes of its result on the server, and how many a second one server in the same
+// process carries. A job is eight answers, with the log-probabilities of so many tokens and of three alternatives to
+// each.
 func BenchmarkJob(b *testing.B) {
 	for _, c := range []struct {
 		tokens int

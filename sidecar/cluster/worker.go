@@ -19,8 +19,8 @@ import (
 	"aprm/adapters"
 )
 
-// Worker takes jobs out of the queue and asks an LLM. It takes another only when the endpoint has a place free, so that of several workers each gets as many as
-// it gets done.
+// Worker takes jobs out of the queue and asks an LLM. It takes another only when the endpoint has a place free, so that
+// of several workers each gets as many as it gets done.
 type Worker struct {
 	Bus         *Bus
 	LLM         adapters.LLM
@@ -36,14 +36,15 @@ type Worker struct {
 	ails  atomic.Int64 // failures of the endpoint since it last answered
 }
 
-// A job that failed is delivered again after the number of the delivery, from 1, times pause; an endpoint that failed is left alone for as long, doubled each time
-// up to longestPause.
+// A job that failed is delivered again after the number of the delivery, from 1, times pause; an endpoint that failed
+// is left alone for as long, doubled each time up to longestPause.
 const (
 	pause        = time.Second
 	longestPause = 30 * time.Second
 )
 
-// Run works until ctx is done, then ends what is under way. It is an error when the endpoint can't say what it is, or the server lets nobody make the queue.
+// Run works until ctx is done, then ends what is under way. It is an error when the endpoint can't say what it is, or
+// the server lets nobody make the queue.
 func (w *Worker) Run(ctx context.Context) error {
 	if w.MaxDeliver == 0 {
 		w.MaxDeliver = 8
@@ -174,7 +175,8 @@ func (w *Worker) do(ctx context.Context, msg jetstream.Msg, j job, bad error) {
 	if meta, err := msg.Metadata(); err == nil {
 		delivered = meta.NumDelivered
 	}
-	// Whoever had it before may have died between the answer and its word for it, or it was put again just when it had been answered.
+	// Whoever had it before may have died between the answer and its word for it, or it was put again just when it had
+	// been answered.
 	if entry, err := w.queue.results.Get(ctx, w.group+"."+key); err == nil {
 		if r, err := w.queue.read(ctx, key, entry.Value()); err == nil && r.Fault == nil {
 			w.tell(msg.Ack())

@@ -14,8 +14,8 @@ import (
 	"aprm/prm/step"
 )
 
-// Sampling is how the answers of a file were drawn. It is the file's first line, {"sampling":{…}}, and holds for the lines after it up to
-// the next of its kind: files may be joined end to end.
+// Sampling is how the answers of a file were drawn. It is the file's first line, {"sampling":{…}}, and holds for the
+// lines after it up to the next of its kind: files may be joined end to end.
 type Sampling struct {
 	Model       string    `json:"model"`
 	Kind        step.Kind `json:"kind"` // of the answers
@@ -34,7 +34,8 @@ type Answer struct {
 	Spent  int          `json:"spent"`         // tokens generated
 	Tokens []step.Token `json:"-"`             // with log-probabilities to 2 decimals, alternatives without their text; nil where the endpoint gives none
 
-	// What the LLM was found to think of the answer when it read it again, as `sidecar examine` adds it; nil where it wasn't asked.
+	// What the LLM was found to think of the answer when it read it again, as `sidecar examine` adds it; nil where it
+	// wasn't asked.
 	PTrue  *float64          `json:"ptrue,omitempty"`  // the chance in [0,1] that it gives the answer to be right
 	States map[string]Vector `json:"states,omitempty"` // its hidden states, pooled over the answer in several ways
 }
@@ -47,13 +48,15 @@ type Answered struct {
 	Wrong    string       `json:"-"` // a final answer that is known not to be the problem's, whose own isn't known; "" for none
 }
 
-// Given is what serving knows of a search whose answers it kept: whose it was, and the final answer that the client got.
+// Given is what serving knows of a search whose answers it kept: whose it was, and the final answer that the client
+// got.
 type Given struct {
 	Owner string `json:"owner,omitempty"` // the name of its key, "" where there are no keys
 	Final string `json:"final,omitempty"` // "" where none was found
 }
 
-// Feedback is what a client said of the answer that it got: a line {"feedback":{…}} behind that search's, in the same file or a later one. The last one counts.
+// Feedback is what a client said of the answer that it got: a line {"feedback":{…}} behind that search's, in the same
+// file or a later one. The last one counts.
 type Feedback struct {
 	ID     string    `json:"id"`               // the problem's, which is the search's
 	Right  bool      `json:"right"`            // the answer that was given is
@@ -135,9 +138,10 @@ type answersLine struct {
 	Feedback *Feedback     `json:"feedback,omitempty"`
 }
 
-// ReadAnswers reads the files at these paths as `sidecar sample` and `sidecar serve --experience` write them, gzipped or not; the answers to one question in several
-// lines or files are joined, in order, as long as they are of one Sampling and the same is known to be right. What clients said of a search labels its answers, whichever
-// of the files it stands in. It is an error when nothing can be held against the final answers of more than half of the problems.
+// ReadAnswers reads the files at these paths as `sidecar sample` and `sidecar serve --experience` write them, gzipped
+// or not; the answers to one question in several lines or files are joined, in order, as long as they are of one
+// Sampling and the same is known to be right. What clients said of a search labels its answers, whichever of the files
+// it stands in. It is an error when nothing can be held against the final answers of more than half of the problems.
 func ReadAnswers(paths ...string) ([]Answered, error) {
 	type key struct {
 		Sampling
@@ -286,9 +290,9 @@ type AnswersFile struct {
 	known map[string]int // answers that are there, by question
 }
 
-// OpenAnswers opens the file at path to write answers of one Sampling to, and makes it where there is none. A last line that was torn is
-// dropped. A file that holds something else, or answers drawn in another way, is refused and left alone, as is one that another process
-// writes (disk.ErrInUse).
+// OpenAnswers opens the file at path to write answers of one Sampling to, and makes it where there is none. A last line
+// that was torn is dropped. A file that holds something else, or answers drawn in another way, is refused and left
+// alone, as is one that another process writes (disk.ErrInUse).
 func OpenAnswers(path string, drawn Sampling) (*AnswersFile, error) {
 	a := &AnswersFile{known: map[string]int{}}
 	begun := false

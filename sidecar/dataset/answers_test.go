@@ -111,7 +111,8 @@ func TestAnswersAreJoined(t *testing.T) {
 	}
 }
 
-// Where a file says no kind its answers are prose, and those to a question are joined with those of a file that says so.
+// Where a file says no kind its answers are prose, and those to a question are joined with those of a file that says
+// so.
 func TestAnswersOfNoKindAreProse(t *testing.T) {
 	folder := t.TempDir()
 	said, unsaid := filepath.Join(folder, "1"), filepath.Join(folder, "2")

@@ -1,6 +1,7 @@
-// Package dataset reads the files that problems and labelled solutions come in, and writes labelled solutions for others to
-// train on. Files hold JSON objects, one a line or all in an array; they may be gzipped, begin with a byte order mark and have CRLF line ends.
-// Nothing is lost or replaced without a word: every error names file and line, and says what would do.
+// Package dataset reads the files that problems and labelled solutions come in, and writes labelled solutions for
+// others to train on. Files hold JSON objects, one a line or all in an array; they may be gzipped, begin with a byte
+// order mark and have CRLF line ends. Nothing is lost or replaced without a word: every error names file and line, and
+// says what would do.
 package dataset
 
 import (
@@ -21,8 +22,8 @@ type Solution struct {
 	Source     string       // who wrote it, or the data set it is of; "" where unknown
 }
 
-// FirstWrong returns the index of the first wrong step, −1 if all are right. It is false where that is not known: there is
-// an unlabelled step before any wrong one.
+// FirstWrong returns the index of the first wrong step, −1 if all are right. It is false where that is not known: there
+// is an unlabelled step before any wrong one.
 func (s Solution) FirstWrong() (int, bool) {
 	i := slices.IndexFunc(s.Labels, func(l step.Verdict) bool { return l != step.Right })
 	return i, i < 0 || s.Labels[i] == step.Wrong

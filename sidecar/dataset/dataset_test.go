@@ -68,8 +68,8 @@ func readSolutions(t *testing.T, path string) []Solution {
 	return all
 }
 
-// TestGolden reads a file of each format, told by its fields, and writes it again byte for byte. PRM800K's is written from ProcessBench's:
-// of several completions each becomes a solution.
+// TestGolden reads a file of each format, told by its fields, and writes it again byte for byte. PRM800K's is written
+// from ProcessBench's: of several completions each becomes a solution.
 func TestGolden(t *testing.T) {
 	for _, format := range Formats() {
 		from, to := filepath.Join("testdata", string(format)+".jsonl"), filepath.Join("testdata", string(format)+".jsonl")
@@ -434,7 +434,8 @@ func TestArray(t *testing.T) {
 	}
 }
 
-// TestFromEachToEach writes what was read in any format in every other, and reads there what that format has a place for.
+// TestFromEachToEach writes what was read in any format in every other, and reads there what that format has a place
+// for.
 func TestFromEachToEach(t *testing.T) {
 	for _, from := range Formats() {
 		for _, s := range readSolutions(t, filepath.Join("testdata", string(from)+".jsonl")) {

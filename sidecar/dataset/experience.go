@@ -23,8 +23,9 @@ type Retention struct {
 // parts is into how many files what is kept is cut, at least: with one of them no more than that share of it goes.
 const parts = 8
 
-// Experience is a folder of files of answers that serving came to, and of what clients said of them, as ReadAnswers reads them. Lines are appended, have checksums, and
-// are on disk when a call returns; one that a crash has torn is dropped when the folder is next opened. It is safe for concurrent use, and one process's at a time (disk.ErrInUse).
+// Experience is a folder of files of answers that serving came to, and of what clients said of them, as ReadAnswers
+// reads them. Lines are appended, have checksums, and are on disk when a call returns; one that a crash has torn is
+// dropped when the folder is next opened. It is safe for concurrent use, and one process's at a time (disk.ErrInUse).
 type Experience struct {
 	mu     sync.Mutex
 	folder string
@@ -52,7 +53,8 @@ var experienceFormat = disk.Format{Kind: AnswersFormat.Kind, Begin: `{"`, Check:
 // ErrNotKept is the error of a search that nothing is known of: it was never kept, or is gone by now.
 var ErrNotKept = errors.New("no answer of that id is kept")
 
-// OpenExperience opens a folder, and makes it where there is none. What is too old or too much goes; what else was kept before can still be spoken of.
+// OpenExperience opens a folder, and makes it where there is none. What is too old or too much goes; what else was kept
+// before can still be spoken of.
 func OpenExperience(folder string, keep Retention, now time.Time) (*Experience, error) {
 	e := &Experience{folder: folder, keep: keep, known: map[string]Given{}}
 	if err := disk.MkdirAll(folder); err != nil {
@@ -198,7 +200,8 @@ func (e *Experience) Close() error {
 
 func (e *Experience) last() *segment { return &e.files[len(e.files)-1] }
 
-// turn begins a new file where the open one holds its part, or is too old to be gone on with, and drops those that are too old or too much once as many bytes are added.
+// turn begins a new file where the open one holds its part, or is too old to be gone on with, and drops those that are
+// too old or too much once as many bytes are added.
 func (e *Experience) turn(now time.Time, add int64) error {
 	if e.keep.Bytes > 0 && add > e.keep.Bytes/parts {
 		return fmt.Errorf("%d bytes to keep of one answer, of %d in all", add, e.keep.Bytes)

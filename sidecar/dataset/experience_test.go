@@ -32,7 +32,8 @@ func files(t *testing.T, folder string) []string {
 	return paths
 }
 
-// TestExperienceIsReadAsAnswers: what serving kept reads as what was sampled, labelled by what clients said of it, also in a later file, and survives a torn end.
+// TestExperienceIsReadAsAnswers: what serving kept reads as what was sampled, labelled by what clients said of it, also
+// in a later file, and survives a torn end.
 func TestExperienceIsReadAsAnswers(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "new")
 	e := openExperience(t, folder, Retention{}, noon)

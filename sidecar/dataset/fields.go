@@ -173,7 +173,8 @@ func (n *name) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// texts returns the texts of a field, none of which may be null: encoding/json makes an empty text of that without a word.
+// texts returns the texts of a field, none of which may be null: encoding/json makes an empty text of that without a
+// word.
 func texts(field string, in []*string) ([]string, error) {
 	out := make([]string, len(in))
 	for i, s := range in {

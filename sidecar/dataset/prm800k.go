@@ -8,7 +8,8 @@ import (
 	"aprm/prm/step"
 )
 
-// prm800kLine is a line of PRM800K: at each step a labeller rated completions and chose one to go on from, or wrote one.
+// prm800kLine is a line of PRM800K: at each step a labeller rated completions and chose one to go on from, or wrote
+// one.
 type prm800kLine struct {
 	Question struct {
 		Problem string `json:"problem"`
@@ -47,7 +48,8 @@ func (r rated) label() (step.Verdict, error) {
 	return step.Unknown, fmt.Errorf("the rating %d is none of -1, 0, 1", *r.Rating)
 }
 
-// prm800k follows the labeller's path. Where the labeller chose nothing (an error was found) the first completion ends it.
+// prm800k follows the labeller's path. Where the labeller chose nothing (an error was found) the first completion ends
+// it.
 func prm800k(r record) ([]Solution, error) {
 	var in prm800kLine
 	if err := r.decode(&in); err != nil {

@@ -38,9 +38,10 @@ const ProblemFields = `"question" and "answer" (GSM8K: worked steps and "#### 72
 // calculator matches GSM8K's calculator marks: in "48/2 = <<48/2=24>>24" they say again what the text says.
 var calculator = regexp.MustCompile(`<<[^<>\n]*>>`)
 
-// ReadProblems reads the problems of the file at path as their publishers have them, JSON lines or an array, gzipped or not:
-// [ProblemFields] says which. Where a final answer stands in a worked solution, it is what [arith.Extract] finds there. A problem's ID is the file's,
-// else made of its base name and its place. It is an error when there are none, and when nothing can be held against the answers of more than half.
+// ReadProblems reads the problems of the file at path as their publishers have them, JSON lines or an array, gzipped or
+// not: [ProblemFields] says which. Where a final answer stands in a worked solution, it is what [arith.Extract] finds
+// there. A problem's ID is the file's, else made of its base name and its place. It is an error when there are none,
+// and when nothing can be held against the answers of more than half.
 func ReadProblems(path string) (Problems, error) {
 	f, err := os.Open(path) // #nosec G304 -- the path is what the person who runs the command names
 	if err != nil {
@@ -193,7 +194,8 @@ func (a field) final(p *step.Problem, answer string) error {
 
 var announced = regexp.MustCompile(`\\(?:boxed|fbox)\b|####|(?i:\banswer(?: is|:))`)
 
-// concluded splits a worked solution into its steps, without those that only state the answer, and that answer; "" where none is announced.
+// concluded splits a worked solution into its steps, without those that only state the answer, and that answer; ""
+// where none is announced.
 func concluded(solution string) (worked []string, answer string) {
 	solution = calculator.ReplaceAllString(solution, "")
 	if announced.MatchString(solution) {

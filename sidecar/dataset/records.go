@@ -66,8 +66,8 @@ func (r record) decode(v any) error {
 	return nil
 }
 
-// encoded reports text that would not be read as it was meant: bytes that are no UTF-8, and half a character by its escape.
-// encoding/json puts a replacement character in their place without a word.
+// encoded reports text that would not be read as it was meant: bytes that are no UTF-8, and half a character by its
+// escape. encoding/json puts a replacement character in their place without a word.
 func (r record) encoded() error {
 	for i := 0; i < len(r.data); {
 		c, size := utf8.DecodeRune(r.data[i:])
@@ -249,8 +249,8 @@ func (s *scanner) object() (record, error) {
 	return r, nil
 }
 
-// Objects yields the JSON objects that r holds, read into T. check says what is wrong with one. After an error, which names the
-// line, the sequence ends.
+// Objects yields the JSON objects that r holds, read into T. check says what is wrong with one. After an error, which
+// names the line, the sequence ends.
 func Objects[T any](r io.Reader, file string, check func(T) error) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for r, err := range records(r, file) {

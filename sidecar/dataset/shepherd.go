@@ -26,7 +26,8 @@ type shepherdLine struct {
 	Task  string `json:"task"`
 }
 
-// mathShepherd reads both texts side by side: they differ in the tags only. The question is what stands before "Step 1:".
+// mathShepherd reads both texts side by side: they differ in the tags only. The question is what stands before "Step
+// 1:".
 func mathShepherd(r record) ([]Solution, error) {
 	var in shepherdLine
 	if err := r.decode(&in); err != nil {

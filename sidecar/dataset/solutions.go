@@ -54,8 +54,8 @@ func ReadJudged(path string, limit int) ([]step.Judged, error) {
 	return judged, err
 }
 
-// Judged reads the solutions that r holds, in any format, whose first wrong step is known, so many and no more, all for 0, and
-// counts those between them of which it isn't. None at all is an error.
+// Judged reads the solutions that r holds, in any format, whose first wrong step is known, so many and no more, all for
+// 0, and counts those between them of which it isn't. None at all is an error.
 func Judged(r io.Reader, file string, limit int) (judged []step.Judged, unlabelled int, err error) {
 	for s, err := range Solutions(r, file) {
 		if err != nil {
@@ -79,9 +79,10 @@ func Judged(r io.Reader, file string, limit int) (judged []step.Judged, unlabell
 	return judged, unlabelled, nil
 }
 
-// Solutions yields the labelled solutions that r holds, in a format that is told by the fields of its first object. ProcessBench's
-// "label" may be missing: then the steps are unlabelled. A line of PRM800K yields the path its labeller took, and
-// one more solution for each rated step off that path; problems called bad are left out. After an error the sequence ends.
+// Solutions yields the labelled solutions that r holds, in a format that is told by the fields of its first object.
+// ProcessBench's "label" may be missing: then the steps are unlabelled. A line of PRM800K yields the path its labeller
+// took, and one more solution for each rated step off that path; problems called bad are left out. After an error the
+// sequence ends.
 func Solutions(r io.Reader, file string) iter.Seq2[Solution, error] {
 	return func(yield func(Solution, error) bool) {
 		var parse func(record) ([]Solution, error)

@@ -10,7 +10,8 @@ import (
 	"github.com/x448/float16"
 )
 
-// Vector is finite numbers that a file keeps as float16, base64 of their little-endian bytes; what is larger than float16 can be is cut off.
+// Vector is finite numbers that a file keeps as float16, base64 of their little-endian bytes; what is larger than
+// float16 can be is cut off.
 type Vector []float32
 
 const largestFloat16 = 65504

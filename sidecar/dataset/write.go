@@ -36,7 +36,8 @@ func encoder(w io.Writer) *json.Encoder {
 }
 
 // Write writes one solution. TRL and Math-Shepherd need a label for each step: they get the steps before the first
-// unlabelled one. ProcessBench and PRM800K keep all steps. A solution without labels enough is [Unfit], and nothing is written.
+// unlabelled one. ProcessBench and PRM800K keep all steps. A solution without labels enough is [Unfit], and nothing is
+// written.
 func (w *Writer) Write(s Solution) error {
 	record, err := w.record(s)
 	if err != nil {

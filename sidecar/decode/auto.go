@@ -10,19 +10,20 @@ import (
 
 // auto draws as few whole answers as settle the vote, up to Options.N.
 //
-// Where something was measured of the PRM with this LLM (Options.Gate, else what the checkpoint has from its training) and logits were worth
-// more than nothing, votes are weighed by them: one answer is drawn after the other, until the chance that the leading answer is right,
-// fitted on that hold-out, is as great as was found to lose no accuracy there (vote.Stop). Questions that are still open after half of the
-// candidates go to Gate.Escalate with the tokens that the others would have taken, if that was measured to be better. Of programs and prose a program comes first;
-// where nothing says how likely it alone is right, one of each.
+// Where something was measured of the PRM with this LLM (Options.Gate, else what the checkpoint has from its training)
+// and logits were worth more than nothing, votes are weighed by them: one answer is drawn after the other, until the
+// chance that the leading answer is right, fitted on that hold-out, is as great as was found to lose no accuracy there
+// (vote.Stop). Questions that are still open after half of the candidates go to Gate.Escalate with the tokens that the
+// others would have taken, if that was measured to be better. Of programs and prose a program comes first; where
+// nothing says how likely it alone is right, one of each.
 //
 // Without a PRM answers weigh what their own log-probabilities say (see Confidence), where the endpoint gives them.
 //
-// Else the vote is plain: three answers, then as many as could settle it, until the chance that another answer ends with more votes
-// is below risk. A draw repeats an answer that m of n had with probability m/(n+1), and is a new one with 1/(n+1) (Pólya's urn; Beta
-// as in Adaptive-Consistency, arXiv 2305.11860, with all answers and the number of draws left in view); the chances of all rivals
-// are added up, and those of all new answers given to one. With a PRM of which nothing was measured, ties alone are broken by it;
-// one that was measured and not found useful has no say.
+// Else the vote is plain: three answers, then as many as could settle it, until the chance that another answer ends
+// with more votes is below risk. A draw repeats an answer that m of n had with probability m/(n+1), and is a new one
+// with 1/(n+1) (Pólya's urn; Beta as in Adaptive-Consistency, arXiv 2305.11860, with all answers and the number of
+// draws left in view); the chances of all rivals are added up, and those of all new answers given to one. With a PRM of
+// which nothing was measured, ties alone are broken by it; one that was measured and not found useful has no say.
 type auto struct{}
 
 const (
@@ -51,8 +52,8 @@ type AutoReport struct {
 // stops reports whether a vote by the rule is weighed, and knows when it is settled.
 func stops(r vote.Rule) bool { return r.Beta > 0 && r.Stop.At > 0 }
 
-// more is how many of n answers of these kinds to draw next when drawn are there, dead ones counted; 0 to stop. Of both kinds one of each comes
-// first, but where it is known how likely the first alone is right.
+// more is how many of n answers of these kinds to draw next when drawn are there, dead ones counted; 0 to stop. Of both
+// kinds one of each comes first, but where it is known how likely the first alone is right.
 func more(r vote.Rule, kinds step.Kinds, ballots []ballot, drawn, n int) int {
 	left := n - drawn
 	c := r.Of(numbered(ballots))
@@ -87,7 +88,8 @@ func more(r vote.Rule, kinds step.Kinds, ballots []ballot, drawn, n int) int {
 	return left
 }
 
-// sizesOf are the numbers of ballots for each answer, in the order in which they came, and which of them is the greatest, the first of several.
+// sizesOf are the numbers of ballots for each answer, in the order in which they came, and which of them is the
+// greatest, the first of several.
 func sizesOf(ballots []ballot) (sizes []int, first int) {
 	for _, b := range numbered(ballots) {
 		switch {
@@ -106,8 +108,8 @@ func sizesOf(ballots []ballot) (sizes []int, first int) {
 	return sizes, first
 }
 
-// overturn bounds the chance that a plain vote has another winner after left further draws; drawn are there, those without an
-// answer among them. See auto.
+// overturn bounds the chance that a plain vote has another winner after left further draws; drawn are there, those
+// without an answer among them. See auto.
 func overturn(sizes []int, first, drawn, left int) float64 {
 	leader := sizes[first]
 	const fresh = 1
@@ -120,8 +122,8 @@ func overturn(sizes []int, first, drawn, left int) float64 {
 	return min(1, sum)
 }
 
-// overtakes is the chance that a rival ends with more votes than the leader, or as many where it wins ties, by Pólya's urn with the
-// votes of the leader, the rival (to which extra is added, as if it had so many) and the rest.
+// overtakes is the chance that a rival ends with more votes than the leader, or as many where it wins ties, by Pólya's
+// urn with the votes of the leader, the rival (to which extra is added, as if it had so many) and the rest.
 func overtakes(leader, rival, extra, rest, left int, winsTies bool) float64 {
 	lg := logGamma(leader + rival + extra + rest + left + 1)
 	a, b, c := leader, rival+extra, rest
@@ -168,8 +170,9 @@ type Ballot struct {
 	Program  bool      // it is a program and has given its value
 }
 
-// Replay has auto choose from recorded candidates, in their order, as it would have while drawing them, but for what is left to
-// Gate.Escalate. It returns the index of the one chosen, -1 when there is none, and how many were drawn. early false draws all.
+// Replay has auto choose from recorded candidates, in their order, as it would have while drawing them, but for what is
+// left to Gate.Escalate. It returns the index of the one chosen, -1 when there is none, and how many were drawn. early
+// false draws all.
 func Replay(recorded []Ballot, r vote.Rule, early bool) (chosen, drawn int) {
 	kinds := step.OnlyProse // as far as it matters to what comes first
 	if len(recorded) > 1 && recorded[0].Kind != recorded[1].Kind {
@@ -195,8 +198,9 @@ func Replay(recorded []Ballot, r vote.Rule, early bool) (chosen, drawn int) {
 	return max(r.Of(numbered(ballots)).Winner, 0), drawn
 }
 
-// Rule is how auto's votes over answers of these kinds count by what was measured of a PRM, nil for nothing. Where that wasn't worth anything, or it isn't known when to stop, logits
-// say nothing: heads count, and, as they were measured to without a PRM's word, which kinds agree.
+// Rule is how auto's votes over answers of these kinds count by what was measured of a PRM, nil for nothing. Where that
+// wasn't worth anything, or it isn't known when to stop, logits say nothing: heads count, and, as they were measured to
+// without a PRM's word, which kinds agree.
 func (g *Gate) Rule(kinds step.Kinds) vote.Rule {
 	r, ok := g.measuredFor(kinds)
 	switch {
@@ -309,8 +313,8 @@ func (auto) Search(ctx context.Context, s *Search) (Result, error) {
 	return result, nil
 }
 
-// escalate gives what is still open to a step-wise strategy, with the tokens that the rest of the candidates would have taken. ok is
-// false when no answer came of it; then everything is as before, but for the bill.
+// escalate gives what is still open to a step-wise strategy, with the tokens that the rest of the candidates would have
+// taken. ok is false when no answer came of it; then everything is as before, but for the bill.
 func (s *Search) escalate(ctx context.Context, strategy string, solutions []solution) (r Result, ok bool) {
 	d, err := find(strategy)
 	if err != nil {

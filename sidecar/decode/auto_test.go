@@ -55,8 +55,8 @@ func TestWhenAPlainVoteStops(t *testing.T) {
 	}
 }
 
-// A score weighs its odds under trusting's rule, and the chance that the leader is right has the odds (its weight over that of all others and of a mean
-// answer) · (geometric mean of its own odds): three to one, 0.75, settle it.
+// A score weighs its odds under trusting's rule, and the chance that the leader is right has the odds (its weight over
+// that of all others and of a mean answer) · (geometric mean of its own odds): three to one, 0.75, settle it.
 func TestWhenThePRMsVoteStops(t *testing.T) {
 	for _, test := range []struct {
 		votes  string

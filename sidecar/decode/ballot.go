@@ -5,12 +5,14 @@ import (
 	"aprm/prm/vote"
 )
 
-// Confidence is the vote of confident_vote, which needs no PRM: a candidate's logit is the mean log-probability, in nats, of its tokens that hold a digit
-// (feature.Confidence). vote.Fit found it on 200 training problems of GSM8K with eight answers each of Qwen2.5-Coder-1.5B, and it is held for other LLMs and problems;
-// configs/experiments/README.md has what it is worth there.
+// Confidence is the vote of confident_vote, which needs no PRM: a candidate's logit is the mean log-probability, in
+// nats, of its tokens that hold a digit (feature.Confidence). vote.Fit found it on 200 training problems of GSM8K with
+// eight answers each of Qwen2.5-Coder-1.5B, and it is held for other LLMs and problems; configs/experiments/README.md
+// has what it is worth there.
 var Confidence = vote.Rule{Beta: 6, Power: 2, Stop: vote.Stop{Bias: 0.29, Lead: 1.13, Level: 2.04, Draws: -0.17, At: 0.88, Of: 8}}
 
-// Unmeasured is how a PRM of which nothing was measured counts where it is asked for by name: half of what its scores claim.
+// Unmeasured is how a PRM of which nothing was measured counts where it is asked for by name: half of what its scores
+// claim.
 var Unmeasured = vote.Rule{Beta: 0.5, Power: 1}
 
 // ballot is a vote for a final answer.

@@ -11,8 +11,8 @@ import (
 	"aprm/prm"
 )
 
-// chaos is an LLM and a PRM of which anything may come: dead, empty, cut off, repeated, ended and endless candidates, whole requests
-// that fail, more or fewer samples than were asked for, scores that can't be had.
+// chaos is an LLM and a PRM of which anything may come: dead, empty, cut off, repeated, ended and endless candidates,
+// whole requests that fail, more or fewer samples than were asked for, scores that can't be had.
 type chaos struct {
 	seed uint64
 	more bool // samples than were asked for, too

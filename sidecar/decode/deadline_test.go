@@ -31,8 +31,8 @@ func (tardy) Score(ctx context.Context, _ Working) (prm.Judgement, error) {
 	return prm.Judgement{}, ctx.Err()
 }
 
-// TestDeadlineReturnsTheBestSoFar, whatever the strategy: a plain vote where the PRM came too late, and the beginning of an answer where
-// none is whole.
+// TestDeadlineReturnsTheBestSoFar, whatever the strategy: a plain vote where the PRM came too late, and the beginning
+// of an answer where none is whole.
 func TestDeadlineReturnsTheBestSoFar(t *testing.T) {
 	late := context.DeadlineExceeded
 	half := func(text string) Sample { return Sample{Text: text, Err: late, Tokens: []step.Token{{Text: text}}} }

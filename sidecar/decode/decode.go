@@ -1,5 +1,6 @@
-// Package decode searches for a good answer: it samples candidates from an LLM, scores their steps with a PRM, and chooses.
-// It knows neither HTTP nor any endpoint, only the two narrow interfaces it declares and, of the PRM, what a score is.
+// Package decode searches for a good answer: it samples candidates from an LLM, scores their steps with a PRM, and
+// chooses. It knows neither HTTP nor any endpoint, only the two narrow interfaces it declares and, of the PRM, what a
+// score is.
 package decode
 
 import (
@@ -11,8 +12,8 @@ import (
 	"aprm/prm/step"
 )
 
-// Sampler draws from the LLM; the conversation to be answered is bound inside. It is safe for concurrent use: a search draws the
-// next steps of different prefixes at once, and leaves it to the sampler how many of them the endpoint bears.
+// Sampler draws from the LLM; the conversation to be answered is bound inside. It is safe for concurrent use: a search
+// draws the next steps of different prefixes at once, and leaves it to the sampler how many of them the endpoint bears.
 type Sampler interface {
 	// Sample draws req.N continuations of req.Prefix. One that failed carries its own Err; the error returned is for a
 	// request of which nothing came back.
@@ -111,7 +112,8 @@ type ScoredStep struct {
 	prm.Score
 }
 
-// Candidate is one of those the answer was chosen from: a whole answer or, in a search step by step, one of the next steps.
+// Candidate is one of those the answer was chosen from: a whole answer or, in a search step by step, one of the next
+// steps.
 type Candidate struct {
 	ID       int       // 1, 2, … in the order in which they were drawn
 	Parent   int       // ID of the candidate that it continues; 0 for none
@@ -134,8 +136,9 @@ type Candidate struct {
 	Ended    time.Duration // when it was there
 }
 
-// Event is news of a search that runs: Options.Watch is told of each, in order, from one goroutine at a time. One of the two
-// fields is set. All that was Settled, put together, is at any time what Result.Text begins with, and at the end Result.Text.
+// Event is news of a search that runs: Options.Watch is told of each, in order, from one goroutine at a time. One of
+// the two fields is set. All that was Settled, put together, is at any time what Result.Text begins with, and at the
+// end Result.Text.
 type Event struct {
 	Candidate *Candidate // a copy, as it is drawn, scored, and when its fate (Kept, Dropped, Chosen) is decided: the same ID again
 	Settled   string     // text that every survivor shares: what the answer goes on with, behind what was settled before

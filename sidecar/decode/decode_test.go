@@ -437,7 +437,8 @@ func (s *spelled) Sample(ctx context.Context, req SampleRequest) ([]Sample, erro
 	return samples, err
 }
 
-// A PRM reads the tokens that spell a step, without the breaks around it, however the step was drawn: as it was trained.
+// A PRM reads the tokens that spell a step, without the breaks around it, however the step was drawn: as it was
+// trained.
 func TestTokensOfSteps(t *testing.T) {
 	for _, strategy := range []string{BestOfN, Guided} {
 		sampler := &spelled{tree{whole: []string{"3 + 4 = 7\n#### 7"}, next: map[string][]string{"": {"3 + 4 = 7"}, "3 + 4 = 7": {"#### 7"}}}}

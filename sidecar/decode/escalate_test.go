@@ -76,7 +76,8 @@ func (twoMinds) Score(_ context.Context, w Working) (prm.Judgement, error) {
 	return prm.Judgement{Steps: out}, nil
 }
 
-// TestEscalatedSearchAggregatesAsMeasured: the gate's strategy is the one that was measured, with the scores made one as they were then.
+// TestEscalatedSearchAggregatesAsMeasured: the gate's strategy is the one that was measured, with the scores made one
+// as they were then.
 func TestEscalatedSearchAggregatesAsMeasured(t *testing.T) {
 	gate := trusting()
 	gate.Escalate, gate.Aggregate = Beam, prm.Last

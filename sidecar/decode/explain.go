@@ -12,8 +12,9 @@ import (
 // AsksToExplain is what the LLM is asked behind a solution that is told in lines.
 const AsksToExplain = "This solution is right. Explain it in plain words to somebody who has only read the problem, in short steps, one per line, each with its arithmetic. Change no number. The last line is #### and the final number."
 
-// explain has a program's answer told by the LLM in its own words, where Options.Explain has tokens for it. What it says is taken only if it comes to the same answer and
-// holds no false equation; else, or where it fails, the result stays as it is.
+// explain has a program's answer told by the LLM in its own words, where Options.Explain has tokens for it. What it
+// says is taken only if it comes to the same answer and holds no false equation; else, or where it fails, the result
+// stays as it is.
 func (s *Search) explain(ctx context.Context, r *Result) {
 	most := min(s.Options.Explain, s.left())
 	if !s.told || !r.Answered || most <= 0 || ctx.Err() != nil || s.settled != "" {

@@ -8,7 +8,8 @@ import (
 	"aprm/prm/step"
 )
 
-// Where only programs came to the answer the LLM explains it, if there are tokens for that; what it says is shown if it is the same answer, and true.
+// Where only programs came to the answer the LLM explains it, if there are tokens for that; what it says is shown if it
+// is the same answer, and true.
 func TestExplain(t *testing.T) {
 	const told = "boxes = 3\npens = boxes * 12 = 3 * 12 = 36\n#### 36"
 	const well = "Three boxes hold 3 * 12 = 36 pens.\n#### 36"

@@ -63,7 +63,8 @@ func (f *fading) Score(ctx context.Context, w Working) (prm.Judgement, error) {
 	return f.table.Score(ctx, w)
 }
 
-// TestPRMFailsOnTheWay: what is served is an answer that goes on to its end, marked, not the steps that were chosen before.
+// TestPRMFailsOnTheWay: what is served is an answer that goes on to its end, marked, not the steps that were chosen
+// before.
 func TestPRMFailsOnTheWay(t *testing.T) {
 	for _, strategy := range stepwiseNames() {
 		scorer := &fading{}

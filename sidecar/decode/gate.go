@@ -10,8 +10,8 @@ import (
 	"aprm/prm/vote"
 )
 
-// Gate says how far auto may trust a PRM: what it was measured to gain over a plain vote on problems that it did not learn from.
-// It is of one checkpoint and one LLM.
+// Gate says how far auto may trust a PRM: what it was measured to gain over a plain vote on problems that it did not
+// learn from. It is of one checkpoint and one LLM.
 type Gate struct {
 	Format     int             `json:"format"`     // GateFormat
 	Checkpoint string          `json:"checkpoint"` // ID of the PRM
@@ -34,7 +34,8 @@ type Gate struct {
 // GateFormat is the version of the file.
 const GateFormat = 2
 
-// Measured is a strategy's gain in accuracy over a plain majority vote at equal tokens, paired by problem, with its 95 % interval.
+// Measured is a strategy's gain in accuracy over a plain majority vote at equal tokens, paired by problem, with its 95
+// % interval.
 type Measured struct {
 	Strategy string  `json:"strategy"`
 	Problems int     `json:"problems"`
@@ -51,7 +52,8 @@ type Stops struct {
 	Low    float64 `json:"low"`
 	High   float64 `json:"high"`
 	Tokens float64 `json:"tokens"` // share of those that a vote of N takes
-	// Changed is the share of problems on which the same vote of all N comes to another answer: the stopping rule's error rate.
+	// Changed is the share of problems on which the same vote of all N comes to another answer: the stopping rule's
+	// error rate.
 	Changed float64 `json:"changed"`
 }
 

@@ -7,9 +7,9 @@ import (
 	"aprm/prm"
 )
 
-// guided builds the answer step by step: it samples N next steps, scores each in its context, and keeps the best by its own
-// score. When even that one is below Options.Threshold, it samples again, at most resamples times, and keeps the best of all.
-// It is what a beam of one path would be that looks at the last step only.
+// guided builds the answer step by step: it samples N next steps, scores each in its context, and keeps the best by its
+// own score. When even that one is below Options.Threshold, it samples again, at most resamples times, and keeps the
+// best of all. It is what a beam of one path would be that looks at the last step only.
 //
 // Near the end of the budget, when choosing on could leave the answer unfinished, one continuation is drawn to the end.
 type guided struct{}

@@ -16,7 +16,8 @@ const AsMeasured step.Kinds = "measured"
 // AsksProgram is what a conversation's system message ends with where a program is asked for.
 const AsksProgram = program.Prompt
 
-// Where the LLM goes on with what is begun, such an answer is begun with OpensProgram; what comes behind ClosesProgram is of no use.
+// Where the LLM goes on with what is begun, such an answer is begun with OpensProgram; what comes behind ClosesProgram
+// is of no use.
 const (
 	OpensProgram  = program.Opening
 	ClosesProgram = program.Closing
@@ -35,7 +36,8 @@ type Reading struct {
 	Why      string // a program has no answer
 }
 
-// Read reads a whole answer, if Sample.Reading hasn't it already. A program is run for it, bounded (see prm/program) and ended with ctx; what was to be one and holds none is read as prose.
+// Read reads a whole answer, if Sample.Reading hasn't it already. A program is run for it, bounded (see prm/program)
+// and ended with ctx; what was to be one and holds none is read as prose.
 func (s Sample) Read(ctx context.Context) (r Reading) {
 	if s.Reading != nil {
 		return *s.Reading

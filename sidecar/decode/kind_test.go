@@ -67,7 +67,8 @@ func kindsOf(r Result) string {
 	return strings.Join(slices.Compact(out), "+")
 }
 
-// Candidates of both kinds vote together; what a person sees is prose: the working of the prose that came to the answer, else the program's steps.
+// Candidates of both kinds vote together; what a person sees is prose: the working of the prose that came to the
+// answer, else the program's steps.
 func TestKinds(t *testing.T) {
 	for _, test := range []struct {
 		name            string
@@ -111,7 +112,8 @@ func TestKinds(t *testing.T) {
 	}
 }
 
-// A program comes first, and alone where the rule says that it may be enough, else one of each; where they agree that settles a vote whose rule says so, else it goes on.
+// A program comes first, and alone where the rule says that it may be enough, else one of each; where they agree that
+// settles a vote whose rule says so, else it goes on.
 func TestAutoDrawsOneOfEachFirst(t *testing.T) {
 	rule := vote.Rule{Beta: 1, Power: 1, Nats: 1, Margin: 0.1, Problems: 50, Stop: vote.Stop{Bias: -1, Lead: 0.5, Both: 5, At: 0.9}}
 	gate := func(use step.Kinds) *Gate {
@@ -151,7 +153,8 @@ func TestAutoDrawsOneOfEachFirst(t *testing.T) {
 	}
 }
 
-// Where logits were measured to be worth nothing and the agreement of both kinds something, auto's vote counts as it was measured: heads, and which kinds agree.
+// Where logits were measured to be worth nothing and the agreement of both kinds something, auto's vote counts as it
+// was measured: heads, and which kinds agree.
 func TestAutoCountsAgreementOfKindsWithoutLogits(t *testing.T) {
 	for both, want := range map[float64]string{0: "15", 3: "36"} {
 		g := trusting()
@@ -164,7 +167,8 @@ func TestAutoCountsAgreementOfKindsWithoutLogits(t *testing.T) {
 	}
 }
 
-// What was measured of votes over prose says nothing of votes over programs, nor the other way round; each says which it speaks of.
+// What was measured of votes over prose says nothing of votes over programs, nor the other way round; each says which
+// it speaks of.
 func TestEveryKindIsWeighedByItsOwnMeasurement(t *testing.T) {
 	rule := trusting().Vote
 	rule.Power = 2

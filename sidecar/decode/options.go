@@ -39,15 +39,16 @@ type Options struct {
 	Vote vote.Rule
 
 	Gate *Gate `json:"-"` // auto: what was measured of this PRM and this LLM; nil for nothing
-	// Fallback makes a plain vote the answer where the search fails because the PRM does, marked StoppedPRM, rather than an error; and
-	// draws the ends of what is in hand where it fails on the way.
-	// What is measured must not change its nature so; what is served may.
+	// Fallback makes a plain vote the answer where the search fails because the PRM does, marked StoppedPRM, rather
+	// than an error; and draws the ends of what is in hand where it fails on the way. What is measured must not change
+	// its nature so; what is served may.
 	Fallback bool `json:"-"`
 
 	Watch func(Event) `json:"-"` // told what the search does as it does it; nil for nobody
 }
 
-// withDefaults gives what is zero the default that Settings have for it: a temperature of 0 too, at which all candidates would be alike.
+// withDefaults gives what is zero the default that Settings have for it: a temperature of 0 too, at which all
+// candidates would be alike.
 func (o Options) withDefaults() Options {
 	for _, s := range Settings() {
 		s.complete(&o)
@@ -72,7 +73,8 @@ func (o Options) Draws() step.Kinds {
 	return step.OnlyProse
 }
 
-// rule is how votes over answers of these kinds are weighed by the PRM. What was measured of prose says nothing of programs.
+// rule is how votes over answers of these kinds are weighed by the PRM. What was measured of prose says nothing of
+// programs.
 func (o Options) rule(kinds step.Kinds) vote.Rule {
 	r, ok := o.Gate.measuredFor(kinds)
 	switch {

@@ -81,8 +81,8 @@ func (p *path) twin() twin {
 	return twin{p.from, p.steps[len(p.steps)-1]}
 }
 
-// double is what makes two next steps one: they are twins, and both go on or both have ended. A step that the LLM ended with says
-// nothing of one after which it goes on.
+// double is what makes two next steps one: they are twins, and both go on or both have ended. A step that the LLM ended
+// with says nothing of one after which it goes on.
 type double struct {
 	twin
 	ended Finish
@@ -105,7 +105,8 @@ func (s *Search) distinct(paths []*path) []*path {
 	return out
 }
 
-// merge puts the first of several that are the same in the place of all: they go on as one, as often as they are in the list.
+// merge puts the first of several that are the same in the place of all: they go on as one, as often as they are in the
+// list.
 func (s *Search) merge(paths []*path) []*path {
 	out := make([]*path, len(paths))
 	first := map[double]*path{}
@@ -133,11 +134,11 @@ func gather(paths []*path, n []int) []draft {
 	return out
 }
 
-// expand draws the next steps that drafts ask for, all at once, and scores each in its context, twins once; drafts of one path
-// make one request. The i-th list has what came of the i-th draft, in the order in which it was drawn: paths of one step more,
-// and for a continuation that was empty the path itself, ended. What failed, was cut off or could not be scored is dropped and
-// is not in it. round tells repeated draws of the same step apart. The error is for when nothing came at all; it is errUnscored, too,
-// where the PRM has its part in that.
+// expand draws the next steps that drafts ask for, all at once, and scores each in its context, twins once; drafts of
+// one path make one request. The i-th list has what came of the i-th draft, in the order in which it was drawn: paths
+// of one step more, and for a continuation that was empty the path itself, ended. What failed, was cut off or could not
+// be scored is dropped and is not in it. round tells repeated draws of the same step apart. The error is for when
+// nothing came at all; it is errUnscored, too, where the PRM has its part in that.
 func (s *Search) expand(ctx context.Context, round int, drafts []draft) ([][]*path, error) {
 	var requests []request
 	of := map[*path]int{} // where a path's request is
@@ -287,8 +288,8 @@ func endsAnswer(text string) bool {
 	return ok
 }
 
-// finish draws paths to the end of the answer, at once and with what is left of the budget, and returns those that came, in the
-// order in which they were asked for, ended. One that can't be scored keeps the score it had.
+// finish draws paths to the end of the answer, at once and with what is left of the budget, and returns those that
+// came, in the order in which they were asked for, ended. One that can't be scored keeps the score it had.
 func (s *Search) finish(ctx context.Context, ends []draft) ([]*path, error) {
 	var requests []request
 	share := s.left() / width(ends)

@@ -7,10 +7,11 @@ import (
 	"slices"
 )
 
-// beam keeps, of all next steps of all kept paths, the N/Expansion best, and draws Expansion next steps of each of those
-// (arXiv 2408.03314, section 5; Hugging Face's search-and-learn). The first step is chosen from N. A finished answer competes
-// with its score for a place among the kept: when all places are taken by finished ones, the search is over. Of the finished
-// ones the best N are voted on, whether they kept their place or not, those with an answer before those without.
+// beam keeps, of all next steps of all kept paths, the N/Expansion best, and draws Expansion next steps of each of
+// those (arXiv 2408.03314, section 5; Hugging Face's search-and-learn). The first step is chosen from N. A finished
+// answer competes with its score for a place among the kept: when all places are taken by finished ones, the search is
+// over. Of the finished ones the best N are voted on, whether they kept their place or not, those with an answer before
+// those without.
 type beam struct {
 	n, expansion int
 	done         []*path
@@ -78,9 +79,9 @@ func without(paths, these []*path) []*path {
 	return out
 }
 
-// dvts is diverse verifier tree search (Hugging Face's search-and-learn): N/Expansion trees, each of which keeps the best of its
-// Expansion next steps, one that ends without an answer aside, and ends when that one ends. So one mistaken score misleads one tree, not all. All finished answers are
-// voted on. A tree of which nothing came is dropped.
+// dvts is diverse verifier tree search (Hugging Face's search-and-learn): N/Expansion trees, each of which keeps the
+// best of its Expansion next steps, one that ends without an answer aside, and ends when that one ends. So one mistaken
+// score misleads one tree, not all. All finished answers are voted on. A tree of which nothing came is dropped.
 type dvts struct {
 	n, expansion int
 	done         []*path
@@ -116,15 +117,17 @@ func (d *dvts) next(s *Search, _ []draft, children [][]*path) []draft {
 	return ranked(best)
 }
 
-// particle is particle filtering (arXiv 2502.01618): N particles, each an answer under way, go one step at a time; a particle
-// weighs the softmax of the logits of all particles' scores. Only when the effective sample size falls below ESSThreshold·N are
-// they drawn anew, by systematic resampling: good ones several times, bad ones not. A finished particle keeps its score and is
-// compared with the others at the same step, so it can be multiplied or be lost. In the place of a dead particle another one is
-// put, drawn by weight. All finished particles are voted on, each copy with its score.
+// particle is particle filtering (arXiv 2502.01618): N particles, each an answer under way, go one step at a time; a
+// particle weighs the softmax of the logits of all particles' scores. Only when the effective sample size falls below
+// ESSThreshold·N are they drawn anew, by systematic resampling: good ones several times, bad ones not. A finished
+// particle keeps its score and is compared with the others at the same step, so it can be multiplied or be lost. In the
+// place of a dead particle another one is put, drawn by weight. All finished particles are voted on, each copy with its
+// score.
 //
-// Entropic (after arXiv 2510.05825): early scores are sure of too much, and a filter that believes them is left with copies of one
-// beginning. When particles are drawn anew, the softmax has the least temperature, at least 1, at which the effective sample
-// size is 0.6·(1-progress)·N. progress is the greatest of: steps of MaxSteps, tokens of TokenBudget, finished particles of N.
+// Entropic (after arXiv 2510.05825): early scores are sure of too much, and a filter that believes them is left with
+// copies of one beginning. When particles are drawn anew, the softmax has the least temperature, at least 1, at which
+// the effective sample size is 0.6·(1-progress)·N. progress is the greatest of: steps of MaxSteps, tokens of
+// TokenBudget, finished particles of N.
 type particle struct {
 	options Options
 	rounds  int
@@ -223,7 +226,8 @@ func softmax(logits []float64, temperature float64) []float64 {
 	return weights
 }
 
-// ess is the effective sample size of weights that sum to 1: 1/Σw², from 1 for all on one to their number for all alike.
+// ess is the effective sample size of weights that sum to 1: 1/Σw², from 1 for all on one to their number for all
+// alike.
 func ess(weights []float64) float64 {
 	sum := 0.0
 	for _, w := range weights {
@@ -232,8 +236,8 @@ func ess(weights []float64) float64 {
 	return 1 / sum
 }
 
-// temper returns the least temperature, at least 1, at which the softmax of logits has that effective sample size, or nearly so; it
-// grows with the temperature.
+// temper returns the least temperature, at least 1, at which the softmax of logits has that effective sample size, or
+// nearly so; it grows with the temperature.
 func temper(logits []float64, size float64) float64 {
 	low, high := 0.0, math.Log(1e3) // of the temperature's logarithm
 	if ess(softmax(logits, 1)) >= size {
@@ -249,8 +253,8 @@ func temper(logits []float64, size float64) float64 {
 	return math.Exp(high)
 }
 
-// systematic draws n by weights that sum to 1 with one random number u in [0,1): how often each is drawn is less than one off
-// from n times its weight.
+// systematic draws n by weights that sum to 1 with one random number u in [0,1): how often each is drawn is less than
+// one off from n times its weight.
 func systematic(weights []float64, n int, u float64) []int {
 	copies := make([]int, len(weights))
 	sum, i := 0.0, -1
@@ -265,9 +269,9 @@ func systematic(weights []float64, n int, u float64) []int {
 	return copies
 }
 
-// rebase is reward-balanced search (arXiv 2408.00724): the N minus the finished ones next steps of a round are dealt out to all
-// paths by the softmax of their scores at RebaseTemperature; a path that gets none is dropped. It ends when N have finished; all
-// of them are voted on.
+// rebase is reward-balanced search (arXiv 2408.00724): the N minus the finished ones next steps of a round are dealt
+// out to all paths by the softmax of their scores at RebaseTemperature; a path that gets none is dropped. It ends when
+// N have finished; all of them are voted on.
 type rebase struct {
 	n           int
 	temperature float64
@@ -301,8 +305,8 @@ func (r *rebase) next(s *Search, _ []draft, children [][]*path) []draft {
 	return ranked(next)
 }
 
-// deal deals n out by weights that sum to 1: the whole part of each share, and what is left to the greatest remainders, the
-// first of equal ones.
+// deal deals n out by weights that sum to 1: the whole part of each share, and what is left to the greatest remainders,
+// the first of equal ones.
 func deal(weights []float64, n int) []int {
 	out := make([]int, len(weights))
 	rest := make([]float64, len(weights))

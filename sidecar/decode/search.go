@@ -58,7 +58,8 @@ func (s *Search) bill(r Result) Result {
 	return r
 }
 
-// wanted are tokens as Options ask for them: the PRM may have wanted more alternatives. They may be those of paths, which stay as they are.
+// wanted are tokens as Options ask for them: the PRM may have wanted more alternatives. They may be those of paths,
+// which stay as they are.
 func (s *Search) wanted(tokens []step.Token) []step.Token {
 	if !s.Options.LogProbs {
 		return nil
@@ -78,7 +79,8 @@ func (s *Search) left() int {
 	return max(0, s.Options.TokenBudget-s.completionTokens)
 }
 
-// seed derives the seed of a draw from the search's: draw n of step at. Equal searches make equal requests. Nil where the endpoint draws as it likes.
+// seed derives the seed of a draw from the search's: draw n of step at. Equal searches make equal requests. Nil where
+// the endpoint draws as it likes.
 func (s *Search) seed(at, n int) *int64 {
 	if s.Options.Unseeded {
 		return nil
@@ -105,8 +107,9 @@ type reply struct {
 	err   error
 }
 
-// sampleAll sends requests at once, charges, enters a candidate for each sample, and drops those that failed. Replies stand as
-// their requests do; candidates are entered in that order, whichever came first. A request's error is its first failure.
+// sampleAll sends requests at once, charges, enters a candidate for each sample, and drops those that failed. Replies
+// stand as their requests do; candidates are entered in that order, whichever came first. A request's error is its
+// first failure.
 func (s *Search) sampleAll(ctx context.Context, requests []request) []reply {
 	type answer struct {
 		samples      []Sample
@@ -271,7 +274,8 @@ func (s *Search) suffices(ctx context.Context, err error, inHand bool) bool {
 	return inHand && (s.late(ctx, err) || ctx.Err() == nil)
 }
 
-// answer extracts the final answer of a solution. One that was cut off has an answer only if it got as far as stating it.
+// answer extracts the final answer of a solution. One that was cut off has an answer only if it got as far as stating
+// it.
 func answer(text string, steps []string, finish Finish) (string, bool) {
 	if len(steps) == 0 || finish == FinishLength && !step.IsAnswer(steps[len(steps)-1]) {
 		return "", false

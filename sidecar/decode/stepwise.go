@@ -8,15 +8,16 @@ import (
 	"strings"
 )
 
-// stepwise is what the searches share that build several answers step by step: it draws the next steps of all of them at once, has
-// them scored, and lets a rule say which go on. An answer that is finished is never continued. When nothing is left to go on with,
-// the final answer is voted on by all finished ones, each with the weight of its score, as in weighted_vote; without an answer the
-// best scored path is the result, a finished one before others.
+// stepwise is what the searches share that build several answers step by step: it draws the next steps of all of them
+// at once, has them scored, and lets a rule say which go on. An answer that is finished is never continued. When
+// nothing is left to go on with, the final answer is voted on by all finished ones, each with the weight of its score,
+// as in weighted_vote; without an answer the best scored path is the result, a finished one before others.
 //
-// A next step that failed, was cut off or couldn't be scored is dropped, and the rule fills its place or not; a path of which
-// nothing came is asked again, at most resamples times. Near the end of the budget, when another step of all could leave every answer unfinished, as many ends as can be paid are drawn whole, of the best
-// paths first. When nothing comes at all, when the deadline passes and after Options.MaxSteps, what is in hand is the result;
-// where the PRM has failed on the way, see mustScore and unguided.
+// A next step that failed, was cut off or couldn't be scored is dropped, and the rule fills its place or not; a path of
+// which nothing came is asked again, at most resamples times. Near the end of the budget, when another step of all
+// could leave every answer unfinished, as many ends as can be paid are drawn whole, of the best paths first. When
+// nothing comes at all, when the deadline passes and after Options.MaxSteps, what is in hand is the result; where the
+// PRM has failed on the way, see mustScore and unguided.
 type stepwise struct {
 	rule func(Options) rule // a new one for each search
 }
@@ -25,8 +26,8 @@ type stepwise struct {
 type rule interface {
 	// start returns the drafts of the first step, out of an empty path.
 	start(root *path) []draft
-	// next decides the fate of the children of drafts, those of drafts[i] at [i], and returns the next drafts, the best first;
-	// none when the search is over.
+	// next decides the fate of the children of drafts, those of drafts[i] at [i], and returns the next drafts, the best
+	// first; none when the search is over.
 	next(s *Search, drafts []draft, children [][]*path) []draft
 	// finished are the answers so far, in the order in which they were found; one counts as often as it is among them.
 	finished() []*path
@@ -71,11 +72,12 @@ func (w stepwise) Search(ctx context.Context, s *Search) (Result, error) {
 // errUnscored is in the error of steps of which the PRM could score none.
 var errUnscored = errors.New("the PRM failed")
 
-// mustScore reports whether a search that failed so has failed, whatever is in hand: a measurement of half an answer is none.
+// mustScore reports whether a search that failed so has failed, whatever is in hand: a measurement of half an answer is
+// none.
 func (s *Search) mustScore(err error) bool { return errors.Is(err, errUnscored) && !s.Options.Fallback }
 
-// unguided draws ends, without choosing further, where the PRM has failed on the way: what is served should be a whole answer. Nil where
-// nothing comes, or err is another failure.
+// unguided draws ends, without choosing further, where the PRM has failed on the way: what is served should be a whole
+// answer. Nil where nothing comes, or err is another failure.
 func (s *Search) unguided(ctx context.Context, err error, ends []draft) []*path {
 	if !errors.Is(err, errUnscored) {
 		return nil
@@ -120,7 +122,8 @@ func (s *Search) insist(ctx context.Context, drafts []draft) ([][]*path, error) 
 	return children, nil
 }
 
-// affordable is how many ends of which paths can be paid with what is left: one of each path, the best first, then a second.
+// affordable is how many ends of which paths can be paid with what is left: one of each path, the best first, then a
+// second.
 func (s *Search) affordable(drafts []draft, finished []*path) []draft {
 	length, steps := 0, 0
 	for _, d := range drafts {

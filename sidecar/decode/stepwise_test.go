@@ -67,7 +67,8 @@ func TestSearchesFindWhatGuidedAndMajorityMiss(t *testing.T) {
 	}
 }
 
-// foreseen has a prefix head and a solution head that say what the last step is said to be, beside a step head that says the contrary.
+// foreseen has a prefix head and a solution head that say what the last step is said to be, beside a step head that
+// says the contrary.
 type foreseen struct{ of *table }
 
 func (f foreseen) Score(ctx context.Context, w Working) (prm.Judgement, error) {
@@ -202,7 +203,8 @@ func TestTheEndIsDrawnWholeNearTheBudgetsEnd(t *testing.T) {
 	}
 }
 
-// TestCutOffFirstStep: where the client's max_tokens ends before any first step does, the beginning is the answer, as it is in a vote.
+// TestCutOffFirstStep: where the client's max_tokens ends before any first step does, the beginning is the answer, as
+// it is in a vote.
 func TestCutOffFirstStep(t *testing.T) {
 	for _, strategy := range stepwiseNames() {
 		w := &watcher{t: t}
@@ -547,7 +549,8 @@ func alive(r Result, steps int) float64 {
 	return float64(sum) / float64(steps)
 }
 
-// Under a PRM that is sure of what it can't know, the entropic option keeps about twice as many beginnings alive in the first half.
+// Under a PRM that is sure of what it can't know, the entropic option keeps about twice as many beginnings alive in the
+// first half.
 func TestEntropicKeepsMoreAlive(t *testing.T) {
 	var plain, entropic float64
 	for seed := range int64(20) {

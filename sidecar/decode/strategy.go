@@ -97,11 +97,12 @@ var ErrNoCandidate = errors.New("every candidate failed")
 
 // Solve answers by the strategy that opts names. scorer may be nil for those that need none.
 //
-// A candidate that fails is dropped and the others go on. When the context's deadline passes, the best so far is returned, marked
-// StoppedDeadline: what is chosen from the whole answers that are there, by a plain vote if none could be scored; step by step the
-// steps that were decided; and with neither the beginning of an answer, the one that got farthest, with FinishLength, which is also what
-// there is where every first step is cut off, as by a small Options.MaxTokens. Before the first
-// word there is nothing to return, and the error is context.DeadlineExceeded. When the context is cancelled, its error is returned.
+// A candidate that fails is dropped and the others go on. When the context's deadline passes, the best so far is
+// returned, marked StoppedDeadline: what is chosen from the whole answers that are there, by a plain vote if none could
+// be scored; step by step the steps that were decided; and with neither the beginning of an answer, the one that got
+// farthest, with FinishLength, which is also what there is where every first step is cut off, as by a small
+// Options.MaxTokens. Before the first word there is nothing to return, and the error is context.DeadlineExceeded. When
+// the context is cancelled, its error is returned.
 func Solve(ctx context.Context, sampler Sampler, scorer Scorer, opts Options) (Result, error) {
 	opts = opts.withDefaults()
 	if err := opts.Validate(); err != nil {

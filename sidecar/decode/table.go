@@ -14,8 +14,8 @@ import (
 	"aprm/prm/step"
 )
 
-// Setting is an option of a search that people may choose. This is the one place for its name, its default, its range and what it means: flags, the
-// prm object of requests, the check of files of settings, and traces read it.
+// Setting is an option of a search that people may choose. This is the one place for its name, its default, its range
+// and what it means: flags, the prm object of requests, the check of files of settings, and traces read it.
 type Setting struct {
 	Name    string // in snake_case
 	Help    string
@@ -144,8 +144,8 @@ func (s Setting) complete(o *Options) {
 	}
 }
 
-// Check names, as name gives them, all settings in o that are out of their range. Where Options take a zero for the default, this doesn't: it is for what
-// somebody has set.
+// Check names, as name gives them, all settings in o that are out of their range. Where Options take a zero for the
+// default, this doesn't: it is for what somebody has set.
 func Check(o Options, name func(Setting) string) error {
 	var errs []error
 	for _, s := range Settings() {

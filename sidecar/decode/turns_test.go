@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// mortal gives whole answers in turn; where one is "dead" it fails, and is drawn again as engine does it: the dead one stands behind
-// those asked for.
+// mortal gives whole answers in turn; where one is "dead" it fails, and is drawn again as engine does it: the dead one
+// stands behind those asked for.
 type mortal struct {
 	pool  []string
 	again bool
@@ -52,7 +52,8 @@ func TestDeadWavesCostTheirTurns(t *testing.T) {
 	}
 }
 
-// TestWhatIsDrawnAgainIsNoTurn: a candidate that was drawn in the place of a dead one leaves the vote as large as it was asked to be.
+// TestWhatIsDrawnAgainIsNoTurn: a candidate that was drawn in the place of a dead one leaves the vote as large as it
+// was asked to be.
 func TestWhatIsDrawnAgainIsNoTurn(t *testing.T) {
 	pool := []string{"dead", "#### 2", "dead", "#### 3"}
 	for _, test := range []struct {

@@ -23,10 +23,10 @@ type solution struct {
 // reading is a Reading under a name that a draw doesn't have.
 type reading = Reading
 
-// whole draws whole solutions until it is the n-th turn's, within the budget: every one asked for is a turn, whether it lives or dies. With
-// a budget they are drawn in waves, each so small that it can't pass it; the last candidate gets what is left. A wave of which
-// nothing lives costs its turns and no more, until silent have died without one that lives. Of several kinds each turn has its own. The error is for
-// when nothing came at all.
+// whole draws whole solutions until it is the n-th turn's, within the budget: every one asked for is a turn, whether it
+// lives or dies. With a budget they are drawn in waves, each so small that it can't pass it; the last candidate gets
+// what is left. A wave of which nothing lives costs its turns and no more, until silent have died without one that
+// lives. Of several kinds each turn has its own. The error is for when nothing came at all.
 func (s *Search) whole(ctx context.Context, n int, temperature float64) ([]solution, error) {
 	var out []solution
 	var died error
@@ -68,8 +68,9 @@ func (s *Search) whole(ctx context.Context, n int, temperature float64) ([]solut
 	return out, nil
 }
 
-// wave draws n whole solutions, those of a kind by one request, and returns them in the order of their turns. came is how many turns that were, those that died
-// included, those that were drawn in their place not. The error is for when nothing lives.
+// wave draws n whole solutions, those of a kind by one request, and returns them in the order of their turns. came is
+// how many turns that were, those that died included, those that were drawn in their place not. The error is for when
+// nothing lives.
 func (s *Search) wave(ctx context.Context, n int, req SampleRequest) (draws []draw, came int, err error) {
 	var requests []request
 	of := map[step.Kind]int{} // request of each kind
@@ -107,8 +108,8 @@ func (s *Search) wave(ctx context.Context, n int, req SampleRequest) (draws []dr
 	return draws, came, err
 }
 
-// fallBack answers by a plain vote after the PRM has failed: of the solutions drawn already or, when there are none, of as many
-// as were asked for. err is the search's own, which stands when there is nothing to vote on.
+// fallBack answers by a plain vote after the PRM has failed: of the solutions drawn already or, when there are none, of
+// as many as were asked for. err is the search's own, which stands when there is nothing to vote on.
 func (s *Search) fallBack(ctx context.Context, err error) (Result, error) {
 	if len(s.drawn) == 0 {
 		if _, failed := s.whole(ctx, s.turns+s.Options.N, s.Options.Temperature); failed != nil && ctx.Err() != nil {
@@ -124,7 +125,8 @@ func (s *Search) fallBack(ctx context.Context, err error) (Result, error) {
 	return result, nil
 }
 
-// broken remembers what came of a solution before it failed, if none got farther: as far as a final answer or, failing that, in bytes.
+// broken remembers what came of a solution before it failed, if none got farther: as far as a final answer or, failing
+// that, in bytes.
 func (s *Search) broken(d draw) {
 	d.Finish = FinishLength
 	half := solution{draw: d, reading: d.Read(context.Background())} // time may be up, and what a program takes is bounded
@@ -135,7 +137,8 @@ func (s *Search) broken(d draw) {
 	}
 }
 
-// soFar is what there is when nothing was whole, because of why. err is the search's own, which stands when there is nothing.
+// soFar is what there is when nothing was whole, because of why. err is the search's own, which stands when there is
+// nothing.
 func (s *Search) soFar(why string, err error) (Result, error) {
 	if s.half == nil {
 		return Result{}, err
@@ -181,8 +184,8 @@ func (s *Search) scoreAll(ctx context.Context, solutions []solution) error {
 	return nil
 }
 
-// result makes the result out of the solution of that index, which has won because of why; beaten says why another has not. People read prose: where a
-// program has won, the best prose with its answer is the one shown.
+// result makes the result out of the solution of that index, which has won because of why; beaten says why another has
+// not. People read prose: where a program has won, the best prose with its answer is the one shown.
 func (s *Search) result(solutions []solution, chosen int, why string, beaten func(solution) string) Result {
 	alike := func(c solution) bool {
 		return c.Answered && solutions[chosen].Answered && arith.Equal(c.Answer, solutions[chosen].Answer) == arith.True
@@ -299,9 +302,10 @@ func better(a, b solution) bool {
 	return a.score > b.score
 }
 
-// elect takes the final answer of the group of equal answers that weighs most: by Options.Vote and what the PRM, or the LLM's own
-// log-probabilities, say of each candidate, or by heads. A candidate without an answer has no vote; when none has one, the first candidate is the answer.
-// The text returned is the group's best scored candidate or, unscored, its first.
+// elect takes the final answer of the group of equal answers that weighs most: by Options.Vote and what the PRM, or the
+// LLM's own log-probabilities, say of each candidate, or by heads. A candidate without an answer has no vote; when none
+// has one, the first candidate is the answer. The text returned is the group's best scored candidate or, unscored, its
+// first.
 type elect struct {
 	by string // one of the following
 }
@@ -337,7 +341,8 @@ func (e elect) Search(ctx context.Context, s *Search) (Result, error) {
 	return s.elected(solutions, vote.Plain), nil
 }
 
-// weighConfidence scores solutions by their own log-probabilities. It is false where one with an answer has none: then nobody is weighed.
+// weighConfidence scores solutions by their own log-probabilities. It is false where one with an answer has none: then
+// nobody is weighed.
 func (s *Search) weighConfidence(solutions []solution) bool {
 	scores := make([]float64, len(solutions))
 	for i, c := range solutions {

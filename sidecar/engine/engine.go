@@ -1,6 +1,6 @@
-// Package engine joins an LLM and a PRM: it lets decode sample from the one and score with the other, and it is the only
-// path by which a step reaches the PRM, in training, evaluation, scoring and serving alike. What the PRM was trained on is
-// therefore what it is served.
+// Package engine joins an LLM and a PRM: it lets decode sample from the one and score with the other, and it is the
+// only path by which a step reaches the PRM, in training, evaluation, scoring and serving alike. What the PRM was
+// trained on is therefore what it is served.
 package engine
 
 import (
@@ -32,8 +32,8 @@ type Config struct {
 	NoHidden bool
 	// Remote scores in place of a checkpoint; nil for none. It reads no hidden states and no log-probabilities.
 	Remote Remote
-	// NeedHidden makes an error of a trace that can't be read, which is else scored without hidden states: what is measured must
-	// not change its nature on the way.
+	// NeedHidden makes an error of a trace that can't be read, which is else scored without hidden states: what is
+	// measured must not change its nature on the way.
 	NeedHidden bool
 }
 
@@ -85,8 +85,8 @@ func (e *Engine) Bare() *Engine {
 	return &Engine{open: e.open, instruction: e.instruction, noHidden: e.noHidden, needHidden: e.needHidden, opening: e.opening, llms: e.llms, states: e.states}
 }
 
-// Use makes m the PRM of every request that starts from now on. A PRM trained on another splitter is refused, and any where
-// a remote one is in place.
+// Use makes m the PRM of every request that starts from now on. A PRM trained on another splitter is refused, and any
+// where a remote one is in place.
 func (e *Engine) Use(m *prm.Model) error {
 	if e.remote != nil {
 		return fmt.Errorf("%s scores already: there can be no checkpoint beside it", e.remote.ID())
@@ -101,8 +101,8 @@ func (e *Engine) Use(m *prm.Model) error {
 // Trust makes g what auto knows of its own PRM and LLM from now on: it counts for no others. Nil for nothing.
 func (e *Engine) Trust(g *decode.Gate) { e.gate.Store(g) }
 
-// Gate is what Trust gave for the PRM in use and the configured LLM, else what the PRM has from its training with that LLM, else what was found of it with others than
-// it was trained with; nil for nothing.
+// Gate is what Trust gave for the PRM in use and the configured LLM, else what the PRM has from its training with that
+// LLM, else what was found of it with others than it was trained with; nil for nothing.
 func (e *Engine) Gate(ctx context.Context) (*decode.Gate, error) {
 	m := e.prm.Load()
 	if m == nil {
@@ -195,8 +195,8 @@ func (e *Engine) Capabilities(ctx context.Context) (adapters.Capabilities, error
 	return llm.Capabilities(ctx)
 }
 
-// Solve answers the last message of a conversation with the model of that name, by the strategy that opts names, or by a plain
-// vote when the PRM fails.
+// Solve answers the last message of a conversation with the model of that name, by the strategy that opts names, or by
+// a plain vote when the PRM fails.
 func (e *Engine) Solve(ctx context.Context, model string, messages []adapters.Message, opts decode.Options) (decode.Result, error) {
 	ctx = adapters.WithSearch(ctx)
 	sampler, err := e.sampler(model, messages)
@@ -225,7 +225,8 @@ func (e *Engine) Solve(ctx context.Context, model string, messages []adapters.Me
 	return result, err
 }
 
-// Writes refuses a model, the configured one for "", that is known to write no programs: one that was trained on a form of its own and has no room for instructions.
+// Writes refuses a model, the configured one for "", that is known to write no programs: one that was trained on a form
+// of its own and has no room for instructions.
 func (e *Engine) Writes(ctx context.Context, model string) error {
 	llm, err := e.llm(model)
 	if err != nil {
@@ -243,7 +244,8 @@ func (e *Engine) Writes(ctx context.Context, model string) error {
 	return nil
 }
 
-// Opening is what an answer of that kind begins with without being drawn: the configured model is given it to go on with; "" for nothing.
+// Opening is what an answer of that kind begins with without being drawn: the configured model is given it to go on
+// with; "" for nothing.
 func (e *Engine) Opening(ctx context.Context, kind step.Kind) (string, error) {
 	llm, err := e.llm("")
 	if err != nil || kind != step.Program {
@@ -253,7 +255,8 @@ func (e *Engine) Opening(ctx context.Context, kind step.Kind) (string, error) {
 	return opening, err
 }
 
-// Sampler draws solutions of a problem from the configured model, as Solve does for a conversation of that one question.
+// Sampler draws solutions of a problem from the configured model, as Solve does for a conversation of that one
+// question.
 func (e *Engine) Sampler(p step.Problem) (decode.Sampler, error) {
 	return e.sampler("", []adapters.Message{{Role: adapters.User, Content: p.Question}})
 }
@@ -269,7 +272,8 @@ func (e *Engine) sampler(model string, messages []adapters.Message) (decode.Samp
 	return redraw{conversation{llm: llm, messages: instruct(messages, e.instruction), programs: instruct(messages, decode.AsksProgram)}}, nil
 }
 
-// scorer binds the PRM in use: one search keeps it from the first step to the last, even if another is loaded meanwhile.
+// scorer binds the PRM in use: one search keeps it from the first step to the last, even if another is loaded
+// meanwhile.
 func (e *Engine) scorer(model string, p step.Problem) (decode.Scorer, error) {
 	if e.remote != nil {
 		return newRemoteScorer(e.remote, p), nil
@@ -285,9 +289,9 @@ func (e *Engine) scorer(model string, p step.Problem) (decode.Scorer, error) {
 	return stepScorer{llm: llm, engine: e, prm: m, problem: p}, nil
 }
 
-// Judge returns the scores of every step of a trace by the PRM in use, read by the configured model, and whether that model's hidden
-// states were read. tokens are the steps' own log-probabilities where they were sampled while solving; nil otherwise. Without a PRM it
-// is ErrNoCheckpoint.
+// Judge returns the scores of every step of a trace by the PRM in use, read by the configured model, and whether that
+// model's hidden states were read. tokens are the steps' own log-probabilities where they were sampled while solving;
+// nil otherwise. Without a PRM it is ErrNoCheckpoint.
 func (e *Engine) Judge(ctx context.Context, t step.Trace, tokens [][]step.Token) (scores []prm.Score, sighted bool, err error) {
 	bound, err := e.scorer("", t.Problem)
 	if err != nil {

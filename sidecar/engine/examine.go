@@ -17,9 +17,10 @@ const verification = "Check the answer above. Is its final number right? Reply w
 // alternatives is how many beginnings of the reply are asked for: Yes and No in all their spellings are among few.
 const alternatives = 20
 
-// PTrue returns the chance that the configured model gives an answer of its own to be right (Kadavath et al., arXiv 2207.05221): of the likeliest words of its
-// reply, what Yes has of Yes and No. It is asked behind the answer, in the conversation that the answer was drawn in, so that an endpoint which keeps what it
-// has read reads the question alone. ok is false where neither word is among the likeliest.
+// PTrue returns the chance that the configured model gives an answer of its own to be right (Kadavath et al., arXiv
+// 2207.05221): of the likeliest words of its reply, what Yes has of Yes and No. It is asked behind the answer, in the
+// conversation that the answer was drawn in, so that an endpoint which keeps what it has read reads the question alone.
+// ok is false where neither word is among the likeliest.
 func (e *Engine) PTrue(ctx context.Context, p step.Problem, answer string) (chance float64, ok bool, err error) {
 	llm, err := e.llm("")
 	if err != nil {
@@ -59,8 +60,9 @@ func (e *Engine) PTrue(ctx context.Context, p step.Problem, answer string) (chan
 	return yes / (yes + no), true, nil
 }
 
-// Examine returns the hidden states of the steps of an answer that hold any text, and the one at the end of the question whether it is right, put behind them: one call, one
-// reading. It is adapters.ErrUnsupported where the endpoint gives no states of steps.
+// Examine returns the hidden states of the steps of an answer that hold any text, and the one at the end of the
+// question whether it is right, put behind them: one call, one reading. It is adapters.ErrUnsupported where the
+// endpoint gives no states of steps.
 func (e *Engine) Examine(ctx context.Context, t step.Trace) (steps []adapters.State, asked adapters.State, err error) {
 	llm, err := e.llm("")
 	if err != nil {

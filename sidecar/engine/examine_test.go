@@ -10,7 +10,8 @@ import (
 	"aprm/prm/step"
 )
 
-// The chance is what Yes has of Yes and No, in whatever spelling, asked behind the answer in the conversation that it was drawn in.
+// The chance is what Yes has of Yes and No, in whatever spelling, asked behind the answer in the conversation that it
+// was drawn in.
 func TestPTrue(t *testing.T) {
 	ln := math.Log
 	pens := step.Problem{Question: "How many pens?"}

@@ -47,7 +47,8 @@ func TestAutoGoesByItsOwnGate(t *testing.T) {
 	}
 }
 
-// A PRM that was found to be of use with LLMs that it hadn't learned from goes by that with one of which nothing was measured, and by what was measured where there is that.
+// A PRM that was found to be of use with LLMs that it hadn't learned from goes by that with one of which nothing was
+// measured, and by what was measured where there is that.
 func TestAutoGoesByWhatWasFoundElsewhere(t *testing.T) {
 	llm := seeing()
 	e := with(t, llm, Config{})

@@ -15,8 +15,8 @@ import (
 // where the step begins.
 type stateKey [sha256.Size]byte
 
-// reading is the text in which the LLM reads a trace, and the place of each step in it. Steps are stripped of their format,
-// so that a "Step 2:" on one side of a pair can't tell the PRM which side it is.
+// reading is the text in which the LLM reads a trace, and the place of each step in it. Steps are stripped of their
+// format, so that a "Step 2:" on one side of a pair can't tell the PRM which side it is.
 func reading(t step.Trace) (text string, spans []adapters.Span) {
 	var b strings.Builder
 	b.WriteString(t.Problem.Question)
@@ -30,8 +30,8 @@ func reading(t step.Trace) (text string, spans []adapters.Span) {
 	return b.String(), spans
 }
 
-// Hidden returns the states of every step of a trace as the configured model reads it; nil when the endpoint gives none, or when they are
-// switched off.
+// Hidden returns the states of every step of a trace as the configured model reads it; nil when the endpoint gives
+// none, or when they are switched off.
 func (e *Engine) Hidden(ctx context.Context, t step.Trace) ([]adapters.State, error) {
 	llm, err := e.llm("")
 	if err != nil {
@@ -40,9 +40,9 @@ func (e *Engine) Hidden(ctx context.Context, t step.Trace) ([]adapters.State, er
 	return e.hidden(ctx, llm, t, func(string, int) bool { return true })
 }
 
-// hidden returns the states of every step of a trace; nil when the endpoint gives none, when they are switched off, or when
-// wanted says no to states of that model and width. Steps seen before come from the cache; the rest are asked for in one
-// request.
+// hidden returns the states of every step of a trace; nil when the endpoint gives none, when they are switched off, or
+// when wanted says no to states of that model and width. Steps seen before come from the cache; the rest are asked for
+// in one request.
 func (e *Engine) hidden(ctx context.Context, llm adapters.LLM, t step.Trace, wanted func(model string, width int) bool) ([]adapters.State, error) {
 	if e.noHidden {
 		return nil, nil

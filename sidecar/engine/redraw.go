@@ -17,11 +17,12 @@ const (
 	insistent = 8 // and while none of its siblings lives, though the endpoint does, as words had come
 )
 
-// redraw draws candidates that died again, with other seeds: those that were cut off, fell silent or got no answer, though the adapter
-// has asked several times. The dead stay among the samples, behind those asked for, so that they are charged and seen. What was
-// spent on one that died is taken off its successor's MaxTokens: replacing costs no budget.
-// The new ones are waited for as long as there is time, for an endpoint that is slow to begin is so again. One that lets everyone die
-// in mid-sentence is asked on, so that there is an answer at all. All of it comes out of the search's budget.
+// redraw draws candidates that died again, with other seeds: those that were cut off, fell silent or got no answer,
+// though the adapter has asked several times. The dead stay among the samples, behind those asked for, so that they are
+// charged and seen. What was spent on one that died is taken off its successor's MaxTokens: replacing costs no budget.
+// The new ones are waited for as long as there is time, for an endpoint that is slow to begin is so again. One that
+// lets everyone die in mid-sentence is asked on, so that there is an answer at all. All of it comes out of the search's
+// budget.
 type redraw struct{ decode.Sampler }
 
 func (r redraw) Sample(ctx context.Context, req decode.SampleRequest) ([]decode.Sample, error) {

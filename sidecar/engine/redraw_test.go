@@ -91,7 +91,8 @@ func TestDeadCandidatesAreDrawnAgain(t *testing.T) {
 	}
 }
 
-// TestTheOnlyHopeIsDrawnLonger: while nothing lives, an endpoint that begins to answer is asked on, one that is dumb isn't.
+// TestTheOnlyHopeIsDrawnLonger: while nothing lives, an endpoint that begins to answer is asked on, one that is dumb
+// isn't.
 func TestTheOnlyHopeIsDrawnLonger(t *testing.T) {
 	cut := &adapters.UpstreamError{Op: "generate", Message: "cut off", Err: io.ErrUnexpectedEOF}
 	for _, test := range []struct {

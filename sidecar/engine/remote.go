@@ -14,9 +14,10 @@ import (
 	"aprm/sidecar/decode"
 )
 
-// remoteScorer is decode's view of a PRM that runs elsewhere: one problem. Such a PRM knows steps only: the value of a prefix is the score
-// of its last step. It asks about the same steps once: candidates are often word for word the same, and then scored at once. What failed
-// is asked again. It is safe for concurrent use, by callers whose contexts end together.
+// remoteScorer is decode's view of a PRM that runs elsewhere: one problem. Such a PRM knows steps only: the value of a
+// prefix is the score of its last step. It asks about the same steps once: candidates are often word for word the same,
+// and then scored at once. What failed is asked again. It is safe for concurrent use, by callers whose contexts end
+// together.
 type remoteScorer struct {
 	remote  Remote
 	problem step.Problem

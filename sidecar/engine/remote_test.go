@@ -61,7 +61,8 @@ func TestRemote(t *testing.T) {
 	}
 }
 
-// counting is a remote PRM that counts how often it is asked about the same steps; the first time it fails where it is told to.
+// counting is a remote PRM that counts how often it is asked about the same steps; the first time it fails where it is
+// told to.
 type counting struct {
 	mu    sync.Mutex
 	asked map[string]int
@@ -79,8 +80,8 @@ func (r *counting) Score(_ context.Context, t step.Trace) ([]float64, error) {
 }
 func (*counting) ID() string { return "their-prm" }
 
-// TestRemoteIsAskedOnce: within a search, whatever is word for word the same is sent once, at once or one after the other; another search asks anew, and so does
-// one whose first try failed.
+// TestRemoteIsAskedOnce: within a search, whatever is word for word the same is sent once, at once or one after the
+// other; another search asks anew, and so does one whose first try failed.
 func TestRemoteIsAskedOnce(t *testing.T) {
 	llm := seeing()
 	llm.answer = func(req adapters.Request) []adapters.Completion {

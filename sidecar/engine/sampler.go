@@ -76,8 +76,8 @@ func (c conversation) Sample(ctx context.Context, req decode.SampleRequest) ([]d
 	return samples, nil
 }
 
-// stepwise refuses an LLM that is known to think before it answers, unless the client has it not think: its first step would be one of its thoughts, and it would go on from
-// there as if it had thought to the end.
+// stepwise refuses an LLM that is known to think before it answers, unless the client has it not think: its first step
+// would be one of its thoughts, and it would go on from there as if it had thought to the end.
 func stepwise(ctx context.Context, llm adapters.LLM) error {
 	caps, err := llm.Capabilities(ctx)
 	switch {
@@ -91,8 +91,9 @@ func stepwise(ctx context.Context, llm adapters.LLM) error {
 	return nil
 }
 
-// writing is how the LLM is had to write a program: what it is given as the beginning of its answer, and what its answer ends at. The beginning is "" where it wouldn't go on
-// with it, where it is to think first, or where that isn't known yet.
+// writing is how the LLM is had to write a program: what it is given as the beginning of its answer, and what its
+// answer ends at. The beginning is "" where it wouldn't go on with it, where it is to think first, or where that isn't
+// known yet.
 func writing(ctx context.Context, llm adapters.LLM) (opening string, stop []string, err error) {
 	fence := []string{decode.ClosesProgram + "\n\n"} // a fence that opens has code behind it
 	caps, err := llm.Capabilities(ctx)
@@ -109,7 +110,8 @@ func writing(ctx context.Context, llm adapters.LLM) (opening string, stop []stri
 	return "", fence, nil
 }
 
-// whole gives a program the fences back that it was drawn without: the one that it was to go on from, and the one that it was stopped at.
+// whole gives a program the fences back that it was drawn without: the one that it was to go on from, and the one that
+// it was stopped at.
 func whole(s *decode.Sample, opening string) {
 	given := func(text string) []step.Token {
 		if s.Tokens == nil || text == "" {

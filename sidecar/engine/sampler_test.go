@@ -13,9 +13,9 @@ import (
 	"aprm/sidecar/decode"
 )
 
-// An endpoint that goes on with an unfinished answer is given the beginning of a program, and stopped at its end; any other, and a model that thinks first, is asked for
-// it alone. What comes is a whole
-// answer with tokens that spell it, however it ended.
+// An endpoint that goes on with an unfinished answer is given the beginning of a program, and stopped at its end; any
+// other, and a model that thinks first, is asked for it alone. What comes is a whole answer with tokens that spell it,
+// however it ended.
 func TestProgramsAreBegunForTheLLM(t *testing.T) {
 	const code = "boxes = 3\nprint(boxes * 12)"
 	for _, test := range []struct {
@@ -95,8 +95,8 @@ func TestProgramsAreBegunForTheLLM(t *testing.T) {
 	}
 }
 
-// A model that thinks before it answers is searched step by step only where the client has it not think: its first step would be one of its thoughts. Whole answers it
-// gives as ever, and auto's open questions go to no search of that kind.
+// A model that thinks before it answers is searched step by step only where the client has it not think: its first step
+// would be one of its thoughts. Whole answers it gives as ever, and auto's open questions go to no search of that kind.
 func TestThoughtsAreNotLeftOut(t *testing.T) {
 	llm := seeing()
 	llm.answer = func(req adapters.Request) []adapters.Completion {

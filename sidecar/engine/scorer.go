@@ -28,7 +28,8 @@ func (s stepScorer) Score(ctx context.Context, w decode.Working) (prm.Judgement,
 	return j, err
 }
 
-// judge is Score that also says whether hidden states of the LLM were read. A program's steps are told, not written by the LLM: it has none for them.
+// judge is Score that also says whether hidden states of the LLM were read. A program's steps are told, not written by
+// the LLM: it has none for them.
 func (s stepScorer) judge(ctx context.Context, w decode.Working) (j prm.Judgement, sighted bool, err error) {
 	var states []adapters.State
 	if s.prm.Header().Width > 0 && w.Program == nil {

@@ -10,9 +10,10 @@ import (
 	"aprm/sidecar/decode"
 )
 
-// stopwatch tells where the time of one search goes. A moment in which any call of the LLM is under way is the LLM's, hidden
-// states included; one in which only the PRM is at work is the PRM's; the rest is the search's own. What the adapter does
-// around a call (its JSON, its waiting for a free place at the endpoint) counts as the LLM's. It is safe for concurrent use.
+// stopwatch tells where the time of one search goes. A moment in which any call of the LLM is under way is the LLM's,
+// hidden states included; one in which only the PRM is at work is the PRM's; the rest is the search's own. What the
+// adapter does around a call (its JSON, its waiting for a free place at the endpoint) counts as the LLM's. It is safe
+// for concurrent use.
 type stopwatch struct {
 	mu       sync.Mutex
 	llm, prm int // calls under way

@@ -32,7 +32,8 @@ func (s sleepy) Hidden(context.Context, string, []adapters.Span) ([]adapters.Sta
 	return nil, nil
 }
 
-// TestStopwatch: a moment is the LLM's when any call of it is under way, the PRM's when only that works, else the search's own.
+// TestStopwatch: a moment is the LLM's when any call of it is under way, the PRM's when only that works, else the
+// search's own.
 func TestStopwatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var w stopwatch

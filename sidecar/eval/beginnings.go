@@ -13,7 +13,8 @@ import (
 	"aprm/sidecar/decode"
 )
 
-// Beginning says how well the PRM tells apart beginnings of so many steps, answers that are no longer among them, of the first N of the pool in prose: what searches step by step go by.
+// Beginning says how well the PRM tells apart beginnings of so many steps, answers that are no longer among them, of
+// the first N of the pool in prose: what searches step by step go by.
 type Beginning struct {
 	Steps int             `json:"steps"`
 	Pairs int             `json:"pairs"` // of a beginning of a right and one of a wrong answer to the same problem

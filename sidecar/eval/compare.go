@@ -17,8 +17,8 @@ type Difference struct {
 	Tokens [2]float64      `json:"tokens"`
 }
 
-// Compare pairs the methods that two reports have in common, problem by problem. The reports must be of the same problems in
-// the same order. Seed and draws are of the bootstrap; draws 0 means 10,000.
+// Compare pairs the methods that two reports have in common, problem by problem. The reports must be of the same
+// problems in the same order. Seed and draws are of the bootstrap; draws 0 means 10,000.
 func Compare(first, second Report, seed uint64, draws int) ([]Difference, error) {
 	if len(first.Problems) == 0 || !slices.Equal(first.Problems, second.Problems) {
 		return nil, fmt.Errorf("the two are not of the same problems: %s, and %s", some(first.Problems), some(second.Problems))

@@ -10,7 +10,8 @@ import (
 	"aprm/sidecar/decode"
 )
 
-// Of are the votes of these kinds, in their order; mixed ones are of each kind in turn, as many of the one as of the other.
+// Of are the votes of these kinds, in their order; mixed ones are of each kind in turn, as many of the one as of the
+// other.
 func (v Votes) Of(kinds step.Kinds) (out Votes) {
 	at := map[step.Kind][]int{}
 	for i, b := range v.Ballots {
@@ -45,10 +46,11 @@ func (v Votes) from(k int) (out Votes) {
 	return out
 }
 
-// NewDrawing measures crosswise what votes over programs, and over programs and prose in turn, are worth against votes over as many prose answers, and says which auto is to draw: what is
-// likeliest right by weighed votes of as many answers as three quarters of the problems have, whatever the interval: it is wider than what mixing is worth, and an LLM may know
-// published training problems in prose. Ballots of programs say so; it is nil where
-// fewer problems than a step-wise search is trusted by have so many, and at least two of each kind. draws 0 means 10,000.
+// NewDrawing measures crosswise what votes over programs, and over programs and prose in turn, are worth against votes
+// over as many prose answers, and says which auto is to draw: what is likeliest right by weighed votes of as many
+// answers as three quarters of the problems have, whatever the interval: it is wider than what mixing is worth, and an
+// LLM may know published training problems in prose. Ballots of programs say so; it is nil where fewer problems than a
+// step-wise search is trusted by have so many, and at least two of each kind. draws 0 means 10,000.
 func NewDrawing(votes []Votes, seed uint64, draws int) *prm.Drawing {
 	if draws <= 0 {
 		draws = 10_000

@@ -1,5 +1,6 @@
-// Package eval measures: how often the ways of decoding find the right answer at equal tokens, and how well a PRM's scores
-// agree with human labels of steps. Every figure comes with a 95 % interval by bootstrap over problems or traces.
+// Package eval measures: how often the ways of decoding find the right answer at equal tokens, and how well a PRM's
+// scores agree with human labels of steps. Every figure comes with a 95 % interval by bootstrap over problems or
+// traces.
 package eval
 
 import (
@@ -80,8 +81,8 @@ type Report struct {
 	Rows     []Row    `json:"rows"`
 	Untold   *Untold  `json:"untold,omitempty"` // nil in a report of a build that didn't count
 
-	// AUC is the chance that of a right and a wrong answer to one problem the right one is thought the better, by the PRM or, without one, by its own
-	// log-probabilities; of answers that can be voted for.
+	// AUC is the chance that of a right and a wrong answer to one problem the right one is thought the better, by the
+	// PRM or, without one, by its own log-probabilities; of answers that can be voted for.
 	AUC metric.Interval `json:"auc_within_problem"`
 
 	Begun []Beginning `json:"beginnings,omitempty"` // nil where none were asked for, or there is no PRM
@@ -106,8 +107,8 @@ func (u *Untold) add(o Untold) {
 	u.Uncompared += o.Uncompared
 }
 
-// method is a row in the making: a strategy over the first n of the recorded pool, or asking anew. Without a strategy it is a baseline
-// that every table has, as it has the majority vote.
+// method is a row in the making: a strategy over the first n of the recorded pool, or asking anew. Without a strategy
+// it is a baseline that every table has, as it has the majority vote.
 type method struct {
 	name     string
 	strategy string
@@ -190,8 +191,8 @@ func (c Config) wanted(m method, prm bool) bool {
 }
 
 // Answers measures every method on every problem. The votes and best-of-N choose from one pool of samples, drawn once;
-// the searches step by step may generate as many tokens as the first N of that pool took, problem by problem. So all but greedy and pass@1
-// have spent at most the same.
+// the searches step by step may generate as many tokens as the first N of that pool took, problem by problem. So all
+// but greedy and pass@1 have spent at most the same.
 func Answers(ctx context.Context, bench Bench, problems []step.Problem, cfg Config) (Report, error) {
 	return measure(ctx, problems, cfg, func(ctx context.Context, i int) (*contest, error) {
 		c, err := draw(ctx, bench, problems[i], cfg)
@@ -501,7 +502,8 @@ func (c *contest) tokens(n int) int {
 	return sum
 }
 
-// keeper passes samples on and remembers those that were asked for: not those that died and in whose place others were drawn.
+// keeper passes samples on and remembers those that were asked for: not those that died and in whose place others were
+// drawn.
 type keeper struct {
 	from    decode.Sampler
 	mu      sync.Mutex // those of several kinds are asked for at once

@@ -173,14 +173,16 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// Beginnings are told apart by their steps' number, by what a search would go by; without a PRM, and where none are asked for, they aren't.
+// Beginnings are told apart by their steps' number, by what a search would go by; without a PRM, and where none are
+// asked for, they aren't.
 func TestBeginnings(t *testing.T) {
 	cfg := Config{Options: decode.Options{N: 4}, Beginnings: 3, Draws: 100}
 	report, err := Answers(t.Context(), script, problems, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Of a: 0.3 and 0.2 are right, 0.9 and 0.1 wrong; of b: 0.95 right, 0.2, 0.3 and 0.9 wrong. All have two steps, and the least counts.
+	// Of a: 0.3 and 0.2 are right, 0.9 and 0.1 wrong; of b: 0.95 right, 0.2, 0.3 and 0.9 wrong. All have two steps, and
+	// the least counts.
 	want := []Beginning{{Steps: 1, Pairs: 7}, {Steps: 2, Pairs: 7}}
 	if len(report.Begun) != 2 {
 		t.Fatalf("%+v", report.Begun)
@@ -248,7 +250,8 @@ func TestSteps(t *testing.T) {
 		t.Fatal(err)
 	}
 	row := CompareSteps("scripted", solutions, found, 1, 100)
-	// Within traces: (0.9 over 0.2), (0.9 over 0.5), (0.3 under 0.5) → 2 of 3. All steps: 0.2 is below all five, 0.5 below four… of five: 9 of 10.
+	// Within traces: (0.9 over 0.2), (0.9 over 0.5), (0.3 under 0.5) → 2 of 3. All steps: 0.2 is below all five, 0.5
+	// below four… of five: 9 of 10.
 	if got := row.WithinTrace.Mean; math.Abs(got-2.0/3) > 1e-9 {
 		t.Errorf("within traces %.3f", got)
 	}
@@ -263,7 +266,8 @@ func TestSteps(t *testing.T) {
 		t.Errorf("first errors found: %v, of %d steps", row.FirstError, row.Steps)
 	}
 
-	// Below 0.4: the first solution's error is found, the second's isn't (the right step before it is blamed), the third is cleared.
+	// Below 0.4: the first solution's error is found, the second's isn't (the right step before it is blamed), the
+	// third is cleared.
 	f := MeasureSteps(solutions, found, 0.4)
 	if f.N != 3 || f.ErrorAcc != 0.5 || f.CorrectAcc != 1 || math.Abs(float64(f.F1)-2.0/3) > 1e-9 || f.Threshold != 0.4 {
 		t.Errorf("%+v", f)
@@ -322,7 +326,8 @@ func TestAPoolIsDrawnOnceAndMeasuredAtEverySize(t *testing.T) {
 	}
 }
 
-// replacing draws another in the place of a candidate that died, and hands in the dead one behind those asked for, as engine does.
+// replacing draws another in the place of a candidate that died, and hands in the dead one behind those asked for, as
+// engine does.
 type replacing struct{ bench }
 
 func (r replacing) Sampler(p step.Problem) (decode.Sampler, error) {
@@ -337,7 +342,8 @@ func (w withDead) Sample(ctx context.Context, req decode.SampleRequest) ([]decod
 	return append(samples, decode.Sample{Err: errors.New("cut off"), CompletionTokens: 30}), err
 }
 
-// TestTheDeadAreNotInThePool: pass@1 is the share of the answers asked for that are right, however many calls they took.
+// TestTheDeadAreNotInThePool: pass@1 is the share of the answers asked for that are right, however many calls they
+// took.
 func TestTheDeadAreNotInThePool(t *testing.T) {
 	report, err := Answers(t.Context(), replacing{script}, problems, Config{Options: decode.Options{N: 4, Seed: 3}, Draws: 200, Strategies: []string{decode.Majority}})
 	if err != nil {

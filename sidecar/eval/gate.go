@@ -27,10 +27,12 @@ func Digest(problems []step.Problem) string {
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// fewest is how many problems a step-wise strategy must have been measured on to be escalated to: on fewer, an interval by bootstrap promises too much.
+// fewest is how many problems a step-wise strategy must have been measured on to be escalated to: on fewer, an interval
+// by bootstrap promises too much.
 const fewest = 30
 
-// folds is how many parts a hold-out is cut into: what a vote gains is measured on each by the rule that the others gave.
+// folds is how many parts a hold-out is cut into: what a vote gains is measured on each by the rule that the others
+// gave.
 const folds = 5
 
 // ballots are the votes as a rule is fitted to them.
@@ -42,12 +44,14 @@ func (v Votes) ballots() []vote.Ballot {
 	return out
 }
 
-// NewGate measures what auto may trust, from recorded candidates of a hold-out, with no fresh tokens; rows are strategies that can't be
-// replayed, as Answers measured them on the same problems at equal tokens. gate holds what is to be written beside that: Checkpoint, Model,
-// Aggregate, N and where the problems are from. seed and draws are of the bootstrap; draws 0 means 10,000.
+// NewGate measures what auto may trust, from recorded candidates of a hold-out, with no fresh tokens; rows are
+// strategies that can't be replayed, as Answers measured them on the same problems at equal tokens. gate holds what is
+// to be written beside that: Checkpoint, Model, Aggregate, N and where the problems are from. seed and draws are of the
+// bootstrap; draws 0 means 10,000.
 //
-// How much the PRM's word counts, and when a vote is settled, is vote.Fit's: nothing where that could be chance. What votes gain by it is measured crosswise,
-// in five parts. The step-wise strategy with the greatest gain is escalated to where its interval lies above 0, and it gains more than the weighted vote.
+// How much the PRM's word counts, and when a vote is settled, is vote.Fit's: nothing where that could be chance. What
+// votes gain by it is measured crosswise, in five parts. The step-wise strategy with the greatest gain is escalated to
+// where its interval lies above 0, and it gains more than the weighted vote.
 func NewGate(gate decode.Gate, votes []Votes, rows []Row, seed uint64, draws int) decode.Gate {
 	if draws <= 0 {
 		draws = 10_000
@@ -156,12 +160,14 @@ func escalation(g decode.Gate) string {
 	return to
 }
 
-// MergeGates joins a new measurement with the gate that was there, nil for none. kept is what stays of that one although it was
-// measured again on fewer problems, or wasn't measured again at all.
+// MergeGates joins a new measurement with the gate that was there, nil for none. kept is what stays of that one
+// although it was measured again on fewer problems, or wasn't measured again at all.
 //
-// A measurement of fewer problems never replaces one of more: not the vote's, with all that follows from it (whether the PRM is trusted,
-// how votes are weighed and when auto stops), and not a step-wise strategy's, each of which stands for itself. On as many problems, the newer one stands. What was measured of
-// programs stands for itself too. Step-wise strategies are joined whatever their N, and only where scores were aggregated alike. Of another PRM or LLM nothing stays.
+// A measurement of fewer problems never replaces one of more: not the vote's, with all that follows from it (whether
+// the PRM is trusted, how votes are weighed and when auto stops), and not a step-wise strategy's, each of which stands
+// for itself. On as many problems, the newer one stands. What was measured of programs stands for itself too. Step-wise
+// strategies are joined whatever their N, and only where scores were aggregated alike. Of another PRM or LLM nothing
+// stays.
 func MergeGates(old *decode.Gate, fresh decode.Gate) (merged decode.Gate, kept []decode.Measured) {
 	if !old.Of(fresh.Checkpoint, fresh.Model) {
 		return fresh, nil

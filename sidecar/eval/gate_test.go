@@ -14,8 +14,8 @@ import (
 	"aprm/sidecar/decode"
 )
 
-// world makes up n problems with eight candidates each: a share of them is right, wrong ones scatter over four answers. score draws a
-// candidate's score.
+// world makes up n problems with eight candidates each: a share of them is right, wrong ones scatter over four answers.
+// score draws a candidate's score.
 func world(rng *rand.Rand, n int, score func(right bool) float64) []Votes {
 	out := make([]Votes, n)
 	for i := range out {
@@ -116,8 +116,9 @@ func TestGateTrustsAGoodPRMAndNoOther(t *testing.T) {
 	}
 }
 
-// TestGainsAreMeasuredCrosswise: the PRM knows every answer of the first fifth of the problems and nothing of the others. That is enough to be trusted, by
-// all of them; but of those problems that gain by it none is judged by a rule that was found on themselves.
+// TestGainsAreMeasuredCrosswise: the PRM knows every answer of the first fifth of the problems and nothing of the
+// others. That is enough to be trusted, by all of them; but of those problems that gain by it none is judged by a rule
+// that was found on themselves.
 func TestGainsAreMeasuredCrosswise(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 8))
 	votes := world(rng, 200, func(bool) float64 { return 0.5 })

@@ -21,7 +21,8 @@ type KindsReport struct {
 	Comparisons []Comparison   `json:"comparisons"`
 }
 
-// Agreement is what it says that two answers to a problem are the same: over all pairs of answers of these kinds, every problem weighing the same.
+// Agreement is what it says that two answers to a problem are the same: over all pairs of answers of these kinds, every
+// problem weighing the same.
 type Agreement struct {
 	Pair   string          `json:"pair"`
 	Agree  metric.Interval `json:"agree"`       // share of pairs
@@ -37,7 +38,8 @@ type Comparison struct {
 	Tokens  float64         `json:"tokens"` // of the row, a share of the other's
 }
 
-// kindsMethods are the rows for programs alone, for prose and programs mixed, and for prose of as many tokens as the mix takes.
+// kindsMethods are the rows for programs alone, for prose and programs mixed, and for prose of as many tokens as the
+// mix takes.
 func (c Config) kindsMethods() []method {
 	if c.Programs == 0 {
 		return nil
@@ -83,7 +85,8 @@ func equalTokens(kinds step.Kinds, vote string) string {
 // mix is how many answers are mixed at most.
 func (c Config) mix() int { return min(2*c.Programs, c.Options.N/2*2) }
 
-// equally chooses from as many answers as come nearest to the tokens of n of prose or of n mixed ones, whichever took less.
+// equally chooses from as many answers as come nearest to the tokens of n of prose or of n mixed ones, whichever took
+// less.
 func equally(run func(context.Context, *contest, int) (Outcome, error)) func(context.Context, *contest, int) (Outcome, error) {
 	return func(ctx context.Context, c *contest, n int) (Outcome, error) {
 		prose, mixed := 0, 0
@@ -206,7 +209,8 @@ func kindsReport(problems []kindsOf, rows []Row, seed uint64, draws int) *KindsR
 	return r
 }
 
-// comparisons hold what is drawn of programs against prose: plain votes against plain ones, weighed against weighed and against plain ones, of as many answers and of as many tokens.
+// comparisons hold what is drawn of programs against prose: plain votes against plain ones, weighed against weighed and
+// against plain ones, of as many answers and of as many tokens.
 func comparisons(rows []Row, seed uint64, draws int) (out []Comparison) {
 	row := func(name string) *Row {
 		if i := slices.IndexFunc(rows, func(r Row) bool { return r.Method == name }); i >= 0 {

@@ -14,8 +14,8 @@ import (
 	"aprm/sidecar/decode"
 )
 
-// bothKinds makes up n problems with eight prose answers and four programs each. Prose is right as often as a problem is easy; programs likewise by an ease of their own, so that
-// their slips are others, or, where they are bad, never.
+// bothKinds makes up n problems with eight prose answers and four programs each. Prose is right as often as a problem
+// is easy; programs likewise by an ease of their own, so that their slips are others, or, where they are bad, never.
 func bothKinds(rng *rand.Rand, n int, bad bool) []Votes {
 	out := make([]Votes, n)
 	for i := range out {
@@ -36,7 +36,8 @@ func bothKinds(rng *rand.Rand, n int, bad bool) []Votes {
 	return out
 }
 
-// Programs are mixed with prose where that was measured to gain, and not where they are of no use; of one kind, or of few problems, nothing is said.
+// Programs are mixed with prose where that was measured to gain, and not where they are of no use; of one kind, or of
+// few problems, nothing is said.
 func TestNewDrawing(t *testing.T) {
 	rng := rand.New(rand.NewPCG(11, 1))
 	good, bad := NewDrawing(bothKinds(rng, 100, false), 1, 500), NewDrawing(bothKinds(rng, 100, true), 1, 500)
@@ -97,7 +98,8 @@ func TestVotesOf(t *testing.T) {
 	}
 }
 
-// Recorded answers of both kinds are measured alone and together, at equal numbers and at equal tokens, and what programs gave is counted.
+// Recorded answers of both kinds are measured alone and together, at equal numbers and at equal tokens, and what
+// programs gave is counted.
 func TestRecordedKinds(t *testing.T) {
 	prose := func(answer string) decode.Sample {
 		return decode.Sample{Kind: step.Prose, Text: "#### " + answer, Finish: decode.FinishEnd, CompletionTokens: 20}
@@ -158,7 +160,8 @@ func TestRecordedKinds(t *testing.T) {
 	}
 }
 
-// A pool that is drawn of both kinds has them in turn, whichever request was answered first, and is voted on as it was drawn.
+// A pool that is drawn of both kinds has them in turn, whichever request was answered first, and is voted on as it was
+// drawn.
 func TestDrawOfBothKinds(t *testing.T) {
 	p := problems[:1]
 	b := bench{pools: map[string][]string{"a": {"#### 1", "#### 7", "print(7)", "print(7)", "print(7)", "print(7)"}}}

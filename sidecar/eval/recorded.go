@@ -9,9 +9,9 @@ import (
 	"aprm/sidecar/decode"
 )
 
-// Recorded is a pool of answers that were drawn before: samples[i] are those of problems[i], in the order in which they were drawn. Only what chooses
-// among whole answers can be measured on it (see Config.Rotate and Votes). All are read, and programs run, once; beside prose they are measured alone and together with it
-// (see Config.Programs).
+// Recorded is a pool of answers that were drawn before: samples[i] are those of problems[i], in the order in which they
+// were drawn. Only what chooses among whole answers can be measured on it (see Config.Rotate and Votes). All are read,
+// and programs run, once; beside prose they are measured alone and together with it (see Config.Programs).
 func Recorded(ctx context.Context, problems []step.Problem, samples [][]decode.Sample) (*Pool, error) {
 	p := &Pool{}
 	for i, problem := range problems {
@@ -61,7 +61,8 @@ func from(samples []decode.Sample, k int) []decode.Sample {
 	return slices.Concat(samples[k:], samples[:k])
 }
 
-// rotated is the contest of some kinds of answers with these in another order: those from the k-th on, then those before, of each kind.
+// rotated is the contest of some kinds of answers with these in another order: those from the k-th on, then those
+// before, of each kind.
 func (c *contest) rotated(k int, kinds step.Kinds) *contest {
 	out := *c
 	turn := func(n int) int { return (k + n) % len(c.pool) }

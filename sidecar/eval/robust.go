@@ -13,7 +13,8 @@ import (
 	"aprm/sidecar/decode"
 )
 
-// Disguise changes how an answer looks and not what it comes to: an attack on PRMs that needs no LLM (arXiv 2603.06621, 2606.00437).
+// Disguise changes how an answer looks and not what it comes to: an attack on PRMs that needs no LLM (arXiv 2603.06621,
+// 2606.00437).
 type Disguise struct {
 	Name  string
 	About string
@@ -63,7 +64,8 @@ func Disguises() []Disguise {
 	}
 }
 
-// RobustRow is how far a disguise moves the scores of answers, in nats of the logit: 0 where it moves none. Intervals by bootstrap over answers; without any they are NaN.
+// RobustRow is how far a disguise moves the scores of answers, in nats of the logit: 0 where it moves none. Intervals
+// by bootstrap over answers; without any they are NaN.
 type RobustRow struct {
 	Disguise
 	Wrong, Right   int             // answers that could be disguised
@@ -72,7 +74,8 @@ type RobustRow struct {
 	Gained, Fooled metric.Interval // of the wrong ones the share that rise at all, and by how much the share that is above the mean of the right ones as they are grows
 }
 
-// Robustness scores answers as they are and in each disguise: by the head for whole answers where the PRM has one, else by the least of the steps' scores.
+// Robustness scores answers as they are and in each disguise: by the head for whole answers where the PRM has one, else
+// by the least of the steps' scores.
 func Robustness(ctx context.Context, scorer func(step.Problem) (decode.Scorer, error), solutions []step.Judged, seed uint64, draws int, progress func(done, total int)) ([]RobustRow, error) {
 	disguises := Disguises()
 	type moved struct{ before, by float64 }

@@ -10,11 +10,12 @@ import (
 	"aprm/prm/step"
 )
 
-// StepScorer gives one score a step, and says whether hidden states were read. tokens are the steps' log-probabilities, nil for none.
+// StepScorer gives one score a step, and says whether hidden states were read. tokens are the steps' log-probabilities,
+// nil for none.
 type StepScorer func(ctx context.Context, t step.Trace, tokens [][]step.Token) (scores []prm.Score, sighted bool, err error)
 
-// Position is the baseline that knows only where a step stands: the later, the worse. Within a trace it is perfect, because
-// the labelled steps end with the wrong one; a PRM's figure means something only beside AtPosition.
+// Position is the baseline that knows only where a step stands: the later, the worse. Within a trace it is perfect,
+// because the labelled steps end with the wrong one; a PRM's figure means something only beside AtPosition.
 func Position(_ context.Context, t step.Trace, _ [][]step.Token) ([]prm.Score, bool, error) {
 	scores := make([]prm.Score, len(t.Steps))
 	for i := range scores {
@@ -23,7 +24,8 @@ func Position(_ context.Context, t step.Trace, _ [][]step.Token) ([]prm.Score, b
 	return scores, false, nil
 }
 
-// ScoreSteps scores every step of every solution: result[i][j] is P(step j of solution i is correct). progress may be nil.
+// ScoreSteps scores every step of every solution: result[i][j] is P(step j of solution i is correct). progress may be
+// nil.
 func ScoreSteps(ctx context.Context, score StepScorer, solutions []step.Judged, progress func(done, total int)) ([][]float64, error) {
 	all := make([][]float64, len(solutions))
 	for i, s := range solutions {
@@ -44,8 +46,8 @@ func ScoreSteps(ctx context.Context, score StepScorer, solutions []step.Judged, 
 	return all, nil
 }
 
-// StepFigures are what ProcessBench (arXiv 2412.06559) reports, and how well the scores order and mean what they say. A figure
-// without data is NaN, null in JSON.
+// StepFigures are what ProcessBench (arXiv 2412.06559) reports, and how well the scores order and mean what they say. A
+// figure without data is NaN, null in JSON.
 type StepFigures struct {
 	N          int           `json:"n"`           // solutions
 	ErrorAcc   metric.Figure `json:"error_acc"`   // share of wrong solutions whose first wrong step is found exactly

@@ -13,8 +13,9 @@ import (
 	"aprm/sidecar/training"
 )
 
-// Attacks is a set of truly wrong attacks, each beside the correct step that it came from, that PRMs are held against: those that
-// training one of them made on problems kept out of the training of all, or those of another run, another LLM's among them.
+// Attacks is a set of truly wrong attacks, each beside the correct step that it came from, that PRMs are held against:
+// those that training one of them made on problems kept out of the training of all, or those of another run, another
+// LLM's among them.
 type Attacks struct {
 	Name       string   `yaml:"name"`
 	Of         string   `yaml:"of"`         // a PRM of this plan: each seed is held against the attacks of the same seed
@@ -41,8 +42,8 @@ type AttackRow struct {
 // pair is a correct step and what an attack made of it.
 type pair struct{ right, wrong step.Trace }
 
-// pairs reads a set's for PRMs of a seed, in an order of its own, grouped by problem. PRMs of one seed keep the same problems out of
-// training, those of others don't.
+// pairs reads a set's for PRMs of a seed, in an order of its own, grouped by problem. PRMs of one seed keep the same
+// problems out of training, those of others don't.
 func (s *study) pairs(ctx context.Context, a Attacks, chosen []choice, seed int64) ([][]pair, error) {
 	path := a.Steps
 	if a.Of != "" {

@@ -23,7 +23,8 @@ func percents(x float64, i metric.Interval) plot.Point {
 	return plot.Point{X: x, Y: 100 * i.Mean, Low: 100 * i.Low, High: 100 * i.High}
 }
 
-// Curve draws, as SVG, the accuracy of each way to choose over the number of answers it chooses from, with 95 % intervals side by side.
+// Curve draws, as SVG, the accuracy of each way to choose over the number of answers it chooses from, with 95 %
+// intervals side by side.
 func Curve(r eval.Report, title string) []byte {
 	c := plot.Chart{Title: title, X: "answers", Y: "correct, %", Whole: true}
 	at := map[string]int{}

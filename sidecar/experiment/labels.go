@@ -28,7 +28,8 @@ type LabelRow struct {
 	OpenWrong  int    `json:"open_truly_wrong"`
 }
 
-// labels audits the steps that a choice's first seed labelled, those kept for measuring among them; nil outside the toy world, where the truth isn't known.
+// labels audits the steps that a choice's first seed labelled, those kept for measuring among them; nil outside the toy
+// world, where the truth isn't known.
 func (s *study) labels(ctx context.Context, c choice) ([]LabelRow, error) {
 	if len(s.toys) == 0 {
 		return nil, nil

@@ -8,7 +8,8 @@ import (
 	"aprm/prm/step"
 )
 
-// Rollouts call wrong what follows an error, as nothing ends right from there: that says nothing of how well they find errors.
+// Rollouts call wrong what follows an error, as nothing ends right from there: that says nothing of how well they find
+// errors.
 func TestAuditLeavesOutWhatFollowsAnError(t *testing.T) {
 	of := func(before int, label step.Verdict, reason string) generator.Labelled {
 		return generator.Labelled{Prefix: step.Trace{Steps: []string{"right", "wrong", "so"}[:before]}, Text: []string{"right", "wrong", "so", "and"}[before],

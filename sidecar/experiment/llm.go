@@ -11,8 +11,9 @@ import (
 	"aprm/adapters"
 )
 
-// desk is the experiment's LLM. While PRMs are trained it answers what was asked before from memory, as PRMs trained on the same
-// problems do ask, and charges what the answer took when it was made: its share of the time in which the LLM was at work.
+// desk is the experiment's LLM. While PRMs are trained it answers what was asked before from memory, as PRMs trained on
+// the same problems do ask, and charges what the answer took when it was made: its share of the time in which the LLM
+// was at work.
 type desk struct {
 	adapters.LLM
 

@@ -10,8 +10,9 @@ import (
 	"aprm/sidecar/eval"
 )
 
-// perfect is the name of what knows the toy world's exact truth of every step: the most that scoring steps can give with these answers.
-// A right answer that wrong steps led to is to it as bad as a wrong answer, so this is less than pass@N.
+// perfect is the name of what knows the toy world's exact truth of every step: the most that scoring steps can give
+// with these answers. A right answer that wrong steps led to is to it as bad as a wrong answer, so this is less than
+// pass@N.
 const perfect = "perfect verifier"
 
 // exact is a bench whose PRM knows the truth.

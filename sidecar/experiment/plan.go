@@ -1,6 +1,6 @@
-// Package experiment remakes a study from one file: it trains several PRMs of one LLM in several ways, with several seeds, chooses
-// their settings on development problems, measures them on the test problems, once, from one recorded pool of answers, and writes
-// tables, figures and a report into a folder. Run again, it goes on where it was.
+// Package experiment remakes a study from one file: it trains several PRMs of one LLM in several ways, with several
+// seeds, chooses their settings on development problems, measures them on the test problems, once, from one recorded
+// pool of answers, and writes tables, figures and a report into a folder. Run again, it goes on where it was.
 package experiment
 
 import (
@@ -241,8 +241,8 @@ func (p Plan) check() error {
 	return errors.Join(errs...)
 }
 
-// heldOut is the least or the greatest share of problems that a PRM's trials keep out of training; 0 for no such PRM. Of the same problems
-// and seed, a greater share holds out what a smaller one does and more.
+// heldOut is the least or the greatest share of problems that a PRM's trials keep out of training; 0 for no such PRM.
+// Of the same problems and seed, a greater share holds out what a smaller one does and more.
 func (p Plan) heldOut(name string, of func([]float64) float64) float64 {
 	for _, m := range p.PRMs {
 		if m.Name == name {
@@ -256,7 +256,8 @@ func (p Plan) heldOut(name string, of func([]float64) float64) float64 {
 	return 0
 }
 
-// apart reports problems that are in two of training, development and test: by their questions, whatever file they are in.
+// apart reports problems that are in two of training, development and test: by their questions, whatever file they are
+// in.
 func (p Plan) apart() error {
 	sets := append([]Source{p.Train, p.Dev}, p.Test...)
 	names := []string{"train", "dev"}

@@ -12,7 +12,8 @@ import (
 	"aprm/sidecar/training"
 )
 
-// plots draws what looking at beats reading, and returns the names of the files. A PRM has the same colour in all of them.
+// plots draws what looking at beats reading, and returns the names of the files. A PRM has the same colour in all of
+// them.
 func (r Report) plots(folder string) ([]string, error) {
 	var names []string
 	save := func(name string, drawing []byte) error {
@@ -53,8 +54,8 @@ func (r Report) colour(name string) int {
 	return ofOthers + at
 }
 
-// plot draws accuracy over tokens: a line a PRM by weighted vote, and the majority vote. Of votes of one size there are no lines to
-// draw: then it is a row a PRM.
+// plot draws accuracy over tokens: a line a PRM by weighted vote, and the majority vote. Of votes of one size there are
+// no lines to draw: then it is a row a PRM.
 func (s Set) plot(colour func(string) int) []byte {
 	c := plot.Chart{Title: fmt.Sprintf("%s, %d problems: weighted votes", s.Name, s.Problems), X: "tokens generated a problem", Y: "correct, %"}
 	at, most := map[string]int{}, 0
@@ -82,8 +83,8 @@ func (s Set) plot(colour func(string) int) []byte {
 	return c.SVG()
 }
 
-// fooling draws how far each game's attacks fooled R, round by round: of games of several rounds, and rounds with an attack that was truly
-// wrong.
+// fooling draws how far each game's attacks fooled R, round by round: of games of several rounds, and rounds with an
+// attack that was truly wrong.
 func (r Report) fooling() plot.Chart {
 	c := plot.Chart{Title: "How far wrong attacks fool R, round by round", X: "round", Y: "mean P(correct)", Whole: true, Range: [2]float64{0, 1}}
 	for _, t := range r.PRMs {

@@ -13,7 +13,8 @@ import (
 	"aprm/sidecar/training"
 )
 
-// TestPlotsOfGamesWithoutAttacks: a round in which nothing was attacked has no fooling to draw, and that is no reason to lose the report.
+// TestPlotsOfGamesWithoutAttacks: a round in which nothing was attacked has no fooling to draw, and that is no reason
+// to lose the report.
 func TestPlotsOfGamesWithoutAttacks(t *testing.T) {
 	none := training.Round{Fooling: metric.Figure(math.NaN())}
 	for name, test := range map[string]struct {

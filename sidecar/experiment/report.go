@@ -23,7 +23,8 @@ import (
 	"aprm/sidecar/training"
 )
 
-// Report is what an experiment found. Intervals are 95 %, by bootstrap over problems and seeds at once; differences are paired.
+// Report is what an experiment found. Intervals are 95 %, by bootstrap over problems and seeds at once; differences are
+// paired.
 type Report struct {
 	Title     string      `json:"title"`
 	Model     string      `json:"model"`
@@ -92,8 +93,8 @@ type Row struct {
 	StrongestSeeds *metric.Interval `json:"vs_strongest_seeds,omitempty"`
 }
 
-// AnswerRow is how a PRM orders whole answers: the chance that of a right and a wrong one to the same problem it thinks the right one better. Intervals are over
-// seeds, by Student's t.
+// AnswerRow is how a PRM orders whole answers: the chance that of a right and a wrong one to the same problem it thinks
+// the right one better. Intervals are over seeds, by Student's t.
 type AnswerRow struct {
 	PRM         string           `json:"prm"`
 	AUC         metric.Interval  `json:"auc_within_problem"`
@@ -128,7 +129,8 @@ type Training struct {
 	Caught [][]float64      `json:"caught,omitempty"` // [r][t]: share of round t's held-out attacks that R of round r calls wrong; first seed
 }
 
-// Worth is what a PRM has cost after a round, and what it is worth by then: a weighted vote's gain over a plain one on the development problems.
+// Worth is what a PRM has cost after a round, and what it is worth by then: a weighted vote's gain over a plain one on
+// the development problems.
 type Worth struct {
 	Tokens  int             `json:"completion_tokens"`
 	Minutes metric.Figure   `json:"minutes"` // of the LLM and of all else, shared out among the rounds by tokens; NaN of a run that was cut off

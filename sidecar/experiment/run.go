@@ -132,7 +132,8 @@ func (l Lab) Run(ctx context.Context, plan Plan) (Report, error) {
 	return report, report.write(l.Folder)
 }
 
-// pool draws the answers to a source's problems, as many as the greatest of sizes; toys where they are of the toy world.
+// pool draws the answers to a source's problems, as many as the greatest of sizes; toys where they are of the toy
+// world.
 func (s *study) pool(ctx context.Context, source Source, sizes []int) (*eval.Pool, []tasks.Problem, error) {
 	problems, toys, err := source.read()
 	if err != nil {
@@ -204,8 +205,9 @@ type choice struct {
 	aggregate prm.Aggregation
 }
 
-// tune tries each PRM's trials, with the first seed, and every way to aggregate where there are scores of steps to be aggregated: a head for whole answers
-// leaves nothing to choose. What decides is a weighted vote on the development problems.
+// tune tries each PRM's trials, with the first seed, and every way to aggregate where there are scores of steps to be
+// aggregated: a head for whole answers leaves nothing to choose. What decides is a weighted vote on the development
+// problems.
 func (s *study) tune(ctx context.Context, report *Report) ([]choice, error) {
 	var err error
 	if s.dev, _, err = s.pool(ctx, s.plan.Dev, []int{s.votes()}); err != nil {

@@ -147,7 +147,8 @@ func problems(t *testing.T, program, dir string) (runs string) {
 	return runs
 }
 
-// TestPage tries the page in a browser, on the embedded model: chat, the tree of a search, a training as it goes, promoting and rolling back.
+// TestPage tries the page in a browser, on the embedded model: chat, the tree of a search, a training as it goes,
+// promoting and rolling back.
 func TestPage(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it builds the program and trains")
@@ -191,7 +192,8 @@ func TestPage(t *testing.T) {
 		if got := eval[[]string](c, "[...document.querySelectorAll('ol.steps li')].map((s) => s.className + ' ' + s.querySelector('.score').textContent)"); len(got) < 2 || !regexp.MustCompile(`^s[0-4] [01]\.\d\d$`).MatchString(got[0]) {
 			t.Errorf("steps and their colours: %q", got)
 		}
-		// The tree: next steps below the one that they continue, growing while the search runs; each that was dropped says why.
+		// The tree: next steps below the one that they continue, growing while the search runs; each that was dropped
+		// says why.
 		all, below := eval[int](c, "document.querySelectorAll('ul.tree li').length"), eval[int](c, "document.querySelectorAll('ul.tree li li').length")
 		if all < 12 || below < 4 {
 			t.Errorf("a tree of %d candidates, %d of them below others", all, below)
@@ -211,7 +213,8 @@ func TestPage(t *testing.T) {
 		views(t, c, "chat")
 	})
 
-	// A training of more rounds than any machine plays while somebody looks is paused and gone on with; a short one is played to its end.
+	// A training of more rounds than any machine plays while somebody looks is paused and gone on with; a short one is
+	// played to its end.
 	t.Run("training", func(t *testing.T) {
 		c.in(t)
 		begin(c, base, "long", 100, 8, 12)
@@ -329,8 +332,8 @@ func TestPage(t *testing.T) {
 	})
 }
 
-// TestPageReal shows every view before a real LLM (see .ci/real), with the PRM that comes with the program: an answer voted for, a training of one round, an evaluation.
-// It takes minutes.
+// TestPageReal shows every view before a real LLM (see .ci/real), with the PRM that comes with the program: an answer
+// voted for, a training of one round, an evaluation. It takes minutes.
 func TestPageReal(t *testing.T) {
 	url, model := cmp.Or(os.Getenv("SIDECAR_TEST_OLLAMA_URL"), os.Getenv("SIDECAR_TEST_OPENAI_URL")), os.Getenv("SIDECAR_TEST_MODEL")
 	if url == "" || model == "" {

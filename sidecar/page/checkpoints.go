@@ -90,7 +90,8 @@ func (b *Board) listCheckpoints(r *http.Request) (any, error) {
 	}{all, now.Checkpoint, none}, err
 }
 
-// checkpoints are the one that is served, those that were before, and those of the folder of runs, the newest first within each.
+// checkpoints are the one that is served, those that were before, and those of the folder of runs, the newest first
+// within each.
 func (b *Board) checkpoints() ([]*checkpoint, error) {
 	now := b.cfg.Serving()
 	out := []*checkpoint{}
@@ -192,7 +193,8 @@ func (b *Board) gateOf(path, id string) *gate {
 	return &gate{Problems: g.Problems, Source: g.Source, Gain: g.Auto.Gain, Low: g.Auto.Low, High: g.Auto.High, Tokens: g.Auto.Tokens, Weighs: g.Weighs()}
 }
 
-// promoted is what became of a request to serve another checkpoint. The server reads the file again by itself, a moment later.
+// promoted is what became of a request to serve another checkpoint. The server reads the file again by itself, a moment
+// later.
 type promoted struct {
 	ID  string `json:"id"`
 	Was string `json:"was"` // the id of what is served until then
@@ -216,8 +218,9 @@ func (b *Board) rollBack(*http.Request) (any, error) {
 	return b.serve(func(c *checkpoint, held string) bool { return c.Before && c.ID != held && c.Error == "" }, "there is nothing to go back to: nothing else was served before from here")
 }
 
-// serve puts the first checkpoint that is wanted in the place of the one that is served, and keeps that. held is the id of what stands there, which the server may
-// have refused: then it serves what stood there before, and that can be put back.
+// serve puts the first checkpoint that is wanted in the place of the one that is served, and keeps that. held is the id
+// of what stands there, which the server may have refused: then it serves what stood there before, and that can be put
+// back.
 func (b *Board) serve(wanted func(c *checkpoint, held string) bool, none string) (any, error) {
 	now := b.cfg.Serving()
 	if now.File == "" {
@@ -283,7 +286,8 @@ func (b *Board) pair(path string) (data, verdict []byte, err error) {
 	return data, verdict, err
 }
 
-// put writes a checkpoint, and after it its gate: until then the one that stands there names another checkpoint and counts for nothing.
+// put writes a checkpoint, and after it its gate: until then the one that stands there names another checkpoint and
+// counts for nothing.
 func (b *Board) put(path string, data, verdict []byte) error {
 	if err := disk.Write(path, data, disk.Public); err != nil {
 		return err
@@ -304,7 +308,8 @@ func unwritable(err error) error {
 // mostBefore are kept of the checkpoints that were served.
 const mostBefore = 20
 
-// keep puts the checkpoint that is served, and its gate, among those that were; of the same one the older goes, and the oldest of too many.
+// keep puts the checkpoint that is served, and its gate, among those that were; of the same one the older goes, and the
+// oldest of too many.
 func (b *Board) keep(served string, data, verdict []byte) error {
 	m, err := prm.Parse(data)
 	if err != nil {

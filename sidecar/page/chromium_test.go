@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// chromium is a headless one with one tab, spoken to over pipes in the DevTools protocol: a few calls, for which a client that knows them all would be large.
+// chromium is a headless one with one tab, spoken to over pipes in the DevTools protocol: a few calls, for which a
+// client that knows them all would be large.
 type chromium struct {
 	t        *testing.T
 	out      *os.File
@@ -237,7 +238,8 @@ func (c *chromium) shoot(path string, width int) {
 	}
 }
 
-// clean fails the test where the page asked anybody else, or something went wrong in it. Statuses that the test provokes are told by it.
+// clean fails the test where the page asked anybody else, or something went wrong in it. Statuses that the test
+// provokes are told by it.
 func (c *chromium) clean(base string, expected ...string) {
 	c.t.Helper()
 	c.mu.Lock()

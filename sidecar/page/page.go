@@ -1,6 +1,6 @@
-// Package page is what a browser shows of the sidecar: files that are embedded as they are (HTML, CSS and ES modules, no build), and the board that
-// answers what they ask. It reads what is there already, folders of runs, reports, checkpoints, and starts trainings as processes of their own. Who may ask
-// is the server's business.
+// Package page is what a browser shows of the sidecar: files that are embedded as they are (HTML, CSS and ES modules,
+// no build), and the board that answers what they ask. It reads what is there already, folders of runs, reports,
+// checkpoints, and starts trainings as processes of their own. Who may ask is the server's business.
 package page
 
 import (

@@ -21,7 +21,8 @@ import (
 	"aprm/prm"
 )
 
-// asTraining in the environment has the test binary be a training: it begins a run in the folder named behind --run, and goes on until it is interrupted.
+// asTraining in the environment has the test binary be a training: it begins a run in the folder named behind --run,
+// and goes on until it is interrupted.
 const asTraining = "PAGE_TEST_AS_TRAINING"
 
 func TestMain(m *testing.M) {
@@ -93,7 +94,8 @@ func put(t *testing.T, path, text string) {
 
 const start = `{"name":"mine","problems":"p.jsonl","rounds":2,"per_round":3,"samples":2,"attacks":4,"epochs":1,"seed":7}`
 
-// TestARunIsBegunPausedAndGoneOnWith in a process of its own; no two work in one folder, and closing the board stops it.
+// TestARunIsBegunPausedAndGoneOnWith in a process of its own; no two work in one folder, and closing the board stops
+// it.
 func TestARunIsBegunPausedAndGoneOnWith(t *testing.T) {
 	b, runs := board(t, "wait")
 	put(t, filepath.Join(runs, "p.jsonl"), "{}\n")
@@ -141,7 +143,8 @@ func TestARunIsBegunPausedAndGoneOnWith(t *testing.T) {
 	}
 }
 
-// TestARunThatCannotBeginLeavesNothing: no folder that looks like a run, so that the name can be taken once a model is known.
+// TestARunThatCannotBeginLeavesNothing: no folder that looks like a run, so that the name can be taken once a model is
+// known.
 func TestARunThatCannotBeginLeavesNothing(t *testing.T) {
 	b, runs := board(t, "wait")
 	put(t, filepath.Join(runs, "p.jsonl"), "{}\n")
@@ -246,7 +249,8 @@ func TestWhatTheBoardRefuses(t *testing.T) {
 	}
 }
 
-// TestPromoteAndRollBack: the file that is served is replaced together with its gate, and what stood there before comes back.
+// TestPromoteAndRollBack: the file that is served is replaced together with its gate, and what stood there before comes
+// back.
 func TestPromoteAndRollBack(t *testing.T) {
 	b, runs := board(t, "wait")
 	served := filepath.Join(t.TempDir(), "my.prm")
@@ -349,8 +353,8 @@ const (
 	votesPRM   = "../../configs/experiments/votes/0.5b.prm"
 )
 
-// TestWhatTheServerRefusesIsUndone: a checkpoint with a gate that can't be read is not put in place, and where the server refused one that is, what it still serves
-// comes back.
+// TestWhatTheServerRefusesIsUndone: a checkpoint with a gate that can't be read is not put in place, and where the
+// server refused one that is, what it still serves comes back.
 func TestWhatTheServerRefusesIsUndone(t *testing.T) {
 	b, runs := board(t, "wait")
 	served, next := filepath.Join(t.TempDir(), "my.prm"), filepath.Join(runs, "a.prm")
@@ -383,8 +387,8 @@ func TestWhatTheServerRefusesIsUndone(t *testing.T) {
 	holds("rolled back", first)
 }
 
-// TestAPromotionThatFailsChangesNothing: neither the checkpoint nor its gate, whichever of them can't be written, here for a name that is too long for what is written
-// beside it first.
+// TestAPromotionThatFailsChangesNothing: neither the checkpoint nor its gate, whichever of them can't be written, here
+// for a name that is too long for what is written beside it first.
 func TestAPromotionThatFailsChangesNothing(t *testing.T) {
 	long := strings.Repeat("n", 236)
 	for _, c := range []struct{ name, checkpoint, gate string }{{"the checkpoint", long + ".prm", "gate"}, {"the gate", "my.prm", long + ".json"}} {

@@ -85,7 +85,8 @@ const mostRuns = 200
 // deepest is how many folders below the folder of runs a run or a report is looked for.
 const deepest = 3
 
-// walk calls visit with each folder, and each file in it, that is near enough below the folder of runs. What can't be read is passed over.
+// walk calls visit with each folder, and each file in it, that is near enough below the folder of runs. What can't be
+// read is passed over.
 func (b *Board) walk(visit func(path, name string, d fs.DirEntry)) error {
 	root, err := filepath.EvalSymlinks(b.cfg.Runs)
 	if errors.Is(err, fs.ErrNotExist) { // nothing was trained yet

@@ -21,7 +21,8 @@ const logFile = "train.log"
 // patience is how long a training that is told to stop may take to put down what it has.
 const patience = 20 * time.Second
 
-// trainings are processes that play games, at most one in a folder. Each keeps what it has finished, so that it can be stopped at any time and gone on with.
+// trainings are processes that play games, at most one in a folder. Each keeps what it has finished, so that it can be
+// stopped at any time and gone on with.
 type trainings struct {
 	log    *slog.Logger
 	mu     sync.Mutex

@@ -1,5 +1,6 @@
-// Package plot draws figures with their intervals as SVG: curves over a number, or a row for each name. It is pure and writes no more than
-// the few shapes that it needs, in the fonts of whoever looks: a library that draws everything brings a dozen fonts along, 6 MB of a binary.
+// Package plot draws figures with their intervals as SVG: curves over a number, or a row for each name. It is pure and
+// writes no more than the few shapes that it needs, in the fonts of whoever looks: a library that draws everything
+// brings a dozen fonts along, 6 MB of a binary.
 package plot
 
 import (
@@ -13,7 +14,8 @@ import (
 	"unicode/utf8"
 )
 
-// Chart is what is drawn. Where points of several curves have the same X they are set side by side, so that each interval is seen.
+// Chart is what is drawn. Where points of several curves have the same X they are set side by side, so that each
+// interval is seen.
 type Chart struct {
 	Title, X, Y string
 	Range       [2]float64 // that Y has at least
@@ -21,21 +23,23 @@ type Chart struct {
 	Curves      []Curve
 }
 
-// Curve is a named line of points, in the order of X. Colour numbers what belongs together: the same in every plot of a report.
+// Curve is a named line of points, in the order of X. Colour numbers what belongs together: the same in every plot of a
+// report.
 type Curve struct {
 	Name   string
 	Colour int
 	Points []Point
 }
 
-// Point is a figure; Low and High are the ends of its interval, both Y where there is none. A point whose Y is no number isn't drawn.
+// Point is a figure; Low and High are the ends of its interval, both Y where there is none. A point whose Y is no
+// number isn't drawn.
 type Point struct{ X, Y, Low, High float64 }
 
 // At is a point without an interval.
 func At(x, y float64) Point { return Point{x, y, y, y} }
 
-// palette is Okabe and Ito's, which people who see colours otherwise can tell apart too, with its black first, a grey second and yellow left
-// out. Past its end colours come again, with broken lines.
+// palette is Okabe and Ito's, which people who see colours otherwise can tell apart too, with its black first, a grey
+// second and yellow left out. Past its end colours come again, with broken lines.
 var palette = []string{"#000000", "#969696", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"}
 
 var dashes = []string{"", "6 3", "2 3", "8 3 2 3"}
@@ -133,8 +137,8 @@ func (c Chart) SVG() []byte {
 	return d.end()
 }
 
-// offsets are by how much each curve's points are moved aside: not at all where they stand alone, else so that those of one X are apart, but
-// no further than half of the way to the next X.
+// offsets are by how much each curve's points are moved aside: not at all where they stand alone, else so that those of
+// one X are apart, but no further than half of the way to the next X.
 func (c Chart) offsets(x *scale) [][]float64 {
 	users := map[float64][]int{}
 	for k, of := range c.Curves {

@@ -49,8 +49,8 @@ func curves(n, points int) (out []Curve) {
 	return out
 }
 
-// TestChart: of eight curves through nearly the same points every one is seen: side by side, away from the edges and from the legend, and in
-// the order that their figures have.
+// TestChart: of eight curves through nearly the same points every one is seen: side by side, away from the edges and
+// from the legend, and in the order that their figures have.
 func TestChart(t *testing.T) {
 	for _, n := range []int{1, 2, 8} {
 		svg := Chart{Title: "votes & <more>", X: "answers", Y: "correct, %", Whole: true, Curves: curves(n, 4)}.SVG()

@@ -12,9 +12,11 @@ import (
 	"aprm/generator/tasks"
 )
 
-// conversation is a line of a file in testdata. Everyday conversations are none that a search should touch. Those of everyday.jsonl were written before the rule was
-// made; a third of each category was drawn by hash and kept from its making (split "held-out"). Those of later.jsonl, in which nearly all have numbers, and wrappers.jsonl,
-// prompts that programs make, were written before the rule over sentences, which was then made with a look at them: before it 5.3 % of the first 318 and a third of the first 66 were searched.
+// conversation is a line of a file in testdata. Everyday conversations are none that a search should touch. Those of
+// everyday.jsonl were written before the rule was made; a third of each category was drawn by hash and kept from its
+// making (split "held-out"). Those of later.jsonl, in which nearly all have numbers, and wrappers.jsonl, prompts that
+// programs make, were written before the rule over sentences, which was then made with a look at them: before it 5.3 %
+// of the first 318 and a third of the first 66 were searched.
 type conversation struct {
 	Split    string                     `json:"split"`
 	Category string                     `json:"category"`
@@ -57,8 +59,8 @@ func eachLine(t testing.TB, path string, do func(line []byte)) {
 	}
 }
 
-// TestScopeRates measures both errors of Out: everyday conversations that would be searched, by their text alone (tools and
-// response formats would keep some out anyway), and problems that would not. What it prints is the figure to quote:
+// TestScopeRates measures both errors of Out: everyday conversations that would be searched, by their text alone (tools
+// and response formats would keep some out anyway), and problems that would not. What it prints is the figure to quote:
 //
 //	SIDECAR_TEST_PROBLEMS=FOLDER go test ./sidecar/scope -run ScopeRates -v
 //

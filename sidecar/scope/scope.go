@@ -1,5 +1,5 @@
-// Package scope tells problems worth a search from everything else that people and programs send to a chat model. It is a rule over words and
-// marks, pure and without an LLM.
+// Package scope tells problems worth a search from everything else that people and programs send to a chat model. It is
+// a rule over words and marks, pure and without an LLM.
 package scope
 
 import (
@@ -8,8 +8,8 @@ import (
 	"aprm/adapters"
 )
 
-// longestQuestion is the length in bytes beyond which a message is a document to work on, not a question to work out. No
-// question of GSM8K is longer than half of it.
+// longestQuestion is the length in bytes beyond which a message is a document to work on, not a question to work out.
+// No question of GSM8K is longer than half of it.
 const longestQuestion = 2000
 
 // longestSystem is the same for a system message, which a search has read over and over.
@@ -19,9 +19,9 @@ const longestSystem = 4000
 // step-wise reasoning with numbers of the kind that PRMs are trained on here: English word problems, and expressions or
 // equations to work out. It is a rule over the words of the user's last message and of the system's, without an LLM.
 //
-// It would rather leave a problem to the upstream than search for a poem. What makes a word problem is that it gives numbers
-// and asks for another that follows from them: the question speaks of what was given, and asks for no advice. So "How long
-// should I boil 6 eggs?" is none. The error rates are what TestScopeRates reports.
+// It would rather leave a problem to the upstream than search for a poem. What makes a word problem is that it gives
+// numbers and asks for another that follows from them: the question speaks of what was given, and asks for no advice.
+// So "How long should I boil 6 eggs?" is none. The error rates are what TestScopeRates reports.
 //
 // A follow-up ("and if she had 5 more?") is left to the upstream: the PRM reads the last message alone.
 func Out(messages []adapters.Message) string {

@@ -1,8 +1,9 @@
 package scope
 
-// otherTask tells by which of its sentences a message has the model do something else than work out its problem, "" by none. A problem is told in sentences that
-// state something and ends in a question for a quantity; beside these people say please, and how the solution is to look. Every other order or question, and every
-// section with a title of its own, is about the problem, not for its answer. No question of GSM8K has one.
+// otherTask tells by which of its sentences a message has the model do something else than work out its problem, "" by
+// none. A problem is told in sentences that state something and ends in a question for a quantity; beside these people
+// say please, and how the solution is to look. Every other order or question, and every section with a title of its
+// own, is about the problem, not for its answer. No question of GSM8K has one.
 func (r reading) otherTask() string {
 	for n, s := range r.sentences {
 		i := r.order(s)
@@ -38,7 +39,8 @@ func (r reading) ordered(s span, i int) bool {
 	return false
 }
 
-// toldOtherwise reports whether a sentence speaks to the model of what it is to do, or asks for what is said of a text and is no quantity.
+// toldOtherwise reports whether a sentence speaks to the model of what it is to do, or asks for what is said of a text
+// and is no quantity.
 func (r reading) toldOtherwise(s span) bool {
 	quantity := r.asksQuantity(s) >= 0
 	for i := s.start; i < s.end; i++ {

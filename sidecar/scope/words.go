@@ -90,7 +90,8 @@ func (r reading) foreign() bool {
 	return r.strange >= 4 && r.strange*4 > r.letters || r.other >= 2 && r.other > r.english
 }
 
-// formula reports whether there is an operator between two operands of which one is a number, and whether there is LaTeX.
+// formula reports whether there is an operator between two operands of which one is a number, and whether there is
+// LaTeX.
 func (r reading) formula() (plain, latex bool) {
 	for i, w := range r.words {
 		switch {
@@ -377,7 +378,8 @@ var (
 	stopWords = set("the a an is are was were do does did has have had of to in on at for with and or but if that this these those there he she it they we i you his her its their our my your me him them us " +
 		"how many much what which who when where why not no as by from be been will would can could each every all than more less how's what's it's i'm if then so about into out up off over after before")
 
-	// foreignWords are common in German, French, Spanish, Italian, Portuguese, Dutch, Swedish or Polish and rare in English.
+	// foreignWords are common in German, French, Spanish, Italian, Portuguese, Dutch, Swedish or Polish and rare in
+	// English.
 	foreignWords = set("der das und ist wie viele viel nicht ein eine einen einem hat für mit mir ich sie kostet sind zu auf von bitte dem im bis wir kannst schreib meinen dass hallo geht's haben kauft jeder zusammen wenn " +
 		"le les des une est combien elle et pour avec dans qui je vous ses peux bonjour achète coûte du chaque reste sont nous " +
 		"el los las una cuántos cuantos cuánto cuántas cuantas tiene que para con por cuesta cada si y del quedan compra me recomiendas días " +
@@ -418,7 +420,8 @@ var (
 	made        = set("poem poems haiku story stories song joke jokes names ideas idea tips recipe recipes title titles slogans slogan playlist itinerary facts synonyms books movies films examples reasons code function " +
 		"table quiz email mail text message formal friendlier shorter longer sadder readable points notes metaphors list summary script adjectives riddle toast letter sign")
 
-	// orders are verbs that no sentence of a problem begins with; mayOrder are also names and nouns, and order where an object follows.
+	// orders are verbs that no sentence of a problem begins with; mayOrder are also names and nouns, and order where an
+	// object follows.
 	orders = set("assess examine inspect flag validate infer interpret comment generate write create translate summarize summarise classify categorize categorise rewrite rephrase paraphrase extract assign describe identify analyze analyse compose criticize critique reflect verify evaluate " +
 		"provide produce suggest detect decide ignore imagine invent annotate transcribe reformulate decompose compress highlight proofread respond reply act pretend pick choose select cite quote spell define compare discuss brainstorm " +
 		"recommend complete continue output print return read tag label rank grade judge critique parse convert implement refactor debug optimize design draft propose enumerate list repeat recite continue correct improve edit shorten expand " +

@@ -5,9 +5,10 @@ import (
 	"strings"
 )
 
-// A wrapper is a prompt that a program makes around somebody's text: it quotes a conversation, has sections with labels, or ends where an answer of a certain
-// form is to begin. A search would answer the text in it in place of what is asked about it. These are marks of form, whatever the wrapper is for; people
-// who ask a question write none of them.
+// A wrapper is a prompt that a program makes around somebody's text: it quotes a conversation, has sections with
+// labels, or ends where an answer of a certain form is to begin. A search would answer the text in it in place of what
+// is asked about it. These are marks of form, whatever the wrapper is for; people who ask a question write none of
+// them.
 var (
 	// speaker begins a line of a transcript.
 	speaker = regexp.MustCompile(`(?im)^[\s*>#\-\[("|]*<?\|?(user|human|ai|assistant|bot|chatbot|system|customer|agent|interviewer|student|teacher|tutor|person [ab12]|speaker [ab12]|q|a)\|?>?\s*(\d+\s*)?[*\])"]*\s*[:>]`)

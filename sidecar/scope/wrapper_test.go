@@ -13,7 +13,8 @@ const (
 	solved  = "The boxes hold 3 * 12 = 36 pencils. Tom has 36 + 5 = 41 pencils.\n#### 41"
 )
 
-// wrappers are prompts that chat pages, frameworks and agents make around a problem, which Q and A stand for; a system prompt stands before |||.
+// wrappers are prompts that chat pages, frameworks and agents make around a problem, which Q and A stand for; a system
+// prompt stands before |||.
 var wrappers = []string{
 	// titles, tags, summaries of chat pages
 	"Provide a concise, five-word-or-less title for the conversation, using title case. Only return the title itself.\n\nConversation:\nUser: Q\nAI: A",
@@ -116,7 +117,8 @@ func TestWrappers(t *testing.T) {
 	t.Logf("%d of %d wrappers would be searched", searched, len(wrappers))
 }
 
-// TestInScopeThroughInstructions: what people say around a problem, and system prompts that ask for nothing else than an answer, keep no problem out.
+// TestInScopeThroughInstructions: what people say around a problem, and system prompts that ask for nothing else than
+// an answer, keep no problem out.
 func TestInScopeThroughInstructions(t *testing.T) {
 	for _, text := range []string{
 		pencils, "Please help: " + pencils, pencils + " Show your work.", pencils + "\nLet's think step by step.", "Solve this problem step by step. " + pencils,

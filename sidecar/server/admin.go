@@ -27,8 +27,8 @@ func shortEnough(seconds string) error {
 	return dialect.BadRequest("seconds", "seconds must be a number above 0 and at most %g, is %q", LongestProfile.Seconds(), seconds)
 }
 
-// Admin serves Go's profiles of this process (/debug/pprof/), at an address of its own, to keys of the scope admin, and, where there are no keys, to everyone who
-// may call the sidecar at all.
+// Admin serves Go's profiles of this process (/debug/pprof/), at an address of its own, to keys of the scope admin,
+// and, where there are no keys, to everyone who may call the sidecar at all.
 func (s *Server) Admin() http.Handler {
 	r := gin.New()
 	r.Use(func(g *gin.Context) {

@@ -30,8 +30,8 @@ func pieces(text string, tokens []step.Token) []dialect.Piece {
 	return out
 }
 
-// answerOf turns a result into an answer: cut at the client's stop strings, its thoughts apart, with the tokens that remain. notes
-// are lines about the search, which stand before the thoughts.
+// answerOf turns a result into an answer: cut at the client's stop strings, its thoughts apart, with the tokens that
+// remain. notes are lines about the search, which stand before the thoughts.
 func answerOf(h dialect.Head, a dialect.Ask, r decode.Result, notes string, rep *report) dialect.Answer {
 	v := look(r.Text, a.Stop, true)
 	out := dialect.Answer{

@@ -28,7 +28,8 @@ type answered struct {
 	at     time.Time // zero for never
 }
 
-// asked remembers what the upstream answered lately, so that those who look at it often ask it seldom. The zero value is ready.
+// asked remembers what the upstream answered lately, so that those who look at it often ask it seldom. The zero value
+// is ready.
 type asked struct {
 	mu     sync.Mutex
 	known  map[string]remembered
@@ -43,7 +44,8 @@ type remembered struct {
 
 func (r remembered) bytes() int { return len(r.last.body) + len(r.good.body) }
 
-// about returns what is known of key, or what ask finds now; who wants the same meanwhile waits for that. A failure counts too.
+// about returns what is known of key, or what ask finds now; who wants the same meanwhile waits for that. A failure
+// counts too.
 func (a *asked) about(key string, fresh time.Duration, ask func() answered) answered {
 	a.mu.Lock()
 	was := a.known[key].last

@@ -18,10 +18,10 @@ import (
 	"aprm/adapters/pool"
 )
 
-// BenchmarkRaw compares a raw chat request through the sidecar, with its log and its way to the endpoint as serve has them, with a bare
-// httputil.ReverseProxy before the same upstream. The two take turns, block by block, so that whatever else the machine does falls on both alike, and what
-// each leaves to the garbage collector on itself. ratio is the median of five rounds' ratios of their median blocks; the client and the upstream have their
-// share in both.
+// BenchmarkRaw compares a raw chat request through the sidecar, with its log and its way to the endpoint as serve has
+// them, with a bare httputil.ReverseProxy before the same upstream. The two take turns, block by block, so that
+// whatever else the machine does falls on both alike, and what each leaves to the garbage collector on itself. ratio is
+// the median of five rounds' ratios of their median blocks; the client and the upstream have their share in both.
 //
 //	taskset -c 0 go test ./sidecar/server -run '^$' -bench Raw -benchtime 40x
 func BenchmarkRaw(b *testing.B) {

@@ -21,7 +21,8 @@ const slowest = 1 << 10
 // piece is what bodies grow by at least, in bytes: what a client announces costs nothing.
 const piece = 32 << 10
 
-// intake is a request's body as it comes in: its sender may not stall, and what is kept of it is counted until the request is answered.
+// intake is a request's body as it comes in: its sender may not stall, and what is kept of it is counted until the
+// request is answered.
 type intake struct {
 	io.ReadCloser
 	server   *Server
@@ -125,8 +126,8 @@ type outlet struct {
 	pauses   bool      // between writes there is none: HTTP/2 ends a stream at its deadline whether something is being written or not
 }
 
-// WriteHeader has the connection closed behind an answer that begins before its request was read to the end: what is left of that must not be read as another
-// request, to which net/http sees only with bodies of its own.
+// WriteHeader has the connection closed behind an answer that begins before its request was read to the end: what is
+// left of that must not be read as another request, to which net/http sees only with bodies of its own.
 func (o *outlet) WriteHeader(status int) {
 	if o.in != nil && o.in.unfinished() {
 		o.Header().Set("Connection", "close")
@@ -212,7 +213,8 @@ func readBody(r *http.Request, limit int64) ([]byte, error) {
 	return body.Bytes(), err
 }
 
-// peekBody is readBody for a request that may go to the upstream whatever its size: of one that is too large nothing is lost, it can be forwarded.
+// peekBody is readBody for a request that may go to the upstream whatever its size: of one that is too large nothing is
+// lost, it can be forwarded.
 func (s *Server) peekBody(r *http.Request) (body []byte, large bool, err error) {
 	if r.ContentLength > s.cfg.MaxBody {
 		return nil, true, nil

@@ -61,8 +61,8 @@ func TestParseObjectRefuses(t *testing.T) {
 	}
 }
 
-// FuzzEdit: what is not to be changed comes out byte for byte, and what comes out is an object with the same members but
-// for prm and the suffixes.
+// FuzzEdit: what is not to be changed comes out byte for byte, and what comes out is an object with the same members
+// but for prm and the suffixes.
 func FuzzEdit(f *testing.F) {
 	f.Add([]byte(`{"model":"m@raw", "prm":{}, "b":[1, 2]}`))
 	f.Add([]byte(`{"prm":1,"prm":2,"a":{"prm":3}}`))
@@ -136,7 +136,8 @@ func FuzzRequest(f *testing.F) {
 	})
 }
 
-// TestAStreamMayPause: what bounds how long a client may leave unread what was written to it is no bound of how long nothing is written, by HTTP/2 neither.
+// TestAStreamMayPause: what bounds how long a client may leave unread what was written to it is no bound of how long
+// nothing is written, by HTTP/2 neither.
 func TestAStreamMayPause(t *testing.T) {
 	up := newFakeUpstream(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")

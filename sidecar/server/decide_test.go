@@ -186,7 +186,8 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// TestWayOverName: where both the model's name and prm.strategy say how it is answered, the latter wins in what it says and the name says the rest.
+// TestWayOverName: where both the model's name and prm.strategy say how it is answered, the latter wins in what it says
+// and the name says the rest.
 func TestWayOverName(t *testing.T) {
 	n := defaults(guided).N
 	for _, tt := range []struct {

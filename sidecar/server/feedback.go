@@ -21,7 +21,8 @@ type Experience interface {
 	// Owner is whose search that was, "" where there were no keys; ErrNotKept where nothing is known of it.
 	Owner(id string) (string, error)
 
-	// Say keeps what a client said of an answer: whether it is right and, unless it is "", what is. What can't be kept for its own sake is a *dialect.Problem.
+	// Say keeps what a client said of an answer: whether it is right and, unless it is "", what is. What can't be kept
+	// for its own sake is a *dialect.Problem.
 	Say(id string, right bool, answer string) error
 }
 
@@ -38,7 +39,8 @@ type Searched struct {
 // ErrNotKept is the error of an answer that isn't kept.
 var ErrNotKept = errors.New("the answer isn't kept")
 
-// keep keeps a search where that was asked for. One whose question needs what was said before teaches nothing by itself. The client has its answer, kept or not.
+// keep keeps a search where that was asked for. One whose question needs what was said before teaches nothing by
+// itself. The client has its answer, kept or not.
 func (s *Server) keep(g *gin.Context, c *call, h dialect.Head, r decode.Result) {
 	if !s.keeps(g) || !single(c.ask.Messages) {
 		return

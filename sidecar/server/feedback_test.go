@@ -111,7 +111,8 @@ func TestFeedback(t *testing.T) {
 	}
 }
 
-// TestOnlySingleQuestionsAreKept: what needs the conversation before it teaches nothing by itself. An answer of Ollama's, which has no id, says which it is.
+// TestOnlySingleQuestionsAreKept: what needs the conversation before it teaches nothing by itself. An answer of
+// Ollama's, which has no id, says which it is.
 func TestOnlySingleQuestionsAreKept(t *testing.T) {
 	kept := &memory{}
 	addr := serve(t, Config{Defaults: defaults(guided), Experience: kept}, answers(solved()), newFakeUpstream(t, replies(`{"data":[]}`)))

@@ -22,7 +22,8 @@ func (s said) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: io.NopCloser(bytes.NewReader(s)), Request: r}, nil
 }
 
-// FuzzTranslated: whatever an Ollama client asks of an OpenAI-compatible upstream, and whatever that answers, comes to an answer or an error, in time and within bounds.
+// FuzzTranslated: whatever an Ollama client asks of an OpenAI-compatible upstream, and whatever that answers, comes to
+// an answer or an error, in time and within bounds.
 func FuzzTranslated(f *testing.F) {
 	f.Add(`{"model":"m","messages":[{"role":"user","content":"hi"}]}`, "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n")
 	f.Add(`{"model":"m","stream":false,"messages":[{"role":"user","content":"hi","images":["x"]}]}`, `{"choices":[{"message":{"content":null,"tool_calls":[{"function":{"name":"f","arguments":"{"}}]}}],"usage":{"prompt_tokens":-1}}`)

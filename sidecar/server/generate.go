@@ -38,7 +38,8 @@ type call struct {
 	came  time.Time // before its body was read
 }
 
-// bare is the body for the upstream: without what is only the sidecar's. It is made of the client's bytes, which are lost, and what was read of them with them.
+// bare is the body for the upstream: without what is only the sidecar's. It is made of the client's bytes, which are
+// lost, and what was read of them with them.
 func (c *call) bare() []byte {
 	if c.sent.Is() {
 		c.body, c.sent = upstreamBytes(c.sent), dialect.Object{}
@@ -50,9 +51,10 @@ func (c *call) applied() string { return c.opts.Strategy + "; reason=" + c.why }
 
 // understand decides what becomes of a request: opts.Strategy is "raw" or the search's.
 //
-// A model's name chooses how reasoning problems are answered; what is none, such as a chat page's own tasks, is the upstream's all the same. Only
-// prm.strategy in the body forces a search. What can't be understood is the upstream's too, which may well take it; an error is only what was wrong with
-// the sidecar's own words, or with a request that was to be searched by force.
+// A model's name chooses how reasoning problems are answered; what is none, such as a chat page's own tasks, is the
+// upstream's all the same. Only prm.strategy in the body forces a search. What can't be understood is the upstream's
+// too, which may well take it; an error is only what was wrong with the sidecar's own words, or with a request that was
+// to be searched by force.
 func (s *Server) understand(r route, body []byte) (*call, error) {
 	c := &call{route: r, body: body, name: s.cfg.Model, opts: decode.Options{Strategy: strategyRaw}}
 	o, err := dialect.Parse(body)
@@ -196,17 +198,19 @@ func (s *Server) decided(g *gin.Context, strategy, why string) {
 	g.Set(keyStrategy, strategy)
 }
 
-// firstSign is how long a stream waits for its search to fail: until then an error has its proper status. Then the client hears that it is served.
+// firstSign is how long a stream waits for its search to fail: until then an error has its proper status. Then the
+// client hears that it is served.
 const firstSign = 10 * time.Millisecond
 
-// How long a search may take to come to its answer once its time is up: where the client said when, and where it didn't.
+// How long a search may take to come to its answer once its time is up: where the client said when, and where it
+// didn't.
 const (
 	lastWord  = 220 * time.Millisecond
 	lastWords = 5 * time.Second
 )
 
-// search answers a call by the Reasoner. A stream begins almost at once; it has the text as soon as it is settled, and signs of life while the search
-// runs.
+// search answers a call by the Reasoner. A stream begins almost at once; it has the text as soon as it is settled, and
+// signs of life while the search runs.
 func (s *Server) search(g *gin.Context, c *call) {
 	select {
 	case s.queue <- struct{}{}:
@@ -341,10 +345,10 @@ func (s *Server) search(g *gin.Context, c *call) {
 	_ = out.sendAll(w.End(a)) // a client that is gone needs no end
 }
 
-// timeFor is how long a search may take, 0 for as long as it likes: the server's bound, or what the request asks for if that is less.
-// Of prm.deadline_ms a fiftieth, 100 ms at most, is kept for what is left to do when the search is stopped, so that the client has by
-// then the best so far, marked "stopped":"deadline" (see decode.Solve) or, before the first word of any candidate, the error "deadline"
-// with status 504, in a stream that has begun as its last event.
+// timeFor is how long a search may take, 0 for as long as it likes: the server's bound, or what the request asks for if
+// that is less. Of prm.deadline_ms a fiftieth, 100 ms at most, is kept for what is left to do when the search is
+// stopped, so that the client has by then the best so far, marked "stopped":"deadline" (see decode.Solve) or, before
+// the first word of any candidate, the error "deadline" with status 504, in a stream that has begun as its last event.
 func (s *Server) timeFor(c *call) time.Duration {
 	limit := s.cfg.SearchTimeout
 	if c.ov.DeadlineMS != nil {
@@ -509,7 +513,8 @@ func (t *streamer) send(chunk []byte) error {
 	return http.NewResponseController(t.g.Writer).Flush()
 }
 
-// upstreamBytes is a request without what is only the sidecar's: virtual names lose their suffix, the prm object goes. The request's own bytes are lost.
+// upstreamBytes is a request without what is only the sidecar's: virtual names lose their suffix, the prm object goes.
+// The request's own bytes are lost.
 func upstreamBytes(o dialect.Object) []byte {
 	return o.Spend(func(key string, value json.RawMessage) json.RawMessage {
 		if key != "model" && key != "name" { // Ollama's older name of it

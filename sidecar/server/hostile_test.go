@@ -99,8 +99,8 @@ func eventually(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// TestASlowBodyIsGivenUp: a client that stalls, and one that sends a byte now and then, also where the body goes to the upstream as it comes, or where nobody
-// reads it.
+// TestASlowBodyIsGivenUp: a client that stalls, and one that sends a byte now and then, also where the body goes to the
+// upstream as it comes, or where nobody reads it.
 func TestASlowBodyIsGivenUp(t *testing.T) {
 	addr := serve(t, Config{BodyTimeout: 300 * time.Millisecond, APIKey: "k"}, &reasoner{checkpoint: "x"}, newFakeUpstream(t, replies("{}")))
 	for name, tt := range map[string]struct {
@@ -224,7 +224,8 @@ func TestPagesOfOtherSites(t *testing.T) {
 	}
 }
 
-// TestTheUpstreamIsAskedSeldomAboutItself: whoever watches the sidecar doesn't watch the endpoint, whose answer is one for all who ask at once.
+// TestTheUpstreamIsAskedSeldomAboutItself: whoever watches the sidecar doesn't watch the endpoint, whose answer is one
+// for all who ask at once.
 func TestTheUpstreamIsAskedSeldomAboutItself(t *testing.T) {
 	up := newFakeUpstream(t, replies(`{"data":[{"id":"m"}]}`))
 	addr := serve(t, Config{}, &reasoner{}, up)

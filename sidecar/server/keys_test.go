@@ -75,7 +75,8 @@ func TestTracesAreTheirOwners(t *testing.T) {
 	}
 }
 
-// TestBudgets: what a search or a raw answer cost is taken off, streamed or not, and the client is told when there is more.
+// TestBudgets: what a search or a raw answer cost is taken off, streamed or not, and the client is told when there is
+// more.
 func TestBudgets(t *testing.T) {
 	stream := "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\ndata: {\"choices\":[],\"usage\":{\"prompt_tokens\":60,\"completion_tokens\":50}}\n\ndata: [DONE]\n\n"
 	for name, tt := range map[string]struct{ upstream, path, body string }{

@@ -74,7 +74,8 @@ func TestUnderstoodOrRaw(t *testing.T) {
 	}
 }
 
-// TestCarried: what a client says of thinking and of how its model is loaded goes along with the search's calls, in the endpoint's own words.
+// TestCarried: what a client says of thinking and of how its model is loaded goes along with the search's calls, in the
+// endpoint's own words.
 func TestCarried(t *testing.T) {
 	const ask = `"stream":false,"messages":[{"role":"user","content":"` + question + `"}]`
 	for _, tt := range []struct {
@@ -125,7 +126,8 @@ func TestNothingButThoughts(t *testing.T) {
 	}
 }
 
-// TestErrorsKeepTheirMeaning: status, type, code and field of an upstream's error reach the client of a search and of a translation.
+// TestErrorsKeepTheirMeaning: status, type, code and field of an upstream's error reach the client of a search and of a
+// translation.
 func TestErrorsKeepTheirMeaning(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -352,8 +354,8 @@ func TestClientsHeadersGoAlong(t *testing.T) {
 	}
 }
 
-// TestFirstByte: a streamed search shows that it is served within 50 ms, then at least every 10 s, in single lines: some clients take the blank line behind
-// a comment for an event.
+// TestFirstByte: a streamed search shows that it is served within 50 ms, then at least every 10 s, in single lines:
+// some clients take the blank line behind a comment for an event.
 func TestFirstByte(t *testing.T) {
 	for path, body := range map[string]string{
 		"/v1/chat/completions": askStream, "/api/chat": askStream, "/api/generate": fmt.Sprintf(`{"model":"m","prompt":%q}`, question),

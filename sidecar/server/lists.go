@@ -74,7 +74,8 @@ func reply(g *gin.Context, v any) {
 	g.Data(http.StatusOK, "application/json; charset=utf-8", dialect.Compact(v))
 }
 
-// fewModels is up to how many models of the upstream all have their virtual names listed; beyond it only the configured one has. They are taken all the same.
+// fewModels is up to how many models of the upstream all have their virtual names listed; beyond it only the configured
+// one has. They are taken all the same.
 const fewModels = 8
 
 // suffixes are what the name of one of n listed models is followed by in its virtual names.
@@ -89,8 +90,8 @@ func (s *Server) suffixes(name string, n int) []string {
 	return out
 }
 
-// list serves the upstream's list at path. In its array at key each model is followed by copies under the virtual names,
-// which differ in the members called names only; nothing else is touched.
+// list serves the upstream's list at path. In its array at key each model is followed by copies under the virtual
+// names, which differ in the members called names only; nothing else is touched.
 func (s *Server) list(g *gin.Context, d dialect.Dialect, path, key string, names ...string) {
 	status, body, err := s.get(g.Request, path)
 	if err != nil {
@@ -161,7 +162,8 @@ func (s *Server) readOllama(g *gin.Context) (o dialect.Object, name string, err 
 	return o, name, s.checkName(g.Request, name)
 }
 
-// showOllama serves /api/show before an OpenAI-compatible upstream: that the model is there, what it is and what it can do.
+// showOllama serves /api/show before an OpenAI-compatible upstream: that the model is there, what it is and what it can
+// do.
 func (s *Server) showOllama(g *gin.Context) {
 	_, name, err := s.readOllama(g)
 	if err != nil {
@@ -257,8 +259,8 @@ var ofOneRequest = map[string]bool{headerRequest: true, "Traceparent": true, "Tr
 	"X-Cloud-Trace-Context": true, "X-Correlation-Id": true, "X-Request-Start": true, "Cf-Ray": true, "X-Stainless-Retry-Count": true, "Date": true,
 	"Content-Length": true}
 
-// question names what a client asks the upstream about itself: those who send the same headers, but for ofOneRequest, ask the same. Any other header may be what the
-// upstream knows its clients apart by.
+// question names what a client asks the upstream about itself: those who send the same headers, but for ofOneRequest,
+// ask the same. Any other header may be what the upstream knows its clients apart by.
 func (s *Server) question(r *http.Request, path string) string {
 	client := s.upstream.client(r)
 	who := sha256.New()

@@ -164,7 +164,8 @@ func TestAskedIsBounded(t *testing.T) {
 	}
 }
 
-// TestAListThatTakesLong: what is to be looked up in the upstream's list doesn't wait for that long, nor one after the other.
+// TestAListThatTakesLong: what is to be looked up in the upstream's list doesn't wait for that long, nor one after the
+// other.
 func TestAListThatTakesLong(t *testing.T) {
 	release := make(chan struct{})
 	up := newFakeUpstream(t, func(w http.ResponseWriter, r *http.Request) {

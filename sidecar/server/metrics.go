@@ -116,7 +116,8 @@ func (m *metrics) votes(asked int, r decode.Result) {
 	}
 }
 
-// searched counts what a search has spent, one that failed or whose client left included, and how long it took if it came to an answer.
+// searched counts what a search has spent, one that failed or whose client left included, and how long it took if it
+// came to an answer.
 func (m *metrics) searched(strategy string, r decode.Result, err error) {
 	if err == nil {
 		m.seconds.WithLabelValues(strategy).Observe(r.Elapsed.Seconds())
@@ -178,7 +179,8 @@ func (s *Server) measure(g *gin.Context) {
 	g.Next()
 }
 
-// logged writes the line of a request. It is slog.Logger's LogAttrs but for the look at the call stack, which no line has and every request would wait for.
+// logged writes the line of a request. It is slog.Logger's LogAttrs but for the look at the call stack, which no line
+// has and every request would wait for.
 func (s *Server) logged(g *gin.Context, attrs ...slog.Attr) {
 	ctx, to := g.Request.Context(), s.log.Handler()
 	if !to.Enabled(ctx, slog.LevelInfo) {

@@ -23,8 +23,8 @@ const strategyRaw = "raw"
 // MaxN bounds the candidates a client may ask for.
 const MaxN = 64
 
-// choice is a way of answering that a client picked. N is 0 where it leaves the number of candidates to the defaults, kinds "" where it leaves what they are, and
-// strategy "" where it only says what they are: then it is a vote.
+// choice is a way of answering that a client picked. N is 0 where it leaves the number of candidates to the defaults,
+// kinds "" where it leaves what they are, and strategy "" where it only says what they are: then it is a vote.
 type choice struct {
 	strategy string
 	n        int
@@ -47,7 +47,8 @@ func (c choice) voted(trained bool) choice {
 	return c
 }
 
-// Suffix is the name of a strategy within a virtual model name: MODEL@vote. All but greedy may carry a number of candidates: MODEL@vote-8.
+// Suffix is the name of a strategy within a virtual model name: MODEL@vote. All but greedy may carry a number of
+// candidates: MODEL@vote-8.
 func Suffix(strategy string) string {
 	switch strategy {
 	case decode.WeightedVote:
@@ -69,14 +70,15 @@ func Suffixes(trained bool) []string {
 	return out
 }
 
-// DefaultNames are the suffixes listed where a checkpoint is loaded; without one those that need it are left out. All others are
-// taken too, but would make a menu of models too long.
+// DefaultNames are the suffixes listed where a checkpoint is loaded; without one those that need it are left out. All
+// others are taken too, but would make a menu of models too long.
 func DefaultNames() []string {
 	return []string{"raw", "auto", "guided", "majority-8"}
 }
 
-// parseChoice reads the suffix of a virtual model name: one of Suffixes, alone or, but for raw and greedy, with a number of candidates; before that number a vote may say that
-// they are programs or mixed, which also stand alone: vote-8, mixed-8, auto-mixed-8.
+// parseChoice reads the suffix of a virtual model name: one of Suffixes, alone or, but for raw and greedy, with a
+// number of candidates; before that number a vote may say that they are programs or mixed, which also stand alone:
+// vote-8, mixed-8, auto-mixed-8.
 func parseChoice(suffix string) (c choice, ok bool) {
 	name := suffix
 	if at := strings.LastIndexByte(name, '-'); at > 0 && plainNumber(name[at+1:]) {
@@ -111,7 +113,8 @@ func parseChoice(suffix string) (c choice, ok bool) {
 	return choice{}, false
 }
 
-// wayOf reads how answers are made by a strategy's name or, which is the same, by what stands behind the @ of a model's name: best_of_n, best-of, best-of-8.
+// wayOf reads how answers are made by a strategy's name or, which is the same, by what stands behind the @ of a model's
+// name: best_of_n, best-of, best-of-8.
 func wayOf(name string) (c choice, ok bool) {
 	if slices.Contains(strategies(true), name) {
 		return choice{strategy: name}, true
@@ -120,7 +123,8 @@ func wayOf(name string) (c choice, ok bool) {
 	return c, ok && c.strategy != "" && c.n <= MaxN
 }
 
-// Way is a way to answer by either of its names. n is 0 and kinds are "" where the name leaves them to settings of their own; ok is false where it is no name.
+// Way is a way to answer by either of its names. n is 0 and kinds are "" where the name leaves them to settings of
+// their own; ok is false where it is no name.
 func Way(name string) (strategy string, n int, kinds step.Kinds, ok bool) {
 	c, ok := wayOf(name)
 	return c.strategy, c.n, c.kinds, ok
@@ -130,7 +134,8 @@ func plainNumber(s string) bool {
 	return s != "" && s[0] != '0' && strings.Trim(s, "0123456789") == ""
 }
 
-// splitName takes a virtual model name apart. A name that isn't one comes back whole: models may have an @ of their own.
+// splitName takes a virtual model name apart. A name that isn't one comes back whole: models may have an @ of their
+// own.
 func splitName(name string) (model string, c choice, virtual bool) {
 	at := strings.LastIndexByte(name, '@')
 	if at <= 0 {
@@ -177,13 +182,15 @@ func bareQuery(query string) string {
 	return strings.Join(parts, "&")
 }
 
-// listedFor is how long the upstream's list of models counts, and listedWithin how long a request waits for it: then it goes by what was known before.
+// listedFor is how long the upstream's list of models counts, and listedWithin how long a request waits for it: then it
+// goes by what was known before.
 const (
 	listedFor    = time.Minute
 	listedWithin = 3 * time.Second
 )
 
-// modelNames are the names of the upstream's models, as it lists them to this client; those of its last list where it fails now, none where it never told.
+// modelNames are the names of the upstream's models, as it lists them to this client; those of its last list where it
+// fails now, none where it never told.
 func (s *Server) modelNames(r *http.Request) []string {
 	key := s.question(r, listOfModels)
 	list := s.asked.good(key)
@@ -214,7 +221,8 @@ func (s *Server) modelNames(r *http.Request) []string {
 	return names
 }
 
-// checkName refuses a name that is a known model's with a suffix that is none: its model would be looked for in vain, or answer otherwise than was asked.
+// checkName refuses a name that is a known model's with a suffix that is none: its model would be looked for in vain,
+// or answer otherwise than was asked.
 func (s *Server) checkName(r *http.Request, name string) error {
 	at := strings.LastIndexByte(name, '@')
 	if at <= 0 {

@@ -17,8 +17,8 @@ import (
 	"aprm/sidecar/server/dialect"
 )
 
-// cross says which pages of other origins browsers let use the sidecar: those of Config.Origins, for every answer whoever made it. Preflights are answered
-// before anyone asks for a key, which browsers don't send with them.
+// cross says which pages of other origins browsers let use the sidecar: those of Config.Origins, for every answer
+// whoever made it. Preflights are answered before anyone asks for a key, which browsers don't send with them.
 func (s *Server) cross() gin.HandlerFunc {
 	all := slices.Contains(s.cfg.Origins, "*")
 	let := func(origin string) bool {
@@ -61,9 +61,10 @@ func (s *Server) cross() gin.HandlerFunc {
 	}
 }
 
-// ours lets those in without a key that no page of another site can speak for: it would have the browser ask for it, and could read the answers of a
-// sidecar on this machine by having its own name resolved to it (DNS rebinding). So the name by which the sidecar was called must be one that nobody else
-// has, and a page that asks must be of this origin or of Config.Origins. Where there are keys these are what lets in.
+// ours lets those in without a key that no page of another site can speak for: it would have the browser ask for it,
+// and could read the answers of a sidecar on this machine by having its own name resolved to it (DNS rebinding). So the
+// name by which the sidecar was called must be one that nobody else has, and a page that asks must be of this origin or
+// of Config.Origins. Where there are keys these are what lets in.
 func (s *Server) ours(g *gin.Context) {
 	if s.cfg.Keys != nil {
 		return
@@ -89,8 +90,8 @@ func (s *Server) ours(g *gin.Context) {
 	s.foreign(g, origin)
 }
 
-// boards reports whether a request is one to the board, which begins trainings and replaces what is served: whoever else may use the sidecar, that is its
-// own page's alone.
+// boards reports whether a request is one to the board, which begins trainings and replaces what is served: whoever
+// else may use the sidecar, that is its own page's alone.
 func boards(g *gin.Context) bool { return strings.HasPrefix(g.Request.URL.Path, "/sidecar/api/") }
 
 // foreign refuses a page of another origin.
@@ -110,8 +111,8 @@ func (s *Server) refuse(g *gin.Context, code, message string) {
 // private are the ends of names that nobody can register, so that no other site's name ends so.
 var private = []string{".localhost", ".local", ".internal", ".svc"}
 
-// called reports whether host, as a request has it, is a name of the sidecar: an address, this machine's own name, one that only a local network knows,
-// or one of Config.Hosts.
+// called reports whether host, as a request has it, is a name of the sidecar: an address, this machine's own name, one
+// that only a local network knows, or one of Config.Hosts.
 func (s *Server) called(host string) bool {
 	name, _, err := net.SplitHostPort(host)
 	if err != nil {

@@ -9,13 +9,15 @@ import (
 	"aprm/sidecar/server/dialect"
 )
 
-// pagePolicy has browsers load and ask nothing but what the sidecar serves itself: what an LLM wrote stands in the page, and is hostile.
+// pagePolicy has browsers load and ask nothing but what the sidecar serves itself: what an LLM wrote stands in the
+// page, and is hostile.
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // wantsPage reports whether a browser asks, to show what comes.
 func wantsPage(g *gin.Context) bool { return strings.Contains(g.GetHeader("Accept"), "text/html") }
 
-// home gives a browser the page; others are left to who comes next. The page itself tells nothing and wants no key: a browser has none to send yet.
+// home gives a browser the page; others are left to who comes next. The page itself tells nothing and wants no key: a
+// browser has none to send yet.
 func (s *Server) home(g *gin.Context) {
 	if s.cfg.Page == nil || !wantsPage(g) {
 		return

@@ -120,7 +120,8 @@ func TestWhoMayAskTheBoard(t *testing.T) {
 	}
 }
 
-// TestTheBoardIsItsOwnPagesAlone: pages of other sites that may use the sidecar may neither ask the board nor, where there are keys, read what it says.
+// TestTheBoardIsItsOwnPagesAlone: pages of other sites that may use the sidecar may neither ask the board nor, where
+// there are keys, read what it says.
 func TestTheBoardIsItsOwnPagesAlone(t *testing.T) {
 	for _, origins := range [][]string{{"*"}, {"https://chat.example.org"}} {
 		open := build(t, paged(Config{Origins: origins, Hosts: []string{"mine.example"}}), answers(solved()))
@@ -172,7 +173,8 @@ func TestReadyByAnyName(t *testing.T) {
 	}
 }
 
-// TestCandidatesAreStreamed where a request asks for that, each as it comes and again when something is decided of it; no client that doesn't ask sees any.
+// TestCandidatesAreStreamed where a request asks for that, each as it comes and again when something is decided of it;
+// no client that doesn't ask sees any.
 func TestCandidatesAreStreamed(t *testing.T) {
 	told := make(chan struct{})
 	r := &reasoner{checkpoint: "ab12cd34"}

@@ -19,7 +19,8 @@ var (
 
 var slashes = regexp.MustCompile("/{2,}")
 
-// meant is the path that a client's stands for, whose base URL has a slash or a /v1 too many or lacks it; both are escaped.
+// meant is the path that a client's stands for, whose base URL has a slash or a /v1 too many or lacks it; both are
+// escaped.
 func meant(path string) string {
 	if v1, versioned := strings.CutPrefix(path, "/v1"); versioned && slices.Contains(below, v1) {
 		return path // nearly all are

@@ -20,13 +20,14 @@ const (
 	prmSuffix = "@prm"
 )
 
-// pooling serves POST /pooling as vLLM serves a PRM there (task token_classify): one row [P(bad), P(good)] for each step token
-// of the solution, in the order that Config says. A request is the PRM's when it names it (sidecar-prm, the LLM's name with
-// @prm, the checkpoint's ID) or names no model; every other one goes to the upstream as it is, which may have a /pooling of its
-// own.
+// pooling serves POST /pooling as vLLM serves a PRM there (task token_classify): one row [P(bad), P(good)] for each
+// step token of the solution, in the order that Config says. A request is the PRM's when it names it (sidecar-prm, the
+// LLM's name with @prm, the checkpoint's ID) or names no model; every other one goes to the upstream as it is, which
+// may have a /pooling of its own.
 //
-// usage is there, as vLLM's clients read it, and zero, which is what vLLM's UsageInfo holds unless it is told: there is no honest number.
-// The PRM has no tokenizer, it reads words and numbers; of the LLM's tokens that hidden states cost, most endpoints tell nothing, and a cache spares them.
+// usage is there, as vLLM's clients read it, and zero, which is what vLLM's UsageInfo holds unless it is told: there is
+// no honest number. The PRM has no tokenizer, it reads words and numbers; of the LLM's tokens that hidden states cost,
+// most endpoints tell nothing, and a cache spares them.
 func (s *Server) pooling(scorer StepScorer) gin.HandlerFunc {
 	return func(g *gin.Context) {
 		if g.GetHeader("Content-Encoding") != "" {
@@ -115,9 +116,9 @@ func (s *Server) pooled(model string, found []scored) pooledAnswer {
 	return a
 }
 
-// readPooling reads what is to be scored: a conversation in messages, or texts in input that hold question and solution in
-// ChatML or in Math-Shepherd's format. Fields that ask for something else than probabilities as numbers are refused, those
-// that only concern a tokenizer are not looked at.
+// readPooling reads what is to be scored: a conversation in messages, or texts in input that hold question and solution
+// in ChatML or in Math-Shepherd's format. Fields that ask for something else than probabilities as numbers are refused,
+// those that only concern a tokenizer are not looked at.
 func readPooling(o dialect.Object, token string) ([]step.Trace, error) {
 	var task, encoding string
 	activation := true
@@ -234,8 +235,8 @@ func chatML(text string) (question, steps string, ok bool) {
 	return question, steps, true
 }
 
-// cutShepherd cuts a text as Math-Shepherd has it, "question Step 1: … ки\nStep 2: … ки", before its first step: at the last
-// "Step 1:" before the first step token.
+// cutShepherd cuts a text as Math-Shepherd has it, "question Step 1: … ки\nStep 2: … ки", before its first step: at the
+// last "Step 1:" before the first step token.
 func cutShepherd(text, token string) (question, steps string, ok bool) {
 	first, _, _ := strings.Cut(text, token)
 	at := strings.LastIndex(first, "Step 1:")

@@ -58,15 +58,17 @@ func problemOf(err error) *dialect.Problem {
 	return &dialect.Problem{Status: http.StatusInternalServerError, Kind: dialect.Failed, Message: "the sidecar failed on this request; its log says why", Cause: err}
 }
 
-// upstreamProblem passes an error of the upstream on with its meaning: its status and, where the upstream says them, its type, code and field, which
-// clients act on (context_length_exceeded). What the client can't mend is the sidecar's own gateway error.
+// upstreamProblem passes an error of the upstream on with its meaning: its status and, where the upstream says them,
+// its type, code and field, which clients act on (context_length_exceeded). What the client can't mend is the sidecar's
+// own gateway error.
 func upstreamProblem(up *adapters.UpstreamError) *dialect.Problem {
 	p := &dialect.Problem{Status: http.StatusBadGateway, Kind: dialect.Upstream, Code: "upstream_error", Message: up.Error(), RetryAfter: up.RetryAfter, Cause: up}
 	switch {
 	case up.Status == http.StatusGatewayTimeout, up.Status == 0 && timedOut(up.Err):
 		p.Status, p.Code = http.StatusGatewayTimeout, "upstream_timeout"
 	case up.Op == adapters.OpPRM && up.Status != http.StatusBadRequest && up.Status != http.StatusTooManyRequests:
-		// The PRM's key, address and name are the sidecar's: a client can't mend them, and must not take its own key for wrong.
+		// The PRM's key, address and name are the sidecar's: a client can't mend them, and must not take its own key
+		// for wrong.
 		return p
 	case up.Status == 0 && errors.Is(up.Err, context.Canceled):
 		p.Status, p.Kind, p.Code = statusClientGone, dialect.Failed, "cancelled"

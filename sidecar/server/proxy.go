@@ -22,8 +22,8 @@ import (
 	"aprm/sidecar/server/dialect"
 )
 
-// upstream is the way to the endpoint: where each path is, whose key is sent, and a reverse proxy that changes nothing and passes on every chunk of a stream
-// as it comes.
+// upstream is the way to the endpoint: where each path is, whose key is sent, and a reverse proxy that changes nothing
+// and passes on every chunk of a stream as it comes.
 type upstream struct {
 	base      url.URL // scheme and host
 	root      string  // path below which everything but the OpenAI API is, "" or "/prefix"
@@ -94,8 +94,8 @@ func (u *upstream) locate(escaped string) string {
 	return u.root + escaped
 }
 
-// rewrite leaves a request as the client sent it but for its address, hop-by-hop headers and, where a key is configured,
-// the key.
+// rewrite leaves a request as the client sent it but for its address, hop-by-hop headers and, where a key is
+// configured, the key.
 func (u *upstream) rewrite(r *httputil.ProxyRequest) {
 	escaped := u.locate(r.In.URL.EscapedPath())
 	if path, err := url.PathUnescape(escaped); err == nil {
@@ -117,8 +117,8 @@ func (u *upstream) rewrite(r *httputil.ProxyRequest) {
 	repeatable(r.Out)
 }
 
-// repeatable lets the transport send a request again, a POST too: an endpoint may hang up on a kept connection just when a request goes
-// out on it. What tells the transport so is not sent.
+// repeatable lets the transport send a request again, a POST too: an endpoint may hang up on a kept connection just
+// when a request goes out on it. What tells the transport so is not sent.
 func repeatable(r *http.Request) {
 	if r.GetBody != nil && len(r.Header.Values("Idempotency-Key")) == 0 {
 		r.Header["Idempotency-Key"] = []string{}
@@ -170,7 +170,8 @@ func (u *upstream) client(r *http.Request) adapters.Client {
 
 var errLacking = errors.New("the upstream has no such route")
 
-// receive looks at the head of what the upstream answers to a forwarded request. Which pages may use the sidecar is for the sidecar to say, not for it.
+// receive looks at the head of what the upstream answers to a forwarded request. Which pages may use the sidecar is for
+// the sidecar to say, not for it.
 func (u *upstream) receive(resp *http.Response) error {
 	for name := range resp.Header {
 		if strings.HasPrefix(name, "Access-Control-") {
@@ -214,7 +215,8 @@ type forwardedKey struct{}
 
 var errIdle = errors.New("the upstream sent nothing for too long")
 
-// watched is an answer that may not fall silent, and is looked through for what it cost. How long the client takes to read it doesn't count.
+// watched is an answer that may not fall silent, and is looked through for what it cost. How long the client takes to
+// read it doesn't count.
 type watched struct {
 	io.ReadCloser
 	idle  time.Duration
@@ -267,7 +269,8 @@ func (w *watched) Close() error {
 	return w.ReadCloser.Close()
 }
 
-// do sends a request of the sidecar's own on behalf of a client's, r; path is a client's ("/v1/models"). A body is JSON.
+// do sends a request of the sidecar's own on behalf of a client's, r; path is a client's ("/v1/models"). A body is
+// JSON.
 func (u *upstream) do(r *http.Request, method, path string, body []byte) (*http.Response, error) {
 	client := u.client(r)
 	to := u.base
@@ -296,8 +299,8 @@ func (u *upstream) close() {
 	}
 }
 
-// forward sends a request to the upstream as it is; body is what has been read of it, nil when nothing has. One that may be answered elsewhere, another
-// way, gets no answer where the upstream has no such route, which is reported.
+// forward sends a request to the upstream as it is; body is what has been read of it, nil when nothing has. One that
+// may be answered elsewhere, another way, gets no answer where the upstream has no such route, which is reported.
 func (s *Server) forward(g *gin.Context, body []byte, elsewhere bool) (lacks bool) {
 	if body != nil {
 		again := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
@@ -308,8 +311,8 @@ func (s *Server) forward(g *gin.Context, body []byte, elsewhere bool) (lacks boo
 			g.Request.Header.Set("Content-Type", "application/json")
 		}
 	}
-	// Without this, net/http empties the request's body when the answer begins, while the transport may still be reading
-	// it, and the answer breaks off. What can't do it (HTTP/2) doesn't need it.
+	// Without this, net/http empties the request's body when the answer begins, while the transport may still be
+	// reading it, and the answer breaks off. What can't do it (HTTP/2) doesn't need it.
 	_ = http.NewResponseController(g.Writer).EnableFullDuplex()
 	ctx, cancel := context.WithCancelCause(g.Request.Context())
 	defer cancel(nil)
@@ -321,8 +324,8 @@ func (s *Server) forward(g *gin.Context, body []byte, elsewhere bool) (lacks boo
 	}
 	g.Request = g.Request.WithContext(context.WithValue(ctx, forwardedKey{}, f))
 	s.upstream.proxy.ServeHTTP(g.Writer, g.Request)
-	// What the upstream left unread has to go before the handler ends: net/http would read it afterwards, and then reads the
-	// connection twice at once, which it answers with a panic that drops the connection.
+	// What the upstream left unread has to go before the handler ends: net/http would read it afterwards, and then
+	// reads the connection twice at once, which it answers with a panic that drops the connection.
 	if _, err := io.Copy(io.Discard, g.Request.Body); err != nil {
 		s.log.Debug("the rest of a request", "error", err)
 	}
@@ -335,7 +338,8 @@ func curled(contentType string, body []byte) bool {
 	return err == nil && kind == "application/x-www-form-urlencoded" && bytes.HasPrefix(bytes.TrimSpace(body), []byte("{"))
 }
 
-// bufferPool lends the buffers that bodies are copied through: a thousand streams have one each while they wait for their next piece, which is small.
+// bufferPool lends the buffers that bodies are copied through: a thousand streams have one each while they wait for
+// their next piece, which is small.
 type bufferPool struct{ pool sync.Pool }
 
 func (b *bufferPool) Get() []byte {

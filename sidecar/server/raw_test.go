@@ -131,8 +131,8 @@ func do(t *testing.T, method, to, body string, header http.Header) *http.Respons
 	return resp
 }
 
-// TestRawStreamComesChunkByChunk: the upstream sends a chunk only after the client has the one before, so a chunk that is
-// held back, joined or cut would stop the test.
+// TestRawStreamComesChunkByChunk: the upstream sends a chunk only after the client has the one before, so a chunk that
+// is held back, joined or cut would stop the test.
 func TestRawStreamComesChunkByChunk(t *testing.T) {
 	chunks := []string{"data: {\"a\":1}\n\n", ": comment\n\n", "data: {\"b\"", ":2}\r\n\r\n", "data: [DONE]\n\n"}
 	next := make(chan struct{})
@@ -179,7 +179,8 @@ func TestRawBrokenUpstream(t *testing.T) {
 	}
 }
 
-// TestRawHungUpOn: an endpoint that hangs up on a kept connection as the next request comes gets that request again on a new one.
+// TestRawHungUpOn: an endpoint that hangs up on a kept connection as the next request comes gets that request again on
+// a new one.
 func TestRawHungUpOn(t *testing.T) {
 	var mu sync.Mutex
 	connections := map[string]bool{}
@@ -239,7 +240,8 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-// TestTooLarge: what is larger than the sidecar looks into goes on as it comes, announced or chunked; what must be translated can't.
+// TestTooLarge: what is larger than the sidecar looks into goes on as it comes, announced or chunked; what must be
+// translated can't.
 func TestTooLarge(t *testing.T) {
 	up := newFakeUpstream(t, replies(`{}`))
 	addr := serve(t, Config{MaxBody: 64, Defaults: defaults(guided)}, &reasoner{checkpoint: "x"}, up)

@@ -13,7 +13,8 @@ import (
 	"aprm/sidecar/server/dialect"
 )
 
-// overrides is the prm object of a request: settings of the search (decode.Settings), and what only a request has (Fields).
+// overrides is the prm object of a request: settings of the search (decode.Settings), and what only a request has
+// (Fields).
 type overrides struct {
 	settings []override
 	n        *int       // of them, as a virtual name has one too
@@ -128,8 +129,8 @@ func (ov overrides) check() error {
 // longestDeadline is a day, in milliseconds.
 const longestDeadline = 24 * 60 * 60 * 1000
 
-// options joins the defaults, what was chosen, and what the request's fields ask for. Without a seed of the client's the endpoint draws as it likes: a
-// seed for each request makes some of them slow, and some builds of vLLM die of it.
+// options joins the defaults, what was chosen, and what the request's fields ask for. Without a seed of the client's
+// the endpoint draws as it likes: a seed for each request makes some of them slow, and some builds of vLLM die of it.
 func options(defaults decode.Options, c choice, ov overrides, a dialect.Ask) decode.Options {
 	opts := defaults
 	opts.Strategy = c.strategy

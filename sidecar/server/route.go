@@ -32,8 +32,8 @@ func (s *Server) lacking(r route) bool {
 	return known
 }
 
-// perhaps forwards a request of a route that the upstream may lack, as younger APIs are by many; where it does the request is translated. A model
-// that isn't there is a 404 too: what the translation comes to says which it was.
+// perhaps forwards a request of a route that the upstream may lack, as younger APIs are by many; where it does the
+// request is translated. A model that isn't there is a 404 too: what the translation comes to says which it was.
 func (s *Server) perhaps(g *gin.Context, c *call) {
 	if s.passing(g, c.why, c.bare(), true) && s.translate(g, c) {
 		s.lacks.Store(c.path, true)

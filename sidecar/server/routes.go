@@ -66,10 +66,12 @@ func (s *Server) routes() *gin.Engine {
 	return r
 }
 
-// onlyOllama are the routes of Ollama's that nothing else can do, as they begin: to fetch, make, copy and delete models.
+// onlyOllama are the routes of Ollama's that nothing else can do, as they begin: to fetch, make, copy and delete
+// models.
 var onlyOllama = []string{"/api/pull", "/api/push", "/api/create", "/api/copy", "/api/delete", "/api/blobs/", "/api/experimental/", "/api/me", "/api/signout", "/api/user/"}
 
-// rest handles every path without a route: the upstream's. Where its body names a model only a virtual name and a prm object are taken out.
+// rest handles every path without a route: the upstream's. Where its body names a model only a virtual name and a prm
+// object are taken out.
 func (s *Server) rest(g *gin.Context) {
 	path := g.Request.URL.Path
 	if s.cfg.Dialect != dialect.Ollama {
@@ -148,7 +150,8 @@ func (s *Server) state(status string) gin.H {
 	return body
 }
 
-// ready says whether the upstream answers at all; a refusal of the key is an answer. It is asked once a second at most, however many want to know.
+// ready says whether the upstream answers at all; a refusal of the key is an answer. It is asked once a second at most,
+// however many want to know.
 func (s *Server) ready(g *gin.Context) {
 	if s.front.stopping.Load() {
 		g.JSON(http.StatusServiceUnavailable, gin.H{"status": "stopping"})

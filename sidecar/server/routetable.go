@@ -6,7 +6,8 @@ import (
 	"aprm/sidecar/access"
 )
 
-// Route is what people are told of a path that the sidecar serves itself. The routes that are registered are held to this table by a test.
+// Route is what people are told of a path that the sidecar serves itself. The routes that are registered are held to
+// this table by a test.
 type Route struct {
 	Methods    []string
 	Path       string // as gin has it

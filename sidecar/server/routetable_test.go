@@ -17,7 +17,8 @@ import (
 	"aprm/sidecar/server/dialect"
 )
 
-// TestRouteTable: what people are told of the routes is what is registered, before an endpoint of either dialect, and each wants the scope that is said.
+// TestRouteTable: what people are told of the routes is what is registered, before an endpoint of either dialect, and
+// each wants the scope that is said.
 func TestRouteTable(t *testing.T) {
 	up := newFakeUpstream(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	given := map[string]string{}

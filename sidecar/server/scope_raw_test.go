@@ -15,8 +15,8 @@ import (
 	"aprm/sidecar/server/dialect"
 )
 
-// TestEverydayIsRawByteForByte sends every everyday conversation in both dialects, streamed and not, and compares bytes,
-// status and content type on both sides of the sidecar. The upstream's bytes are odd but legal.
+// TestEverydayIsRawByteForByte sends every everyday conversation in both dialects, streamed and not, and compares
+// bytes, status and content type on both sides of the sidecar. The upstream's bytes are odd but legal.
 func TestEverydayIsRawByteForByte(t *testing.T) {
 	whole := []byte("{ \"z\" : 1e0,\t\"choices\":[ {\"message\":{\"content\":\"\\u00e9\\/\",\"role\":\"assistant\"}, \"index\":0}],\r\n \"unknown\":{\"b\":1,\"a\":[ ]} }\n\n")
 	chunks := []string{": hello\n\n", "data:{\"b\"", ":1, \"a\" :2}\r\n\r\n", "event: odd\ndata: {\"x\":\"\xc3", "\xa9\"}\n\n", "data: [DONE]\n\n", " "}

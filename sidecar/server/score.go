@@ -27,8 +27,8 @@ type scored struct {
 	sighted bool // the LLM's hidden states were read for them
 }
 
-// scoring serves POST /v1/prm/score. {"problem":"…","steps":["…"]} gives one score a step; {"solutions":[{"problem":"…",
-// "steps":["…"]},…]} gives that for each solution, in order.
+// scoring serves POST /v1/prm/score. {"problem":"…","steps":["…"]} gives one score a step;
+// {"solutions":[{"problem":"…", "steps":["…"]},…]} gives that for each solution, in order.
 func (s *Server) scoring(scorer StepScorer) gin.HandlerFunc {
 	type score struct {
 		Step  float64 `json:"step"`  // chance that the step is correct

@@ -17,8 +17,8 @@ import (
 	"aprm/sidecar/trace"
 )
 
-// TestTheAccessLogHasNoTexts: a line of JSON for each request, with the client's own id of it or a new one, and nothing of what was asked, answered or shown as
-// a key.
+// TestTheAccessLogHasNoTexts: a line of JSON for each request, with the client's own id of it or a new one, and nothing
+// of what was asked, answered or shown as a key.
 func TestTheAccessLogHasNoTexts(t *testing.T) {
 	keys, as := keyed(t, map[string]string{"team": ""})
 	var log lockedBuffer
@@ -78,7 +78,8 @@ func (p *passing) Passed(one trace.Passed) {
 	p.all = append(p.all, one)
 }
 
-// TestTraceContext: a client's trace goes on at the endpoint, of raw requests and of what a search asks, and a raw request has a span in it.
+// TestTraceContext: a client's trace goes on at the endpoint, of raw requests and of what a search asks, and a raw
+// request has a span in it.
 func TestTraceContext(t *testing.T) {
 	const parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	var out passing

@@ -1,11 +1,11 @@
-// Package server speaks to chat clients: the OpenAI and the Ollama dialect of HTTP. To a client it is the endpoint that it
-// stands before. Requests worth a search are answered by a Reasoner; every other one is the upstream's, byte for byte in
-// both directions, or translated where client and upstream speak different dialects.
+// Package server speaks to chat clients: the OpenAI and the Ollama dialect of HTTP. To a client it is the endpoint that
+// it stands before. Requests worth a search are answered by a Reasoner; every other one is the upstream's, byte for
+// byte in both directions, or translated where client and upstream speak different dialects.
 //
 // Which dialects agree: an Ollama upstream serves /api and /v1 itself, so both are native there and nothing is ever
-// translated. Before an OpenAI-compatible upstream /v1 is native and what Ollama's clients need of /api is translated; what only Ollama can do
-// (pull, create and the like) is a 501. Paths outside of both go to the upstream as they are, /healthz, /readyz and
-// /metrics excepted, which are the sidecar's own.
+// translated. Before an OpenAI-compatible upstream /v1 is native and what Ollama's clients need of /api is translated;
+// what only Ollama can do (pull, create and the like) is a 501. Paths outside of both go to the upstream as they are,
+// /healthz, /readyz and /metrics excepted, which are the sidecar's own.
 package server
 
 import (
@@ -37,7 +37,8 @@ import (
 // Reasoner answers conversations by searching. It is safe for concurrent use and returns soon after ctx is done.
 type Reasoner interface {
 	// Solve answers the last message. model is the upstream's own name of the model, "" when the client named none.
-	// Messages are the client's; what the Reasoner adds to them is its Instruction. It tells opts.Watch of the search, if that is set.
+	// Messages are the client's; what the Reasoner adds to them is its Instruction. It tells opts.Watch of the search,
+	// if that is set.
 	Solve(ctx context.Context, model string, messages []adapters.Message, opts decode.Options) (decode.Result, error)
 
 	// Checkpoint names the PRM in use; ok is false when there is none, and then only what needs none is offered.
@@ -49,8 +50,8 @@ type Reasoner interface {
 
 // StepScorer is what a Reasoner may be besides: then POST /v1/prm/score and POST /pooling are served.
 type StepScorer interface {
-	// Judge returns one score a step, and whether the LLM's hidden states were read for them. tokens are the steps' log-probabilities,
-	// nil where there are none.
+	// Judge returns one score a step, and whether the LLM's hidden states were read for them. tokens are the steps'
+	// log-probabilities, nil where there are none.
 	Judge(ctx context.Context, t step.Trace, tokens [][]step.Token) (scores []prm.Score, sighted bool, err error)
 }
 
@@ -62,29 +63,32 @@ type Config struct {
 	Dialect  dialect.Dialect // OpenAI or Ollama
 	// UpstreamKey is sent upstream as a bearer token in place of the client's Authorization; "" passes the client's on.
 	UpstreamKey string
-	// Keys are what clients must present as bearer tokens; nil lets everyone in. They never go upstream. APIKey is one that opens everything, in place of Keys.
+	// Keys are what clients must present as bearer tokens; nil lets everyone in. They never go upstream. APIKey is one
+	// that opens everything, in place of Keys.
 	Keys   *access.Keys
 	APIKey string
 	// Model is searched with when a client names no model.
 	Model string
-	// Tools says whether the upstream is known to take tools: /api/show tells Ollama clients of an OpenAI-compatible upstream. Nil for no.
+	// Tools says whether the upstream is known to take tools: /api/show tells Ollama clients of an OpenAI-compatible
+	// upstream. Nil for no.
 	Tools func() bool
 
-	// Defaults are the options of a search that neither the model's name nor the request sets. Defaults.Strategy is what
-	// a bare model name gets: "raw" or a strategy of decode; "" means raw.
+	// Defaults are the options of a search that neither the model's name nor the request sets. Defaults.Strategy is
+	// what a bare model name gets: "raw" or a strategy of decode; "" means raw.
 	Defaults decode.Options
 	// Names are the suffixes of the virtual model names ("raw" makes NAME@raw); nil means DefaultNames.
 	Names []string
-	// Origins are the origins of pages that browsers let use the sidecar ("https://chat.example.org", or "*" for all); none lets none. What the upstream
-	// says of it counts for nothing.
+	// Origins are the origins of pages that browsers let use the sidecar ("https://chat.example.org", or "*" for all);
+	// none lets none. What the upstream says of it counts for nothing.
 	Origins []string
 
-	// What POST /pooling is spoken with: what stands behind each step, "" means <extra_0>; and whether a row of scores has the
-	// probability of a good step first, as Math-Shepherd's has, or last, as Qwen2.5-Math-PRM's.
+	// What POST /pooling is spoken with: what stands behind each step, "" means <extra_0>; and whether a row of scores
+	// has the probability of a good step first, as Math-Shepherd's has, or last, as Qwen2.5-Math-PRM's.
 	StepToken string
 	GoodFirst bool
 
-	// Hosts are names that clients may call the sidecar by, beside those that no page of another site can make a browser resolve to it; "*" for any.
+	// Hosts are names that clients may call the sidecar by, beside those that no page of another site can make a
+	// browser resolve to it; "*" for any.
 	Hosts []string
 
 	MaxBody       int64         // bytes of a request that is looked into, a larger one is the upstream's; 0 means 32 MiB
@@ -240,8 +244,9 @@ type front struct {
 	stopping atomic.Bool
 }
 
-// Become has requests from now on answered by another configuration and Reasoner; those under way end as they began. What is wrong with it is the error, and
-// then nothing changes. Figures are counted on, and traces are kept where as many are to be.
+// Become has requests from now on answered by another configuration and Reasoner; those under way end as they began.
+// What is wrong with it is the error, and then nothing changes. Figures are counted on, and traces are kept where as
+// many are to be.
 func (s *Server) Become(cfg Config, reasoner Reasoner) error {
 	next, err := New(cfg, reasoner)
 	if err != nil {
@@ -274,8 +279,8 @@ func (s *Server) Become(cfg Config, reasoner Reasoner) error {
 var errStopping = &dialect.Problem{Status: http.StatusServiceUnavailable, Kind: dialect.Failed, Code: "stopping", RetryAfter: 5 * time.Second,
 	Message: "the sidecar is being stopped: ask again"}
 
-// Run serves ln until ctx is done, then lets requests under way finish for Config.Grace, has those that are left end with an error in their dialect and
-// returns nil. It closes ln.
+// Run serves ln until ctx is done, then lets requests under way finish for Config.Grace, has those that are left end
+// with an error in their dialect and returns nil. It closes ln.
 func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 	requests, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)

@@ -17,8 +17,8 @@ const (
 	blank      = " \t\r\n"
 )
 
-// view is what a client is to see of an answer's text: the text before the first stop string, and of a reasoning model's its
-// thoughts apart, as the servers of such models do it.
+// view is what a client is to see of an answer's text: the text before the first stop string, and of a reasoning
+// model's its thoughts apart, as the servers of such models do it.
 type view struct {
 	thinking string
 	content  string
@@ -26,8 +26,8 @@ type view struct {
 	cut      bool // at a stop string
 }
 
-// look divides the text of an answer. Of a text that isn't whole yet only that is seen which is so whatever follows: what could be
-// the beginning of a stop string or a mark, and half a character, are held back.
+// look divides the text of an answer. Of a text that isn't whole yet only that is seen which is so whatever follows:
+// what could be the beginning of a stop string or a mark, and half a character, are held back.
 func look(text string, stops []string, whole bool) view {
 	var v view
 	longest := 1
@@ -92,8 +92,8 @@ type teller struct {
 	midline bool // the thoughts told last don't end with their line
 }
 
-// next is what is new in text, the answer so far, and in notes, lines about the search, which join the thoughts. tokens are the new
-// content's, nil for none. The answer must go on as it began.
+// next is what is new in text, the answer so far, and in notes, lines about the search, which join the thoughts. tokens
+// are the new content's, nil for none. The answer must go on as it began.
 func (t *teller) next(text string, whole bool, notes string, tokens []step.Token) ([]dialect.Piece, error) {
 	v := look(text, t.stops, whole)
 	thinking, ok := strings.CutPrefix(v.thinking, t.told.thinking)

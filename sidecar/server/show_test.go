@@ -45,8 +45,8 @@ func TestLook(t *testing.T) {
 	}
 }
 
-// FuzzTeller: however a text is settled, a client that joins the parts has what it would have had whole, and no part of a text of
-// whole characters, with stop strings of such, has half a one.
+// FuzzTeller: however a text is settled, a client that joins the parts has what it would have had whole, and no part of
+// a text of whole characters, with stop strings of such, has half a one.
 func FuzzTeller(f *testing.F) {
 	f.Add("3 boxes of 4 pens are 12 pens.\n#### 12", "####", "ns", 7)
 	f.Add("<think>\n3 €\n</think>\n12 €", "\n\n", "", 3)

@@ -167,8 +167,8 @@ func TestASearchThatTakesBack(t *testing.T) {
 	}
 }
 
-// TestDeadlineOfARequest: the least of the server's and the request's, a little of which is left for the answer; what is best by then
-// is marked.
+// TestDeadlineOfARequest: the least of the server's and the request's, a little of which is left for the answer; what
+// is best by then is marked.
 func TestDeadlineOfARequest(t *testing.T) {
 	for _, test := range []struct {
 		server, want time.Duration
@@ -195,8 +195,8 @@ func TestDeadlineOfARequest(t *testing.T) {
 	}
 }
 
-// TestDeadlineWithNothing: before the first word the answer is an error in the client's own form, by the deadline; in a stream that
-// has shown signs of life its last event.
+// TestDeadlineWithNothing: before the first word the answer is an error in the client's own form, by the deadline; in a
+// stream that has shown signs of life its last event.
 func TestDeadlineWithNothing(t *testing.T) {
 	for _, path := range []string{"/v1/chat/completions", "/api/chat"} {
 		for _, test := range []struct {

@@ -16,8 +16,8 @@ import (
 	"aprm/sidecar/trace"
 )
 
-// TraceExporter is told of every search whose answer has been written, and of every request that was passed on. It must not block for long: the end of a stream
-// waits for it.
+// TraceExporter is told of every search whose answer has been written, and of every request that was passed on. It must
+// not block for long: the end of a stream waits for it.
 type TraceExporter interface {
 	Export(t trace.Trace)
 	Passed(p trace.Passed)
@@ -34,7 +34,8 @@ func watchers(all ...func(decode.Event)) func(decode.Event) {
 	}
 }
 
-// trace remembers a search that has ended, for those who ask later, and returns it whole. total is until now: see written.
+// trace remembers a search that has ended, for those who ask later, and returns it whole. total is until now: see
+// written.
 func (s *Server) trace(g *gin.Context, c *call, h dialect.Head, o outcome, rec *trace.Recorder, read, total time.Duration) trace.Trace {
 	checkpoint, _ := s.reasoner.Checkpoint()
 	t := rec.Trace(trace.Request{
@@ -99,8 +100,8 @@ func ownerOf(g *gin.Context) string {
 	return ""
 }
 
-// mine reports whose traces a request may see: its own, and everybody's with the scope for it. Without keys whoever asks is on this machine, or let in by
-// --insecure.
+// mine reports whose traces a request may see: its own, and everybody's with the scope for it. Without keys whoever
+// asks is on this machine, or let in by --insecure.
 func mine(g *gin.Context) func(owner string) bool {
 	key := keyOf(g)
 	return func(owner string) bool { return key == nil || owner == key.Name || key.May(access.Admin) }

@@ -171,7 +171,8 @@ func (c *sluggish) Write(p []byte) (int, error) {
 	return c.ResponseRecorder.Write(p)
 }
 
-// TestTraceHoldsReadingAndWriting: the sidecar's own share is all that isn't the LLM's, from the first byte to the last.
+// TestTraceHoldsReadingAndWriting: the sidecar's own share is all that isn't the LLM's, from the first byte to the
+// last.
 func TestTraceHoldsReadingAndWriting(t *testing.T) {
 	for _, body := range []string{askWhole, askStream} {
 		synctest.Test(t, func(t *testing.T) {

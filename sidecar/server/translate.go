@@ -16,7 +16,8 @@ import (
 // largestReply bounds a whole answer of the upstream, in bytes.
 const largestReply = 64 << 20
 
-// translate answers a request whose format the upstream lacks by a chat completion of it, without a search. It reports whether the upstream took it.
+// translate answers a request whose format the upstream lacks by a chat completion of it, without a search. It reports
+// whether the upstream took it.
 func (s *Server) translate(g *gin.Context, c *call) (taken bool) {
 	asked, err := c.Chat(c.bare())
 	if err != nil {
@@ -123,7 +124,8 @@ func readReply(body io.Reader) (a dialect.Answer, err error) {
 	return a, err
 }
 
-// readStream reads a stream, part by part as it comes; the answer is what ends it. Tool calls come in fragments and are told once they are whole.
+// readStream reads a stream, part by part as it comes; the answer is what ends it. Tool calls come in fragments and are
+// told once they are whole.
 func readStream(body io.Reader, emit func(dialect.Piece) error) (a dialect.Answer, err error) {
 	in := wire.NewStream(body)
 	var calls wire.Calls

@@ -40,8 +40,8 @@ var (
 // bytesPerToken of plain English, roughly.
 const bytesPerToken = 4
 
-// tokens is what an exchange came to, whose request had so many bytes. Where the answer doesn't say it is guessed: a line of a stream is a token, and what is
-// no stream has a token in four bytes.
+// tokens is what an exchange came to, whose request had so many bytes. Where the answer doesn't say it is guessed: a
+// line of a stream is a token, and what is no stream has a token in four bytes.
 func (u usage) tokens(request int) int {
 	prompt, told := last(promptCount, u.tail)
 	if !told {

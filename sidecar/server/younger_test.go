@@ -13,7 +13,8 @@ import (
 	"aprm/sidecar/server/dialect"
 )
 
-// TestYoungerRoutesAreTranslated: what an upstream with chat completions alone is asked, and what the client gets of it, whole and streamed, in golden files.
+// TestYoungerRoutesAreTranslated: what an upstream with chat completions alone is asked, and what the client gets of
+// it, whole and streamed, in golden files.
 func TestYoungerRoutesAreTranslated(t *testing.T) {
 	const whole = `{"choices":[{"message":{"content":"It rains.","reasoning_content":"hm","tool_calls":[{"id":"c1","function":{"name":"get_weather","arguments":"{\"city\":\"Oslo\"}"}}]},"finish_reason":"tool_calls"}],"usage":{"prompt_tokens":3,"completion_tokens":4}}`
 	stream := "data: " + strings.Join([]string{`{"choices":[{"delta":{"reasoning":"h"}}]}`, `{"choices":[{"delta":{"reasoning":"m"}}]}`, `{"choices":[{"delta":{"content":"It "}}]}`, `{"choices":[{"delta":{"content":"rains."}}]}`,
@@ -65,7 +66,8 @@ func TestYoungerRoutesAreTranslated(t *testing.T) {
 	}
 }
 
-// TestYoungerRoutesAreRawWhereThereAre: byte for byte, errors too; and a model that isn't there is no lack of the route.
+// TestYoungerRoutesAreRawWhereThereAre: byte for byte, errors too; and a model that isn't there is no lack of the
+// route.
 func TestYoungerRoutesAreRawWhereThereAre(t *testing.T) {
 	up := newFakeUpstream(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -153,7 +155,8 @@ func TestYoungerRoutesSearchTextOnly(t *testing.T) {
 	}
 }
 
-// FuzzTranslate: whatever a client sends to a route that must be translated, what goes upstream is JSON, or the client's fault is named.
+// FuzzTranslate: whatever a client sends to a route that must be translated, what goes upstream is JSON, or the
+// client's fault is named.
 func FuzzTranslate(f *testing.F) {
 	for i, body := range []string{
 		`{"model":"m","input":[{"role":"user","content":[{"type":"input_text","text":"x"},{"type":"input_image","image_url":"u"}]},{"type":"function_call","call_id":"c","name":"f","arguments":"{}"}]}`,

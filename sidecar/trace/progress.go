@@ -12,7 +12,8 @@ import (
 	"aprm/sidecar/decode"
 )
 
-// Progress gathers what a search tells of itself, in lines for people and candidate by candidate, until somebody takes it: a search never waits for a slow reader.
+// Progress gathers what a search tells of itself, in lines for people and candidate by candidate, until somebody takes
+// it: a search never waits for a slow reader.
 type Progress struct {
 	Told   chan struct{} // gets a value when there is something new
 	Shows  bool          // lines of the search
@@ -97,8 +98,8 @@ func (p *Progress) Notes(end bool) string {
 	return p.lines.String()
 }
 
-// note takes news of a candidate. A whole answer is first told of as it comes, before it is scored; of a step the candidates are
-// told of together, when the search goes on to the next.
+// note takes news of a candidate. A whole answer is first told of as it comes, before it is scored; of a step the
+// candidates are told of together, when the search goes on to the next.
 func (p *Progress) note(c decode.Candidate) {
 	if p.passed[c.ID] {
 		return

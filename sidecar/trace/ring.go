@@ -8,8 +8,8 @@ import (
 // RingBytes bounds what a ring holds unless it is told otherwise.
 const RingBytes = 32 << 20
 
-// Ring keeps the last traces, bounded in number and in bytes. It is safe for concurrent use. Traces in it are shared: nobody
-// may change one.
+// Ring keeps the last traces, bounded in number and in bytes. It is safe for concurrent use. Traces in it are shared:
+// nobody may change one.
 type Ring struct {
 	mu       sync.Mutex
 	number   int
@@ -20,8 +20,8 @@ type Ring struct {
 	gone     int // traces that were dropped: position counts from the very first
 }
 
-// NewRing returns a ring of the last number traces that take at most so many bytes together, by a count of their texts and
-// candidates.
+// NewRing returns a ring of the last number traces that take at most so many bytes together, by a count of their texts
+// and candidates.
 func NewRing(number, bytes int) *Ring {
 	return &Ring{number: number, bytes: bytes, position: map[string]int{}}
 }

@@ -23,7 +23,8 @@ type Look struct {
 
 // Tree shows a trace to people: what was asked, the candidates as a tree, the answer, and where tokens and time went.
 //
-// Only the tree is cut to the width: the rest may wrap. Whatever a model or a client wrote is shown without its control characters: a terminal must not obey it.
+// Only the tree is cut to the width: the rest may wrap. Whatever a model or a client wrote is shown without its control
+// characters: a terminal must not obey it.
 func (l Look) Tree(t Trace) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  %s  %s  %s\n", inline(t.ID), t.Began.Local().Format("2006-01-02 15:04:05"), inline(t.Model), inline(t.Applied))
@@ -125,8 +126,8 @@ func (l Look) answer(b *strings.Builder, t Trace) {
 	}
 }
 
-// tree draws the candidates below those that they continue. Those without children come first, so that the branch that goes
-// on needs no line beside what follows. A parent that isn't there, or is its own descendant, counts as none.
+// tree draws the candidates below those that they continue. Those without children come first, so that the branch that
+// goes on needs no line beside what follows. A parent that isn't there, or is its own descendant, counts as none.
 func (l Look) tree(b *strings.Builder, all []Candidate) {
 	known := map[int]bool{}
 	for _, c := range all {
@@ -175,7 +176,8 @@ const (
 	longestHead = 60 // columns before it, beside the branches
 )
 
-// candidate is one line: its fate, number (with a star when it is in the answer), score, tokens, time, answer, why, text.
+// candidate is one line: its fate, number (with a star when it is in the answer), score, tokens, time, answer, why,
+// text.
 func (l Look) candidate(b *strings.Builder, branch string, idWidth int, c Candidate) {
 	mark, why := "·", ""
 	switch {
@@ -234,7 +236,8 @@ func (l Look) indent(branch string) string {
 	return string(runes)
 }
 
-// Table shows summaries, one a line. On a narrow terminal columns are left out, so that there is room for answers and questions.
+// Table shows summaries, one a line. On a narrow terminal columns are left out, so that there is room for answers and
+// questions.
 func (l Look) Table(list []Summary) string {
 	type column struct {
 		title string

@@ -1,5 +1,6 @@
-// Package trace remembers searches: what was asked, which candidates there were, what they scored and took, why each was
-// kept or dropped, and where the time went. It holds the type, a ring of the last ones, and the tree that a terminal shows.
+// Package trace remembers searches: what was asked, which candidates there were, what they scored and took, why each
+// was kept or dropped, and where the time went. It holds the type, a ring of the last ones, and the tree that a
+// terminal shows.
 package trace
 
 import (
@@ -73,9 +74,10 @@ type Tokens struct {
 	Completion int `json:"completion"` // generated
 }
 
-// Times say where the seconds of a request went. Total is the sum of Queued, LLM, PRM and Own: from before the request's body was read
-// until the last byte of the answer was written and flushed, so that a client slow to send or to take it shows in Own. In the trace that an answer holds itself it ends
-// when that answer was ready to be written, and so it does for whoever asks for a trace while the answer is being written: Write is 0.
+// Times say where the seconds of a request went. Total is the sum of Queued, LLM, PRM and Own: from before the
+// request's body was read until the last byte of the answer was written and flushed, so that a client slow to send or
+// to take it shows in Own. In the trace that an answer holds itself it ends when that answer was ready to be written,
+// and so it does for whoever asks for a trace while the answer is being written: Write is 0.
 type Times struct {
 	Total  float64 `json:"total"`
 	Queued float64 `json:"queued"` // waiting for other searches
@@ -86,7 +88,8 @@ type Times struct {
 	Write  float64 `json:"write"`  // of Own: writing the answer, after the search; of a stream what was left of it
 }
 
-// OwnShare is the sidecar's own share, PRM included, of the time that wasn't spent in the queue: in [0,1], 0 of no time.
+// OwnShare is the sidecar's own share, PRM included, of the time that wasn't spent in the queue: in [0,1], 0 of no
+// time.
 func (t Times) OwnShare() float64 {
 	if busy := t.Total - t.Queued; busy > 0 {
 		return (t.PRM + t.Own) / busy
@@ -132,7 +135,8 @@ func (r *Recorder) Watch(e decode.Event) {
 	r.seen = append(r.seen, *c)
 }
 
-// Trace is the trace of a search that has ended: of its result where it has candidates, else of what was told while it ran.
+// Trace is the trace of a search that has ended: of its result where it has candidates, else of what was told while it
+// ran.
 func (r *Recorder) Trace(q Request, result decode.Result) Trace {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -215,7 +219,8 @@ func (t Trace) Written(took time.Duration) Trace {
 	return t
 }
 
-// WithoutTexts is the trace without anything that the client or the LLM wrote: question, texts, answers and what errors quote.
+// WithoutTexts is the trace without anything that the client or the LLM wrote: question, texts, answers and what errors
+// quote.
 func (t Trace) WithoutTexts() Trace {
 	t.Textless = true
 	t.Question, t.Text, t.Answer, t.Error = "", "", "", head(t.Error)

@@ -136,7 +136,8 @@ func TestWithoutTexts(t *testing.T) {
 	}
 }
 
-// TestTreeFits: no line of the tree is wider than the terminal, and none obeys a model's escapes, however deep the tree is.
+// TestTreeFits: no line of the tree is wider than the terminal, and none obeys a model's escapes, however deep the tree
+// is.
 func TestTreeFits(t *testing.T) {
 	q, r := beam()
 	for i := 7; i < 60; i++ {

@@ -12,7 +12,8 @@ import (
 	"aprm/prm/train"
 )
 
-// components is how many principal components of a kind of hidden states are weighed: more than a few hundred problems can't tell apart.
+// components is how many principal components of a kind of hidden states are weighed: more than a few hundred problems
+// can't tell apart.
 const components = 16
 
 // kind is one kind of inputs of whole answers.
@@ -37,9 +38,11 @@ type UnlikeError struct{ error }
 
 func (e UnlikeError) Unwrap() error { return e.error }
 
-// Ablate weighs the inputs of recorded answers crosswise: symbols, log-probabilities of the steps, the profile of the whole answer's, the runs of programs, what a step head
-// says of the steps, and, where the answers were examined, P(True) and hidden states; and beside these, where there is the folder of a run of the game with the same LLM, what the
-// corruptions that it was sure of teach, and those by rule (Attacks). progress is called after each fit, nil for none.
+// Ablate weighs the inputs of recorded answers crosswise: symbols, log-probabilities of the steps, the profile of the
+// whole answer's, the runs of programs, what a step head says of the steps, and, where the answers were examined,
+// P(True) and hidden states; and beside these, where there is the folder of a run of the game with the same LLM, what
+// the corruptions that it was sure of teach, and those by rule (Attacks). progress is called after each fit, nil for
+// none.
 func (t Solutions) Ablate(ctx context.Context, run string, progress func(done, total int)) (Ablation, error) {
 	llm, solutions, err := recordedSolutions(ctx, t.Answered)
 	if err != nil {
@@ -132,7 +135,8 @@ type together struct {
 	of   []string
 }
 
-// rowsOf are the kinds, each by itself, and hidden states together too: what is left without one way of pooling them, another has.
+// rowsOf are the kinds, each by itself, and hidden states together too: what is left without one way of pooling them,
+// another has.
 func rowsOf(kinds []kind) (rows []together) {
 	states := together{name: "hidden states together"}
 	for _, k := range kinds {
@@ -181,7 +185,8 @@ func contrastsOf(run, llm string) ([]train.Contrast, error) {
 	return contrasts, nil
 }
 
-// kindsOf are the kinds of inputs that the answers have, solutions first among them. Beside prose, a program's numbers weigh what they weigh in prose, and something of their own.
+// kindsOf are the kinds of inputs that the answers have, solutions first among them. Beside prose, a program's numbers
+// weigh what they weigh in prose, and something of their own.
 func (t Solutions) kindsOf(ctx context.Context, solutions []solution, answers []train.Answer) ([]kind, error) {
 	const steps = feature.NumPooledLogProbs - feature.NumProfile
 	numbers := func(of func(i int) []float32) train.Numbers {

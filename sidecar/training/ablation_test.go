@@ -16,8 +16,8 @@ import (
 	"aprm/sidecar/dataset"
 )
 
-// answeredBy are four prose answers, and four programs where there are any, to each problem. Which of two results is right is chance, so that no text tells it; P(True) does, whether a
-// program prints too, and the states are noise.
+// answeredBy are four prose answers, and four programs where there are any, to each problem. Which of two results is
+// right is chance, so that no text tells it; P(True) does, whether a program prints too, and the states are noise.
 func answeredBy(rng *rand.Rand, problems int, programs bool) (out []dataset.Answered) {
 	for p := range problems {
 		about := step.Problem{ID: fmt.Sprint(p), Question: fmt.Sprintf("How many pens has girl %c%c?", 'a'+p%26, 'a'+p/26), Answer: fmt.Sprint(5 + rng.IntN(2))}
@@ -49,7 +49,8 @@ func answeredBy(rng *rand.Rand, problems int, programs bool) (out []dataset.Answ
 	return out
 }
 
-// Inputs that decide come out as worth something, those that say nothing don't, of prose alone and of prose and programs.
+// Inputs that decide come out as worth something, those that say nothing don't, of prose alone and of prose and
+// programs.
 func TestAblate(t *testing.T) {
 	for _, programs := range []bool{false, true} {
 		answered := answeredBy(rand.New(rand.NewPCG(1, 2)), 120, programs)
@@ -113,7 +114,8 @@ func TestAblate(t *testing.T) {
 	}
 }
 
-// Answers read at servers of different models, and the game of another LLM, can't be weighed together: that is said, with what is at fault.
+// Answers read at servers of different models, and the game of another LLM, can't be weighed together: that is said,
+// with what is at fault.
 func TestAblateRefuses(t *testing.T) {
 	answered := answeredBy(rand.New(rand.NewPCG(1, 4)), 30, false)
 	quick := train.Options{Epochs: 1}

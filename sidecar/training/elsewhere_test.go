@@ -19,10 +19,12 @@ import (
 	"aprm/sidecar/engine"
 )
 
-// TestRealElsewhere holds that a PRM which was trained on the hidden states of one server serves at another of the same weights: trained by those of a llama-server
-// (SIDECAR_TEST_HIDDEN_URL) and by those of a vLLM (SIDECAR_TEST_POOLING_URL), it tells the steps of right from those of wrong answers to other problems by either's
-// states, with AUCs within 0.03. SIDECAR_TEST_OPENAI_URL is a server that generates, SIDECAR_TEST_MODEL the model's name, SIDECAR_TEST_PROBLEMS how many problems of the
-// recorded ones are read, 20 unless it says so; four answers of each.
+// TestRealElsewhere holds that a PRM which was trained on the hidden states of one server serves at another of the same
+// weights: trained by those of a llama-server (SIDECAR_TEST_HIDDEN_URL) and by those of a vLLM
+// (SIDECAR_TEST_POOLING_URL), it tells the steps of right from those of wrong answers to other problems by either's
+// states, with AUCs within 0.03. SIDECAR_TEST_OPENAI_URL is a server that generates, SIDECAR_TEST_MODEL the model's
+// name, SIDECAR_TEST_PROBLEMS how many problems of the recorded ones are read, 20 unless it says so; four answers of
+// each.
 func TestRealElsewhere(t *testing.T) {
 	generating, model := os.Getenv("SIDECAR_TEST_OPENAI_URL"), os.Getenv("SIDECAR_TEST_MODEL")
 	servers := [2]string{os.Getenv("SIDECAR_TEST_HIDDEN_URL"), os.Getenv("SIDECAR_TEST_POOLING_URL")}
@@ -85,7 +87,8 @@ func TestRealElsewhere(t *testing.T) {
 	}
 }
 
-// recordedSteps are steps of recorded answers, each called what its answer is: those of two thirds of the problems to learn from, and the answers to the others.
+// recordedSteps are steps of recorded answers, each called what its answer is: those of two thirds of the problems to
+// learn from, and the answers to the others.
 func recordedSteps(t *testing.T, problems int) (learned []generator.Labelled, seen []step.Judged) {
 	t.Helper()
 	answered, err := dataset.ReadAnswers("../../configs/experiments/votes/gsm8k-0.5b.jsonl.gz")

@@ -9,9 +9,9 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// events are the rounds' figures as a file of TensorBoard's: records of TFRecord (length, its checksum, an Event, its checksum), with a
-// scalar a figure, whose step is the round, from 1. All bear the time of the writing: look at them by step.
-// Sources: tensorflow/core/util/event.proto, core/framework/summary.proto, core/lib/io/record_writer.
+// events are the rounds' figures as a file of TensorBoard's: records of TFRecord (length, its checksum, an Event, its
+// checksum), with a scalar a figure, whose step is the round, from 1. All bear the time of the writing: look at them by
+// step. Sources: tensorflow/core/util/event.proto, core/framework/summary.proto, core/lib/io/record_writer.
 func events(rounds []Round, now time.Time) []byte {
 	seconds := protowire.AppendFixed64(protowire.AppendTag(nil, 1, protowire.Fixed64Type), math.Float64bits(float64(now.Unix())))
 	out := record(nil, protowire.AppendString(protowire.AppendTag(seconds, 3, protowire.BytesType), "brain.Event:2"))

@@ -11,7 +11,8 @@ import (
 	"aprm/generator"
 )
 
-// TestWhoLooksOnSeesTheRun: its rounds, how far it has come, and whether it is finished; of what is no run, or is broken, that.
+// TestWhoLooksOnSeesTheRun: its rounds, how far it has come, and whether it is finished; of what is no run, or is
+// broken, that.
 func TestWhoLooksOnSeesTheRun(t *testing.T) {
 	llm, run, problems := answering(t)
 	if _, err := Look(run.Folder); !errors.Is(err, fs.ErrNotExist) {

@@ -10,8 +10,9 @@ import (
 	"aprm/sidecar/eval"
 )
 
-// Gate says how far auto may trust the PRM that was trained, by the answers it learned from, each judged by a head that had not learned from its problem.
-// Nil where there is no such head, or no prose that it judged. seed is of the bootstrap.
+// Gate says how far auto may trust the PRM that was trained, by the answers it learned from, each judged by a head that
+// had not learned from its problem. Nil where there is no such head, or no prose that it judged. seed is of the
+// bootstrap.
 func (t Trained) Gate(seed int64) *decode.Gate {
 	n := 0
 	votes := make([]eval.Votes, len(t.votes))

@@ -144,7 +144,8 @@ func TestProgramsAloneSayNothingOfProse(t *testing.T) {
 	}
 }
 
-// Programs that are right are attacked, each several times, and nothing else is; the head learns from pairs of a right one and its corruption, by a weight that is chosen.
+// Programs that are right are attacked, each several times, and nothing else is; the head learns from pairs of a right
+// one and its corruption, by a weight that is chosen.
 func TestAttackedPrograms(t *testing.T) {
 	answered := answeredBy(rand.New(rand.NewPCG(1, 2)), 40, true)
 	for i, a := range answered {
@@ -183,7 +184,8 @@ func TestAttackedPrograms(t *testing.T) {
 	}
 }
 
-// Right answers in prose are attacked at steps that compute something, each one at most so often: up to there the two sides are alike, and how likely either is isn't known.
+// Right answers in prose are attacked at steps that compute something, each one at most so often: up to there the two
+// sides are alike, and how likely either is isn't known.
 func TestAttackedProse(t *testing.T) {
 	about := step.Problem{ID: "a", Question: "Ann has 2 pens, gets 3 and then 4. How many?", Answer: "9"}
 	answered := []dataset.Answered{{Problem: about, Sampling: dataset.Sampling{Model: "m", Kind: step.Prose}, Answers: []dataset.Answer{

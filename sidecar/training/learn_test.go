@@ -13,7 +13,8 @@ import (
 	"aprm/sidecar/dataset"
 )
 
-// A whole training from 3,200 recorded answers, as 'train --solutions' has it: minutes of the clock and of the processor, and the most memory that the process had.
+// A whole training from 3,200 recorded answers, as 'train --solutions' has it: minutes of the clock and of the
+// processor, and the most memory that the process had.
 func BenchmarkLearn(b *testing.B) {
 	answered, err := dataset.ReadAnswers("../../configs/experiments/votes/gsm8k-1.5b.jsonl.gz")
 	if err != nil {

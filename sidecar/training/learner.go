@@ -22,8 +22,8 @@ import (
 	"aprm/sidecar/engine"
 )
 
-// Learner is the PRM as a player of the game: it scores what the adversary made and learns from it. Each round's model is
-// kept in a folder, so that a run can go on from there. It implements generator.RewardModel.
+// Learner is the PRM as a player of the game: it scores what the adversary made and learns from it. Each round's model
+// is kept in a folder, so that a run can go on from there. It implements generator.RewardModel.
 type Learner struct {
 	engine  *engine.Engine
 	folder  string
@@ -38,9 +38,10 @@ type Learner struct {
 
 var _ generator.RewardModel = (*Learner)(nil)
 
-// NewLearner returns the player before round 0. options are those of every round's train.Fit, head those of the head for whole answers. pace, in (0,1], is how much of
-// a whole learning it does in a round, so that it stays to be fooled while rounds last: so much of options.Epochs, and the head for whole answers goes so far from
-// where it was to where it would be. Finish brings it to its end. At 1 each round is learned to the end.
+// NewLearner returns the player before round 0. options are those of every round's train.Fit, head those of the head
+// for whole answers. pace, in (0,1], is how much of a whole learning it does in a round, so that it stays to be fooled
+// while rounds last: so much of options.Epochs, and the head for whole answers goes so far from where it was to where
+// it would be. Finish brings it to its end. At 1 each round is learned to the end.
 func NewLearner(e *engine.Engine, folder string, options train.Options, head train.SolutionOptions, pace float64) *Learner {
 	return &Learner{engine: e, folder: folder, options: options, head: head, pace: pace}
 }
@@ -60,7 +61,8 @@ func (l *Learner) Resume(round int) error {
 	return nil
 }
 
-// become makes m the newest model. Those between the first and the newest have a say at a pace below 1 alone: see Weigh.
+// become makes m the newest model. Those between the first and the newest have a say at a pace below 1 alone: see
+// Weigh.
 func (l *Learner) become(m *prm.Model) {
 	if l.pace == 1 && len(l.rounds) > 1 {
 		l.rounds = l.rounds[:1]
@@ -100,9 +102,10 @@ func (l *Learner) Score(ctx context.Context, examples []generator.Labelled) ([]f
 	return scores, nil
 }
 
-// Weigh implements generator.RewardModel: the head for whole answers gives the logits, where there were answers enough to learn one from, else the worst step; how
-// much they count is what they were measured to be worth in a vote, or as much as where nothing was measured. Hidden states are not read, as the head doesn't either.
-// At a pace below 1 the rounds before have a say, the older the less, and what was known before round 0 too, which is nothing.
+// Weigh implements generator.RewardModel: the head for whole answers gives the logits, where there were answers enough
+// to learn one from, else the worst step; how much they count is what they were measured to be worth in a vote, or as
+// much as where nothing was measured. Hidden states are not read, as the head doesn't either. At a pace below 1 the
+// rounds before have a say, the older the less, and what was known before round 0 too, which is nothing.
 func (l *Learner) Weigh(_ context.Context, candidates []generator.Candidate) ([]float64, error) {
 	weights := make([]float64, len(candidates))
 	say := l.rounds
@@ -165,8 +168,8 @@ func (l *Learner) Learn(ctx context.Context, round int, examples []generator.Lab
 	return generator.LearnReport{Checkpoint: model.ID(), Examples: len(examples), Loss: report.TrainLoss, Seconds: time.Since(began).Seconds()}, nil
 }
 
-// Finish learns to the end what a player with a pace has left, from the last round's lessons: it plays no more, so nothing holds it to R_ref. At a pace of 1 nothing
-// is left.
+// Finish learns to the end what a player with a pace has left, from the last round's lessons: it plays no more, so
+// nothing holds it to R_ref. At a pace of 1 nothing is left.
 func (l *Learner) Finish(ctx context.Context, rounds int, examples []generator.Labelled) error {
 	if l.pace == 1 {
 		return nil
@@ -206,12 +209,13 @@ func (l *Learner) fit(ctx context.Context, round int, examples []generator.Label
 	return train.Fit(ctx, l.current, reference, learned, options)
 }
 
-// playing is the weight of contrasts in the head for whole answers while the game lasts; at its end the best of some is taken.
+// playing is the weight of contrasts in the head for whole answers while the game lasts; at its end the best of some is
+// taken.
 const playing = 0.3
 
-// inputs returns what the PRM reads of each example. Problems are read side by side; of one problem the longest traces come
-// first, one after the other: their hidden states serve the shorter ones that they begin with, and what the LLM is asked doesn't
-// depend on who was faster.
+// inputs returns what the PRM reads of each example. Problems are read side by side; of one problem the longest traces
+// come first, one after the other: their hidden states serve the shorter ones that they begin with, and what the LLM is
+// asked doesn't depend on who was faster.
 func (l *Learner) inputs(ctx context.Context, examples []generator.Labelled) ([]feature.Input, error) {
 	byQuestion := map[string][]int{}
 	for i, ex := range examples {

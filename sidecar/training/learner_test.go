@@ -15,7 +15,8 @@ import (
 	"aprm/sidecar/engine"
 )
 
-// script is an LLM that answers what it is told to, whose hidden states tell whether a step holds a 9, and that remembers what it read.
+// script is an LLM that answers what it is told to, whose hidden states tell whether a step holds a 9, and that
+// remembers what it read.
 type script struct {
 	caps   adapters.Capabilities
 	answer func(adapters.Request) []adapters.Completion

@@ -25,7 +25,8 @@ func answer(source generator.Source, sample string, value step.Verdict, known bo
 	return out
 }
 
-// A wrong answer that was looked for teaches against the right one that it leaves, and is none of the answers that votes are measured by.
+// A wrong answer that was looked for teaches against the right one that it leaves, and is none of the answers that
+// votes are measured by.
 func TestBranchedAnswersTeachByContrastAlone(t *testing.T) {
 	right := answer(generator.Natural, "right", step.Right, true, "1 + 1 = 2.", "2 + 3 = 5.", "#### 5")
 	branch := func(known, heldOut bool) []generator.Labelled {
@@ -56,7 +57,8 @@ func TestBranchedAnswersTeachByContrastAlone(t *testing.T) {
 	}
 }
 
-// Of an answer that was cut off, lessons hold what is sure of its steps: that may be a later one alone, which is no answer.
+// Of an answer that was cut off, lessons hold what is sure of its steps: that may be a later one alone, which is no
+// answer.
 func TestALaterStepAloneIsNoAnswer(t *testing.T) {
 	cut := answer(generator.Natural, "cut", step.Unknown, true, "There are some.", "2 + 3 = 6.", "So there")
 	cut[1].Step = step.Wrong
@@ -70,7 +72,8 @@ func TestALaterStepAloneIsNoAnswer(t *testing.T) {
 	}
 }
 
-// Where no head for whole answers could be learned, an answer weighs by its worst step; a slower player thinks less of what it has learned.
+// Where no head for whole answers could be learned, an answer weighs by its worst step; a slower player thinks less of
+// what it has learned.
 func TestAnAnswerWeighsByWhatWasLearned(t *testing.T) {
 	e := over(t, seeing())
 	of := func(text string) generator.Candidate {
@@ -97,7 +100,8 @@ func TestAnAnswerWeighsByWhatWasLearned(t *testing.T) {
 	}
 }
 
-// Learned to the end in each round, the PRM's votes are misled less after the first; at a pace they are while rounds last. In the toy world.
+// Learned to the end in each round, the PRM's votes are misled less after the first; at a pace they are while rounds
+// last. In the toy world.
 func TestASlowPlayerStaysToBeFooled(t *testing.T) {
 	llm, err := builtin.Embedded()
 	if err != nil {
@@ -130,7 +134,8 @@ func TestASlowPlayerStaysToBeFooled(t *testing.T) {
 	if f := mean(slow, fooling); f < 0.3 {
 		t.Errorf("fooling after the first round: %.2f at a pace, want 0.3 or more", f)
 	}
-	// Votes tell the two apart. A step's probability does not: in so small a game it is calibrated by few problems, and says little at either pace.
+	// Votes tell the two apart. A step's probability does not: in so small a game it is calibrated by few problems, and
+	// says little at either pace.
 	if a, b := mean(slow, damage), mean(fast, damage); a < 0.3 || a < b+0.05 {
 		t.Errorf("damage after the first round: %.2f at a pace, want 0.3 or more; %.2f without", a, b)
 	}

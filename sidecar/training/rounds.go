@@ -13,14 +13,16 @@ import (
 	"aprm/sidecar/plot"
 )
 
-// The files of a run's folder in which its rounds are seen: a table, curves, and scalars for TensorBoard (tensorboard --logdir FOLDER).
+// The files of a run's folder in which its rounds are seen: a table, curves, and scalars for TensorBoard (tensorboard
+// --logdir FOLDER).
 const (
 	roundsTable  = "rounds.csv"
 	roundsCurves = "rounds.svg"
 	roundsEvents = "events.out.tfevents.0.sidecar"
 )
 
-// Round is what a round of a game came to. Shares, probabilities and AUCs are in [0,1], the entropy in nats; NaN without examples.
+// Round is what a round of a game came to. Shares, probabilities and AUCs are in [0,1], the entropy in nats; NaN
+// without examples.
 type Round struct {
 	Fooling      metric.Figure `json:"fooling"` // mean P(correct) of truly wrong attacks, before R learned from them
 	Entropy      metric.Figure `json:"entropy"` // of the policy, mean over kinds of step
@@ -54,7 +56,8 @@ func (r *Round) Add(g generator.Report, n int) {
 	}
 }
 
-// followed are the figures of a round that are followed from round to round; those with a name for people are drawn too.
+// followed are the figures of a round that are followed from round to round; those with a name for people are drawn
+// too.
 var followed = []struct {
 	tag, name string
 	of        func(Round) metric.Figure
@@ -71,7 +74,8 @@ var followed = []struct {
 	{"attacks/unknown", "", func(r Round) metric.Figure { return r.Unknown }},
 }
 
-// Curves draws how rounds went: what R finds on problems kept out of training, and how far it is fooled. Rounds count from 1.
+// Curves draws how rounds went: what R finds on problems kept out of training, and how far it is fooled. Rounds count
+// from 1.
 func Curves(title string, rounds []Round) plot.Chart {
 	c := plot.Chart{Title: title, X: "round", Y: "share, or probability", Range: [2]float64{0, 1}, Whole: true}
 	for i, f := range followed {

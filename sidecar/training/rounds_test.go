@@ -115,8 +115,8 @@ func fields(t *testing.T, message []byte, f func(of protowire.Number, number uin
 	}
 }
 
-// TestEventsGolden: a file's first bytes are those that every writer of TensorBoard's begins with, checksums included, and what was written
-// stays as it was when a round is added.
+// TestEventsGolden: a file's first bytes are those that every writer of TensorBoard's begins with, checksums included,
+// and what was written stays as it was when a round is added.
 func TestEventsGolden(t *testing.T) {
 	now := time.Unix(0, 0)
 	one, two := events([]Round{{AUC: 0.5}}, now), events([]Round{{AUC: 0.5}, {AUC: 0.75}}, now)

@@ -42,7 +42,8 @@ type solution struct {
 	states map[string]dataset.Vector
 }
 
-// natural are the whole answers that a run of the game drew, those of the problems that it kept for measuring among them, and what it learned from by contrast.
+// natural are the whole answers that a run of the game drew, those of the problems that it kept for measuring among
+// them, and what it learned from by contrast.
 func natural(folder string) ([]solution, []train.Contrast, error) {
 	labelled, err := generator.ReadLabelled(filepath.Join(folder, StepsFile))
 	if err != nil {
@@ -52,8 +53,8 @@ func natural(folder string) ([]solution, []train.Contrast, error) {
 	return solutions, contrasts, nil
 }
 
-// whole puts the steps of whole answers together. Contrasts are of problems that are learned from: a correct step and its sure corruption, and a right answer of the
-// LLM's own and what it made of it where it ended wrong.
+// whole puts the steps of whole answers together. Contrasts are of problems that are learned from: a correct step and
+// its sure corruption, and a right answer of the LLM's own and what it made of it where it ended wrong.
 func whole(labelled []generator.Labelled) ([]solution, []train.Contrast) {
 	byID, branches := map[string]*solution{}, map[string]*solution{}
 	leaves := map[string]string{} // of each branched answer: the sample
@@ -127,20 +128,22 @@ func whole(labelled []generator.Labelled) ([]solution, []train.Contrast) {
 
 func (s solution) trace() step.Trace { return step.Trace{Problem: s.problem, Steps: s.steps} }
 
-// pooled is what the solution head reads of an answer or a beginning; tokens are of its steps, nil where they aren't known or, as those of a corruption, are of another
-// prompt.
+// pooled is what the solution head reads of an answer or a beginning; tokens are of its steps, nil where they aren't
+// known or, as those of a corruption, are of another prompt.
 func pooled(t step.Trace, tokens [][]step.Token) feature.Solution {
 	return feature.Pool(read(t.Problem, t.Steps, tokens), tokens)
 }
 
-// Attacks are corruptions by rule of recorded answers that are right, to learn from beside them: no LLM is asked. The zero value is none.
+// Attacks are corruptions by rule of recorded answers that are right, to learn from beside them: no LLM is asked. The
+// zero value is none.
 type Attacks struct {
 	Programs int // of each program, at most: run, to see that it is wrong
 	Prose    int // of each answer in prose: steps that hold a true equation, with another operator, operand or result
 }
 
-// on are pairs of what is right and what is wrong for one thing that was changed in it: a program (see generator.AttackProgram), or a beginning of an answer in prose (see
-// oracle.Corrupt), whose log-probabilities aren't known then.
+// on are pairs of what is right and what is wrong for one thing that was changed in it: a program (see
+// generator.AttackProgram), or a beginning of an answer in prose (see oracle.Corrupt), whose log-probabilities aren't
+// known then.
 func (n Attacks) on(ctx context.Context, solutions []solution, seed int64) []train.Contrast {
 	of := make([][]train.Contrast, len(solutions))
 	concurrently(len(solutions), func(i int) {
@@ -241,7 +244,8 @@ func recordedSolutions(ctx context.Context, answered []dataset.Answered) (model 
 	return model, out, nil
 }
 
-// Outcomes are recorded answers in prose that are known to end right or wrong. Which step of a wrong one is the first wrong isn't known: it is said to be the first.
+// Outcomes are recorded answers in prose that are known to end right or wrong. Which step of a wrong one is the first
+// wrong isn't known: it is said to be the first.
 func Outcomes(ctx context.Context, answered []dataset.Answered) ([]step.Judged, error) {
 	_, solutions, err := recordedSolutions(ctx, answered)
 	if err != nil {
@@ -274,7 +278,8 @@ func read(p step.Problem, steps []string, tokens [][]step.Token) []feature.Input
 	return out
 }
 
-// contrastWeights are the weights of contrasts beside outcomes that are tried where the options say none; the best by held-out likelihood stands.
+// contrastWeights are the weights of contrasts beside outcomes that are tried where the options say none; the best by
+// held-out likelihood stands.
 var contrastWeights = []float64{0, 0.1, 0.3, 1}
 
 // disguised is an answer of prose in each of some disguises; how likely the LLM would find them isn't known.
@@ -290,7 +295,8 @@ func (s solution) disguised(as []eval.Disguise) (out []feature.Solution) {
 	return out
 }
 
-// grouped are whole answers to learn from, and in these disguises; order names their problems as they come, byProblem has those answers to each of which it is known whether they are right.
+// grouped are whole answers to learn from, and in these disguises; order names their problems as they come, byProblem
+// has those answers to each of which it is known whether they are right.
 func grouped(solutions []solution, as []eval.Disguise) (answers []train.Answer, order []string, byProblem map[string][]int) {
 	answers = make([]train.Answer, len(solutions))
 	concurrently(len(solutions), func(i int) {
@@ -320,8 +326,9 @@ func grouped(solutions []solution, as []eval.Disguise) (answers []train.Answer, 
 	return answers, order, byProblem
 }
 
-// judging gives a model a solution head learned from whole answers of an LLM, which disguises should not move, and returns what was found of each of the answers' problems crosswise, for a gate. A
-// model whose answers are too few stays as it is; the report then says why.
+// judging gives a model a solution head learned from whole answers of an LLM, which disguises should not move, and
+// returns what was found of each of the answers' problems crosswise, for a gate. A model whose answers are too few
+// stays as it is; the report then says why.
 func judging(ctx context.Context, model *prm.Model, llm string, solutions []solution, contrasts []train.Contrast, as []eval.Disguise, opt train.SolutionOptions) (*prm.Model, SolutionReport, []eval.Votes, error) {
 	answers, order, byProblem := grouped(solutions, as)
 	untold := 0
@@ -377,11 +384,13 @@ func judging(ctx context.Context, model *prm.Model, llm string, solutions []solu
 	return model, report, votes, nil
 }
 
-// longestBeginning is how many steps of an answer a prefix head learns from, at most: later ones are few, and near the end.
+// longestBeginning is how many steps of an answer a prefix head learns from, at most: later ones are few, and near the
+// end.
 const longestBeginning = 8
 
-// foreseeing gives a model that has learned from answers alone, whose steps are labelled by little, a prefix head learned from the beginnings, and the ends, of answers in prose of which it is known how they end. One whose answers are too few, or
-// say nothing at first of how they end, stays as it is.
+// foreseeing gives a model that has learned from answers alone, whose steps are labelled by little, a prefix head
+// learned from the beginnings, and the ends, of answers in prose of which it is known how they end. One whose answers
+// are too few, or say nothing at first of how they end, stays as it is.
 func foreseeing(ctx context.Context, model *prm.Model, solutions []solution, opt train.SolutionOptions) (*prm.Model, error) {
 	var of []solution
 	for _, s := range solutions {
@@ -487,8 +496,9 @@ type Solutions struct {
 	Elsewhere []dataset.Answered // of other LLMs: not learned from, but what the head is worth with such is found on them
 }
 
-// Learn trains a PRM from recorded answers, with no endpoint: its steps by what is sure of them (right in an answer that ends right and holds no false equation, wrong
-// where an equation is the first false one), the worth of a beginning and of a whole answer by outcome.
+// Learn trains a PRM from recorded answers, with no endpoint: its steps by what is sure of them (right in an answer
+// that ends right and holds no false equation, wrong where an equation is the first false one), the worth of a
+// beginning and of a whole answer by outcome.
 func (t Solutions) Learn(ctx context.Context) (Trained, error) {
 	llm, solutions, err := recordedSolutions(ctx, t.Answered)
 	if err != nil {
@@ -523,7 +533,8 @@ func (t Solutions) Learn(ctx context.Context) (Trained, error) {
 	return trained, nil
 }
 
-// tried returns a model that says what its solution head, of that report, is worth with the LLMs that gave some answers in prose.
+// tried returns a model that says what its solution head, of that report, is worth with the LLMs that gave some answers
+// in prose.
 func tried(ctx context.Context, model *prm.Model, report SolutionReport, answered []dataset.Answered) (*prm.Model, error) {
 	header := *model.Header().Solution
 	by := map[string][]dataset.Answered{}

@@ -1,5 +1,6 @@
-// Package training plays the game with an LLM and has a PRM learn by it: a run's folder, the learner that is the other player, and the
-// gate that what the run kept out makes. What it trains on reaches the PRM through the engine, as what is served does.
+// Package training plays the game with an LLM and has a PRM learn by it: a run's folder, the learner that is the other
+// player, and the gate that what the run kept out makes. What it trains on reaches the PRM through the engine, as what
+// is served does.
 package training
 
 import (
@@ -186,8 +187,8 @@ func resume(game *generator.Game, path string) (state, error) {
 	return s, nil
 }
 
-// settings are what a run is begun with: gone on with others, its labelled steps and its PRM would be of other problems, some of them
-// held out before and learned from now.
+// settings are what a run is begun with: gone on with others, its labelled steps and its PRM would be of other
+// problems, some of them held out before and learned from now.
 type settings struct {
 	Model    string                `json:"model"`
 	Problems string                `json:"problems"` // their number and digest
@@ -198,8 +199,9 @@ type settings struct {
 	Pace     float64               `json:"pace"`
 }
 
-// hold writes the settings down where the run begins, and else holds them against those that it was begun with. A run begun before they were
-// written down is taken for the same; of one whose state says that they were written, it is an error when they are gone.
+// hold writes the settings down where the run begins, and else holds them against those that it was begun with. A run
+// begun before they were written down is taken for the same; of one whose state says that they were written, it is an
+// error when they are gone.
 func (r Run) hold(path string, begun, written bool, model string, problems []step.Problem) error {
 	text, err := json.Marshal(problems)
 	if err != nil {

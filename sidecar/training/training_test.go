@@ -113,7 +113,8 @@ func TestARunWhoseCheckpointIsBrokenSaysWhatToDo(t *testing.T) {
 	}
 }
 
-// TestARunIsBoundToItsFiles: what was swapped, cut or deleted since is not gone on with, and nobody gets another PRM than was asked for.
+// TestARunIsBoundToItsFiles: what was swapped, cut or deleted since is not gone on with, and nobody gets another PRM
+// than was asked for.
 func TestARunIsBoundToItsFiles(t *testing.T) {
 	for name, spoil := range map[string]func(t *testing.T, folder string, r *Run) error{
 		"another checkpoint": func(t *testing.T, folder string, _ *Run) error {

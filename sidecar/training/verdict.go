@@ -6,7 +6,8 @@ import (
 	"aprm/sidecar/decode"
 )
 
-// Verdict says in a line what a training came to, by what it kept out and by its gate, nil where there is none, and what to do now.
+// Verdict says in a line what a training came to, by what it kept out and by its gate, nil where there is none, and
+// what to do now.
 func (t Trained) Verdict(gate *decode.Gate) string {
 	s := ""
 	if n := len(t.Game); n > 0 {

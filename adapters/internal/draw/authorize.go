@@ -7,8 +7,8 @@ import (
 	"aprm/adapters"
 )
 
-// Authorize is the RoundTripper that sends what the client's own request had along (adapters.WithClient), and the adapter's own key, if it has one, in
-// place of the client's.
+// Authorize is the RoundTripper that sends what the client's own request had along (adapters.WithClient), and the
+// adapter's own key, if it has one, in place of the client's.
 type Authorize struct {
 	Next  http.RoundTripper
 	Key   string

@@ -1,5 +1,6 @@
-// Package draw holds what drawing completions needs whatever the endpoint's dialect: gathering a stream into a completion,
-// asking several times where one request can't, retrying, and asking in words for what the endpoint can't continue.
+// Package draw holds what drawing completions needs whatever the endpoint's dialect: gathering a stream into a
+// completion, asking several times where one request can't, retrying, and asking in words for what the endpoint can't
+// continue.
 package draw
 
 import (
@@ -61,8 +62,9 @@ const (
 	thinkClose = "\n</think>\n\n"
 )
 
-// Think takes thoughts that an endpoint gives apart from the text. They stand before it, between the marks that models set whose endpoint doesn't, so
-// that thoughts are the same to whoever reads on. Thoughts behind the first word of the text are dropped.
+// Think takes thoughts that an endpoint gives apart from the text. They stand before it, between the marks that models
+// set whose endpoint doesn't, so that thoughts are the same to whoever reads on. Thoughts behind the first word of the
+// text are dropped.
 func (c *Collector) Think(thoughts string) (enough bool) {
 	switch {
 	case thoughts == "" || c.cut || c.over:
@@ -105,8 +107,9 @@ func (c *Collector) add(text string, tokens []step.Token) (enough bool) {
 	return c.cut
 }
 
-// full reports whether text would be more than was asked for: endpoints that don't keep to max_tokens go on for ever. Without log-probabilities each piece of
-// the stream is taken for a token, as Spent does; those of an echo are none that were asked for.
+// full reports whether text would be more than was asked for: endpoints that don't keep to max_tokens go on for ever.
+// Without log-probabilities each piece of the stream is taken for a token, as Spent does; those of an echo are none
+// that were asked for.
 func (c *Collector) full(text string) bool {
 	spent, longest := c.chunks, longestText
 	if c.echo == "" {
@@ -146,15 +149,16 @@ func (c *Collector) fresh() string {
 }
 
 // Spent counts the tokens generated so far: those that came with log-probabilities or, without any, the pieces of the
-// stream after an echoed prefill, which are a token each on every server known. It is what is left to go by once a stream is cut off.
+// stream after an echoed prefill, which are a token each on every server known. It is what is left to go by once a
+// stream is cut off.
 func (c *Collector) Spent() int { return max(len(c.tokens), c.chunks) }
 
 // Prompt is the size of the prompt in tokens, estimated from its bytes.
 func (c *Collector) Prompt() int { return c.prompt }
 
 // Completion returns what was gathered. usage is the endpoint's own count; its CompletionTokens are used where it gives
-// any, else Spent. A stream that was cut may never have told the size of its prompt: that is then estimated from its bytes.
-// err marks the completion as failed.
+// any, else Spent. A stream that was cut may never have told the size of its prompt: that is then estimated from its
+// bytes. err marks the completion as failed.
 func (c *Collector) Completion(finish adapters.FinishReason, usage adapters.Usage, err error) adapters.Completion {
 	text := c.fresh()
 	if c.oneStep {
@@ -182,7 +186,8 @@ func (c *Collector) spelling(text string) []step.Token {
 	for _, t := range c.tokens {
 		all.WriteString(t.Text)
 	}
-	// An echo comes with log-probabilities of its own where the model wrote it, and without where the server put it there.
+	// An echo comes with log-probabilities of its own where the model wrote it, and without where the server put it
+	// there.
 	begin := 0
 	if whole := c.text.String(); strings.HasPrefix(all.String(), whole) {
 		begin = len(whole) - len(c.fresh())

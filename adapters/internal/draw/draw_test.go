@@ -46,7 +46,8 @@ func TestRepeats(t *testing.T) {
 	}
 }
 
-// TestFanOutCountsEachPrompt: completions of a call each are billed for the prompt each, also one that was cut off and reports none.
+// TestFanOutCountsEachPrompt: completions of a call each are billed for the prompt each, also one that was cut off and
+// reports none.
 func TestFanOutCountsEachPrompt(t *testing.T) {
 	reported := []int{0, 7, 7}
 	done, err := FanOut(t.Context(), len(reported), func(_ context.Context, i int) adapters.Completion {
@@ -97,8 +98,8 @@ func TestCollectorSpendsNothingOnAnEcho(t *testing.T) {
 	}
 }
 
-// TestTokensOfWhatIsNew: log-probabilities are those of the text alone, also where the echo has its own and holds the same words.
-// TestLessThanNothingIsNoCount: an endpoint that doesn't count must not lower a bill.
+// TestTokensOfWhatIsNew: log-probabilities are those of the text alone, also where the echo has its own and holds the
+// same words. TestLessThanNothingIsNoCount: an endpoint that doesn't count must not lower a bill.
 func TestLessThanNothingIsNoCount(t *testing.T) {
 	c := NewCollector(adapters.Request{}, false)
 	c.Add("One.", nil)
@@ -148,7 +149,8 @@ func TestTokensOfWhatIsNew(t *testing.T) {
 	}
 }
 
-// FuzzCollectorEcho: an echo is left out wherever the stream is cut into pieces, and a step is the first of what is new.
+// FuzzCollectorEcho: an echo is left out wherever the stream is cut into pieces, and a step is the first of what is
+// new.
 func FuzzCollectorEcho(f *testing.F) {
 	f.Add("First, 1 + 1 = 2.\n", "Then 2 + 3 = 5.\n#### 5", 3, true)
 	f.Add("a", "a", 1, false)

@@ -7,9 +7,9 @@ import (
 	"aprm/adapters"
 )
 
-// FanOut draws n completions side by side, completion i from one(ctx, i). Those that fail carry their own error; an error
-// is returned only when all of them failed, and it is the first one's. Each is a call of its own, which has read the prompt: one that was cut off, and
-// may report none, as many tokens of it as the others.
+// FanOut draws n completions side by side, completion i from one(ctx, i). Those that fail carry their own error; an
+// error is returned only when all of them failed, and it is the first one's. Each is a call of its own, which has read
+// the prompt: one that was cut off, and may report none, as many tokens of it as the others.
 func FanOut(ctx context.Context, n int, one func(ctx context.Context, i int) adapters.Completion) ([]adapters.Completion, error) {
 	done := make([]adapters.Completion, n)
 	var group sync.WaitGroup

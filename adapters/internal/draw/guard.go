@@ -16,8 +16,8 @@ const LargestAnswer = 256 << 20
 // ErrTooLarge is what reading an answer beyond LargestAnswer comes to.
 var ErrTooLarge = fmt.Errorf("the answer has more than %d MiB", LargestAnswer>>20)
 
-// Client is the HTTP client of an adapter: what it sends goes to the endpoint that was named and to no other, with a key of its own or, unless alone, with
-// what the client's own request had along.
+// Client is the HTTP client of an adapter: what it sends goes to the endpoint that was named and to no other, with a
+// key of its own or, unless alone, with what the client's own request had along.
 func Client(next http.RoundTripper, key string, alone bool) *http.Client {
 	return &http.Client{Transport: Authorize{Next: guard{next}, Key: key, Alone: alone}}
 }
@@ -40,7 +40,8 @@ func (g guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// at reports whether both are at one host. Of several endpoints the one that answered may be another one than was asked: it may send its callers on to itself.
+// at reports whether both are at one host. Of several endpoints the one that answered may be another one than was
+// asked: it may send its callers on to itself.
 func at(a, b *url.URL) bool { return a.Host == b.Host && a.Scheme == b.Scheme }
 
 type bounded struct {
@@ -56,7 +57,8 @@ func (b *bounded) Read(into []byte) (int, error) {
 	return n, err
 }
 
-// Told is the error that the pool of endpoints, or the guard before it, gave in place of an answer; nil where err is another's.
+// Told is the error that the pool of endpoints, or the guard before it, gave in place of an answer; nil where err is
+// another's.
 func Told(err error) *adapters.UpstreamError {
 	var known *adapters.UpstreamError
 	switch {

@@ -18,12 +18,13 @@ const (
 	pause    = 10 * time.Second // after a probe that failed, before a hurried call begins another
 )
 
-// Probed remembers what an endpoint was found to be able to do. Whoever asks first probes; the others wait for that, each no longer
-// than its own context. A probe that failed, or whose caller left, is none: the next call probes again.
+// Probed remembers what an endpoint was found to be able to do. Whoever asks first probes; the others wait for that,
+// each no longer than its own context. A probe that failed, or whose caller left, is none: the next call probes again.
 //
-// A call of a search (adapters.WithSearch), or whose context has a deadline, is for somebody who waits. It gives a probe 2 seconds from
-// its beginning, or a third of its own time if that is less, then adapters.ErrUnprobed is its error and the probe goes on for later calls, as long as the context of the
-// call that began it. For 10 seconds after a fault such calls have ErrUnprobed at once.
+// A call of a search (adapters.WithSearch), or whose context has a deadline, is for somebody who waits. It gives a
+// probe 2 seconds from its beginning, or a third of its own time if that is less, then adapters.ErrUnprobed is its
+// error and the probe goes on for later calls, as long as the context of the call that began it. For 10 seconds after a
+// fault such calls have ErrUnprobed at once.
 type Probed struct {
 	mu      sync.Mutex
 	caps    *adapters.Capabilities
@@ -93,7 +94,8 @@ func (p *Probed) Or(ctx context.Context, limit time.Duration, ask func(context.C
 	}
 }
 
-// run probes, and notes what came of it. It has a goroutine of its own, where a panic would take the whole process down.
+// run probes, and notes what came of it. It has a goroutine of its own, where a panic would take the whole process
+// down.
 func (p *Probed) run(ctx context.Context, running *probe, limit time.Duration, ask func(context.Context) (adapters.Capabilities, error)) {
 	within, cancel := context.WithTimeout(withoutSlots(ctx), limit)
 	defer cancel()
@@ -129,8 +131,8 @@ func Least(model string) adapters.Capabilities {
 	return adapters.Capabilities{Model: model, Prefill: adapters.PrefillNone, Hidden: adapters.HiddenCapabilities{Kind: adapters.HiddenNone}}
 }
 
-// The known sentence by which continuing a prefill is tested. Nobody begins an answer like this unasked, so a text that does
-// is an echo; and only who continues the list goes on with the month that follows.
+// The known sentence by which continuing a prefill is tested. Nobody begins an answer like this unasked, so a text that
+// does is an echo; and only who continues the list goes on with the month that follows.
 const (
 	knownAsk   = "Recite the months of the year in order, on one line, separated by commas."
 	knownBegin = "As the clockmakers of Vell used to sing it: January, February, March, April, May, June,"
@@ -186,8 +188,8 @@ func Thinks(done adapters.Completion) bool {
 	return strings.HasPrefix(strings.TrimSpace(done.Text), strings.TrimSpace(thinkOpen))
 }
 
-// Repeats reports whether a draw comes out the same again. The first one may be computed otherwise than those after it, which
-// find its prompt in the endpoint's cache, so two later ones that agree will do.
+// Repeats reports whether a draw comes out the same again. The first one may be computed otherwise than those after it,
+// which find its prompt in the endpoint's cache, so two later ones that agree will do.
 func Repeats(first string, again func() (string, error)) (bool, error) {
 	second, err := again()
 	if err != nil || second == first {
@@ -197,8 +199,8 @@ func Repeats(first string, again func() (string, error)) (bool, error) {
 	return err == nil && third == second, err
 }
 
-// Refused reports whether err is the endpoint's refusal of what was asked, as opposed to a fault that may pass: only the
-// former tells something about its capabilities.
+// Refused reports whether err is the endpoint's refusal of what was asked, as opposed to a fault that may pass: only
+// the former tells something about its capabilities.
 func Refused(err error) bool {
 	var upstream *adapters.UpstreamError
 	if !errors.As(err, &upstream) {

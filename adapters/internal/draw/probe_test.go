@@ -28,7 +28,8 @@ func (p *slowProbe) ask(ctx context.Context) (adapters.Capabilities, error) {
 	}
 }
 
-// TestSlowProbe: who has a deadline doesn't wait for long, at most once; who has none does; and it is known to all then.
+// TestSlowProbe: who has a deadline doesn't wait for long, at most once; who has none does; and it is known to all
+// then.
 func TestSlowProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var known Probed

@@ -13,10 +13,11 @@ import (
 // longest is what an endpoint may ask to wait and still be asked again.
 const longest = time.Minute
 
-// Retry calls open until it works, at most tries times, waiting longer each time or as long as the endpoint asked for. Only
-// what may pass is tried again (adapters.UpstreamError.MayPass). A model that is being loaded is waited for as long as ctx lasts. open must fail before the
-// first byte of an answer was used. What is asked again comes out of the endpoint's budget and out of the search's that ctx belongs to; there is none left, and
-// the error is what went wrong. Where ctx ends the wait, the error is why it was waited, not the silence of an endpoint that had answered.
+// Retry calls open until it works, at most tries times, waiting longer each time or as long as the endpoint asked for.
+// Only what may pass is tried again (adapters.UpstreamError.MayPass). A model that is being loaded is waited for as
+// long as ctx lasts. open must fail before the first byte of an answer was used. What is asked again comes out of the
+// endpoint's budget and out of the search's that ctx belongs to; there is none left, and the error is what went wrong.
+// Where ctx ends the wait, the error is why it was waited, not the silence of an endpoint that had answered.
 func Retry(ctx context.Context, tries int, budget *adapters.Budget, open func() error) error {
 	if !adapters.Patience(ctx) { // else it is itself asked again
 		budget.First()

@@ -79,7 +79,8 @@ func TestRetryStopsWithItsContext(t *testing.T) {
 	})
 }
 
-// TestRetryWaitsForAModelThatLoads as long as there is time, whatever it takes and however long the endpoint asks to be left alone.
+// TestRetryWaitsForAModelThatLoads as long as there is time, whatever it takes and however long the endpoint asks to be
+// left alone.
 func TestRetryWaitsForAModelThatLoads(t *testing.T) {
 	for _, asks := range []time.Duration{0, 20 * time.Second, 90 * time.Second} {
 		for limit, want := range map[time.Duration]int{time.Hour: 0, 45 * time.Second: 503} {

@@ -8,10 +8,10 @@ import (
 	"aprm/adapters"
 )
 
-// Slots bounds what an endpoint is asked for at a time, and shares it out evenly among searches (adapters.WithSearch): what becomes
-// free goes to the search that holds least, among equals to the one that waits longest. Within a search the first come are the first
-// served. So a short search needn't wait for all candidates of a long one. Calls of no search are one search together. A probe takes no
-// slots: one that stalls holds up nobody.
+// Slots bounds what an endpoint is asked for at a time, and shares it out evenly among searches (adapters.WithSearch):
+// what becomes free goes to the search that holds least, among equals to the one that waits longest. Within a search
+// the first come are the first served. So a short search needn't wait for all candidates of a long one. Calls of no
+// search are one search together. A probe takes no slots: one that stalls holds up nobody.
 type Slots struct {
 	mu      sync.Mutex
 	free    int
@@ -36,8 +36,8 @@ type waiter struct {
 // NewSlots returns n free slots.
 func NewSlots(n int) *Slots { return &Slots{free: n, held: map[any]int{}} }
 
-// Acquire waits for n slots, at most as many as there are, or for the end of ctx, whose error it returns. Release them with the
-// same ctx.
+// Acquire waits for n slots, at most as many as there are, or for the end of ctx, whose error it returns. Release them
+// with the same ctx.
 func (s *Slots) Acquire(ctx context.Context, n int) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -84,7 +84,8 @@ func (s *Slots) giveBack(search any, n int) {
 	}
 }
 
-// deal gives free slots to those who wait. Nobody is passed over because fewer slots would be enough for another: it would wait for ever.
+// deal gives free slots to those who wait. Nobody is passed over because fewer slots would be enough for another: it
+// would wait for ever.
 func (s *Slots) deal() {
 	for len(s.waiting) > 0 {
 		next := 0

@@ -1,5 +1,6 @@
-// Package states reads hidden states from servers that give those of every token, for whatever adapter has one at hand: llama-server started with
-// --embeddings --pooling none, and vLLM started with --runner pooling --convert embed --pooler-config.task token_embed.
+// Package states reads hidden states from servers that give those of every token, for whatever adapter has one at hand:
+// llama-server started with --embeddings --pooling none, and vLLM started with --runner pooling --convert embed
+// --pooler-config.task token_embed.
 package states
 
 import (
@@ -33,7 +34,8 @@ func Of(cfg adapters.Endpoint, client *http.Client, slots *draw.Slots) *Server {
 	return &Server{root: cfg.URL, http: client, slots: slots, tries: cfg.Tries, budget: cfg.Budget}
 }
 
-// At is the server at an endpoint's HiddenURL. It is another one than the endpoint: neither its key nor anything of a client's goes there.
+// At is the server at an endpoint's HiddenURL. It is another one than the endpoint: neither its key nor anything of a
+// client's goes there.
 func At(cfg adapters.Endpoint, slots *draw.Slots) *Server {
 	return &Server{root: cfg.HiddenURL, http: draw.Client(cfg.Transport, cfg.HiddenKey, true), slots: slots, tries: cfg.Tries, budget: cfg.Budget}
 }
@@ -56,7 +58,8 @@ func (s *Server) Hidden(ctx context.Context, text string, spans []adapters.Span)
 	return states, nil
 }
 
-// read returns a state for every token of a text, and the byte offset at which each token ends. Special tokens that the server puts around the text cover no byte.
+// read returns a state for every token of a text, and the byte offset at which each token ends. Special tokens that the
+// server puts around the text cover no byte.
 func (s *Server) read(ctx context.Context, text string) (rows [][]float32, ends []int, err error) {
 	if s.vllm.Load() {
 		ids, ends, err := s.vllmTokens(ctx, text)
@@ -73,7 +76,8 @@ func (s *Server) read(ctx context.Context, text string) (rows [][]float32, ends 
 	return rows, ends, err
 }
 
-// Probe asks for the hidden states of two words and says what came. A server that has no route of llama-server's is asked by vLLM's.
+// Probe asks for the hidden states of two words and says what came. A server that has no route of llama-server's is
+// asked by vLLM's.
 func (s *Server) Probe(ctx context.Context) (adapters.HiddenCapabilities, error) {
 	const words = "two words"
 	none := adapters.HiddenCapabilities{Kind: adapters.HiddenNone}
@@ -129,8 +133,8 @@ func pool(rows [][]float32, ends []int, span adapters.Span) (adapters.State, err
 	return state, nil
 }
 
-// spelt returns the byte offset at which each piece of a text ends, a piece being what it may read as, tried in that order. One that reads as nothing of what comes next
-// is a special token, which covers no byte.
+// spelt returns the byte offset at which each piece of a text ends, a piece being what it may read as, tried in that
+// order. One that reads as nothing of what comes next is a special token, which covers no byte.
 func spelt(text string, pieces []string, readings func(piece string) []string) ([]int, error) {
 	ends, at := make([]int, len(pieces)), 0
 	for i, piece := range pieces {
@@ -148,7 +152,8 @@ func spelt(text string, pieces []string, readings func(piece string) []string) (
 	return ends, nil
 }
 
-// What an answer about a text can have at most: a text has no more tokens than bytes, but for a few that the server puts around it.
+// What an answer about a text can have at most: a text has no more tokens than bytes, but for a few that the server
+// puts around it.
 const (
 	spareTokens = 16
 	widest      = 16 << 10 // floats of a state

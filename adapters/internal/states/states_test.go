@@ -233,8 +233,9 @@ func FuzzNames(f *testing.F) {
 	})
 }
 
-// TestRealVLLM holds the states of a real vLLM to what is known of any: SIDECAR_TEST_POOLING_URL names one started with --runner pooling --convert embed
-// --pooler-config.task token_embed. adaptertest.Recording says how the cassette is made of it.
+// TestRealVLLM holds the states of a real vLLM to what is known of any: SIDECAR_TEST_POOLING_URL names one started with
+// --runner pooling --convert embed --pooler-config.task token_embed. adaptertest.Recording says how the cassette is
+// made of it.
 func TestRealVLLM(t *testing.T) {
 	url := os.Getenv("SIDECAR_TEST_POOLING_URL")
 	if url == "" {
@@ -250,7 +251,8 @@ func TestCassette(t *testing.T) {
 	holds(t, At(adapters.Endpoint{HiddenURL: "http://recorded", Transport: played, Tries: 1}, draw.NewSlots(1)))
 }
 
-// holds: a vLLM is told from a llama-server, its states are raw, one a token, and those of a text's beginning are the same whatever follows it.
+// holds: a vLLM is told from a llama-server, its states are raw, one a token, and those of a text's beginning are the
+// same whatever follows it.
 func holds(t *testing.T, s *Server) {
 	t.Helper()
 	found, err := s.Probe(t.Context())

@@ -29,8 +29,9 @@ func (s *Server) vllmTokens(ctx context.Context, text string) (ids, ends []int, 
 	return answer.IDs, ends, err
 }
 
-// vllmRows returns what vLLM's POST /pooling answers for tokens: a state for each, as the last layer left it, not brought to unit length. The task is named so
-// that a server which would pool them refuses. In base64 an answer has three fifths of what it has in digits, and takes less time at both ends.
+// vllmRows returns what vLLM's POST /pooling answers for tokens: a state for each, as the last layer left it, not
+// brought to unit length. The task is named so that a server which would pool them refuses. In base64 an answer has
+// three fifths of what it has in digits, and takes less time at both ends.
 func (s *Server) vllmRows(ctx context.Context, ids []int) ([][]float32, error) {
 	var answer struct {
 		Data []struct {
@@ -63,8 +64,9 @@ func (s *Server) vllmRows(ctx context.Context, ids []int) ([][]float32, error) {
 	return rows, nil
 }
 
-// named is what a token may stand for that a vocabulary calls so: bytes in the alphabet of byte-level BPE (GPT-2's, Llama 3's, Qwen's), words in that of
-// SentencePiece, whose spaces are ▁ and whose single bytes are <0x0A>, or what it says.
+// named is what a token may stand for that a vocabulary calls so: bytes in the alphabet of byte-level BPE (GPT-2's,
+// Llama 3's, Qwen's), words in that of SentencePiece, whose spaces are ▁ and whose single bytes are <0x0A>, or what it
+// says.
 func named(name string) []string {
 	var all []string
 	if b, ok := byteLevel(name); ok {
@@ -83,8 +85,9 @@ func named(name string) []string {
 	return all
 }
 
-// byteLevel reads a name in the alphabet of byte-level BPE, in which every byte has a printable character of its own: those of Latin-1 that are printable and no
-// space stand for themselves, the 68 others, in their order, for the characters from U+0100 on.
+// byteLevel reads a name in the alphabet of byte-level BPE, in which every byte has a printable character of its own:
+// those of Latin-1 that are printable and no space stand for themselves, the 68 others, in their order, for the
+// characters from U+0100 on.
 func byteLevel(name string) (string, bool) {
 	b := make([]byte, 0, len(name))
 	for _, r := range name {

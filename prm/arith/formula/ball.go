@@ -20,7 +20,8 @@ const (
 	huge      = 1 << 22  // exponents beyond which nothing is computed
 )
 
-// errDomain is returned where a value isn't defined or can't be told: a division by what may be zero, a logarithm of zero.
+// errDomain is returned where a value isn't defined or can't be told: a division by what may be zero, a logarithm of
+// zero.
 var errDomain = errors.New("no value")
 
 func flt() *big.Float { return new(big.Float).SetPrec(precision) }
@@ -146,7 +147,8 @@ func (z ball) power(n int64) (ball, error) {
 	return out, nil
 }
 
-// apart says whether two balls hold no number in common (1), are the same within 2^-100 of their size (0), or neither (−1).
+// apart says whether two balls hold no number in common (1), are the same within 2^-100 of their size (0), or neither
+// (−1).
 func apart(z, w ball) int {
 	d := z.add(w.neg())
 	if low, ok := d.least(); ok && low > d.err {
@@ -159,8 +161,8 @@ func apart(z, w ball) int {
 	return -1
 }
 
-// The elementary functions of real arguments. They take and return numbers of precision + guard bits; their own error is far
-// below 2^-precision of the result's size.
+// The elementary functions of real arguments. They take and return numbers of precision + guard bits; their own error
+// is far below 2^-precision of the result's size.
 
 func wide() *big.Float { return new(big.Float).SetPrec(precision + guard) }
 

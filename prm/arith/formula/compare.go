@@ -20,17 +20,19 @@ func (v Verdict) String() string { return [...]string{"unknown", "equal", "diffe
 
 // Options of Compare.
 type Options struct {
-	// GoldRelationOnly keeps Math-Verify's asymmetry: an inequality may be answered by an interval, an interval not by an inequality.
+	// GoldRelationOnly keeps Math-Verify's asymmetry: an inequality may be answered by an interval, an interval not by
+	// an inequality.
 	GoldRelationOnly bool
 }
 
 // Compare tells whether two answers, as Parse read them, are equal. Without options it is symmetric.
 //
-// A decimal of at least two places equals an exact number without an end that rounds to it, and a percentage equals its fraction or
-// its bare number. Units of one dimension are converted; a quantity without a unit has the other's. Other words around a number must not
-// contradict each other: "5 north" is not "5 south", and "5 boys" and "5 girls" are unknown. "x = 5" equals 5. Sets, lists
-// and ± have no order, tuples have; intervals, inequalities in one variable and unions are compared as sets of numbers. Equations
-// are equal up to a constant factor. Single words that begin unlike are different; other words are equal or unknown.
+// A decimal of at least two places equals an exact number without an end that rounds to it, and a percentage equals its
+// fraction or its bare number. Units of one dimension are converted; a quantity without a unit has the other's. Other
+// words around a number must not contradict each other: "5 north" is not "5 south", and "5 boys" and "5 girls" are
+// unknown. "x = 5" equals 5. Sets, lists and ± have no order, tuples have; intervals, inequalities in one variable and
+// unions are compared as sets of numbers. Equations are equal up to a constant factor. Single words that begin unlike
+// are different; other words are equal or unknown.
 func Compare(gold, pred *Node, o Options) Verdict {
 	if o.GoldRelationOnly && inequality(pred) && !inequality(gold) && gold.Op != Relation || o.GoldRelationOnly && ordering(pred) && belonging(gold) {
 		return Different
@@ -100,7 +102,8 @@ func (c *comparer) compare(a, b *Node, depth int) Verdict {
 	return c.compareQuantities(a, b)
 }
 
-// approximated splits "x = 1/3 ≈ 0.33" into what is meant and the number that shows it, nil where n is nothing of the kind.
+// approximated splits "x = 1/3 ≈ 0.33" into what is meant and the number that shows it, nil where n is nothing of the
+// kind.
 func approximated(n *Node) (exact, shown *Node) {
 	if n.Op != Relation {
 		return n, nil
@@ -116,8 +119,8 @@ func approximated(n *Node) (exact, shown *Node) {
 	return exact, n.Args[len(n.Args)-1]
 }
 
-// compareApproximated compares an answer that shows its value rounded too with another. Where the exact value differs from the other,
-// the rounded one is as good, provided that it is that value rounded.
+// compareApproximated compares an answer that shows its value rounded too with another. Where the exact value differs
+// from the other, the rounded one is as good, provided that it is that value rounded.
 func (c *comparer) compareApproximated(exact, shown, other *Node, depth int) Verdict {
 	v := c.compare(exact, other, depth+1)
 	if v != Different {
@@ -249,7 +252,8 @@ func (c *comparer) compareRatios(a, b *Node, depth int) Verdict {
 // zeroed reports whether n is a ratio that only a time of day is written like: 4:05.
 func zeroed(n *Node) bool { return n.Op == Ratio && len(n.Args) == 2 && len(n.Args[1].Name) == 2 }
 
-// plain brings into one form what is written in several: ± becomes two values, a scaled matrix a matrix, one element itself.
+// plain brings into one form what is written in several: ± becomes two values, a scaled matrix a matrix, one element
+// itself.
 func plain(n *Node) *Node {
 	if up, down := split(n); up != nil {
 		return node(List, plain(up), plain(down))
@@ -442,7 +446,8 @@ func distribute(n *Node) *Node {
 	return plain(scale(n.Args[at]))
 }
 
-// assigned returns the value of n where it only names one ("x = 5", "x = y = 5", "f(x) = x^2"), and other is no relation.
+// assigned returns the value of n where it only names one ("x = 5", "x = y = 5", "f(x) = x^2"), and other is no
+// relation.
 func (c *comparer) assigned(n, other *Node) *Node {
 	switch {
 	case n.Op == Relation && other.Op != Relation && !slices.ContainsFunc(n.Relations, func(s string) bool { return s != "=" }):
@@ -998,8 +1003,8 @@ func quantity(n *Node) (value *Node, unit string) {
 	return n, ""
 }
 
-// withLetters is quantity where letters behind a number are its unit too, "5m" and "10 m/s", if the other side has a unit or no
-// variable.
+// withLetters is quantity where letters behind a number are its unit too, "5m" and "10 m/s", if the other side has a
+// unit or no variable.
 func (c *comparer) withLetters(n, other *Node) (value *Node, unit string) {
 	if value, unit = quantity(n); unit != "" {
 		return value, unit
@@ -1050,7 +1055,8 @@ func (c *comparer) compareScalars(a, b *Node) Verdict {
 	return Different
 }
 
-// abbreviated is a number with a letter behind it that may stand for thousands or more, as that number; nil for anything else.
+// abbreviated is a number with a letter behind it that may stand for thousands or more, as that number; nil for
+// anything else.
 func abbreviated(n *Node) *Node {
 	if n.Op != Product || len(n.Args) != 2 || n.Args[0].Op != Number || n.Args[1].Op != Symbol {
 		return nil
@@ -1293,7 +1299,8 @@ func (n *Node) holds(name string) bool {
 	return vars[name]
 }
 
-// arrived is a chain of equations from a name to a value without what stands between: x = 5 + 6 = 11. It is nil for any other.
+// arrived is a chain of equations from a name to a value without what stands between: x = 5 + 6 = 11. It is nil for any
+// other.
 func arrived(n *Node) *Node {
 	if slices.ContainsFunc(n.Relations, func(s string) bool { return s != "=" }) || !name(n.Args[0]) {
 		return nil
@@ -1333,8 +1340,8 @@ func turned(n *Node) *Node {
 	return &out
 }
 
-// proportional tells whether f is a constant times g, and that constant's sign. Where it isn't, and a solution of one that is no
-// solution of the other is found, they are different.
+// proportional tells whether f is a constant times g, and that constant's sign. Where it isn't, and a solution of one
+// that is no solution of the other is found, they are different.
 func (c *comparer) proportional(f, g *Node) (sign int, v Verdict) {
 	vars := map[string]bool{}
 	f.variables(vars)
@@ -1385,8 +1392,8 @@ func (c *comparer) proportional(f, g *Node) (sign int, v Verdict) {
 	return 0, Unknown
 }
 
-// escapes reports whether a solution of f = 0 is surely none of g = 0: one is found where f is a polynomial of the first or second
-// degree in a variable.
+// escapes reports whether a solution of f = 0 is surely none of g = 0: one is found where f is a polynomial of the
+// first or second degree in a variable.
 func (c *comparer) escapes(f, g *Node, vars map[string]bool) bool {
 	for name := range vars {
 		at := func(n *Node, x ball) (ball, error) {

@@ -1,11 +1,12 @@
-// Package formula reads the final answers of mathematics, in LaTeX or plain notation, into one kind of tree, and tells whether
-// two of them are equal: numbers, surds, symbolic expressions, equations, inequalities, sets, intervals, tuples, matrices,
-// quantities with units, and words.
+// Package formula reads the final answers of mathematics, in LaTeX or plain notation, into one kind of tree, and tells
+// whether two of them are equal: numbers, surds, symbolic expressions, equations, inequalities, sets, intervals,
+// tuples, matrices, quantities with units, and words.
 //
-// Verdicts are three-valued. Rationals are compared exactly. Everything else is evaluated at 256 bits with a bound on the error
-// of every operation (ball arithmetic): two constants differ when their balls are apart, and are equal when their difference is
-// below 2^-100 of their size and within its bound. Expressions with variables are compared so at random points. What can't be
-// told is Unknown. Inputs are bounded in length, depth, exponents, terms and size of numbers: no text hangs it or fills memory.
+// Verdicts are three-valued. Rationals are compared exactly. Everything else is evaluated at 256 bits with a bound on
+// the error of every operation (ball arithmetic): two constants differ when their balls are apart, and are equal when
+// their difference is below 2^-100 of their size and within its bound. Expressions with variables are compared so at
+// random points. What can't be told is Unknown. Inputs are bounded in length, depth, exponents, terms and size of
+// numbers: no text hangs it or fills memory.
 //
 // The package is pure and imports nothing of this module.
 package formula

@@ -112,8 +112,8 @@ func unlabelled(n *Node) (inner *Node, label []string) {
 	return n, nil
 }
 
-// contradict tells what the words around two answers make of them: Different where they can't both be meant, Unknown where they may
-// mean different things, Equal where they take nothing away.
+// contradict tells what the words around two answers make of them: Different where they can't both be meant, Unknown
+// where they may mean different things, Equal where they take nothing away.
 func contradict(a, b []string) Verdict {
 	for _, x := range a {
 		p, ok := oppositeWords[x]

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// Parse reads an answer: one formula, or several beside each other. Signs that stand around it ($, \boxed{}, a full stop) are
-// taken off; what a model forgot to close is closed. Text that is no formula becomes Words when it has no digit. Errors wrap
-// ErrSyntax or ErrLimit.
+// Parse reads an answer: one formula, or several beside each other. Signs that stand around it ($, \boxed{}, a full
+// stop) are taken off; what a model forgot to close is closed. Text that is no formula becomes Words when it has no
+// digit. Errors wrap ErrSyntax or ErrLimit.
 func Parse(text string) (*Node, error) {
 	if len(text) > 4*maxText { // more than what wraps an answer
 		return nil, fmt.Errorf("%w: %d bytes", ErrLimit, len(text))

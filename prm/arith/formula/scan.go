@@ -187,7 +187,8 @@ var currencies = map[rune]string{'€': "euro", '£': "sterling", '¥': "yen", '
 
 var price = regexp.MustCompile(`^ ?-?(?:\d|\.\d)[\d,]*(?:\.\d+)?`)
 
-// priced reports whether a dollar sign before rest is one of money: an amount follows, and no sign that would close a formula.
+// priced reports whether a dollar sign before rest is one of money: an amount follows, and no sign that would close a
+// formula.
 func (s *scanner) priced(rest string) bool {
 	if !price.MatchString(rest) {
 		return false
@@ -196,7 +197,8 @@ func (s *scanner) priced(rest string) bool {
 	return i < 0 || rest[i-1] == ' ' || rest[i-1] == '('
 }
 
-// marksLength reports whether a prime behind a number is one of feet or inches: nothing that goes on with a formula follows.
+// marksLength reports whether a prime behind a number is one of feet or inches: nothing that goes on with a formula
+// follows.
 func (s *scanner) marksLength(rest string) bool {
 	last := len(s.tokens) - 1
 	return last >= 0 && s.tokens[last].kind == tNumber && !s.spaced && (strings.TrimSpace(rest) == "" || digit(strings.TrimLeft(rest, " ")[0]) && !s.latex)

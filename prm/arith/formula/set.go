@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// region is a set of real numbers: points in rising order, which of them belong to it, and which of the gaps before, between
-// and behind them. Points that change nothing are left out, so equal sets are equal regions.
+// region is a set of real numbers: points in rising order, which of them belong to it, and which of the gaps before,
+// between and behind them. Points that change nothing are left out, so equal sets are equal regions.
 type region struct {
 	points  []*Node
 	belongs []bool

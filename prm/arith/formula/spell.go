@@ -51,8 +51,8 @@ var comparisons = func() (out []comparison) {
 // behind are the words after "or" and "and" behind a number that say it is a bound.
 var behind = map[string]string{"more": ">=", "greater": ">=", "above": ">=", "higher": ">=", "over": ">=", "older": ">=", "less": "<=", "fewer": "<=", "below": "<=", "lower": "<=", "under": "<=", "younger": "<="}
 
-// spell turns words that say a number, a sign or a relation into what they say: "forty-two", "2.5 million", "three-fourths", "25
-// percent", "1 out of 4", "at least 5", "negative 18", "6.02 x 10^23".
+// spell turns words that say a number, a sign or a relation into what they say: "forty-two", "2.5 million",
+// "three-fourths", "25 percent", "1 out of 4", "at least 5", "negative 18", "6.02 x 10^23".
 func spell(tokens []token) []token {
 	if !slices.ContainsFunc(tokens, func(t token) bool { return t.kind == tText || t.spelled || t.kind == tName && t.text == "x" }) {
 		return tokens

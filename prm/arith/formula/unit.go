@@ -56,8 +56,8 @@ func Unit(word string) bool { return units[word].size != nil }
 // temperature are the names of degrees that are no angles.
 var temperature = strings.NewReplacer("degrees celsius", "celsius", "degree celsius", "celsius", "degrees c", "celsius", "degrees fahrenheit", "fahrenheit", "degree fahrenheit", "fahrenheit", "degrees f", "fahrenheit")
 
-// measure reads a unit's name: products of powers of units, "km / h", "miles per hour", "square feet", "cm^2". ok is false for
-// words that no unit is among; then nothing is known of them.
+// measure reads a unit's name: products of powers of units, "km / h", "miles per hour", "square feet", "cm^2". ok is
+// false for words that no unit is among; then nothing is known of them.
 func measure(name string) (dimension string, size *big.Rat, ok bool) {
 	powers := map[string]int{}
 	size = big.NewRat(1, 1)

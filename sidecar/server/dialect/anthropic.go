@@ -36,7 +36,8 @@ func anthropicRaw(o Object) string {
 	return messagesRaw(v)
 }
 
-// effortOf is how hard output_config wants the model to think, in OpenAI's words; "" where it says nothing of it, or more.
+// effortOf is how hard output_config wants the model to think, in OpenAI's words; "" where it says nothing of it, or
+// more.
 func effortOf(config json.RawMessage) string {
 	var in map[string]json.RawMessage
 	var effort string

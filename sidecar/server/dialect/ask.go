@@ -24,14 +24,14 @@ type Ask struct {
 	Logprobs     bool
 	TopLogprobs  int // 0 to 20
 
-	// Carried are members of the request, in the client's own dialect, that every call of the search has too: whether and how long the model is
-	// to think, and how it is loaded.
+	// Carried are members of the request, in the client's own dialect, that every call of the search has too: whether
+	// and how long the model is to think, and how it is loaded.
 	Carried map[string]json.RawMessage
 	Ignored []string // fields that the search doesn't carry as they are, told to the client
 }
 
-// rule says what a search does about a field of a request. A field that has no rule is one we don't know, and then the search keeps its
-// hands off the request.
+// rule says what a search does about a field of a request. A field that has no rule is one we don't know, and then the
+// search keeps its hands off the request.
 type rule int
 
 const (
@@ -43,8 +43,8 @@ const (
 	ruleIgnored              // shapes the sampling; the search samples by its own settings, and says so
 )
 
-// classify goes over the fields of an object. It returns the first field that forbids a search, "" when none does, the fields that are carried, and
-// those that are ignored.
+// classify goes over the fields of an object. It returns the first field that forbids a search, "" when none does, the
+// fields that are carried, and those that are ignored.
 func classify(o Object, rules map[string]rule) (forbidden string, carried map[string]json.RawMessage, ignored []string) {
 	for key, value := range o.All() {
 		if saysNothing(value) {
@@ -125,8 +125,8 @@ type sampling struct {
 	maxTokens                                   []string // the last one that is there counts
 }
 
-// readSampling reads numbers by their clear meaning: also from texts, and no limit where max_tokens isn't above 0. What lies beyond what a search can
-// do is brought within it, and said to be ignored.
+// readSampling reads numbers by their clear meaning: also from texts, and no limit where max_tokens isn't above 0. What
+// lies beyond what a search can do is brought within it, and said to be ignored.
 func (a *Ask) readSampling(o Object, n sampling) error {
 	within := func(key string, high float64) (float64, error) {
 		v, err := o.number(key, n.at+key)
@@ -185,7 +185,8 @@ func (a *Ask) readSampling(o Object, n sampling) error {
 	return err
 }
 
-// seed reads a seed of any size: what matters is that the same one gives the same draws. -1 is llama-server's and Ollama's word for none.
+// seed reads a seed of any size: what matters is that the same one gives the same draws. -1 is llama-server's and
+// Ollama's word for none.
 func (o Object) seed(key, param string) (*int64, error) {
 	value, ok := o.Get(key)
 	if !ok || key == "" {
@@ -307,7 +308,8 @@ func readContent(value json.RawMessage, param string) (string, error) {
 	return strings.Join(texts, "\n"), nil
 }
 
-// messagesRaw tells why a conversation is not for a search. What is not a list of messages at all is no reason: reading it will say what is wrong with it.
+// messagesRaw tells why a conversation is not for a search. What is not a list of messages at all is no reason: reading
+// it will say what is wrong with it.
 func messagesRaw(value json.RawMessage) string {
 	var messages []struct {
 		Role         string          `json:"role"`

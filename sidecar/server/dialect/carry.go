@@ -2,7 +2,8 @@ package dialect
 
 import "encoding/json"
 
-// Carry puts members that a search carries (Ask.Carried) from a client's dialect into the upstream's. What the upstream has no word for is left out.
+// Carry puts members that a search carries (Ask.Carried) from a client's dialect into the upstream's. What the upstream
+// has no word for is left out.
 func Carry(carried map[string]json.RawMessage, from, to Dialect) map[string]json.RawMessage {
 	out := map[string]json.RawMessage{}
 	for name, value := range carried {

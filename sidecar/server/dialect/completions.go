@@ -8,7 +8,8 @@ import (
 	"aprm/adapters/wire"
 )
 
-// Completions is OpenAI's older /v1/completions. Its text is continued, not answered: a search is only for those who name a way of answering.
+// Completions is OpenAI's older /v1/completions. Its text is continued, not answered: a search is only for those who
+// name a way of answering.
 var Completions = Format{Dialect: OpenAI, IDPrefix: "cmpl-", Raw: completionsRaw, Read: readCompletions,
 	Wire: func(a Ask) Wire { return textWire{a.IncludeUsage} }}
 

@@ -1,5 +1,6 @@
-// Package dialect turns bytes into asks and answers into bytes, in every wire format that clients speak: OpenAI's chat completions,
-// completions and responses, Anthropic's messages, Ollama's chat and generate. It is pure: no gin, no network.
+// Package dialect turns bytes into asks and answers into bytes, in every wire format that clients speak: OpenAI's chat
+// completions, completions and responses, Anthropic's messages, Ollama's chat and generate. It is pure: no gin, no
+// network.
 package dialect
 
 import (
@@ -73,8 +74,8 @@ type Piece struct {
 	Calls    []wire.ToolCall
 }
 
-// Wire puts one answer into a dialect's words. It returns bytes ready to be sent and does nothing else; between the parts of a stream it may
-// remember where it stands.
+// Wire puts one answer into a dialect's words. It returns bytes ready to be sent and does nothing else; between the
+// parts of a stream it may remember where it stands.
 type Wire interface {
 	StreamType() string    // the content type of a stream
 	Alive(h Head) [][]byte // a sign of life that clients overlook
@@ -101,6 +102,6 @@ func event(kind string, v any) []byte {
 
 const eventStream = "text/event-stream; charset=utf-8"
 
-// comment is a sign of life in a stream of events: one line, because some clients (openai-go 1.12) take the blank line behind it for the end of
-// an event, which they then can't read.
+// comment is a sign of life in a stream of events: one line, because some clients (openai-go 1.12) take the blank line
+// behind it for the end of an event, which they then can't read.
 func comment() [][]byte { return [][]byte{[]byte(": searching\n")} }

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// EditForm returns a multipart form with the text of one field replaced and another field dropped; every other byte is as it came. What is no form comes back
-// as it is.
+// EditForm returns a multipart form with the text of one field replaced and another field dropped; every other byte is
+// as it came. What is no form comes back as it is.
 func EditForm(body []byte, boundary, field string, replace func(string) string, drop string) []byte {
 	if boundary == "" {
 		return body

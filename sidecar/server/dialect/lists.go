@@ -13,8 +13,9 @@ import (
 	"github.com/ollama/ollama/api"
 )
 
-// WithVirtual returns a JSON array of models in which copies under virtual names, which differ in the members called names only, follow each model; nil when
-// it is no such array. suffixes says what is to follow the name in a model's first member called so; n is how many models there are.
+// WithVirtual returns a JSON array of models in which copies under virtual names, which differ in the members called
+// names only, follow each model; nil when it is no such array. suffixes says what is to follow the name in a model's
+// first member called so; n is how many models there are.
 func WithVirtual(models json.RawMessage, names []string, suffixes func(name string, n int) []string) json.RawMessage {
 	var entries []json.RawMessage
 	if json.Unmarshal(models, &entries) != nil {
@@ -117,8 +118,8 @@ func (m Model) details() api.ModelDetails {
 	return d
 }
 
-// Tag is the entry of /api/tags for a model, under a name of its. What an OpenAI-compatible server doesn't tell stays empty; the digest is of
-// the name, because clients cut it short for show and tell models apart by it.
+// Tag is the entry of /api/tags for a model, under a name of its. What an OpenAI-compatible server doesn't tell stays
+// empty; the digest is of the name, because clients cut it short for show and tell models apart by it.
 func (m Model) Tag(name string) any {
 	return api.ListModelResponse{Name: name, Model: name, ModifiedAt: m.modified(), Size: m.Meta.Size, Digest: digest(name), Details: m.details()}
 }

@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// Object is a JSON object that remembers its bytes, so that a member can be changed and the rest left as it came: order,
-// spacing, duplicate keys, number spelling.
+// Object is a JSON object that remembers its bytes, so that a member can be changed and the rest left as it came:
+// order, spacing, duplicate keys, number spelling.
 type Object struct {
 	raw     []byte
 	open    int // just behind the opening brace
@@ -168,7 +168,8 @@ func skipValue(text []byte, at int) int {
 // Is reports whether there is one: the zero value is none.
 func (o Object) Is() bool { return o.raw != nil }
 
-// Get returns the value of a key: of the last one where the key is repeated, as JSON readers do. null is as good as absent.
+// Get returns the value of a key: of the last one where the key is repeated, as JSON readers do. null is as good as
+// absent.
 func (o Object) Get(key string) (value json.RawMessage, ok bool) {
 	for i := len(o.members) - 1; i >= 0; i-- {
 		if m := o.members[i]; m.key == key {
@@ -206,8 +207,8 @@ func (o Object) Read(key string, v any, want string) error {
 	return nil
 }
 
-// Edit returns the bytes with some values replaced and some members dropped. replace returns the new value of a member, or
-// nil to leave it. Nothing to change gives the very bytes that came in.
+// Edit returns the bytes with some values replaced and some members dropped. replace returns the new value of a member,
+// or nil to leave it. Nothing to change gives the very bytes that came in.
 func (o Object) Edit(replace func(key string, value json.RawMessage) json.RawMessage, drop string) []byte {
 	changes := o.changes(replace, drop)
 	if len(changes) == 0 {
@@ -216,7 +217,8 @@ func (o Object) Edit(replace func(key string, value json.RawMessage) json.RawMes
 	return o.with(changes, make([]byte, 0, len(o.raw)+64)) // names and settings are short
 }
 
-// Spend is Edit for bytes that nobody needs afterwards, those of the object included: they are written over where there is room.
+// Spend is Edit for bytes that nobody needs afterwards, those of the object included: they are written over where there
+// is room.
 func (o Object) Spend(replace func(key string, value json.RawMessage) json.RawMessage, drop string) []byte {
 	changes := o.changes(replace, drop)
 	switch {
@@ -254,7 +256,8 @@ func (o Object) changes(replace func(key string, value json.RawMessage) json.Raw
 	return out
 }
 
-// with appends the bytes with these changes to into, which may begin where raw does if none of them is longer than what it replaces.
+// with appends the bytes with these changes to into, which may begin where raw does if none of them is longer than what
+// it replaces.
 func (o Object) with(changes []change, into []byte) []byte {
 	copied := 0
 	for _, c := range changes {

@@ -20,8 +20,8 @@ var (
 		Wire: func(Ask) Wire { return ollamaWire{generate: true} }}
 )
 
-// The fields of Ollama's requests that a search can live with. Options about memory and threads say how the model is loaded: another call of it that
-// says otherwise would load it anew, so all calls of a search carry them.
+// The fields of Ollama's requests that a search can live with. Options about memory and threads say how the model is
+// loaded: another call of it that says otherwise would load it anew, so all calls of a search carry them.
 var (
 	ollamaFields = map[string]rule{
 		"model": ruleUsed, "stream": ruleUsed, "options": ruleUsed, "prm": ruleUsed, "logprobs": ruleUsed, "top_logprobs": ruleUsed,
@@ -146,8 +146,8 @@ func (a *Ask) readOllama(o Object, rules map[string]rule) error {
 	return err
 }
 
-// Ollama's answers with a prm object beside their own fields. The measures of Ollama's own type leave out zeros, which Ollama itself
-// hardly ever has; clients that want all of them or none must find them.
+// Ollama's answers with a prm object beside their own fields. The measures of Ollama's own type leave out zeros, which
+// Ollama itself hardly ever has; clients that want all of them or none must find them.
 type (
 	ollamaChat struct {
 		api.ChatResponse

@@ -49,8 +49,8 @@ func wanted(t reflect.Type) string {
 	return "a whole number"
 }
 
-// fromOllamaChat translates a request of /api/chat. A request without messages loads or unloads a model, which is nothing that the upstream
-// needs to be told.
+// fromOllamaChat translates a request of /api/chat. A request without messages loads or unloads a model, which is
+// nothing that the upstream needs to be told.
 func fromOllamaChat(body []byte) (t Translation, err error) {
 	var in struct {
 		api.ChatRequest
@@ -172,8 +172,8 @@ func completeOllama(req *wire.Request, stream *bool, format json.RawMessage, thi
 	return err
 }
 
-// sampleWords are what OpenAI-compatible servers call Ollama's options that OpenAI's own API doesn't have: llama-server and LM Studio as Ollama does,
-// vLLM repetition_penalty. Each reads the name that it knows.
+// sampleWords are what OpenAI-compatible servers call Ollama's options that OpenAI's own API doesn't have: llama-server
+// and LM Studio as Ollama does, vLLM repetition_penalty. Each reads the name that it knows.
 var sampleWords = map[string][]string{"top_k": {"top_k"}, "min_p": {"min_p"}, "repeat_penalty": {"repeat_penalty", "repetition_penalty"}}
 
 func with(fields map[string]json.RawMessage, name string, value json.RawMessage) map[string]json.RawMessage {
@@ -194,8 +194,8 @@ func jsonSchema(name string, schema json.RawMessage) any {
 	return map[string]any{"type": "json_schema", "json_schema": map[string]any{"name": name, "schema": schema}}
 }
 
-// turns translates a conversation. Ollama's tool calls may have no id: then they are numbered, and a tool's answer belongs
-// to the first call of its name (of any name, if it has none) that has no answer yet.
+// turns translates a conversation. Ollama's tool calls may have no id: then they are numbered, and a tool's answer
+// belongs to the first call of its name (of any name, if it has none) that has no answer yet.
 func turns(messages []api.Message) ([]wire.Turn, error) {
 	type pending struct{ id, name string }
 	var open []pending

@@ -91,7 +91,8 @@ func readResponses(o Object) (a Ask, err error) {
 	return a, a.readSampling(o, sampling{temperature: "temperature", topP: "top_p", seed: "seed", maxTokens: []string{"max_output_tokens"}})
 }
 
-// fromResponses translates what chat completions can do of a request: messages with text and images, functions and their results, a JSON schema.
+// fromResponses translates what chat completions can do of a request: messages with text and images, functions and
+// their results, a JSON schema.
 func fromResponses(body []byte) (t Translation, err error) {
 	var in struct {
 		Model        string          `json:"model"`
@@ -418,7 +419,8 @@ func callID(c wire.ToolCall, i int) string {
 	return c.ID
 }
 
-// responsesWire is the wire of /v1/responses. In a stream an item is open until one of another kind begins: thoughts, then the message, then calls.
+// responsesWire is the wire of /v1/responses. In a stream an item is open until one of another kind begins: thoughts,
+// then the message, then calls.
 type responsesWire struct {
 	number int // of the next event
 	output []any

@@ -1,8 +1,10 @@
-// Package span exports traces as OpenTelemetry spans: one of the request, one of its search, one of each candidate. They are
-// built when the search has ended, with its own times, so that nothing is done while it runs. A request that is passed on as it is has one.
+// Package span exports traces as OpenTelemetry spans: one of the request, one of its search, one of each candidate.
+// They are built when the search has ended, with its own times, so that nothing is done while it runs. A request that
+// is passed on as it is has one.
 //
-// Names follow the semantic conventions for HTTP and for generative AI (opentelemetry.io/docs/specs/semconv/gen-ai); what they
-// don't name is sidecar.*. Spans carry no question, text or answer: those stay where `sidecar trace ID` finds them.
+// Names follow the semantic conventions for HTTP and for generative AI (opentelemetry.io/docs/specs/semconv/gen-ai);
+// what they don't name is sidecar.*. Spans carry no question, text or answer: those stay where `sidecar trace ID` finds
+// them.
 package span
 
 import (
@@ -31,8 +33,8 @@ type Exporter struct {
 }
 
 // OTLP returns an Exporter that sends spans to an OpenTelemetry collector by HTTP, in batches, from a goroutine that
-// Shutdown ends. endpoint is the collector's base URL, such as http://127.0.0.1:4318; "" takes what the standard variables
-// OTEL_EXPORTER_OTLP_* say. The SDK heeds its other standard variables too, such as OTEL_SERVICE_NAME.
+// Shutdown ends. endpoint is the collector's base URL, such as http://127.0.0.1:4318; "" takes what the standard
+// variables OTEL_EXPORTER_OTLP_* say. The SDK heeds its other standard variables too, such as OTEL_SERVICE_NAME.
 func OTLP(ctx context.Context, endpoint string) (*Exporter, error) {
 	var options []otlptracehttp.Option
 	if endpoint != "" {

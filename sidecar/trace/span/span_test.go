@@ -131,7 +131,8 @@ func find(s tracetest.SpanStub, key string) string {
 	return ""
 }
 
-// TestExportOfFailure: an error is marked as one, without what it quotes; a client that says its trace isn't sampled is heeded.
+// TestExportOfFailure: an error is marked as one, without what it quotes; a client that says its trace isn't sampled is
+// heeded.
 func TestExportOfFailure(t *testing.T) {
 	memory := tracetest.NewInMemoryExporter()
 	e, err := newExporter(t.Context(), sdk.WithSyncer(memory))

@@ -13,8 +13,8 @@ const (
 	mostBytes = 50 << 20
 )
 
-// Check runs f and, where ARITH_BOUNDS is set, fails if it takes over 50 ms or allocates over 50 MB in each of three tries.
-// Where the system tells it, the time is the processor's, so that others on the machine don't count.
+// Check runs f and, where ARITH_BOUNDS is set, fails if it takes over 50 ms or allocates over 50 MB in each of three
+// tries. Where the system tells it, the time is the processor's, so that others on the machine don't count.
 func Check(t testing.TB, f func()) {
 	t.Helper()
 	if os.Getenv("ARITH_BOUNDS") == "" {

@@ -1,5 +1,5 @@
-// The official openai-go client before a running sidecar: chat completions and responses, searched and raw, whole and streamed. Of version 1.12, which reads the
-// blank line behind a comment of a stream as an event.
+// The official openai-go client before a running sidecar: chat completions and responses, searched and raw, whole and
+// streamed. Of version 1.12, which reads the blank line behind a comment of a stream as an event.
 //
 //	go run . SIDECAR_URL [MODEL]
 package main
