@@ -18,6 +18,7 @@ import (
 // Checkpoints are the PRMs that a team's trainers made, each with its gate, and which of them its sidecars serve. What
 // a PRM and a gate are is not known here.
 type Checkpoints struct {
+	bus     *Bus
 	objects jetstream.ObjectStore
 	records jetstream.KeyValue
 }
@@ -66,7 +67,7 @@ func (b *Bus) Checkpoints(ctx context.Context) (*Checkpoints, error) {
 		return nil, err
 	}
 	records, err := b.KeyValue(ctx, jetstream.KeyValueConfig{Bucket: checkpointsBucket})
-	return &Checkpoints{objects, records}, err
+	return &Checkpoints{b, objects, records}, err
 }
 
 // Put stores a checkpoint with its gate, nil for none. Nothing is served by that: see Announce.
@@ -77,7 +78,11 @@ func (c *Checkpoints) Put(ctx context.Context, of Checkpoint, checkpoint, gate [
 		of.Gate, put[of.ID+gateSuffix] = sum(gate), gate
 	}
 	for name, data := range put {
-		if _, err := c.objects.Put(ctx, jetstream.ObjectMeta{Name: name}, bytes.NewReader(data)); err != nil {
+		err := c.bus.insist(ctx, func() error {
+			_, err := c.objects.Put(ctx, jetstream.ObjectMeta{Name: name}, bytes.NewReader(data))
+			return err
+		})
+		if err != nil {
 			return fmt.Errorf("storing checkpoint %s: %w", of.ID, err)
 		}
 	}
@@ -85,7 +90,10 @@ func (c *Checkpoints) Put(ctx context.Context, of Checkpoint, checkpoint, gate [
 	if err != nil {
 		return err
 	}
-	if _, err := c.records.Put(ctx, recordKey+of.ID, data); err != nil { // behind what it names
+	if err := c.bus.insist(ctx, func() error { // behind what it names
+		_, err := c.records.Put(ctx, recordKey+of.ID, data)
+		return err
+	}); err != nil {
 		return fmt.Errorf("storing checkpoint %s: %w", of.ID, err)
 	}
 	return c.prune(ctx)
