@@ -85,11 +85,7 @@ func newRecord(kind recordKind) *record {
 
 // add reads a file. keep gets each line that is new, and the one under which it lies where that is another than the
 // last one's.
-func (r *record) add(path string, keep func(lines ...[]byte) error) error {
-	kind, _, err := recordOf(path)
-	if err != nil {
-		return err
-	}
+func (r *record) add(path string, kind recordKind, keep func(lines ...[]byte) error) error {
 	if kind.format.Kind != r.kind.format.Kind {
 		return badInput{fmt.Errorf("%s is %s, the first is %s: they don't go into one", path, kind.format.Kind, r.kind.format.Kind)}
 	}
@@ -99,7 +95,6 @@ func (r *record) add(path string, keep func(lines ...[]byte) error) error {
 	}
 	defer file.Close()
 	var under []byte
-	kind.format.Skip = r.kind.format.Skip
 	_, err = given(kind.format.Read(file, path, func(line []byte) error {
 		line = disk.Bare(bytes.Clone(line))
 		id, says, head, err := kind.read(line)
@@ -166,9 +161,9 @@ func recordIn(path string) (*record, disk.Found, error) {
 	if err != nil {
 		return nil, found, err
 	}
+	kind.format.Skip = true
 	r := newRecord(kind)
-	r.kind.format.Skip = true
-	return r, found, r.add(path, func(...[]byte) error { return nil })
+	return r, found, r.add(path, kind, func(...[]byte) error { return nil })
 }
 
 type datasetStatsCommand struct {
@@ -257,8 +252,13 @@ func (c *datasetMergeCommand) Run(std streams) (err error) {
 	}()
 	var held [][]byte
 	written := 0
-	for _, path := range c.Files {
-		if err := r.add(path, func(lines ...[]byte) error {
+	for i, path := range c.Files {
+		if i > 0 {
+			if kind, _, err = recordOf(path); err != nil {
+				return err
+			}
+		}
+		if err := r.add(path, kind, func(lines ...[]byte) error {
 			written += len(lines)
 			held = append(held, lines...)
 			if len(held) < atOnce {
