@@ -141,38 +141,32 @@ func Parse(b []byte) (*Model, error) {
 	h.Solution, h.Prefix = nil, nil
 	want := h.floats()
 	var solution, prefix *SolutionHead
+	var heads []*Tensor
 	if of != nil {
 		if solution = NewSolutionHead(of.Units, of.Without...); of.Programs {
 			solution.ReadPrograms()
 		}
-		for _, t := range solution.all() {
-			want += len(t.Data)
-		}
+		heads = append(heads, solution.all()...)
 	}
 	if begun != nil {
 		prefix = NewPrefixHead(begun.Without...)
-		for _, t := range prefix.all() {
-			want += len(t.Data)
-		}
+		heads = append(heads, prefix.all()...)
+	}
+	for _, t := range heads {
+		want += len(t.Data)
 	}
 	if want*4 != len(weights) {
 		return nil, fmt.Errorf("%w: %d bytes of weights, its header asks for %d", ErrCorrupt, len(weights), want*4)
 	}
 	w := NewWeights(h)
-	for _, t := range w.all() {
+	for _, t := range append(w.all(), heads...) {
 		weights = readFloats(weights, t.Data)
 	}
 	m, err := New(h, w, append([]byte(nil), state...))
 	if err == nil && solution != nil {
-		for _, t := range solution.all() {
-			weights = readFloats(weights, t.Data)
-		}
 		m, err = m.Judging(solution, *of)
 	}
 	if err == nil && prefix != nil {
-		for _, t := range prefix.all() {
-			weights = readFloats(weights, t.Data)
-		}
 		m, err = m.Foreseeing(prefix, *begun)
 	}
 	if err != nil {

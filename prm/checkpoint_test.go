@@ -83,6 +83,20 @@ func TestSaveReplacesWholeOrNotAtAll(t *testing.T) {
 	}
 }
 
+// reloaded is a model saved, and loaded again.
+func reloaded(t *testing.T, m *Model) *Model {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "prm.ckpt")
+	if err := Save(path, m); err != nil {
+		t.Fatal(err)
+	}
+	back, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return back
+}
+
 // judging is a model with a solution head of so many units, none of whose numbers is 0.
 func judging(t testing.TB, units int, change func(*SolutionHead, *SolutionHeader)) *Model {
 	t.Helper()
@@ -107,14 +121,7 @@ func TestSaveThenLoadWithASolutionHead(t *testing.T) {
 	inputs := []feature.Input{testInput(4), testInput(0)}
 	for _, units := range []int{0, 3} {
 		m := judging(t, units, nil)
-		path := filepath.Join(t.TempDir(), "prm.ckpt")
-		if err := Save(path, m); err != nil {
-			t.Fatal(err)
-		}
-		back, err := Load(path)
-		if err != nil {
-			t.Fatal(err)
-		}
+		back := reloaded(t, m)
 		if !reflect.DeepEqual(back, m) || back.ID() != m.ID() {
 			t.Errorf("%d units: got %+v, want %+v", units, back.Header(), m.Header())
 		}
@@ -175,14 +182,7 @@ func TestPrefixHead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		path := filepath.Join(t.TempDir(), "prm.ckpt")
-		if err := Save(path, m); err != nil {
-			t.Fatal(err)
-		}
-		back, err := Load(path)
-		if err != nil {
-			t.Fatal(err)
-		}
+		back := reloaded(t, m)
 		if !reflect.DeepEqual(back, m) || back.ID() != m.ID() || m.ID() == without.ID() {
 			t.Errorf("%s: got %+v (%s), want %+v (%s)", name, back.Header(), back.ID(), m.Header(), m.ID())
 		}
@@ -242,14 +242,7 @@ func TestSolutionHeadForPrograms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "m.prm")
-	if err := Save(path, m); err != nil {
-		t.Fatal(err)
-	}
-	back, err := Load(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	back := reloaded(t, m)
 	if !back.Header().Solution.Programs || back.ID() != m.ID() || judge(back, program, tokens) != judge(m, program, tokens) || judge(back, nil, tokens) != judge(old, nil, tokens) {
 		t.Errorf("%+v", back.Header().Solution)
 	}
