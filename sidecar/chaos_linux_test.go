@@ -34,6 +34,21 @@ import (
 	"aprm/sidecar/dataset"
 )
 
+// chaotic is how many rounds a test of chaos is to have, and of what seed; a test that nobody asked for is skipped.
+func chaotic(t *testing.T) (rounds int, seed uint64) {
+	t.Helper()
+	rounds, err := strconv.Atoi(os.Getenv("SIDECAR_TEST_ROUNDS"))
+	if err != nil {
+		t.Skip("SIDECAR_TEST_ROUNDS=N makes N rounds")
+	}
+	seed, err = strconv.ParseUint(os.Getenv("SIDECAR_TEST_SEED"), 10, 64)
+	if err != nil {
+		seed = uint64(time.Now().UnixNano()) % 1e6
+	}
+	t.Logf("SIDECAR_TEST_SEED=%d", seed)
+	return rounds, seed
+}
+
 // TestChaos has real processes die: killed at random times (SIGKILL), and besides before a full disk (a tmpfs), an
 // endpoint that goes away, or a network that is cut off (a namespace of its own). Whatever was interrupted is run again
 // until it ends, and must have come to what it comes to when nothing interrupts it. SIDECAR_TEST_ROUNDS says how many
@@ -43,15 +58,7 @@ import (
 //
 // SIDECAR_TEST_SEED has the same times and sizes drawn again.
 func TestChaos(t *testing.T) {
-	rounds, err := strconv.Atoi(os.Getenv("SIDECAR_TEST_ROUNDS"))
-	if err != nil {
-		t.Skip("SIDECAR_TEST_ROUNDS=N makes N rounds")
-	}
-	seed, err := strconv.ParseUint(os.Getenv("SIDECAR_TEST_SEED"), 10, 64)
-	if err != nil {
-		seed = uint64(time.Now().UnixNano()) % 1e6
-	}
-	t.Logf("SIDECAR_TEST_SEED=%d", seed)
+	rounds, seed := chaotic(t)
 	endpoint := newFragile(t)
 	problems := filepath.Join(t.TempDir(), "problems.jsonl")
 	if err := os.WriteFile(problems, []byte(command(t, 0, "tasks", "--split", "train", "--n", "12", "--seed", "3")), 0o600); err != nil {

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,17 +24,9 @@ import (
 // died is started again after a while. Whatever happens, in the end the file holds what one process draws from the same
 // seed: nothing is lost, and nothing there twice. As TestChaos, it goes by SIDECAR_TEST_ROUNDS and SIDECAR_TEST_SEED:
 //
-//	SIDECAR_TEST_ROUNDS=100 go test ./sidecar -run '^TestRackChaos$' -v -timeout 120m
+//	SIDECAR_TEST_RACK=1 SIDECAR_TEST_ROUNDS=100 go test ./sidecar -run '^TestRackChaos$' -v -timeout 120m
 func TestRackChaos(t *testing.T) {
-	rounds, err := strconv.Atoi(os.Getenv("SIDECAR_TEST_ROUNDS"))
-	if err != nil {
-		t.Skip("SIDECAR_TEST_ROUNDS=N makes N rounds")
-	}
-	seed, err := strconv.ParseUint(os.Getenv("SIDECAR_TEST_SEED"), 10, 64)
-	if err != nil {
-		seed = uint64(time.Now().UnixNano()) % 1e6
-	}
-	t.Logf("SIDECAR_TEST_SEED=%d", seed)
+	rounds, seed := chaotic(t)
 	rng := rand.New(rand.NewPCG(19, seed))
 	r := newRack(t)
 	died := map[string]int{}

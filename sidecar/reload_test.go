@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,11 +21,10 @@ import (
 	"aprm/sidecar/access"
 )
 
-// askedAs asks for a search with a key, and returns the status and what the answer says of itself.
-func askedAs(t *testing.T, addr, key, strategy string) (code int, checkpoint, said string) {
+// posts sends a body with a key, and returns the status and what comes back.
+func posts(t *testing.T, addr, key, path string, body []byte) (code int, said []byte) {
 	t.Helper()
-	body := fmt.Sprintf(`{"model":"fake","prm":{"strategy":%q,"n":2,"steps":false},"messages":[{"role":"user","content":"Go on."}]}`, strategy)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+addr+"/v1/chat/completions", strings.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+addr+path, bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,13 +34,20 @@ func askedAs(t *testing.T, addr, key, strategy string) (code int, checkpoint, sa
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
+	if said, err = io.ReadAll(resp.Body); err != nil {
 		t.Fatal(err)
 	}
+	return resp.StatusCode, said
+}
+
+// askedAs asks for a search with a key, and returns the status and what the answer says of itself.
+func askedAs(t *testing.T, addr, key, strategy string) (code int, checkpoint, said string) {
+	t.Helper()
+	body := fmt.Sprintf(`{"model":"fake","prm":{"strategy":%q,"n":2,"steps":false},"messages":[{"role":"user","content":"Go on."}]}`, strategy)
+	code, text := posts(t, addr, key, "/v1/chat/completions", []byte(body))
 	var answer struct{ PRM struct{ Checkpoint string } }
 	_ = json.Unmarshal(text, &answer)
-	return resp.StatusCode, answer.PRM.Checkpoint, string(text)
+	return code, answer.PRM.Checkpoint, string(text)
 }
 
 func soon(t *testing.T, what string, is func() bool) {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -44,21 +43,8 @@ func Differences(t *testing.T, via http.RoundTripper, root, model string) string
 		if err != nil {
 			t.Fatal(err)
 		}
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, root+"/v1/chat/completions", strings.NewReader(string(data)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Content-Type", "application/json")
-		resp, err := via.RoundTrip(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		said, err := io.ReadAll(resp.Body)
-		_ = resp.Body.Close()
-		if err != nil {
-			t.Fatal(err)
-		}
-		fmt.Fprintf(&out, "%s: %s\n", ask.name, told(resp.StatusCode, said))
+		status, said := server{via, root}.whole(t, http.MethodPost, "/v1/chat/completions", string(data))
+		fmt.Fprintf(&out, "%s: %s\n", ask.name, told(status, said))
 	}
 	return out.String()
 }

@@ -19,33 +19,45 @@ const (
 		`{"name":"get_weather","description":"The weather of a city.","parameters":{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}}}]`
 )
 
+// server is asked as it is, by no adapter. root is its address without /v1.
+type server struct {
+	via  http.RoundTripper
+	root string
+}
+
+// exchange sends JSON, and returns the status and the answer, to be closed.
+func (s server) exchange(t *testing.T, method, path, body string) (int, io.ReadCloser) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, s.root+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := s.via.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, resp.Body
+}
+
+// whole is exchange that reads the answer to its end.
+func (s server) whole(t *testing.T, method, path, body string) (int, []byte) {
+	t.Helper()
+	status, answer := s.exchange(t, method, path, body)
+	defer answer.Close()
+	said, err := io.ReadAll(answer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return status, said
+}
+
 // Wire is what the one reader of OpenAI's wire format makes of a server's own bytes: lists, whole answers and streams,
 // log-probabilities, tool calls, errors and embeddings. root is the server's address without /v1; noSeeds sends it
 // none.
 func Wire(t *testing.T, via http.RoundTripper, root, model string, noSeeds bool) {
-	exchange := func(t *testing.T, method, path, body string) (int, io.ReadCloser) {
-		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), method, root+path, strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Content-Type", "application/json")
-		resp, err := via.RoundTrip(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return resp.StatusCode, resp.Body
-	}
-	whole := func(t *testing.T, method, path, body string) (int, []byte) {
-		t.Helper()
-		status, answer := exchange(t, method, path, body)
-		defer answer.Close()
-		said, err := io.ReadAll(answer)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return status, said
-	}
+	server := server{via, root}
+	exchange, whole := server.exchange, server.whole
 	chat := func(fields string) string {
 		if noSeeds {
 			return fmt.Sprintf(`{"model":%q,"temperature":0,"max_tokens":24,%s}`, model, fields)
