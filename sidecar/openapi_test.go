@@ -65,7 +65,8 @@ func bodies() map[string]object {
 	message := body([]string{"role", "content"}, object{"role": object{"type": "string", "enum": []string{"system", "user", "assistant"}}, "content": text})
 	messages := object{"type": "array", "items": message, "minItems": 1}
 	sampling := func(more object) object {
-		all := object{"model": object{"type": []string{"string", "null"}, "minLength": 1}, "stream": truth, "prm": reference("prm")}
+		maybe := func(kind string) object { return object{"type": []string{kind, "null"}} }
+		all := object{"model": maybe("string"), "stream": maybe("boolean"), "prm": reference("prm")}
 		for name, schema := range more {
 			all[name] = schema
 		}
@@ -194,8 +195,11 @@ func schemaOf(span decode.Span, help string) object {
 			least = "exclusiveMinimum"
 		}
 		schema[least] = span.Least
-		if span.Most > 0 {
+		switch {
+		case span.Most > 0:
 			schema["maximum"] = span.Most
+		case span.Type == "integer":
+			schema["maximum"] = 1<<53 - 1 // beyond that a number of JSON is not a whole one to everybody
 		}
 	}
 	return schema

@@ -224,6 +224,22 @@ func TestPagesOfOtherSites(t *testing.T) {
 	}
 }
 
+// TestNothingIsEchoed: what an upstream echoes would hold the sidecar's key for it.
+func TestNothingIsEchoed(t *testing.T) {
+	up := newFakeUpstream(t, replies(`{}`))
+	addr := serve(t, Config{UpstreamKey: "secret"}, &reasoner{}, up)
+	for _, path := range []string{"/", "/v1/chat/completions", "/api/chat", "/v1/prm/score", "/healthz", "/v1/files/x"} {
+		resp := do(t, http.MethodTrace, addr+path, "", nil)
+		body, _ := io.ReadAll(resp.Body)
+		if message, _ := errorIn(t, path, body); resp.StatusCode != http.StatusMethodNotAllowed || resp.Header.Get("Allow") == "" || !strings.Contains(message, "TRACE") {
+			t.Errorf("%s: %d %s", path, resp.StatusCode, body)
+		}
+	}
+	if up.requests() > 0 {
+		t.Error("something reached the upstream")
+	}
+}
+
 // TestTheUpstreamIsAskedSeldomAboutItself: whoever watches the sidecar doesn't watch the endpoint, whose answer is one
 // for all who ask at once.
 func TestTheUpstreamIsAskedSeldomAboutItself(t *testing.T) {

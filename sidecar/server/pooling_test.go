@@ -165,6 +165,7 @@ func TestPRMBadInput(t *testing.T) {
 		{"/v1/prm/score", `{"solutions":[{"problem":"p","steps":["x"]},{"steps":["x"]}]}`, "solutions[1].problem", "missing"},
 		{"/v1/prm/score", `{"solutions":[{"problem":"p","steps":[]}]}`, "solutions[0].steps", "missing"},
 		{"/v1/prm/score", `{"solutions":[{"problem":"p","steps":[1]}]}`, "solutions[0].steps", "strings"},
+		{"/v1/prm/score", `{"model":{},"problem":"p","steps":["x"]}`, "model", "a string"},
 		{"/v1/prm/score", `{"problem":"p","solutions":[]}`, "problem", "beside"},
 		{"/v1/prm/score", `{"steps":["x"],"solutions":[]}`, "steps", "beside"},
 	} {

@@ -32,7 +32,7 @@ func (s *Server) routes() *gin.Engine {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
 	r.RedirectTrailingSlash = false // a path we don't know is the upstream's
-	r.Use(s.measure, s.survive, s.take, func(g *gin.Context) { g.Header(headerApplied, "none; reason=the sidecar's own answer") }, s.cross())
+	r.Use(s.measure, s.survive, s.take, func(g *gin.Context) { g.Header(headerApplied, "none; reason=the sidecar's own answer") }, s.echoless, s.cross())
 	look := []string{http.MethodGet, http.MethodHead} // as wget --spider and Ollama's clients do; net/http leaves out the body
 	r.Match(look, "/healthz", s.healthy)
 	r.Match(look, "/readyz", s.ours, s.ready)
@@ -64,6 +64,17 @@ func (s *Server) routes() *gin.Engine {
 	}
 	r.NoRoute(s.admit(access.Chat), s.rest)
 	return r
+}
+
+// echoless takes no TRACE, which an endpoint answers by what came to it: the key that the sidecar sent with it would be the
+// client's then. CONNECT would want a tunnel.
+func (s *Server) echoless(g *gin.Context) {
+	if method := g.Request.Method; method == http.MethodTrace || method == http.MethodConnect {
+		g.Header("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+		s.fail(g, dialectOf(g.Request.URL.Path), &dialect.Problem{Status: http.StatusMethodNotAllowed, Kind: dialect.Invalid, Code: "method_not_allowed",
+			Message: method + " is not taken, whatever the path: GET and POST are"})
+		g.Abort()
+	}
 }
 
 // onlyOllama are the routes of Ollama's that nothing else can do, as they begin: to fetch, make, copy and delete

@@ -121,6 +121,10 @@ func readTraces(body []byte) (traces []step.Trace, batch bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
+	var name string
+	if err := o.Read("model", &name, "a string"); err != nil { // whichever it is, there is one PRM
+		return nil, false, err
+	}
 	value, batch := o.Get("solutions")
 	if !batch {
 		t, err := readTrace(o, "")

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -67,8 +68,8 @@ func (s *Server) kept(t trace.Trace) trace.Trace {
 func (s *Server) listTraces(g *gin.Context) {
 	limit := math.MaxInt
 	if text, given := g.GetQuery("limit"); given {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 {
+		n, err := strconv.Atoi(text) // of one too large for an int, the largest
+		if n < 1 || err != nil && !errors.Is(err, strconv.ErrRange) {
 			s.fail(g, dialect.OpenAI, dialect.BadRequest("limit", "limit must be a whole number above 0, not %q", text))
 			return
 		}

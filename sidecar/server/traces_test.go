@@ -121,6 +121,8 @@ func TestTracesRefused(t *testing.T) {
 		{"/v1/prm/traces/x", key, 404, `{"error":{"message":"there is no trace \"x\": only searches leave one, and the last 8 are kept","type":"not_found_error","param":"id","code":"trace_not_found"}}`},
 		{"/v1/prm/traces?limit=0", key, 400, `"param":"limit"`},
 		{"/v1/prm/traces?limit=many", key, 400, `"param":"limit"`},
+		{"/v1/prm/traces?limit=-99999999999999999999", key, 400, `"param":"limit"`},
+		{"/v1/prm/traces?limit=99999999999999999999", key, 200, `{"object":"list","data":[]}`},
 		{"/v1/prm/traces", key, 200, `{"object":"list","data":[]}`},
 	} {
 		if rec := get(s, tt.path, tt.header); rec.Code != tt.status || !strings.Contains(rec.Body.String(), tt.want) {

@@ -155,6 +155,20 @@ func TestYoungerRoutesSearchTextOnly(t *testing.T) {
 	}
 }
 
+// TestPartsWithoutAType: a part that says nothing of what it is is the client's fault, and no more than the upstream can do.
+func TestPartsWithoutAType(t *testing.T) {
+	addr := serve(t, Config{}, &reasoner{}, newFakeUpstream(t, http.NotFound))
+	for path, field := range map[string]string{"/v1/messages": "messages", "/v1/responses": "input"} {
+		for _, part := range []string{`null`, `{}`, `{"text":"x"}`} {
+			resp := do(t, "POST", addr+path, fmt.Sprintf(`{"model":"m@raw","max_tokens":9,%q:[{"role":"user","content":[%s]}]}`, field, part), nil)
+			body, _ := io.ReadAll(resp.Body)
+			if resp.StatusCode != 400 || !strings.Contains(string(body), field+"[0].content[0] must be an object with a type") {
+				t.Errorf("%s %s: %d %s", path, part, resp.StatusCode, body)
+			}
+		}
+	}
+}
+
 // FuzzTranslate: whatever a client sends to a route that must be translated, what goes upstream is JSON, or the
 // client's fault is named.
 func FuzzTranslate(f *testing.F) {

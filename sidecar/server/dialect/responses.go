@@ -288,6 +288,9 @@ func contentOf(value json.RawMessage, param string) (any, error) {
 			}
 			parts = append(parts, imagePart(url))
 		case "thinking", "redacted_thinking":
+		case "":
+			at := fmt.Sprintf("%s[%d]", param, i)
+			return nil, BadRequest(at, "%s must be an object with a type, such as {\"type\":\"text\",\"text\":\"…\"}", at)
 		default:
 			return nil, lacked(fmt.Sprintf("%s[%d].type", param, i))
 		}
