@@ -201,7 +201,7 @@ func TestSampledPrograms(t *testing.T) {
 	if out := command(t, 2, append(sample[:len(sample)-1:len(sample)-1], older)...); !strings.Contains(out, "name another file") {
 		t.Errorf("%s", out)
 	}
-	if out := command(t, 0, "eval", "--solutions", older, "--solutions", answers, "--n", "2"); strings.Count(out, "drawn in different ways") != 1 {
+	if out := command(t, 0, "eval", "--solutions", older, "--solutions", answers, "--n", "2"); strings.Count(out, "drawn in different ways") != 1 || !strings.Contains(out, `(apart opening "" and `) {
 		t.Errorf("%s", out)
 	}
 }

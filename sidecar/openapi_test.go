@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,14 +49,23 @@ func listOf(of any) object { return object{"type": "array", "items": of} }
 
 func reference(name string) object { return object{"$ref": "#/components/schemas/" + name} }
 
-// body is an object with these members, of which some are needed; others are the endpoint's, and are passed on.
+// body is an object with these members, of which some are needed, and null is none of the rest; others are the endpoint's,
+// and are passed on.
 func body(needed []string, members object) object {
-	schema := object{"type": "object", "properties": members}
+	all := object{}
+	for name, schema := range members {
+		if all[name] = schema; !slices.Contains(needed, name) {
+			all[name] = orNull(schema)
+		}
+	}
+	schema := object{"type": "object", "properties": all}
 	if len(needed) > 0 {
 		schema["required"] = needed
 	}
 	return schema
 }
+
+func orNull(schema any) object { return object{"anyOf": []any{schema, typed("null")}} }
 
 // bodies are what routes are asked with, beside which there may be more.
 func bodies() map[string]object {
@@ -65,14 +76,13 @@ func bodies() map[string]object {
 	message := body([]string{"role", "content"}, object{"role": object{"type": "string", "enum": []string{"system", "user", "assistant"}}, "content": text})
 	messages := object{"type": "array", "items": message, "minItems": 1}
 	sampling := func(more object) object {
-		maybe := func(kind string) object { return object{"type": []string{kind, "null"}} }
-		all := object{"model": maybe("string"), "stream": maybe("boolean"), "prm": reference("prm")}
+		all := object{"model": text, "stream": truth, "prm": reference("prm")}
 		for name, schema := range more {
 			all[name] = schema
 		}
 		return all
 	}
-	rates := object{"temperature": object{"type": "number", "minimum": 0, "maximum": 2}, "top_p": object{"type": "number", "exclusiveMinimum": 0, "maximum": 1}, "seed": typed("integer")}
+	rates := object{"temperature": object{"type": "number", "minimum": 0, "maximum": 2}, "top_p": object{"type": "number", "minimum": 0, "maximum": 1}, "seed": object{"type": "integer", "minimum": math.MinInt64, "maximum": math.MaxInt64}}
 	with := func(more object) object {
 		out := sampling(more)
 		for name, schema := range rates {
@@ -84,13 +94,13 @@ func bodies() map[string]object {
 		"/v1/chat/completions": body([]string{"messages"}, with(object{"messages": messages, "max_tokens": whole})),
 		"/v1/completions":      body([]string{"prompt"}, with(object{"prompt": text, "max_tokens": whole})),
 		"/v1/responses":        body([]string{"input"}, sampling(object{"input": text, "instructions": text, "max_output_tokens": whole})),
-		"/v1/messages":         body([]string{"messages", "max_tokens"}, sampling(object{"messages": messages, "max_tokens": whole})),
+		"/v1/messages":         body([]string{"messages"}, sampling(object{"messages": messages, "max_tokens": whole})),
 		"/api/chat":            body(nil, sampling(object{"messages": messages, "options": typed("object")})),
 		"/api/generate":        body(nil, sampling(object{"prompt": text, "options": typed("object")})),
 		"/api/show":            body([]string{"model"}, object{"model": some}),
 		"/api/embed":           body([]string{"model", "input"}, object{"model": some, "input": object{"anyOf": []any{text, listOf(text)}}}),
 		"/api/embeddings":      body([]string{"model", "prompt"}, object{"model": some, "prompt": text}),
-		"/v1/prm/score":        body([]string{"problem", "steps"}, object{"model": some, "problem": some, "steps": object{"type": "array", "items": text, "minItems": 1}}),
+		"/v1/prm/score":        body([]string{"problem", "steps"}, object{"model": text, "problem": some, "steps": object{"type": "array", "items": text, "minItems": 1}}),
 		"/v1/prm/feedback":     body([]string{"id", "right"}, object{"id": some, "right": truth, "answer": some}),
 		"/pooling":             body([]string{"model"}, object{"model": some, "messages": messages}),
 	}
@@ -180,6 +190,9 @@ func prmSchema() object {
 	strategy := members["strategy"].(object)
 	strategy["anyOf"] = []object{{"enum": strategy["enum"]}, {"pattern": ways()}}
 	delete(strategy, "enum")
+	for name, schema := range members {
+		members[name] = orNull(schema)
+	}
 	return object{"type": "object", "additionalProperties": false, "properties": members}
 }
 
@@ -199,7 +212,7 @@ func schemaOf(span decode.Span, help string) object {
 		case span.Most > 0:
 			schema["maximum"] = span.Most
 		case span.Type == "integer":
-			schema["maximum"] = 1<<53 - 1 // beyond that a number of JSON is not a whole one to everybody
+			schema["maximum"] = math.MaxInt64
 		}
 	}
 	return schema

@@ -23,7 +23,7 @@ func readSolutions(paths []string) ([]dataset.Answered, error) {
 		}
 		if way, known := ways[of.Sampling.Kind]; known && way != of.Sampling && !told {
 			told = true
-			slog.Warn("answers of one kind that were drawn in different ways are taken together", "one", fmt.Sprintf("%+v", way), "another", fmt.Sprintf("%+v", of.Sampling))
+			slog.Warn("answers of one kind that were drawn in different ways are taken together", "apart", way.Apart(of.Sampling))
 		}
 		ways[of.Sampling.Kind] = of.Sampling
 	}

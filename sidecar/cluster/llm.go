@@ -40,6 +40,10 @@ const InQueue = 1024
 // repeat is after how long a job that has no result is put again, which changes nothing where it is in the queue still.
 const repeat = 20 * time.Second
 
+// patient is how many looks for a worker, three a second, are made before somebody is told to start one: a worker just
+// begun, such as the process's own, asks its endpoint first what it can do.
+const patient = 10
+
 // Open returns the model that the workers there serve, of that name; "" where they serve only one. It waits until there
 // is a worker. Close it before the Bus.
 func Open(ctx context.Context, b *Bus, model string) (*LLM, error) {
@@ -48,7 +52,7 @@ func Open(ctx context.Context, b *Bus, model string) (*LLM, error) {
 		return nil, err
 	}
 	l := &LLM{queue: q, waiting: map[string][]chan result{}}
-	for told := false; l.group == ""; told = true {
+	for looks := 1; l.group == ""; looks++ {
 		var groups map[string][]presence
 		if err := b.insist(ctx, func() (err error) { groups, err = q.present(ctx); return err }); err != nil {
 			return nil, named(err, "bucket", workersKV)
@@ -57,7 +61,7 @@ func Open(ctx context.Context, b *Bus, model string) (*LLM, error) {
 			return nil, err
 		}
 		if l.group == "" {
-			if !told {
+			if looks == patient {
 				slog.Info("waiting for a worker: sidecar worker --nats URL --upstream URL", "model", model)
 			}
 			if sleep(ctx, 300*time.Millisecond); ctx.Err() != nil {

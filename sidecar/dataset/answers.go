@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"math"
+	"reflect"
 	"strings"
 	"time"
 
@@ -25,6 +26,24 @@ type Sampling struct {
 	Instruction string    `json:"instruction"`
 	Opening     string    `json:"opening,omitempty"`  // of each answer, given and not drawn
 	Strategy    string    `json:"strategy,omitempty"` // of the search that built each answer step by step; "" where they were drawn whole
+}
+
+// Apart names what another one has otherwise, by the names that the file has for it, with the beginning of either:
+// `temperature 0.7 and 1, strategy "" and "guided"`.
+func (s Sampling) Apart(other Sampling) string {
+	var apart []string
+	a, b := reflect.ValueOf(s), reflect.ValueOf(other)
+	for i := range a.NumField() {
+		if one, another := a.Field(i), b.Field(i); !one.Equal(another) {
+			name, _, _ := strings.Cut(a.Type().Field(i).Tag.Get("json"), ",")
+			format := "%s %v and %v"
+			if one.Kind() == reflect.String {
+				format = "%s %.30q and %.30q"
+			}
+			apart = append(apart, fmt.Sprintf(format, name, one, another))
+		}
+	}
+	return strings.Join(apart, ", ")
 }
 
 // Answer is one drawn solution of a problem.

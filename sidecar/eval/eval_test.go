@@ -171,6 +171,10 @@ func TestTable(t *testing.T) {
 	if got := report.Markdown(); !strings.HasPrefix(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
+	report.AUC.Mean, report.AUC.Low, report.AUC.High = math.NaN(), math.NaN(), math.NaN()
+	if got := report.Markdown(); strings.Contains(got, "NaN") || !strings.Contains(got, "AUC of whole answers within a problem: unknown") {
+		t.Errorf("nothing to compare: %s", got)
+	}
 }
 
 // Beginnings are told apart by their steps' number, by what a search would go by; without a PRM, and where none are

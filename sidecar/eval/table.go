@@ -20,7 +20,11 @@ func (r Report) Markdown() string {
 	}
 	fmt.Fprintf(&b, "\n%d problems, N = %d, seed %d. Tokens, calls and seconds are means over problems; an LLM call is for some continuations of one beginning. The intervals are by bootstrap over problems, "+
 		"the differences paired. The searches step by step may generate what the pool of the votes took, problem by problem.\n", len(r.Problems), r.N, r.Seed)
-	fmt.Fprintf(&b, "\nAUC of whole answers within a problem: %.3f [%.3f, %.3f].\n", r.AUC.Mean, r.AUC.Low, r.AUC.High)
+	if math.IsNaN(r.AUC.Mean) {
+		b.WriteString("\nAUC of whole answers within a problem: unknown, for none of them has right and wrong answers that were scored.\n")
+	} else {
+		fmt.Fprintf(&b, "\nAUC of whole answers within a problem: %.3f [%.3f, %.3f].\n", r.AUC.Mean, r.AUC.Low, r.AUC.High)
+	}
 	b.WriteString(begunIn(r.Begun))
 	b.WriteString("\n" + r.Untold.String() + "\n")
 	b.WriteString(r.stopping())
