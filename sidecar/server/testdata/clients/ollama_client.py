@@ -10,7 +10,11 @@ import os
 import sys
 from importlib.metadata import version
 
-import ollama
+try:
+    import ollama
+except ImportError as missing:
+    print(missing)
+    sys.exit(77)  # skipped, as the frameworks that aren't installed are
 
 QUESTION = "Tom has 3 boxes with 4 pens in each. Then Tom finds 5 pens. How many pens does Tom have now?"
 MESSAGES = [{"role": "user", "content": QUESTION}]

@@ -10,7 +10,11 @@ import os
 import sys
 import warnings
 
-import openai
+try:
+    import openai
+except ImportError as missing:
+    print(missing)
+    sys.exit(77)  # skipped, as the frameworks that aren't installed are
 
 QUESTION = "Tom has 3 boxes of 4 pens and loses 2 pens. How many pens does he have left?"
 TOKENS = int(os.environ.get("SIDECAR_TEST_TOKENS") or 400)  # of an answer, at most
