@@ -18,6 +18,7 @@ import (
 
 	"aprm/adapters/adaptertest"
 	"aprm/prm"
+	"aprm/prm/casetest"
 	"aprm/sidecar/access"
 )
 
@@ -166,7 +167,7 @@ func TestReload(t *testing.T) {
 	}
 	stop()
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-	goleak.VerifyNone(t, leaks)
+	casetest.NoLeaks(t, leaks)
 }
 
 // TestReloadOfABadEndpoint: settings that could not be taken over are not taken for those in place the next time.
@@ -396,7 +397,7 @@ func TestDrain(t *testing.T) {
 				t.Errorf("it ends with %s", text)
 			}
 			http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-			goleak.VerifyNone(t, leaks)
+			casetest.NoLeaks(t, leaks)
 		})
 	}
 }

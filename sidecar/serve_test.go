@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"aprm/prm/casetest"
 	"aprm/sidecar/access"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/server"
@@ -180,7 +181,7 @@ func TestProfiles(t *testing.T) {
 	}
 	stop()
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-	goleak.VerifyNone(t, leaks)
+	casetest.NoLeaks(t, leaks)
 }
 
 // TestKeyNew: what it prints opens, and is a file's entry.

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"aprm/adapters/adaptertest"
+	"aprm/prm/casetest"
 )
 
 // TestServeManyRequests runs the whole `serve` before a fake endpoint: raw, voted, streamed and cancelled requests, in
@@ -81,7 +82,7 @@ func TestServeManyRequests(t *testing.T) {
 	stop()
 	transport.CloseIdleConnections()
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-	goleak.VerifyNone(t, leaks)
+	casetest.NoLeaks(t, leaks)
 }
 
 // soakRequests is how many requests a long test makes: SIDECAR_TEST_REQUESTS, or usual.

@@ -22,6 +22,7 @@ import (
 	"go.uber.org/goleak"
 
 	"aprm/adapters/adaptertest"
+	"aprm/prm/casetest"
 )
 
 // writeCertificate makes a certificate for this machine and its key, signed by itself, and returns a pool that trusts
@@ -133,7 +134,7 @@ func TestTLS(t *testing.T) {
 	}
 	stop()
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-	goleak.VerifyNone(t, leaks)
+	casetest.NoLeaks(t, leaks)
 }
 
 // What can't be served with is said at once.

@@ -13,14 +13,13 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"aprm/adapters"
 	"aprm/adapters/internal/draw"
 	"aprm/adapters/pool"
+	"aprm/prm/casetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { casetest.Main(m) }
 
 // endpoint is a server that counts its calls.
 type endpoint struct {

@@ -10,13 +10,12 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"aprm/prm"
+	"aprm/prm/casetest"
 	"aprm/prm/step"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { casetest.Main(m) }
 
 // tree is a scripted LLM: what may follow each prefix. The score of a step is written at its end, in braces.
 type tree struct {
