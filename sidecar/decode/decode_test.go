@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"aprm/prm"
@@ -313,16 +314,18 @@ func (s *stalling) Sample(ctx context.Context, req SampleRequest) ([]Sample, err
 }
 
 func TestDeadlineReturnsWhatIsInHand(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	sampler := &stalling{tree: tree{next: map[string][]string{"": {"3 + 4 = 7"}}}, after: 1}
-	r, err := Solve(ctx, sampler, &table{}, Options{Strategy: Guided, N: 2})
-	if err != nil || r.Text != "3 + 4 = 7" || r.Stopped != StoppedDeadline {
-		t.Errorf("got %q, stopped %q, %v", r.Text, r.Stopped, err)
-	}
-	if _, err := Solve(ctx, &stalling{}, &table{}, Options{Strategy: Guided, N: 2}); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("with nothing in hand: %v", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		sampler := &stalling{tree: tree{next: map[string][]string{"": {"3 + 4 = 7"}}}, after: 1}
+		r, err := Solve(ctx, sampler, &table{}, Options{Strategy: Guided, N: 2})
+		if err != nil || r.Text != "3 + 4 = 7" || r.Stopped != StoppedDeadline {
+			t.Errorf("got %q, stopped %q, %v", r.Text, r.Stopped, err)
+		}
+		if _, err := Solve(ctx, &stalling{}, &table{}, Options{Strategy: Guided, N: 2}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("with nothing in hand: %v", err)
+		}
+	})
 }
 
 func TestCancelledClientGetsItsError(t *testing.T) {
