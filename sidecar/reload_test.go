@@ -51,10 +51,10 @@ func askedAs(t *testing.T, addr, key, strategy string) (code int, checkpoint, sa
 	return code, answer.PRM.Checkpoint, string(text)
 }
 
-func soon(t *testing.T, what string, is func() bool) {
+func soon(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	for began := time.Now(); !is(); time.Sleep(50 * time.Millisecond) {
-		if time.Since(began) > 30*time.Second {
+		if time.Since(began) > 2*time.Minute {
 			t.Fatalf("never: %s", what)
 		}
 	}
@@ -305,7 +305,7 @@ func TestWatchInABusyFolder(t *testing.T) {
 	write(file, "two")
 	for began := time.Now(); !read.Load(); time.Sleep(settled / 10) {
 		write(other, time.Now().String())
-		if time.Since(began) > 20*settled {
+		if time.Since(began) > time.Minute {
 			t.Fatal("the change was not noticed")
 		}
 	}
@@ -368,32 +368,32 @@ func TestDrain(t *testing.T) {
 			addr, stop := startServe(t, "--upstream", tt.upstream+upstream.URL, "--upstream-model", "fake", "--grace", "500ms")
 			upstream.Forget()
 			stalls.Store(true)
-			said, failed := make(chan string, 1), make(chan error, 1)
-			go func() {
-				resp, err := http.Post("http://"+addr+tt.path, "application/json", strings.NewReader(tt.body))
-				if err != nil {
-					failed <- err
-					return
-				}
-				defer resp.Body.Close()
-				text, err := io.ReadAll(resp.Body)
-				if err != nil {
-					err = fmt.Errorf("%w after %s", err, text)
-				}
-				failed <- err
-				said <- string(text)
-			}()
-			soon(t, "the endpoint is asked", func() bool { return len(upstream.Requests()) > 0 })
-			time.Sleep(100 * time.Millisecond) // and its first token is on the way
-			began := time.Now()
-			stop()
-			if took := time.Since(began); took > 5*time.Second {
-				t.Errorf("stopping took %v", took)
-			}
-			if err := <-failed; err != nil {
+			resp, err := http.Post("http://"+addr+tt.path, "application/json", strings.NewReader(tt.body))
+			if err != nil {
 				t.Fatal(err)
 			}
-			if text := <-said; !strings.Contains(text, tt.want) || !strings.Contains(text, "being stopped") {
+			defer resp.Body.Close()
+			first := make([]byte, 1)
+			if _, err := io.ReadFull(resp.Body, first); err != nil {
+				t.Fatal(err)
+			}
+			soon(t, "the endpoint is asked", func() bool { return len(upstream.Requests()) > 0 })
+			said, failed := make(chan string, 1), make(chan error, 1)
+			go func() {
+				text, err := io.ReadAll(resp.Body)
+				said <- string(text)
+				failed <- err
+			}()
+			began := time.Now()
+			stop()
+			if took := time.Since(began); took > 30*time.Second {
+				t.Errorf("stopping took %v", took)
+			}
+			text := <-said
+			if err := <-failed; err != nil {
+				t.Fatalf("%v after %s", err, text)
+			}
+			if text := string(first) + text; !strings.Contains(text, tt.want) || !strings.Contains(text, "being stopped") {
 				t.Errorf("it ends with %s", text)
 			}
 			http.DefaultTransport.(*http.Transport).CloseIdleConnections()
