@@ -49,8 +49,8 @@ type Bus struct {
 // patience is how long an embedded server may take to start, and any server to answer.
 const patience = 10 * time.Second
 
-// Connect returns a connection, to be closed. It is an error when no server answers within seconds, or when that one
-// has no JetStream.
+// Connect returns a connection, to be closed. It is an error when no server answers within seconds or before ctx is
+// done, or when that one has no JetStream.
 func Connect(ctx context.Context, opt Options) (_ *Bus, err error) {
 	b := &Bus{storage: jetstream.FileStorage, replicas: opt.Replicas}
 	defer func() {
@@ -83,7 +83,7 @@ func Connect(ctx context.Context, opt Options) (_ *Bus, err error) {
 			settings = append(settings, nats.UserCredentials(opt.Creds))
 		}
 	}
-	if b.conn, err = nats.Connect(where, settings...); err != nil {
+	if b.conn, err = dial(ctx, where, settings); err != nil {
 		return nil, fmt.Errorf("connecting to NATS at %s: %w", redacted(opt.URL), err)
 	}
 	if b.JetStream, err = jetstream.New(b.conn, jetstream.WithDefaultTimeout(patience)); err != nil {
@@ -99,6 +99,28 @@ func Connect(ctx context.Context, opt Options) (_ *Bus, err error) {
 		}
 	}
 	return b, nil
+}
+
+// dial connects, or returns when ctx is done: nats.Connect knows none, and waits for a server that says nothing.
+func dial(ctx context.Context, where string, settings []nats.Option) (*nats.Conn, error) {
+	var conn *nats.Conn
+	came := make(chan error, 1)
+	go func() {
+		var err error
+		conn, err = nats.Connect(where, settings...)
+		came <- err
+	}()
+	select {
+	case err := <-came:
+		return conn, err
+	case <-ctx.Done():
+		go func() {
+			if err := <-came; err == nil { // nobody wants it any more
+				conn.Close()
+			}
+		}()
+		return nil, ctx.Err()
+	}
 }
 
 // embed starts a server in this process.
