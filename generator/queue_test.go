@@ -7,10 +7,10 @@ import (
 	"sync"
 	"testing"
 
-	"go.uber.org/goleak"
+	"aprm/prm/casetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { casetest.Main(m) }
 
 // Errors come back in the order of the units, whatever order they end in, and never more than so many run at a time.
 func TestPool(t *testing.T) {

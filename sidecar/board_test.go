@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -148,38 +145,20 @@ func TestTrainingsGoToTheEndpointThatIsServed(t *testing.T) {
 // TestTheDemosPageShowsWhatStays: its folder of runs is the one that the checkpoint is kept in, with the demo's own
 // game for as long as it serves.
 func TestTheDemosPageShowsWhatStays(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := ln.Addr().String()
-	ln.Close()
 	folder := t.TempDir()
 	if err := os.WriteFile(filepath.Join(folder, "p.jsonl"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan int, 1)
-	var errs bytes.Buffer
-	go func() {
-		ended <- run(ctx, strings.Fields("demo --rounds 1 --per-round 8 --attacks 8 --unseen 2 --n 2 --listen "+addr+" --out "+filepath.Join(folder, "toy.prm")), nil, io.Discard, &errs)
-	}()
-	var said string
-	soon(t, "the demo serves", func() bool {
-		resp, err := http.Get("http://" + addr + "/sidecar/api/runs")
-		if err != nil {
-			return false
-		}
-		said = bodyOf(t, resp)
-		return true
-	})
+	serves := startServing(t, strings.Fields("demo --rounds 1 --per-round 8 --attacks 8 --unseen 2 --n 2 --listen 127.0.0.1:0 --out "+filepath.Join(folder, "toy.prm"))...)
+	resp, err := http.Get("http://" + serves.at(t, servesAt) + "/sidecar/api/runs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := bodyOf(t, resp)
 	if !strings.Contains(said, `"problems":["p.jsonl"]`) || !strings.Contains(said, `"name":"demo-`) {
 		t.Errorf("runs: %s", said)
 	}
-	cancel()
-	if code := <-ended; code != 0 {
-		t.Errorf("it ended with %d: %s", code, &errs)
-	}
+	serves.stop(t)
 	if left, err := filepath.Glob(filepath.Join(folder, "demo-*")); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %q (%v)", left, err)
 	}

@@ -36,6 +36,20 @@ const (
 	benchLine    = `{"id":7,"problem":"p","steps":["1+1=2","2+2=5"],"label":1}` + "\n"
 )
 
+// TestAnEndpointThatIsNamedIsAsked: what measures a PRM reads the hidden states of the endpoint that it is given.
+func TestAnEndpointThatIsNamedIsAsked(t *testing.T) {
+	const told = "upstream (url builtin"
+	for _, line := range []string{"prm eval --table", "prm eval", "prm robust", "prm score"} {
+		code, out, errs := sidecar(t, benchLine, append(strings.Fields(line), "--checkpoint", "builtin.prm", "--upstream", "builtin")...)
+		if code != 0 || !strings.Contains(errs, told) {
+			t.Errorf("%s: status %d, the endpoint isn't asked:\n%s%s", line, code, out, errs)
+		}
+		if line == "prm eval --table" && !strings.Contains(out, "PRM with hidden states") {
+			t.Errorf("%s:\n%s", line, out)
+		}
+	}
+}
+
 // TestEveryFormatIsMeasured: prm eval and prm score tell what they read by its fields, and come to the same on the same
 // solution.
 func TestEveryFormatIsMeasured(t *testing.T) {

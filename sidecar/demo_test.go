@@ -2,16 +2,13 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"aprm/prm"
 )
@@ -41,34 +38,11 @@ func TestDemo(t *testing.T) {
 // `serve --upstream builtin` answers by both APIs: passed through, streamed, and by a search with the PRM that comes
 // with it.
 func TestServeBuiltin(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := ln.Addr().String()
-	ln.Close()
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan int, 1)
-	var errs bytes.Buffer
-	go func() {
-		ended <- run(ctx, []string{"serve", "--upstream", "builtin", "--listen", addr}, nil, io.Discard, &errs)
-	}()
+	addr, stop := startServe(t, "--upstream", "builtin")
 	t.Cleanup(func() {
-		cancel()
-		if code := <-ended; code != 0 {
-			t.Errorf("serve ended with %d:\n%s", code, errs.String())
-		}
+		stop()
 		http.DefaultClient.CloseIdleConnections()
 	})
-	for range 200 {
-		if resp, err := http.Get("http://" + addr + "/readyz"); err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				break
-			}
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
 	const question = "Tom has 3 boxes with 12 marbles in each. Tom gives 5 marbles to Anna. How many marbles does Tom have now?"
 	ask := func(path, model, more string) string {
 		t.Helper()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -47,26 +48,49 @@ func (c *prmExportCommand) Run(std streams) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Mkdir(c.Out, 0o755); err != nil { // #nosec G301 -- a folder to be published
-		return badInput{fmt.Errorf("--out: %w: name a folder that isn't there yet, in one that is", err)}
-	}
-	own := filepath.Join(c.Out, "model.prm")
-	if err := prm.Save(own, m); err != nil {
-		return err
-	}
-	if gate != nil {
-		if err := dataset.WriteJSON(gatePath(own), gate, disk.Public); err != nil {
+	if err := newFolder(c.Out, func(folder string) error {
+		own := filepath.Join(folder, "model.prm")
+		if err := prm.Save(own, m); err != nil {
 			return err
 		}
-	}
-	if err := disk.Write(filepath.Join(c.Out, "model.safetensors"), weights, disk.Public); err != nil {
-		return err
-	}
-	if err := disk.Write(filepath.Join(c.Out, "README.md"), []byte(card(m, gate)), disk.Public); err != nil {
+		if gate != nil {
+			if err := dataset.WriteJSON(gatePath(own), gate, disk.Public); err != nil {
+				return err
+			}
+		}
+		if err := disk.Write(filepath.Join(folder, "model.safetensors"), weights, disk.Public); err != nil {
+			return err
+		}
+		return disk.Write(filepath.Join(folder, "README.md"), []byte(card(m, gate)), disk.Public)
+	}); err != nil {
 		return err
 	}
 	fmt.Fprintf(std.out, "wrote %s: model.safetensors, model.prm and a model card\n", c.Out)
 	return nil
+}
+
+// newFolder makes the folder that --out names, whole or not at all: fill writes into one beside it, which then gets its
+// name.
+func newFolder(out string, fill func(folder string) error) (err error) {
+	if _, err := os.Lstat(out); err == nil {
+		return badInput{fmt.Errorf("--out: %s is there already: name a folder that isn't there yet", out)}
+	}
+	folder, err := os.MkdirTemp(filepath.Dir(filepath.Clean(out)), "export-")
+	if err != nil {
+		return badInput{fmt.Errorf("--out: %w: name a folder in one that is there", err)}
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(folder))
+		}
+	}()
+	if err := fill(folder); err != nil {
+		return err
+	}
+	if err := os.Chmod(folder, 0o755); err != nil { // #nosec G302 -- a folder to be published
+		return err
+	}
+	return os.Rename(folder, out)
 }
 
 // exported is the metadata of the weights of an exported PRM: texts, as that format wants them.

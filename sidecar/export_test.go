@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,5 +71,30 @@ func TestExport(t *testing.T) {
 	}
 	if told, err = os.ReadFile(filepath.Join(other, "README.md")); err != nil || !strings.Contains(string(told), "No gate came with it") || !strings.Contains(string(told), "With other LLMs") {
 		t.Errorf("%v: %s", err, told)
+	}
+}
+
+// TestNewFolder is there whole or not at all, and nothing else is left beside it.
+func TestNewFolder(t *testing.T) {
+	parent := t.TempDir()
+	full := errors.New("no space left")
+	write := func(folder string) error { return os.WriteFile(filepath.Join(folder, "one"), []byte("1"), 0o600) }
+	for _, c := range []struct {
+		name, out, says string
+		fill            func(string) error
+	}{
+		{"a failed write", filepath.Join(parent, "mine"), "no space left", func(folder string) error { return errors.Join(write(folder), full) }},
+		{"none to put it in", filepath.Join(parent, "no", "mine"), "--out", write},
+		{"well", filepath.Join(parent, "mine") + "/", "", write},
+		{"there already", filepath.Join(parent, "mine"), "--out", write},
+	} {
+		if err := newFolder(c.out, c.fill); (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		_, err := os.Stat(filepath.Join(parent, "mine", "one"))
+		entries, _ := os.ReadDir(parent)
+		if there := c.name == "well" || c.name == "there already"; (err == nil) != there || len(entries) > 0 != there || len(entries) > 1 {
+			t.Errorf("%s: %v, left are %v", c.name, err, entries)
+		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"aprm/adapters/adaptertest"
+	"aprm/prm/casetest"
 )
 
 // faults is an endpoint's bad day: of its calls 20 % fail at once, 10 % stall, 10 % are cut off in mid-stream and 5 %
@@ -167,7 +168,7 @@ func TestServeThroughFaults(t *testing.T) {
 	stop()
 	transport.CloseIdleConnections()
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-	goleak.VerifyNone(t, leaks)
+	casetest.NoLeaks(t, leaks)
 }
 
 // starvation is how long a process has waited for a core: by how much its timers of 10 ms were late, all together.
@@ -290,5 +291,5 @@ func TestClientGoneReachesTheEndpoint(t *testing.T) {
 	stop()
 	transport.CloseIdleConnections()
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-	goleak.VerifyNone(t, leaks)
+	casetest.NoLeaks(t, leaks)
 }

@@ -135,7 +135,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	work, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	parsed.BindTo(context.WithValue(work, giveUpKey{}, func(why error) {
-		giveUp(fmt.Errorf("%w; what was finished is kept, the same command goes on from there", why))
+		giveUp(fmt.Errorf("%w%s", why, goesOn))
 	}), (*context.Context)(nil))
 	if err := existing(parsed); err != nil {
 		fmt.Fprintln(errs, "sidecar:", err)
@@ -147,11 +147,11 @@ func run(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) 
 	}
 	if err = advised(err); err != nil {
 		if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-			if name, _, _ := strings.Cut(parsed.Command(), " "); name == "train" || name == "sample" || name == "examine" || name == "eval" || name == "experiment" {
-				fmt.Fprintln(errs, "sidecar: interrupted; what was finished is kept, the same command goes on from there")
-			} else {
-				fmt.Fprintln(errs, "sidecar: interrupted")
+			said := "interrupted"
+			if c, may := parsed.Selected().Target.Addr().Interface().(keeping); may && c.keeps() {
+				said += goesOn
 			}
+			fmt.Fprintln(errs, "sidecar:", said)
 			return 130
 		}
 		fmt.Fprintln(errs, "sidecar:", err)
@@ -174,6 +174,18 @@ func withoutEmpty(prefix string) error {
 	}
 	return errors.Join(errs...)
 }
+
+// keeping is a command that may keep what it has finished when it is interrupted, for its next run; keeps reports
+// whether it does, as it was given.
+type keeping interface{ keeps() bool }
+
+const goesOn = "; what was finished is kept, the same command goes on from there"
+
+func (c *trainCommand) keeps() bool         { return c.Problems != "" } // answers that were recorded are only read
+func (c *evalCommand) keeps() bool          { return c.Problems != "" && c.Answers.Replay == "" }
+func (c *sampleCommand) keeps() bool        { return true }
+func (c *examineCommand) keeps() bool       { return true }
+func (c *experimentRunCommand) keeps() bool { return true }
 
 // giveUpKey holds in a command's context what ends the command with the reason why it can't go on.
 type giveUpKey struct{}

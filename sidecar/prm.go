@@ -159,9 +159,9 @@ func (f *measuredFlags) open(ctx context.Context, in io.Reader) (solutions []ste
 }
 
 type prmEvalCommand struct {
-	measuredFlags `embed:""`
-	Table         bool   `help:"Write a table instead: with and without hidden states, beside what a step's place alone tells, with intervals."`
-	Seed          uint64 `help:"Of the table's bootstrap." default:"1"`
+	Measured measuredFlags `embed:""`
+	Table    bool          `help:"Write a table instead: with and without hidden states, beside what a step's place alone tells, with intervals."`
+	Seed     uint64        `help:"Of the table's bootstrap." default:"1"`
 }
 
 func (c *prmEvalCommand) Help() string {
@@ -174,7 +174,7 @@ with an unlabelled step before that is left out, and counted.
 }
 
 func (c *prmEvalCommand) Run(ctx context.Context, std streams) error {
-	solutions, j, closeLLM, err := c.open(ctx, std.in)
+	solutions, j, closeLLM, err := c.Measured.open(ctx, std.in)
 	if err != nil {
 		return err
 	}
@@ -219,9 +219,9 @@ func (c *prmEvalCommand) Run(ctx context.Context, std streams) error {
 }
 
 type prmRobustCommand struct {
-	measuredFlags `embed:""`
-	Solutions     []string `help:"Files of recorded answers, as 'sidecar sample' writes them, instead of standard input: those in prose, right or wrong by their outcome." type:"existingfile" placeholder:"FILE"`
-	Seed          uint64   `help:"Of the bootstrap." default:"1"`
+	Measured  measuredFlags `embed:""`
+	Solutions []string      `help:"Files of recorded answers, as 'sidecar sample' writes them, instead of standard input: those in prose, right or wrong by their outcome." type:"existingfile" placeholder:"FILE"`
+	Seed      uint64        `help:"Of the bootstrap." default:"1"`
 }
 
 func (c *prmRobustCommand) Help() string {
@@ -251,7 +251,7 @@ func (c *prmRobustCommand) Run(ctx context.Context, std streams) error {
 // open takes the solutions from recorded answers where there are any.
 func (c *prmRobustCommand) open(ctx context.Context, in io.Reader) (solutions []step.Judged, j judge, close func() error, err error) {
 	if len(c.Solutions) == 0 {
-		return c.measuredFlags.open(ctx, in)
+		return c.Measured.open(ctx, in)
 	}
 	answered, err := readSolutions(c.Solutions)
 	if err != nil {
@@ -260,8 +260,8 @@ func (c *prmRobustCommand) open(ctx context.Context, in io.Reader) (solutions []
 	if solutions, err = training.Outcomes(ctx, answered); err != nil {
 		return nil, j, nil, badInput{err}
 	}
-	solutions = first(solutions, c.Limit)
-	j, close, err = c.Judge.open(ctx)
+	solutions = first(solutions, c.Measured.Limit)
+	j, close, err = c.Measured.Judge.open(ctx)
 	return solutions, j, close, err
 }
 

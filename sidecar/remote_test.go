@@ -2,15 +2,10 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"io"
 	"math"
-	"net"
-	"net/http"
 	"strings"
 	"testing"
-	"time"
 )
 
 // TestPRMOverHTTP closes the loop: one sidecar serves its PRM at /pooling, another command takes it from there, and the
@@ -19,33 +14,8 @@ func TestPRMOverHTTP(t *testing.T) {
 	const solutions = `{"id":"a","problem":"Tom has 3 boxes with 12 pencils in each. Then Tom finds 5 pencils. How many pencils does Tom have now?","steps":["3 * 12 = 36","36 + 5 = 41","#### 41"]}
 {"id":"b","problem":"Ann has 7 <extra_0> pens and gives 2 away. How many are left?","steps":["7 + 2 = <extra_0>9","#### 9"]}
 `
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := listener.Addr().String()
-	listener.Close()
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan int)
-	go func() {
-		ended <- run(ctx, []string{"serve", "--log-level", "error", "--upstream", "builtin", "--listen", addr}, strings.NewReader(""), io.Discard, io.Discard)
-	}()
-	defer func() {
-		stop()
-		if code := <-ended; code != 0 {
-			t.Errorf("serve ended with %d", code)
-		}
-	}()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
-		resp, err := http.Get("http://" + addr + "/healthz")
-		if err == nil {
-			resp.Body.Close()
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-	}
+	addr, stop := startServe(t, "--upstream", "builtin")
+	defer stop()
 	score := func(in string, args ...string) (all [][]float64) {
 		t.Helper()
 		var out, errs bytes.Buffer

@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"aprm/prm/casetest"
 	"aprm/sidecar/access"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/server"
@@ -143,12 +144,6 @@ func TestProfiles(t *testing.T) {
 			t.Errorf("%v: status %d: %s", args, code, &errs)
 		}
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	admin := ln.Addr().String()
-	ln.Close()
 	leaks := goleak.IgnoreCurrent()
 	chat, a := access.New("chat", []access.Scope{access.Chat})
 	boss, b := access.New("boss", []access.Scope{access.Admin})
@@ -157,7 +152,8 @@ func TestProfiles(t *testing.T) {
 	if err := os.WriteFile(keys, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	addr, stop := startServe(t, "--upstream", "builtin", "--keys", keys, "--admin-listen", admin)
+	serves := startServing(t, "serve", "--listen", "127.0.0.1:0", "--upstream", "builtin", "--keys", keys, "--admin-listen", "127.0.0.1:0")
+	addr, admin := serves.at(t, servesAt), serves.at(t, profilesAt)
 	for _, tt := range []struct {
 		at, path, key string
 		code          int
@@ -178,9 +174,9 @@ func TestProfiles(t *testing.T) {
 			t.Errorf("%s%s: %d, not %d: %.200s", tt.at, tt.path, resp.StatusCode, tt.code, said)
 		}
 	}
-	stop()
+	serves.stop(t)
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-	goleak.VerifyNone(t, leaks)
+	casetest.NoLeaks(t, leaks)
 }
 
 // TestKeyNew: what it prints opens, and is a file's entry.

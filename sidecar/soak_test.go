@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"runtime"
@@ -18,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"aprm/adapters/adaptertest"
+	"aprm/prm/casetest"
 )
 
 // TestServeManyRequests runs the whole `serve` before a fake endpoint: raw, voted, streamed and cancelled requests, in
@@ -81,7 +80,7 @@ func TestServeManyRequests(t *testing.T) {
 	stop()
 	transport.CloseIdleConnections()
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-	goleak.VerifyNone(t, leaks)
+	casetest.NoLeaks(t, leaks)
 }
 
 // soakRequests is how many requests a long test makes: SIDECAR_TEST_REQUESTS, or usual.
@@ -96,49 +95,6 @@ func soakRequests(t *testing.T, usual int) int {
 		t.Fatal(err)
 	}
 	return n
-}
-
-// startServe runs the real `serve` at a free port. stop ends it, and fails the test if it doesn't end well.
-func startServe(t testing.TB, args ...string) (addr string, stop func()) {
-	t.Helper()
-	return startServeAt(t, "127.0.0.1", args...)
-}
-
-// startServeAt is startServe listening at a host that includes this machine's own address, which addr has.
-func startServeAt(t testing.TB, host string, args ...string) (addr string, stop func()) {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr = listener.Addr().String()
-	_, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener.Close()
-	ctx, cancel := context.WithCancel(t.Context())
-	var out, errs bytes.Buffer
-	ended := make(chan int, 1)
-	go func() {
-		ended <- run(ctx, append([]string{"serve", "--log-level", "error", "--listen", net.JoinHostPort(host, port)}, args...), strings.NewReader(""), &out, &errs)
-	}()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if conn, err := net.Dial("tcp", addr); err == nil {
-			conn.Close()
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("it doesn't start: %s%s", out.String(), errs.String())
-		}
-	}
-	return addr, func() {
-		t.Helper()
-		cancel()
-		if code := <-ended; code != 0 {
-			t.Errorf("it ended with status %d: %s", code, errs.String())
-		}
-	}
 }
 
 // peakMemory is the process's largest resident size so far, where the system tells.

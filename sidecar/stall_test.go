@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"aprm/adapters/adaptertest"
+	"aprm/prm/casetest"
 )
 
 // TestServeBeforeAStalledProbe: the endpoint falls silent in its first answer, which is the probe's. Raw requests and
@@ -50,5 +51,5 @@ func TestServeBeforeAStalledProbe(t *testing.T) {
 	stop()
 	client.CloseIdleConnections()
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-	goleak.VerifyNone(t, leaks)
+	casetest.NoLeaks(t, leaks)
 }

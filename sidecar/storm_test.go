@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"aprm/adapters/adaptertest"
+	"aprm/prm/casetest"
 )
 
 // TestAFailingEndpointIsNotStormed: whatever goes wrong, a search of 64 candidates asks little more than they need, and
@@ -127,7 +128,7 @@ func TestEndlessAnswersKeepToTheDeadline(t *testing.T) {
 			watched()
 			stop()
 			http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-			soon(t, "the endpoint has noticed that nobody listens", func() bool { return goleak.Find(leaks) == nil }) // it may have much to write still
+			casetest.NoLeaks(t, leaks) // the endpoint may have much to write still
 		})
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"go.uber.org/goleak"
 
 	"aprm/adapters/adaptertest"
+	"aprm/prm/casetest"
 )
 
 // writeCertificate makes a certificate for this machine and its key, signed by itself, and returns a pool that trusts
@@ -67,13 +68,8 @@ func TestTLS(t *testing.T) {
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	roots := writeCertificate(t, cert, key, 1)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	admin := ln.Addr().String()
-	ln.Close()
-	addr, stop := startServe(t, "--upstream", upstream.URL, "--upstream-model", "fake", "--tls-cert", cert, "--tls-key", key, "--admin-listen", admin, "--log-level", "error")
+	serves := startServing(t, "serve", "--listen", "127.0.0.1:0", "--upstream", upstream.URL, "--upstream-model", "fake", "--tls-cert", cert, "--tls-key", key, "--admin-listen", "127.0.0.1:0")
+	addr, admin := serves.at(t, servesAt), serves.at(t, profilesAt)
 	client := func(roots *x509.CertPool) *http.Client {
 		return &http.Client{Transport: &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: roots}}}
 	}
@@ -131,9 +127,9 @@ func TestTLS(t *testing.T) {
 	if got := shown(); got != 2 {
 		t.Errorf("a certificate without its key is shown: %d", got)
 	}
-	stop()
+	serves.stop(t)
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
-	goleak.VerifyNone(t, leaks)
+	casetest.NoLeaks(t, leaks)
 }
 
 // What can't be served with is said at once.

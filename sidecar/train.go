@@ -10,12 +10,14 @@ import (
 	"slices"
 	"time"
 
+	"aprm/adapters"
 	"aprm/generator"
 	"aprm/prm"
 	"aprm/prm/feature"
 	"aprm/prm/train"
 	"aprm/sidecar/cluster"
 	"aprm/sidecar/dataset"
+	"aprm/sidecar/engine"
 	"aprm/sidecar/eval"
 	"aprm/sidecar/training"
 )
@@ -27,7 +29,8 @@ type trainCommand struct {
 	Problems  string         `help:"Problems with answers and worked solutions, ${published}: play the game on them." type:"existingfile" placeholder:"FILE"`
 	Solutions []string       `help:"Files of recorded answers, as 'sidecar sample' writes them, to learn from." type:"existingfile" placeholder:"FILE"`
 	Attacks   int            `name:"attack-programs" help:"Corruptions of each right program of --solutions to learn from beside the answers: one operand, operator or number is changed, and the program run to see that it comes to something else. Their weight is chosen on problems held out." default:"0"`
-	Prose     int            `name:"attack-prose" help:"Corruptions of each right answer in prose of --solutions to learn from beside the answers: a step with a true equation gets another operator, operand or result. Their weight is chosen on problems held out." default:"0"`
+	Prose     int            `name:"attack-prose" help:"Corruptions of each right answer in prose of --solutions for the head for whole answers to learn from too: a step with a true equation gets another operator, operand or result. Their weight is chosen on problems held out. The heads for steps learn from one of each in any case." default:"0"`
+	States    int            `name:"read-states" help:"With --solutions alone: have the LLM of --upstream read so many of the answers again, of as many problems as may be, and what is made wrong of them by rule, so that the PRM learns to find wrong steps by its hidden states too." default:"0" placeholder:"ANSWERS"`
 	Hard      float64        `help:"Weight that the head for whole answers gives a pair of a right answer and a wrong one that wins a plain vote, beside 1 for the problem's other pairs." default:"1"`
 	Disguises []string       `help:"Disguises in which the head for whole answers meets every answer, so as not to be moved by them: inflated, reordered, confident, padded, copied, or none; see 'prm robust'." enum:"inflated,reordered,confident,padded,copied,none" default:"inflated,reordered,confident,padded,copied" placeholder:"NAME,…"`
 	Prior     checkpointFile `help:"A checkpoint of another LLM to begin from, a file or general: weights are held near those of its heads for whole answers and for their beginnings, how near is found on problems held out. It should not have learned from the problems learned from here: held out, they would be none." placeholder:"FILE"`
@@ -78,6 +81,7 @@ no endpoint at all, in minutes, which of several answers to trust; with both it 
 
   sidecar sample --problems train.jsonl --limit 400 --n 8 --out answers.jsonl
   sidecar train --solutions answers.jsonl --out my.prm
+  sidecar train --solutions answers.jsonl --read-states 300 --upstream http://127.0.0.1:8080 --upstream-hidden-url http://127.0.0.1:8081
   sidecar train --solutions answers.jsonl --nats nats://HOST:4222
 
 With --nats it also announces the finished checkpoint to every 'serve --nats' there: see 'sidecar checkpoint'.`
@@ -95,6 +99,12 @@ func (c *trainCommand) Validate() error {
 	}
 	if err := errors.Join(above("--pace", c.Game.Pace, 1), within("--adversarial", c.Game.Adversarial, 1), above("--hard", c.Hard, 100)); err != nil {
 		return err
+	}
+	if err := atLeast(0, "--read-states", c.States); err != nil {
+		return err
+	}
+	if c.States > 0 && (c.Ablate || c.Problems != "" || len(c.Solutions) == 0) {
+		return errors.New("--read-states is of the answers of --solutions: the game reads hidden states wherever the endpoint gives them")
 	}
 	if len(c.Elsewhere) > 0 && (c.Ablate || c.Problems != "" || len(c.Solutions) == 0) {
 		return errors.New("--elsewhere goes with --solutions alone: a PRM that reads whole answers learns from them")
@@ -200,6 +210,18 @@ func (c *trainCommand) learn(ctx context.Context, std streams, answered []datase
 	if len(c.Elsewhere) > 0 {
 		var err error
 		if work.Elsewhere, err = readSolutions(c.Elsewhere); err != nil {
+			return training.Trained{}, err
+		}
+	}
+	if c.States > 0 {
+		llm, closeLLM, err := c.Upstream.llm(ctx, c.NATS, recordFlags{})
+		if err != nil {
+			return training.Trained{}, err
+		}
+		defer func() { logClose(closeLLM()) }()
+		bar := newProgress(std.err, "hidden states")
+		work.Reading = training.Reading{Answers: c.States, Progress: func(done, total int) { bar.report(done, total, "") }}
+		if work.Reading.Engine, err = engine.New(engine.Config{Open: func(string) (adapters.LLM, error) { return llm, nil }}); err != nil {
 			return training.Trained{}, err
 		}
 	}

@@ -10,12 +10,12 @@ import (
 	"testing"
 
 	"github.com/x448/float16"
-	"go.uber.org/goleak"
 
 	"aprm/adapters"
+	"aprm/prm/casetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { casetest.Main(m) }
 
 // small is the shape of a model that tests quickly; context and vocabulary are large enough for the contract.
 func small() header {

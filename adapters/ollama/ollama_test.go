@@ -9,13 +9,12 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"aprm/adapters"
 	"aprm/adapters/adaptertest"
+	"aprm/prm/casetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { casetest.Main(m) }
 
 // open returns a client of a fake server, and drops the requests of its probes.
 func open(t *testing.T, u *adaptertest.Upstream, change func(*Config)) *Client {
@@ -258,7 +257,7 @@ func TestGenerateBeforeAStalledProbe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second) // a third of it goes by before the probe is not waited for
 	defer cancel()
 	done, err := c.Generate(ctx, adapters.Request{Messages: ask, N: 2, LogProbs: true})
 	if err != nil || len(done) != 2 || done[0].Err != nil || done[1].Err != nil || done[0].Tokens != nil {

@@ -13,13 +13,12 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"aprm/adapters"
 	"aprm/adapters/adaptertest"
+	"aprm/prm/casetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { casetest.Main(m) }
 
 // open returns a client of a fake endpoint, and drops the requests of its probes.
 func open(t *testing.T, u *adaptertest.Upstream, change func(*Config)) *Client {

@@ -18,8 +18,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"aprm/adapters"
 	"aprm/prm/casetest"
 	"aprm/prm/step"
@@ -27,7 +25,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { casetest.Main(m) }
 
 var trace = step.Trace{Problem: step.Problem{Question: "Tom has 3 boxes of 4 pens. How many?"}, Steps: []string{"3 * 4 = 12.", "#### 12"}}
 

@@ -49,8 +49,8 @@ type Bus struct {
 // patience is how long an embedded server may take to start, and any server to answer.
 const patience = 10 * time.Second
 
-// Connect returns a connection, to be closed. It is an error when no server answers within seconds, or when that one
-// has no JetStream.
+// Connect returns a connection, to be closed. It is an error when no server answers within seconds or before ctx is
+// done, or when that one has no JetStream.
 func Connect(ctx context.Context, opt Options) (_ *Bus, err error) {
 	b := &Bus{storage: jetstream.FileStorage, replicas: opt.Replicas}
 	defer func() {
@@ -83,7 +83,7 @@ func Connect(ctx context.Context, opt Options) (_ *Bus, err error) {
 			settings = append(settings, nats.UserCredentials(opt.Creds))
 		}
 	}
-	if b.conn, err = nats.Connect(where, settings...); err != nil {
+	if b.conn, err = dial(ctx, where, settings); err != nil {
 		return nil, fmt.Errorf("connecting to NATS at %s: %w", redacted(opt.URL), err)
 	}
 	if b.JetStream, err = jetstream.New(b.conn, jetstream.WithDefaultTimeout(patience)); err != nil {
@@ -99,6 +99,28 @@ func Connect(ctx context.Context, opt Options) (_ *Bus, err error) {
 		}
 	}
 	return b, nil
+}
+
+// dial connects, or returns when ctx is done: nats.Connect knows none, and waits for a server that says nothing.
+func dial(ctx context.Context, where string, settings []nats.Option) (*nats.Conn, error) {
+	var conn *nats.Conn
+	came := make(chan error, 1)
+	go func() {
+		var err error
+		conn, err = nats.Connect(where, settings...)
+		came <- err
+	}()
+	select {
+	case err := <-came:
+		return conn, err
+	case <-ctx.Done():
+		go func() {
+			if err := <-came; err == nil { // nobody wants it any more
+				conn.Close()
+			}
+		}()
+		return nil, ctx.Err()
+	}
 }
 
 // embed starts a server in this process.
@@ -166,39 +188,32 @@ func (b *Bus) insist(ctx context.Context, do func() error) error {
 
 // Stream makes a stream where there is none of that name: kept on disk and replicated as the server is. One that is
 // there stays as it is.
-func (b *Bus) Stream(ctx context.Context, cfg jetstream.StreamConfig) (s jetstream.Stream, err error) {
+func (b *Bus) Stream(ctx context.Context, cfg jetstream.StreamConfig) (jetstream.Stream, error) {
 	cfg.Storage, cfg.Replicas = b.storage, b.replicas
-	err = b.insist(ctx, func() (err error) {
-		if s, err = b.CreateStream(ctx, cfg); errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-			s, err = b.JetStream.Stream(ctx, cfg.Name)
-		}
-		return err
-	})
-	return s, named(err, "stream", cfg.Name)
+	return made(ctx, b, "stream", cfg.Name, cfg, b.CreateStream, b.JetStream.Stream)
 }
 
 // KeyValue makes a bucket where there is none of that name, as Stream does.
-func (b *Bus) KeyValue(ctx context.Context, cfg jetstream.KeyValueConfig) (kv jetstream.KeyValue, err error) {
+func (b *Bus) KeyValue(ctx context.Context, cfg jetstream.KeyValueConfig) (jetstream.KeyValue, error) {
 	cfg.Storage, cfg.Replicas = b.storage, b.replicas
-	err = b.insist(ctx, func() (err error) {
-		if kv, err = b.CreateKeyValue(ctx, cfg); errors.Is(err, jetstream.ErrBucketExists) {
-			kv, err = b.JetStream.KeyValue(ctx, cfg.Bucket)
-		}
-		return err
-	})
-	return kv, named(err, "bucket", cfg.Bucket)
+	return made(ctx, b, "bucket", cfg.Bucket, cfg, b.CreateKeyValue, b.JetStream.KeyValue)
 }
 
 // ObjectStore makes an object store where there is none of that name, as Stream does.
-func (b *Bus) ObjectStore(ctx context.Context, cfg jetstream.ObjectStoreConfig) (store jetstream.ObjectStore, err error) {
+func (b *Bus) ObjectStore(ctx context.Context, cfg jetstream.ObjectStoreConfig) (jetstream.ObjectStore, error) {
 	cfg.Storage, cfg.Replicas = b.storage, b.replicas
+	return made(ctx, b, "object store", cfg.Bucket, cfg, b.CreateObjectStore, b.JetStream.ObjectStore)
+}
+
+// made is what create makes, or what is there already of that name.
+func made[C, T any](ctx context.Context, b *Bus, what, name string, cfg C, create func(context.Context, C) (T, error), there func(context.Context, string) (T, error)) (of T, err error) {
 	err = b.insist(ctx, func() (err error) {
-		if store, err = b.CreateObjectStore(ctx, cfg); errors.Is(err, jetstream.ErrBucketExists) {
-			store, err = b.JetStream.ObjectStore(ctx, cfg.Bucket)
+		if of, err = create(ctx, cfg); errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) || errors.Is(err, jetstream.ErrBucketExists) {
+			of, err = there(ctx, name)
 		}
 		return err
 	})
-	return store, named(err, "object store", cfg.Bucket)
+	return of, named(err, what, name)
 }
 
 func named(err error, what, name string) error {

@@ -2,6 +2,8 @@ package cluster
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -73,5 +75,27 @@ func TestConnectSaysWhatIsWrong(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) || bytes.Contains([]byte(err.Error()), []byte("secret")) {
 			t.Errorf("%q: %v", text, err)
 		}
+	}
+}
+
+// TestConnectEndsWithItsContext: a server that takes the connection and says nothing is waited for no longer than that.
+func TestConnectEndsWithItsContext(t *testing.T) {
+	mute, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		conn, err := mute.Accept()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		t.Cleanup(func() { conn.Close() })
+		cancel()
+	}()
+	if _, err := Connect(ctx, Options{URL: "nats://" + mute.Addr().String()}); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v, want the context's end", err)
 	}
 }

@@ -32,7 +32,7 @@ type result struct {
 	Completions []completion `json:"completions,omitempty"`
 	States      []state      `json:"states,omitempty"`
 	Fault       *fault       `json:"fault,omitempty"`  // nothing came of it, or a completion failed: such a result is for those who wait for it, and not kept
-	Object      bool         `json:"object,omitempty"` // too long for a message: it is in the object store
+	Object      string       `json:"object,omitempty"` // where it is in the object store, if it is too long for a message
 	Worker      string       `json:"worker"`
 }
 
@@ -130,8 +130,8 @@ func packed(value any) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// longest bounds what a message unpacks to, in bytes.
-const longest = 256 << 20
+// longest bounds what a message unpacks to, in bytes. Only a test changes it.
+var longest = int64(256 << 20)
 
 // unpacked reads what packed wrote.
 func unpacked[T any](data []byte) (value T, err error) {
@@ -139,9 +139,12 @@ func unpacked[T any](data []byte) (value T, err error) {
 	if err != nil {
 		return value, err
 	}
-	text, err := io.ReadAll(io.LimitReader(zip, longest))
+	text, err := io.ReadAll(io.LimitReader(zip, longest+1))
 	if err != nil {
 		return value, err
+	}
+	if int64(len(text)) > longest {
+		return value, fmt.Errorf("it is longer than %d bytes", longest)
 	}
 	return value, json.Unmarshal(text, &value)
 }

@@ -223,7 +223,7 @@ func (l *LLM) known(ctx context.Context, key string) (r result, found bool, err 
 	if err != nil {
 		return r, false, err
 	}
-	if r, err = l.queue.read(ctx, key, entry.Value()); err != nil || r.Fault == nil {
+	if r, err = l.queue.read(ctx, entry.Value()); err != nil || r.Fault == nil {
 		return r, err == nil, err
 	}
 	return r, false, l.drop(ctx, entry)
@@ -253,7 +253,7 @@ func (l *LLM) listen() {
 			continue
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		r, err := l.queue.read(ctx, key, entry.Value())
+		r, err := l.queue.read(ctx, entry.Value())
 		if err == nil && r.Fault != nil {
 			err = l.drop(ctx, entry)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
 
 	"aprm/adapters"
 )
@@ -22,7 +23,7 @@ const (
 	deadStream  = "SIDECAR_DEAD"    // jobs that nothing came of: sidecar.dead.GROUP.KEY, why in the header Reason
 	resultsKV   = "sidecar-results" // GROUP.KEY
 	workersKV   = "sidecar-workers" // GROUP.WORKER
-	largeStore  = "sidecar-large"   // results too long for a message, by their key
+	largeStore  = "sidecar-large"   // results too long for a message, each by a name of its own
 	jobSubject  = "sidecar.job."
 	deadSubject = "sidecar.dead."
 	reason      = "Reason"
@@ -34,6 +35,7 @@ const (
 	beat        = 3 * time.Second  // so often a worker says that it is at it, and that it is there
 	absent      = 10 * time.Second // after so long without a word a worker has left
 	resultsKept = 10 * time.Minute // at full speed they are most of what is stored
+	largeKept   = 2 * resultsKept  // an entry that names an object is gone before it
 	deadKept    = 7 * 24 * time.Hour
 )
 
@@ -66,7 +68,7 @@ func openQueue(ctx context.Context, b *Bus) (*queue, error) {
 	if q.workers, err = b.KeyValue(ctx, jetstream.KeyValueConfig{Bucket: workersKV, TTL: absent, Description: "who works"}); err != nil {
 		return nil, err
 	}
-	q.large, err = b.ObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: largeStore, TTL: resultsKept, Description: "results that are too long for a message"})
+	q.large, err = b.ObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: largeStore, TTL: largeKept, Description: "results that are too long for a message"})
 	return q, err
 }
 
@@ -98,10 +100,11 @@ func (q *queue) keep(ctx context.Context, group, key string, r result) error {
 		return err
 	}
 	if int64(len(data)) > q.bus.conn.MaxPayload()/2 { // what stands around it has a place too
-		if _, err := q.large.PutBytes(ctx, key, data); err != nil {
+		name := key + "." + nuid.Next() // another worker's result of the same job is another object
+		if _, err := q.large.PutBytes(ctx, name, data); err != nil {
 			return err
 		}
-		if data, err = packed(result{Object: true, Worker: r.Worker}); err != nil {
+		if data, err = packed(result{Object: name, Worker: r.Worker}); err != nil {
 			return err
 		}
 	}
@@ -114,10 +117,10 @@ func (q *queue) keep(ctx context.Context, group, key string, r result) error {
 }
 
 // read is the result in an entry of the bucket.
-func (q *queue) read(ctx context.Context, key string, data []byte) (result, error) {
+func (q *queue) read(ctx context.Context, data []byte) (result, error) {
 	r, err := unpacked[result](data)
-	if err == nil && r.Object {
-		if data, err = q.large.GetBytes(ctx, key); err == nil {
+	if err == nil && r.Object != "" {
+		if data, err = q.large.GetBytes(ctx, r.Object); err == nil {
 			r, err = unpacked[result](data)
 		}
 	}

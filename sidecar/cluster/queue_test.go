@@ -225,17 +225,47 @@ func TestALateAnswerIsNone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, worker := range []string{"first", "second"} {
-		if err := q.keep(t.Context(), "group", "key", result{Worker: worker}); err != nil {
+	short, long := vector{1}, noise(b)
+	for key, states := range map[string][2]vector{"both short": {short, short}, "both long": {long, long[1:]}, "then long": {short, long}, "then short": {long, short}} {
+		key = strings.ReplaceAll(key, " ", "-")
+		for i, worker := range []string{"first", "second"} {
+			if err := q.keep(t.Context(), "group", key, result{Worker: worker, States: []state{{Last: states[i]}}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		entry, err := q.results.Get(t.Context(), "group."+key)
+		if err != nil {
 			t.Fatal(err)
 		}
+		if r, err := q.read(t.Context(), entry.Value()); err != nil || r.Worker != "first" || !reflect.DeepEqual(r.States, []state{{Last: states[0]}}) {
+			t.Errorf("%s: %v: it is of %s, with %d states", key, err, r.Worker, len(r.States))
+		}
 	}
-	entry, err := q.results.Get(t.Context(), "group.key")
+}
+
+// noise doesn't shrink, and is too long for a message.
+func noise(b *Bus) vector {
+	states := make(vector, b.conn.MaxPayload()/2)
+	for i := range states {
+		states[i] = float32(i) * 1.0000037e-7 * float32(i*i%977)
+	}
+	return states
+}
+
+// TestNothingIsCut: what is too long to be unpacked is said to be, and not read as what is left of it.
+func TestNothingIsCut(t *testing.T) {
+	defer func(was int64) { longest = was }(longest)
+	data, err := packed("123456")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r, err := q.read(t.Context(), "key", entry.Value()); err != nil || r.Worker != "first" || entry.Revision() != 1 {
-		t.Errorf("%v: revision %d is of %s", err, entry.Revision(), r.Worker)
+	longest = int64(len("\"123456\"\n"))
+	if text, err := unpacked[string](data); err != nil || text != "123456" {
+		t.Errorf("as long as may be: %q, %v", text, err)
+	}
+	longest--
+	if text, err := unpacked[string](data); err == nil || !strings.Contains(err.Error(), "longer than 8 bytes") {
+		t.Errorf("a byte longer: %q, %v", text, err)
 	}
 }
 
@@ -246,10 +276,7 @@ func TestALongAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	states := make(vector, b.conn.MaxPayload()/2)
-	for i := range states { // which doesn't shrink
-		states[i] = float32(i) * 1.0000037e-7 * float32(i*i%977)
-	}
+	states := noise(b)
 	if err := q.keep(t.Context(), "group", "key", result{States: []state{{Last: states}}}); err != nil {
 		t.Fatal(err)
 	}
@@ -257,7 +284,7 @@ func TestALongAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := q.read(t.Context(), "key", entry.Value())
+	r, err := q.read(t.Context(), entry.Value())
 	if err != nil || len(entry.Value()) > 1000 || len(r.States) != 1 || !reflect.DeepEqual(r.States[0].Last, states) {
 		t.Errorf("%v: %d bytes in the message, %d states", err, len(entry.Value()), len(r.States))
 	}

@@ -178,7 +178,7 @@ func (w *Worker) do(ctx context.Context, msg jetstream.Msg, j job, bad error) {
 	// Whoever had it before may have died between the answer and its word for it, or it was put again just when it had
 	// been answered.
 	if entry, err := w.queue.results.Get(ctx, w.group+"."+key); err == nil {
-		if r, err := w.queue.read(ctx, key, entry.Value()); err == nil && r.Fault == nil {
+		if r, err := w.queue.read(ctx, entry.Value()); err == nil && r.Fault == nil {
 			w.tell(msg.Ack())
 			return
 		}

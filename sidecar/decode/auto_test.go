@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"aprm/prm"
@@ -240,21 +241,23 @@ func TestAutoKeepsItsBudget(t *testing.T) {
 }
 
 func TestAutoAtItsDeadline(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	sampler := &stalling{tree{whole: []string{"#### 1", "#### 2", "#### 3"}}, 1}
-	r, err := Solve(ctx, sampler, nil, Options{Strategy: Auto, N: 8})
-	if err != nil || r.Answer != "1" || r.Stopped != StoppedDeadline {
-		t.Errorf("%q, stopped %q, %v", r.Answer, r.Stopped, err)
-	}
-	if _, err := Solve(ctx, &stalling{}, nil, Options{Strategy: Auto, N: 8}); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("with nothing in hand: %v", err)
-	}
-	gone, leave := context.WithCancel(t.Context())
-	leave()
-	if _, err := Solve(gone, &tree{whole: []string{"#### 1"}}, nil, Options{Strategy: Auto}); !errors.Is(err, context.Canceled) {
-		t.Errorf("a client that left: %v", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		sampler := &stalling{tree{whole: []string{"#### 1", "#### 2", "#### 3"}}, 1}
+		r, err := Solve(ctx, sampler, nil, Options{Strategy: Auto, N: 8})
+		if err != nil || r.Answer != "1" || r.Stopped != StoppedDeadline {
+			t.Errorf("%q, stopped %q, %v", r.Answer, r.Stopped, err)
+		}
+		if _, err := Solve(ctx, &stalling{}, nil, Options{Strategy: Auto, N: 8}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("with nothing in hand: %v", err)
+		}
+		gone, leave := context.WithCancel(t.Context())
+		leave()
+		if _, err := Solve(gone, &tree{whole: []string{"#### 1"}}, nil, Options{Strategy: Auto}); !errors.Is(err, context.Canceled) {
+			t.Errorf("a client that left: %v", err)
+		}
+	})
 }
 
 func TestAutoWithTheDead(t *testing.T) {

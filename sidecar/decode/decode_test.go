@@ -8,15 +8,15 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"aprm/prm"
+	"aprm/prm/casetest"
 	"aprm/prm/step"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { casetest.Main(m) }
 
 // tree is a scripted LLM: what may follow each prefix. The score of a step is written at its end, in braces.
 type tree struct {
@@ -314,16 +314,18 @@ func (s *stalling) Sample(ctx context.Context, req SampleRequest) ([]Sample, err
 }
 
 func TestDeadlineReturnsWhatIsInHand(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	sampler := &stalling{tree: tree{next: map[string][]string{"": {"3 + 4 = 7"}}}, after: 1}
-	r, err := Solve(ctx, sampler, &table{}, Options{Strategy: Guided, N: 2})
-	if err != nil || r.Text != "3 + 4 = 7" || r.Stopped != StoppedDeadline {
-		t.Errorf("got %q, stopped %q, %v", r.Text, r.Stopped, err)
-	}
-	if _, err := Solve(ctx, &stalling{}, &table{}, Options{Strategy: Guided, N: 2}); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("with nothing in hand: %v", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		sampler := &stalling{tree: tree{next: map[string][]string{"": {"3 + 4 = 7"}}}, after: 1}
+		r, err := Solve(ctx, sampler, &table{}, Options{Strategy: Guided, N: 2})
+		if err != nil || r.Text != "3 + 4 = 7" || r.Stopped != StoppedDeadline {
+			t.Errorf("got %q, stopped %q, %v", r.Text, r.Stopped, err)
+		}
+		if _, err := Solve(ctx, &stalling{}, &table{}, Options{Strategy: Guided, N: 2}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("with nothing in hand: %v", err)
+		}
+	})
 }
 
 func TestCancelledClientGetsItsError(t *testing.T) {

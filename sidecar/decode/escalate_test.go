@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"aprm/prm"
@@ -27,36 +28,38 @@ func (u *undecided) Sample(ctx context.Context, req SampleRequest) ([]Sample, er
 }
 
 func TestWhatEndsAnEscalatedSearch(t *testing.T) {
-	open := func(step func(context.Context, SampleRequest) ([]Sample, error)) *undecided {
-		return &undecided{tree{whole: []string{wordy + "#### 1", wordy + "#### 2"}}, step}
-	}
-	scorer := &table{scores: map[string]float64{"#### 1": 0.2, "#### 2": 0.2}}
-	gate := trusting()
-	gate.Escalate = Beam
-	opts := Options{Strategy: Auto, N: 8, MaxSteps: 2, Gate: gate}
-
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	r, err := Solve(ctx, open(func(ctx context.Context, _ SampleRequest) ([]Sample, error) { <-ctx.Done(); return nil, ctx.Err() }), scorer, opts)
-	cancel()
-	if err != nil || !r.Answered || r.Stopped != StoppedDeadline {
-		t.Errorf("at the deadline: %q, stopped %q, %v", r.Answer, r.Stopped, err)
-	}
-
-	ctx, cancel = context.WithCancel(t.Context())
-	if _, err = Solve(ctx, open(func(ctx context.Context, _ SampleRequest) ([]Sample, error) { cancel(); return nil, ctx.Err() }), scorer, opts); !errors.Is(err, context.Canceled) {
-		t.Errorf("a client that left got %v", err)
-	}
-
-	endless := func(_ context.Context, req SampleRequest) ([]Sample, error) {
-		out := make([]Sample, req.N)
-		for i := range out {
-			out[i] = Sample{Text: "and on", Finish: FinishStep, CompletionTokens: 1}
+	synctest.Test(t, func(t *testing.T) {
+		open := func(step func(context.Context, SampleRequest) ([]Sample, error)) *undecided {
+			return &undecided{tree{whole: []string{wordy + "#### 1", wordy + "#### 2"}}, step}
 		}
-		return out, nil
-	}
-	if r = solve(t, open(endless), scorer, opts); !r.Answered || r.Auto.Escalated != "" || r.Stopped != "" {
-		t.Errorf("after a search without an answer: %q, stopped %q; %+v", r.Answer, r.Stopped, r.Auto)
-	}
+		scorer := &table{scores: map[string]float64{"#### 1": 0.2, "#### 2": 0.2}}
+		gate := trusting()
+		gate.Escalate = Beam
+		opts := Options{Strategy: Auto, N: 8, MaxSteps: 2, Gate: gate}
+
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		r, err := Solve(ctx, open(func(ctx context.Context, _ SampleRequest) ([]Sample, error) { <-ctx.Done(); return nil, ctx.Err() }), scorer, opts)
+		cancel()
+		if err != nil || !r.Answered || r.Stopped != StoppedDeadline {
+			t.Errorf("at the deadline: %q, stopped %q, %v", r.Answer, r.Stopped, err)
+		}
+
+		ctx, cancel = context.WithCancel(t.Context())
+		if _, err = Solve(ctx, open(func(ctx context.Context, _ SampleRequest) ([]Sample, error) { cancel(); return nil, ctx.Err() }), scorer, opts); !errors.Is(err, context.Canceled) {
+			t.Errorf("a client that left got %v", err)
+		}
+
+		endless := func(_ context.Context, req SampleRequest) ([]Sample, error) {
+			out := make([]Sample, req.N)
+			for i := range out {
+				out[i] = Sample{Text: "and on", Finish: FinishStep, CompletionTokens: 1}
+			}
+			return out, nil
+		}
+		if r = solve(t, open(endless), scorer, opts); !r.Answered || r.Auto.Escalated != "" || r.Stopped != "" {
+			t.Errorf("after a search without an answer: %q, stopped %q; %+v", r.Answer, r.Stopped, r.Auto)
+		}
+	})
 }
 
 // twoMinds scores a step's correctness one way and its value the other way round.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"aprm/prm"
@@ -299,6 +300,7 @@ type held struct {
 
 func (h *held) Sample(ctx context.Context, req SampleRequest) ([]Sample, error) {
 	if len(req.Prefix) == 0 {
+		time.Sleep(time.Millisecond) // candidates end after they began
 		return h.tree.Sample(ctx, req)
 	}
 	h.holding <- struct{}{}
@@ -307,32 +309,34 @@ func (h *held) Sample(ctx context.Context, req SampleRequest) ([]Sample, error) 
 }
 
 func TestDeadlineAndCancellationInTheMiddle(t *testing.T) {
-	for _, strategy := range stepwiseNames() {
-		start := func() *held {
-			return &held{tree{next: map[string][]string{"": {"B", "A"}}}, make(chan struct{}, 64)}
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-		w := &watcher{t: t}
-		r, err := Solve(ctx, start(), &table{scores: map[string]float64{"A": 0.9}}, Options{Strategy: strategy, N: 8, Watch: w.watch})
-		cancel()
-		if err != nil || r.Text != "A" || r.Stopped != StoppedDeadline {
-			t.Errorf("%s at the deadline: %q, stopped %q, %v", strategy, r.Text, r.Stopped, err)
-		}
-		w.agrees(strategy, r)
+	synctest.Test(t, func(t *testing.T) {
+		for _, strategy := range stepwiseNames() {
+			start := func() *held {
+				return &held{tree{next: map[string][]string{"": {"B", "A"}}}, make(chan struct{}, 64)}
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+			w := &watcher{t: t}
+			r, err := Solve(ctx, start(), &table{scores: map[string]float64{"A": 0.9}}, Options{Strategy: strategy, N: 8, Watch: w.watch})
+			cancel()
+			if err != nil || r.Text != "A" || r.Stopped != StoppedDeadline {
+				t.Errorf("%s at the deadline: %q, stopped %q, %v", strategy, r.Text, r.Stopped, err)
+			}
+			w.agrees(strategy, r)
 
-		ctx, cancel = context.WithCancel(t.Context())
-		sampler := start()
-		done := make(chan error)
-		go func() {
-			_, err := Solve(ctx, sampler, &table{}, Options{Strategy: strategy, N: 8})
-			done <- err
-		}()
-		<-sampler.holding
-		cancel()
-		if err := <-done; !errors.Is(err, context.Canceled) {
-			t.Errorf("%s: %v, want the cancellation", strategy, err)
+			ctx, cancel = context.WithCancel(t.Context())
+			sampler := start()
+			done := make(chan error)
+			go func() {
+				_, err := Solve(ctx, sampler, &table{}, Options{Strategy: strategy, N: 8})
+				done <- err
+			}()
+			<-sampler.holding
+			cancel()
+			if err := <-done; !errors.Is(err, context.Canceled) {
+				t.Errorf("%s: %v, want the cancellation", strategy, err)
+			}
 		}
-	}
+	})
 }
 
 // world draws steps that depend on nothing but the prefix and the seed, in answers of some steps, and takes its time.

@@ -121,9 +121,35 @@ func TestHiddenStatesAreReadOnce(t *testing.T) {
 	if _, _, err := e.Judge(t.Context(), trace.With("#### 4"), nil); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"Q\n\n1 + 1 = 2.\nSo 2 + 2 = 4.", "Q\n\n1 + 1 = 2.\nSo 2 + 2 = 4.\n4"}
+	want := []string{"Q\n\n1 + 1 = 2.\nSo 2 + 2 = 4.\n", "Q\n\n1 + 1 = 2.\nSo 2 + 2 = 4.\n4\n"}
 	if !reflect.DeepEqual(llm.reads, want) {
 		t.Errorf("the LLM read %q, want %q: without format, and only what is new", llm.reads, want)
+	}
+}
+
+// TestHiddenStatesDontTellWhatFollows: the LLM's tokenizer, as many do, makes one token of a full stop and a line break
+// behind it. Were the state of a step another where nothing stands behind it yet, it would tell the last step of a trace,
+// which in labelled ones is the wrong one.
+func TestHiddenStatesDontTellWhatFollows(t *testing.T) {
+	llm := seeing()
+	llm.hiddenOf = func(text string, span adapters.Span) adapters.State {
+		v := make([]float32, width)
+		if strings.HasPrefix(text[span.End-1:], ".\n") {
+			v[0] = 1
+		}
+		v[1] = float32(span.End)
+		return adapters.State{Last: v, Mean: v}
+	}
+	whole := step.Trace{Problem: step.Problem{Question: "Q"}, Steps: []string{"1 + 1 = 2.", "So 2 + 2 = 4.", "#### 4."}}
+	want, err := with(t, llm, Config{}).Hidden(t.Context(), whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; n <= len(whole.Steps); n++ {
+		got, err := with(t, llm, Config{}).Hidden(t.Context(), step.Trace{Problem: whole.Problem, Steps: whole.Steps[:n]})
+		if err != nil || !reflect.DeepEqual(got, want[:n]) {
+			t.Errorf("the first %d steps: %v, %v, in the whole %v", n, got, err, want[:n])
+		}
 	}
 }
 

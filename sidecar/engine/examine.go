@@ -75,7 +75,6 @@ func (e *Engine) Examine(ctx context.Context, t step.Trace) (steps []adapters.St
 			spans = append(spans, s)
 		}
 	}
-	text += "\n\n"
 	spans = append(spans, adapters.Span{Start: len(text), End: len(text) + len(verification)})
 	states, err := llm.Hidden(ctx, text+verification, spans)
 	if err != nil {

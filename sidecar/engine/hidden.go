@@ -16,19 +16,23 @@ import (
 type stateKey [sha256.Size]byte
 
 // reading is the text in which the LLM reads a trace, and the place of each step in it. Steps are stripped of their
-// format, so that a "Step 2:" on one side of a pair can't tell the PRM which side it is.
+// format, so that a "Step 2:" on one side of a pair can't tell the PRM which side it is. Each ends with lineBreak, the
+// last one too: to many tokenizers a full stop and the line break behind it are one token, so that the state of a step
+// without one would tell that nothing stood behind it.
 func reading(t step.Trace) (text string, spans []adapters.Span) {
 	var b strings.Builder
 	b.WriteString(t.Problem.Question)
-	b.WriteString("\n")
+	b.WriteString(lineBreak + lineBreak)
 	for _, s := range t.Steps {
-		b.WriteString("\n")
 		start := b.Len()
 		b.WriteString(step.Normalize(s))
 		spans = append(spans, adapters.Span{Start: start, End: b.Len()})
+		b.WriteString(lineBreak)
 	}
 	return b.String(), spans
 }
+
+const lineBreak = "\n"
 
 // Hidden returns the states of every step of a trace as the configured model reads it; nil when the endpoint gives
 // none, or when they are switched off.
@@ -77,7 +81,7 @@ func (e *Engine) hidden(ctx context.Context, llm adapters.LLM, t step.Trace, wan
 		return states, nil
 	}
 	// Nothing after the last step asked for can matter to a causal model.
-	fresh, err := llm.Hidden(ctx, text[:missing[len(missing)-1].End], missing)
+	fresh, err := llm.Hidden(ctx, text[:missing[len(missing)-1].End+len(lineBreak)], missing)
 	if err != nil {
 		return nil, err
 	}

@@ -14,9 +14,10 @@ import (
 	"aprm/sidecar/decode"
 )
 
-// remoteScorer is decode's view of a PRM that runs elsewhere: one problem. Such a PRM knows steps only: the value of a
-// prefix is the score of its last step. It asks about the same steps once: candidates are often word for word the same,
-// and then scored at once. What failed is asked again. It is safe for concurrent use, by callers whose contexts end
+// remoteScorer is decode's view of a PRM that runs elsewhere: one problem. Such a PRM knows steps only, and judges each
+// by what stands before it: the value of a prefix is the score of its last step, and what is known of an answer is
+// known of its beginnings. It asks about the same steps once: candidates are often word for word the same, and then
+// scored at once. What failed is asked again. It is safe for concurrent use, by callers whose contexts end
 // together.
 type remoteScorer struct {
 	remote  Remote
@@ -32,8 +33,10 @@ func newRemoteScorer(r Remote, p step.Problem) *remoteScorer {
 
 func (s *remoteScorer) Score(ctx context.Context, w decode.Working) (prm.Judgement, error) {
 	var key strings.Builder
-	for _, text := range w.Steps {
+	ends := make([]int, len(w.Steps)) // of the beginnings' keys
+	for i, text := range w.Steps {
 		fmt.Fprintf(&key, "%d:%s", len(text), text)
+		ends[i] = key.Len()
 	}
 	scores, err, _ := s.asking.Do(key.String(), func() (any, error) {
 		s.mu.Lock()
@@ -54,7 +57,9 @@ func (s *remoteScorer) Score(ctx context.Context, w decode.Working) (prm.Judgeme
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.known[key.String()] = scores
+		for i, end := range ends {
+			s.known[key.String()[:end]] = scores[: i+1 : i+1]
+		}
 		return scores, nil
 	})
 	if err != nil {

@@ -113,3 +113,35 @@ func TestRemoteIsAskedOnce(t *testing.T) {
 		t.Errorf("asked %d times, want twice: once in vain", remote.asked["a|b"])
 	}
 }
+
+// TestBeginningsAreKnown: whoever has asked about an answer needn't ask about its beginnings, but about what goes on
+// from them in another way.
+func TestBeginningsAreKnown(t *testing.T) {
+	remote := &places{}
+	s, err := with(t, seeing(), Config{Remote: remote}).Scorer(step.Problem{Question: "Q"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		steps string
+		asked int
+	}{{"a b c d", 1}, {"a", 1}, {"a b c", 1}, {"a b", 1}, {"a c", 2}, {"ab c", 3}, {"a b c d e", 4}, {"a b c d", 4}} {
+		steps := strings.Fields(test.steps)
+		j, err := s.Score(t.Context(), decode.Working{Steps: steps})
+		if err != nil || len(j.Steps) != len(steps) || j.Steps[len(steps)-1].Value != float64(len(steps))/10 || remote.asked != test.asked {
+			t.Errorf("%s: %+v, %v, asked %d times", test.steps, j.Steps, err, remote.asked)
+		}
+	}
+}
+
+// places is a remote PRM whose score of a step is the tenths of its place.
+type places struct{ asked int }
+
+func (r *places) Score(_ context.Context, t step.Trace) (out []float64, err error) {
+	r.asked++
+	for i := range t.Steps {
+		out = append(out, float64(i+1)/10)
+	}
+	return out, nil
+}
+func (*places) ID() string { return "their-prm" }

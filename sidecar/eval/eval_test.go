@@ -8,14 +8,13 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"aprm/prm"
+	"aprm/prm/casetest"
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { casetest.Main(m) }
 
 // bench is a scripted LLM and PRM: pools of whole solutions by problem, and scores by text.
 type bench struct {

@@ -14,14 +14,13 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"aprm/adapters"
 	"aprm/adapters/builtin"
+	"aprm/prm/casetest"
 	"aprm/sidecar/experiment"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { casetest.Main(m) }
 
 // counted says how often an LLM was asked to generate, and can be cut off.
 type counted struct {

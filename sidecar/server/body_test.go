@@ -5,10 +5,10 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"reflect"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"aprm/sidecar/server/dialect"
@@ -139,28 +139,28 @@ func FuzzRequest(f *testing.F) {
 // TestAStreamMayPause: what bounds how long a client may leave unread what was written to it is no bound of how long
 // nothing is written, by HTTP/2 neither.
 func TestAStreamMayPause(t *testing.T) {
-	up := newFakeUpstream(t, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/event-stream")
-		for range 3 {
-			io.WriteString(w, "data: {}\n\n")
-			w.(http.Flusher).Flush()
-			time.Sleep(300 * time.Millisecond)
-		}
-	})
-	s := build(t, Config{WriteTimeout: 150 * time.Millisecond, Upstream: mustURL(t, up.URL)}, &reasoner{})
-	defer s.upstream.close()
 	for _, two := range []bool{false, true} {
-		srv := httptest.NewUnstartedServer(s.Handler())
-		srv.EnableHTTP2 = two
-		srv.StartTLS()
-		resp, err := srv.Client().Post(srv.URL+"/v1/chat/completions", "application/json", strings.NewReader(`{"model":"m@raw","stream":true,"messages":[]}`))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if text, err := io.ReadAll(resp.Body); err != nil || strings.Count(string(text), "data") != 3 || (resp.ProtoMajor == 2) != two {
-			t.Errorf("%s: %q, %v", resp.Proto, text, err)
-		}
-		resp.Body.Close()
-		srv.Close()
+		synctest.Test(t, func(t *testing.T) {
+			m, srv := inMemory(t, Config{WriteTimeout: 150 * time.Millisecond}, &reasoner{}, func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "text/event-stream")
+				for range 3 {
+					io.WriteString(w, "data: {}\n\n")
+					w.(http.Flusher).Flush()
+					time.Sleep(300 * time.Millisecond)
+				}
+			})
+			srv.EnableHTTP2 = two
+			srv.StartTLS()
+			client := srv.Client()
+			client.Transport.(*http.Transport).DialContext = m.dial
+			resp, err := client.Post(srv.URL+"/v1/chat/completions", "application/json", strings.NewReader(`{"model":"m@raw","stream":true,"messages":[]}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			if text, err := io.ReadAll(resp.Body); err != nil || strings.Count(string(text), "data") != 3 || (resp.ProtoMajor == 2) != two {
+				t.Errorf("%s: %q, %v", resp.Proto, text, err)
+			}
+		})
 	}
 }

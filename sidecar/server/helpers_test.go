@@ -18,10 +18,9 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"aprm/adapters"
 	"aprm/prm"
+	"aprm/prm/casetest"
 	"aprm/prm/step"
 	"aprm/sidecar/decode"
 	"aprm/sidecar/server/dialect"
@@ -29,7 +28,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { casetest.Main(m) }
 
 const question = "Tom has 3 boxes of 4 pens. How many pens does he have?"
 

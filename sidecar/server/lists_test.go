@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"aprm/sidecar/server/dialect"
@@ -167,28 +168,26 @@ func TestAskedIsBounded(t *testing.T) {
 // TestAListThatTakesLong: what is to be looked up in the upstream's list doesn't wait for that long, nor one after the
 // other.
 func TestAListThatTakesLong(t *testing.T) {
-	release := make(chan struct{})
-	up := newFakeUpstream(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/v1/models" {
-			<-release
-		}
-		replies(`{}`)(w, r)
-	})
-	keys, as := keyed(t, map[string]string{"team": ""}) // for whose sake requests are changed when they are passed on
-	addr := serve(t, Config{Keys: keys}, &reasoner{}, up)
-	began := time.Now()
-	var group sync.WaitGroup
-	for range 4 {
-		group.Go(func() {
-			if resp := do(t, "POST", addr+"/v1/chat/completions", `{"model":"odd@name","messages":[]}`, as["team"]); resp.StatusCode != 200 {
-				t.Errorf("%d", resp.StatusCode)
+	synctest.Test(t, func(t *testing.T) {
+		keys, as := keyed(t, map[string]string{"team": ""}) // for whose sake requests are changed when they are passed on
+		m := serveInMemory(t, Config{Keys: keys}, &reasoner{}, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/v1/models" {
+				time.Sleep(4 * listedWithin)
 			}
+			replies(`{}`)(w, r)
 		})
-	}
-	group.Wait()
-	if took := time.Since(began); took > 3*listedWithin {
-		t.Errorf("four requests took %v", took)
-	}
-	close(release)
-	http.DefaultClient.CloseIdleConnections()
+		began := time.Now()
+		var group sync.WaitGroup
+		for range 4 {
+			group.Go(func() {
+				if resp := m.send(t, "POST", "/v1/chat/completions", strings.NewReader(`{"model":"odd@name","messages":[]}`), as["team"]); resp.StatusCode != 200 {
+					t.Errorf("%d", resp.StatusCode)
+				}
+			})
+		}
+		group.Wait()
+		if took := time.Since(began); took != listedWithin {
+			t.Errorf("four requests took %v", took)
+		}
+	})
 }

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
+	"testing/synctest"
 
 	"aprm/adapters"
 	"aprm/sidecar/decode"
@@ -37,9 +37,7 @@ func TestTheAccessLogHasNoTexts(t *testing.T) {
 		header.Del("X-Request-Id")
 	}
 	do(t, "GET", addr+"/v1/models", "", http.Header{"Authorization": {"Bearer SECRET-guess"}, "X-Request-Id": {"not plain \"SECRET\""}})
-	for until := time.Now().Add(10 * time.Second); strings.Count(log.String(), `"msg":"request"`) < 6 && time.Now().Before(until); {
-		time.Sleep(time.Millisecond) // a line is written when its answer has been
-	}
+	eventually(t, "each request has its line, behind its answer", func() bool { return strings.Count(log.String(), `"msg":"request"`) >= 6 })
 	lines, mine := 0, 0
 	for in := bufio.NewScanner(strings.NewReader(log.String())); in.Scan(); {
 		var line struct {
@@ -101,6 +99,12 @@ func TestTraceContext(t *testing.T) {
 			t.Errorf("%s: %v", what, sent)
 		}
 	}
+	told := func() int {
+		out.mu.Lock()
+		defer out.mu.Unlock()
+		return len(out.all)
+	}
+	eventually(t, "what was passed on is told of, behind its answer", func() bool { return told() > 0 })
 	out.mu.Lock()
 	defer out.mu.Unlock()
 	if len(out.all) != 1 || out.all[0].TraceParent != parent || out.all[0].Status != 200 || out.all[0].Total <= 0 || out.all[0].First <= 0 || out.all[0].Route != "/v1/chat/completions" {
@@ -109,7 +113,9 @@ func TestTraceContext(t *testing.T) {
 }
 
 // TestReloadKeepsTheLimits: what is under way since before a reload counts against the limits after it.
-func TestReloadKeepsTheLimits(t *testing.T) {
+func TestReloadKeepsTheLimits(t *testing.T) { synctest.Test(t, reloadKeepsTheLimits) }
+
+func reloadKeepsTheLimits(t *testing.T) {
 	release := make(chan struct{})
 	begun := make(chan struct{}, 8)
 	r := &reasoner{checkpoint: "x", solve: func(ctx context.Context, _ string, _ []adapters.Message, _ decode.Options) (decode.Result, error) {
@@ -131,10 +137,9 @@ func TestReloadKeepsTheLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 	ask() // waits
-	select {
-	case <-begun:
+	synctest.Wait()
+	if len(begun) > 0 {
 		t.Error("a third search of two began after a reload")
-	case <-time.After(100 * time.Millisecond):
 	}
 	ask()
 	if code := <-codes; code != http.StatusTooManyRequests {

@@ -69,7 +69,7 @@ func TestWire(t *testing.T) {
 	r := answers(solved())
 	r.instruction = "One short step a line."
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
+		t.Run(tt.name, bubble(func(t *testing.T) { // on a slow machine a stream would begin with a sign of life
 			s := build(t, Config{Defaults: defaults(guided)}, r)
 			rec := post(s, tt.path, tt.body)
 			if rec.Code != http.StatusOK {
@@ -77,7 +77,7 @@ func TestWire(t *testing.T) {
 			}
 			got := "Content-Type: " + rec.Header().Get("Content-Type") + "\n" + headerApplied + ": " + rec.Header().Get(headerApplied) + "\n\n" + rec.Body.String()
 			golden(t, tt.name, []byte(got))
-		})
+		}))
 	}
 }
 

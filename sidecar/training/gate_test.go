@@ -214,6 +214,71 @@ func TestAttackedProse(t *testing.T) {
 	}
 }
 
+// The heads for steps learn from each right answer also with a step made wrong, seen as the LLM reads it where it is
+// asked to read: the first answers of each problem first.
+func TestLessons(t *testing.T) {
+	var answered []dataset.Answered
+	for _, id := range []string{"a", "b"} {
+		answered = append(answered, dataset.Answered{Problem: step.Problem{ID: id, Question: "Ann has 2 pens, gets 3 and then 4. How many? " + id, Answer: "9"}, Sampling: dataset.Sampling{Model: "m", Kind: step.Prose},
+			Answers: []dataset.Answer{{Text: "She has 2 + 3 = 5 pens.\nThen 5 + 4 = 9 pens.\n#### 9", Spent: 9}, {Text: "She has 2 * 3 = 6 pens.\n#### 6", Spent: 5}}})
+	}
+	_, solutions, err := recordedSolutions(t.Context(), answered)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for read, states := range []int{0, 3 + 2, 2 * (3 + 2), 2*(3+2) + 2, 2 * (3 + 2 + 2)} { // steps that have some: an answer's, and a pair of a right one's
+		llm := seeing()
+		lessons, err := Solutions{Reading: Reading{Engine: over(t, llm), Answers: read}}.lessons(t.Context(), solutions)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen, pairs := 0, map[string][]step.Verdict{}
+		for _, l := range lessons {
+			if len(l.Input.Mean) > 0 {
+				seen++
+			}
+			if l.Pair != "" {
+				pairs[l.Pair] = append(pairs[l.Pair], l.Step)
+			}
+		}
+		if seen != states || len(lessons) != 2*(3+2+2) {
+			t.Errorf("of %d answers read: %d of %d steps are seen, want %d of %d", read, seen, len(lessons), states, 2*(3+2+2))
+		}
+		if len(pairs) != 2 {
+			t.Errorf("%d pairs, want one of each right answer", len(pairs))
+		}
+		for name, verdicts := range pairs {
+			if !slices.Equal(verdicts, []step.Verdict{step.Right, step.Wrong}) {
+				t.Errorf("pair %s: %v", name, verdicts)
+			}
+		}
+	}
+	lessons, err := Solutions{Attacks: Attacks{Prose: 2}}.lessons(t.Context(), solutions)
+	if want := 2 * (3 + 2 + 4); err != nil || len(lessons) != want {
+		t.Errorf("with two corruptions of each %d steps, %v; want %d", len(lessons), err, want)
+	}
+}
+
+// Only the LLM that gave the answers reads them, and only where its endpoint gives the states of steps.
+func TestWhoReads(t *testing.T) {
+	learn := func(llm *script) error {
+		_, err := Solutions{PRM: train.Options{Seed: 1, Epochs: 1}, Head: train.SolutionOptions{Seed: 1, Units: -1},
+			Answered: answeredBy(rand.New(rand.NewPCG(7, 2)), 20, false), Reading: Reading{Engine: over(t, llm), Answers: 2}}.Learn(t.Context())
+		return err
+	}
+	other, pooled := seeing(), seeing()
+	other.caps.Model, pooled.caps.Hidden.Kind = "another", adapters.HiddenMean
+	if err := learn(other); err == nil || !strings.Contains(err.Error(), "the endpoint's model is another") {
+		t.Errorf("another LLM: %v", err)
+	}
+	if err := learn(pooled); !errors.Is(err, adapters.ErrUnsupported) {
+		t.Errorf("states that are of no step: %v", err)
+	}
+	if len(other.reads)+len(pooled.reads) > 0 {
+		t.Errorf("%q, %q were read", other.reads, pooled.reads)
+	}
+}
+
 // Answers in prose are met in the disguises asked for, programs in none.
 func TestDisguisedAnswers(t *testing.T) {
 	learn := func(as []eval.Disguise) Trained {

@@ -113,7 +113,7 @@ func (l *Learner) Weigh(_ context.Context, candidates []generator.Candidate) ([]
 		say = say[max(0, len(say)-1):]
 	}
 	for i, c := range candidates {
-		inputs := read(c.Trace.Problem, c.Trace.Steps, c.Tokens)
+		inputs := read(c.Trace.Problem, c.Trace.Steps, c.Tokens, nil)
 		for _, m := range say {
 			weights[i] += l.pace * (weigh(m, inputs, c.Tokens) - weights[i])
 		}
@@ -229,11 +229,9 @@ func (l *Learner) inputs(ctx context.Context, examples []generator.Labelled) ([]
 			return err
 		}
 		last := len(t.Steps) - 1
-		ev := feature.Evidence{Tokens: examples[i].Tokens}
-		if states != nil {
-			ev.Last, ev.Mean = states[last].Last, states[last].Mean
-		}
-		inputs[i] = feature.Extract(t, last, ev)
+		known := evidence(nil, states, last)
+		known.Tokens = examples[i].Tokens
+		inputs[i] = feature.Extract(t, last, known)
 		return nil
 	}
 	group, ctx := errgroup.WithContext(ctx)

@@ -1,17 +1,21 @@
 package training
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
+	"aprm/adapters"
 	"aprm/generator"
 	"aprm/generator/oracle"
 	"aprm/prm"
@@ -23,6 +27,7 @@ import (
 	"aprm/prm/vote"
 	"aprm/sidecar/dataset"
 	"aprm/sidecar/decode"
+	"aprm/sidecar/engine"
 	"aprm/sidecar/eval"
 )
 
@@ -131,7 +136,7 @@ func (s solution) trace() step.Trace { return step.Trace{Problem: s.problem, Ste
 // pooled is what the solution head reads of an answer or a beginning; tokens are of its steps, nil where they aren't
 // known or, as those of a corruption, are of another prompt.
 func pooled(t step.Trace, tokens [][]step.Token) feature.Solution {
-	return feature.Pool(read(t.Problem, t.Steps, tokens), tokens)
+	return feature.Pool(read(t.Problem, t.Steps, tokens, nil), tokens)
 }
 
 // Attacks are corruptions by rule of recorded answers that are right, to learn from beside them: no LLM is asked. The
@@ -147,16 +152,47 @@ type Attacks struct {
 func (n Attacks) on(ctx context.Context, solutions []solution, seed int64) []train.Contrast {
 	of := make([][]train.Contrast, len(solutions))
 	concurrently(len(solutions), func(i int) {
-		s, rng := solutions[i], rand.New(rand.NewPCG(uint64(seed), uint64(i))) // #nosec G115 G404 -- a seed, of which all bits count; a draw that must follow from it, and guards nothing
+		s := solutions[i]
 		switch {
 		case s.right != step.Right:
 		case s.program != nil && n.Programs > 0:
-			of[i] = s.attackedProgram(ctx, rng, n.Programs)
-		case s.kind == step.Prose && n.Prose > 0:
-			of[i] = s.attackedProse(rng, n.Prose)
+			of[i] = s.attackedProgram(ctx, chance(seed, i), n.Programs)
+		default:
+			for better, worse := range s.attackedProse(chance(seed, i), n.Prose) {
+				of[i] = append(of[i], train.Contrast{Better: pooled(better, nil), Worse: pooled(worse, nil), Problem: problemKey(s.problem)})
+			}
 		}
 	})
 	return slices.Concat(of...)
+}
+
+// spoilt is how many corruptions of each right answer in prose the heads for steps learn from at least: of its own
+// errors an LLM's answers show but false equations for sure, which are few. More than one teaches little more.
+const spoilt = 1
+
+// steps are such corruptions of the prose of the answer that is at a place among all, for the heads for steps: the step
+// that was changed, and what it was before. see reads their hidden states.
+func (n Attacks) steps(ctx context.Context, s solution, at int, seed int64, see sight) (out []train.Example, err error) {
+	for better, worse := range s.attackedProse(chance(seed, at), max(n.Prose, spoilt)) {
+		for _, is := range []struct {
+			trace step.Trace
+			step  step.Verdict
+		}{{better, step.Right}, {worse, step.Wrong}} {
+			states, err := see(ctx, is.trace)
+			if err != nil {
+				return nil, err
+			}
+			last := len(is.trace.Steps) - 1
+			out = append(out, train.Example{Input: feature.Extract(is.trace, last, evidence(nil, states, last)), Step: is.step,
+				Problem: problemKey(s.problem), Pair: fmt.Sprintf("%d/%d", at, last)})
+		}
+	}
+	return out, nil
+}
+
+// chance is the source of chance of the answer at a place among all.
+func chance(seed int64, at int) *rand.Rand {
+	return rand.New(rand.NewPCG(uint64(seed), uint64(at))) // #nosec G115 G404 -- a seed, of which all bits count; a draw that must follow from it, and guards nothing
 }
 
 func (s solution) attackedProgram(ctx context.Context, rng *rand.Rand, n int) (out []train.Contrast) {
@@ -171,22 +207,29 @@ func (s solution) attackedProgram(ctx context.Context, rng *rand.Rand, n int) (o
 	return out
 }
 
-func (s solution) attackedProse(rng *rand.Rand, n int) (out []train.Contrast) {
-	until := func(i int, text string) feature.Solution {
-		return pooled(step.Trace{Problem: s.problem, Steps: append(slices.Clone(s.steps[:i]), text)}, nil)
-	}
-	for _, i := range rng.Perm(len(s.steps)) {
-		wrong := oracle.Corrupt(rng, s.problem.Question, s.steps[i])
-		if len(wrong) == 0 {
-			continue
+// attackedProse yields beginnings of a right answer in prose that end with a step that can be made wrong, n at most and
+// each another, and each with that step made wrong.
+func (s solution) attackedProse(rng *rand.Rand, n int) iter.Seq2[step.Trace, step.Trace] {
+	return func(yield func(better, worse step.Trace) bool) {
+		if s.right != step.Right || s.kind != step.Prose || n == 0 {
+			return
 		}
-		if len(out) == n {
-			break
+		for _, i := range rng.Perm(len(s.steps)) {
+			wrong := oracle.Corrupt(rng, s.problem.Question, s.steps[i])
+			if len(wrong) == 0 {
+				continue
+			}
+			until := func(text string) step.Trace {
+				return step.Trace{Problem: s.problem, Steps: append(slices.Clone(s.steps[:i]), text)}
+			}
+			if !yield(until(s.steps[i]), until(wrong[rng.IntN(len(wrong))].Text)) {
+				return
+			}
+			if n--; n == 0 {
+				return
+			}
 		}
-		c := wrong[rng.IntN(len(wrong))]
-		out = append(out, train.Contrast{Better: until(i, s.steps[i]), Worse: until(i, c.Text), Problem: problemKey(s.problem)})
 	}
-	return out
 }
 
 // problemKey names a problem by its question: ids may be those of several files.
@@ -264,18 +307,25 @@ func Outcomes(ctx context.Context, answered []dataset.Answered) ([]step.Judged, 
 	return out, nil
 }
 
-// read returns what the PRM reads of an answer's steps; tokens are theirs, nil where none are known.
-func read(p step.Problem, steps []string, tokens [][]step.Token) []feature.Input {
+// read returns what the PRM reads of an answer's steps; tokens and states are theirs, nil where none are known.
+func read(p step.Problem, steps []string, tokens [][]step.Token, states []adapters.State) []feature.Input {
 	out := make([]feature.Input, len(steps))
 	r := feature.NewReader(p)
 	for i, text := range steps {
-		var known feature.Evidence
-		if tokens != nil {
-			known.Tokens = tokens[i]
-		}
-		out[i] = r.Next(text, known)
+		out[i] = r.Next(text, evidence(tokens, states, i))
 	}
 	return out
+}
+
+// evidence is what an endpoint said of step i of an answer; nil tokens or states are none.
+func evidence(tokens [][]step.Token, states []adapters.State, i int) (known feature.Evidence) {
+	if tokens != nil {
+		known.Tokens = tokens[i]
+	}
+	if states != nil {
+		known.Last, known.Mean = states[i].Last, states[i].Mean
+	}
+	return known
 }
 
 // contrastWeights are the weights of contrasts beside outcomes that are tried where the options say none; the best by
@@ -401,7 +451,7 @@ func foreseeing(ctx context.Context, model *prm.Model, solutions []solution, opt
 	begun := make([][]train.Answer, len(of))
 	concurrently(len(of), func(i int) {
 		s := of[i]
-		inputs := read(s.problem, s.steps, s.tokens)
+		inputs := read(s.problem, s.steps, s.tokens, nil)
 		group := 0 // all that matters is which end right
 		if s.right == step.Right {
 			group = 1
@@ -491,20 +541,52 @@ type Solutions struct {
 	Head     train.SolutionOptions
 	Answered []dataset.Answered
 	Attacks  Attacks
+	Reading  Reading
 
 	Disguises []eval.Disguise    // of answers, that ought not to move the logit of the head for whole answers
 	Elsewhere []dataset.Answered // of other LLMs: not learned from, but what the head is worth with such is found on them
 }
 
-// Learn trains a PRM from recorded answers, with no endpoint: its steps by what is sure of them (right in an answer
-// that ends right and holds no false equation, wrong where an equation is the first false one), the worth of a
-// beginning and of a whole answer by outcome.
+// Reading has the LLM read recorded answers again, and what Attacks makes of them, so that the heads for steps learn
+// from its hidden states. The zero value is none.
+type Reading struct {
+	Engine   *engine.Engine        // over the LLM that gave the answers
+	Answers  int                   // so many, of as many problems as may be; the states of others are masked
+	Progress func(done, total int) // after each answer; nil for none
+}
+
+// sight reads the hidden states of a trace's steps; nil of those that aren't read.
+type sight func(ctx context.Context, t step.Trace) ([]adapters.State, error)
+
+func blind(context.Context, step.Trace) ([]adapters.State, error) { return nil, nil }
+
+// Learn trains a PRM from recorded answers, with no endpoint but for Reading: its steps by what is sure of them (right
+// in an answer that ends right and holds no false equation, wrong where an equation is the first false one or was
+// changed by rule), the worth of a beginning and of a whole answer by outcome.
 func (t Solutions) Learn(ctx context.Context) (Trained, error) {
 	llm, solutions, err := recordedSolutions(ctx, t.Answered)
 	if err != nil {
 		return Trained{}, err
 	}
-	model, report, err := train.Fit(ctx, nil, nil, slices.Concat(examplesOf(solutions)...), t.PRM)
+	options := t.PRM
+	if t.Reading.Engine != nil {
+		caps, err := t.Reading.Engine.Capabilities(ctx)
+		if err == nil && caps.Hidden.Kind != adapters.HiddenTokens && caps.Hidden.Kind != adapters.HiddenLast {
+			err = fmt.Errorf("hidden states of steps: %w", adapters.ErrUnsupported)
+		}
+		if err == nil && caps.Identity() != llm {
+			err = otherLLM(llm, caps.Identity())
+		}
+		if err != nil {
+			return Trained{}, err
+		}
+		options.Model, options.Normalised = caps.Identity(), caps.Hidden.Normalised
+	}
+	examples, err := t.lessons(ctx, solutions)
+	if err != nil {
+		return Trained{}, err
+	}
+	model, report, err := train.Fit(ctx, nil, nil, examples, options)
 	if err != nil {
 		return Trained{}, err
 	}
@@ -564,16 +646,72 @@ func tried(ctx context.Context, model *prm.Model, report SolutionReport, answere
 	return model.Judging(model.Solution(), header)
 }
 
-// examplesOf are the steps of answers to learn from.
+// lessons are the steps to learn from.
+func (t Solutions) lessons(ctx context.Context, solutions []solution) ([]train.Example, error) {
+	seen := t.Reading.of(solutions)
+	of := make([][]train.Example, len(solutions))
+	var read struct {
+		sync.Mutex
+		answers int
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(readers)
+	for i, s := range solutions {
+		group.Go(func() error {
+			see := sight(blind)
+			if seen[i] {
+				see = t.Reading.Engine.Hidden
+			}
+			states, err := see(ctx, s.trace())
+			if err != nil {
+				return err
+			}
+			attacked, err := t.Attacks.steps(ctx, s, i, t.Head.Seed, see)
+			if err != nil {
+				return err
+			}
+			of[i] = append(s.examples(states), attacked...)
+			if seen[i] && t.Reading.Progress != nil {
+				read.Lock()
+				defer read.Unlock()
+				read.answers++
+				t.Reading.Progress(read.answers, len(seen))
+			}
+			return nil
+		})
+	}
+	err := group.Wait()
+	return slices.Concat(of...), err
+}
+
+// of says which answers are read: the first in prose of every problem, then the second of every one, and so on.
+func (r Reading) of(solutions []solution) map[int]bool {
+	turn := map[string]int{}
+	var order [][2]int // the answer's turn and place
+	for i, s := range solutions {
+		if s.kind == step.Prose && r.Engine != nil {
+			order = append(order, [2]int{turn[s.problem.Question], i})
+			turn[s.problem.Question]++
+		}
+	}
+	slices.SortStableFunc(order, func(a, b [2]int) int { return cmp.Compare(a[0], b[0]) })
+	seen := map[int]bool{}
+	for _, at := range order[:min(len(order), r.Answers)] {
+		seen[at[1]] = true
+	}
+	return seen
+}
+
+// examplesOf are the steps of answers, as they are.
 func examplesOf(solutions []solution) [][]train.Example {
 	examples := make([][]train.Example, len(solutions))
-	concurrently(len(solutions), func(i int) { examples[i] = solutions[i].examples() })
+	concurrently(len(solutions), func(i int) { examples[i] = solutions[i].examples(nil) })
 	return examples
 }
 
-// examples are the steps of an answer to learn from.
-func (s solution) examples() []train.Example {
-	inputs := read(s.problem, s.steps, s.tokens)
+// examples are the steps of an answer to learn from; states are theirs, nil where they aren't known.
+func (s solution) examples(states []adapters.State) []train.Example {
+	inputs := read(s.problem, s.steps, s.tokens, states)
 	out := make([]train.Example, len(inputs))
 	wrong := -1
 	for i, text := range s.steps {

@@ -152,7 +152,7 @@ func (r Run) Play(ctx context.Context, llm adapters.LLM, problems []step.Problem
 	}
 	other, recorded, err := recordedSolutions(ctx, r.Answered)
 	if err == nil && other != "" && other != trained.llm {
-		err = fmt.Errorf("the recorded answers are of %s, the endpoint's model is %s: a PRM is of one LLM", other, trained.llm)
+		err = otherLLM(other, trained.llm)
 	}
 	if err != nil {
 		return Trained{}, err
@@ -162,6 +162,11 @@ func (r Run) Play(ctx context.Context, llm adapters.LLM, problems []step.Problem
 		return Trained{}, err
 	}
 	return trained, dataset.WriteJSON(filepath.Join(r.Folder, reportFile), trained, disk.Private)
+}
+
+// otherLLM is the error that recorded answers are of another LLM than the one at the endpoint.
+func otherLLM(recorded, asked string) error {
+	return fmt.Errorf("the recorded answers are of %s, the endpoint's model is %s: a PRM is of one LLM", recorded, asked)
 }
 
 // resume returns where a file says that the game stands, its start where there is no file.

@@ -3,9 +3,6 @@ package states
 import (
 	"context"
 	"encoding/json"
-	"net/http"
-
-	"aprm/adapters"
 )
 
 // llamaRows returns what llama-server's POST /embedding answers for one text: a state for every token.
@@ -16,7 +13,7 @@ func (s *Server) llamaRows(ctx context.Context, text string) ([][]float32, error
 	if err := s.post(ctx, "/embedding", int64(len(text)+spareTokens)*widest*perFloat, map[string]any{"content": text}, &answer); err != nil {
 		return nil, err
 	}
-	malformed := &adapters.UpstreamError{Op: "hidden", Status: http.StatusBadGateway, Message: "/embedding answered something else than states"}
+	malformed := unfit("/embedding answered something else than states")
 	if len(answer) != 1 {
 		return nil, malformed
 	}
@@ -57,7 +54,7 @@ func (s *Server) llamaEnds(ctx context.Context, text string) ([]int, error) {
 		}
 		var raw []int // part of a character comes as bytes
 		if json.Unmarshal(token.Piece, &raw) != nil {
-			return nil, &adapters.UpstreamError{Op: "hidden", Message: "/tokenize answered a piece that is neither text nor bytes"}
+			return nil, unfit("/tokenize answered a piece that is neither text nor bytes")
 		}
 		b := make([]byte, len(raw))
 		for j, x := range raw {

@@ -47,7 +47,7 @@ func (s *Server) Hidden(ctx context.Context, text string, spans []adapters.Span)
 		return nil, err
 	}
 	if len(ends) != len(rows) {
-		return nil, &adapters.UpstreamError{Op: "hidden", Message: fmt.Sprintf("%d tokens but %d states", len(ends), len(rows))}
+		return nil, unfit("%d tokens but %d states", len(ends), len(rows))
 	}
 	states := make([]adapters.State, len(spans))
 	for i, span := range spans {
@@ -147,7 +147,7 @@ func spelt(text string, pieces []string, readings func(piece string) []string) (
 		ends[i] = at
 	}
 	if at != len(text) {
-		return nil, &adapters.UpstreamError{Op: "hidden", Message: "the tokens that /tokenize gives don't spell the text"}
+		return nil, unfit("the tokens that /tokenize gives don't spell the text")
 	}
 	return ends, nil
 }
@@ -191,6 +191,11 @@ func (s *Server) post(ctx context.Context, path string, largest int64, body, ans
 		}
 		return nil
 	})
+}
+
+// unfit is a whole answer that is of no use. The same text gets the same one another time: it isn't asked for again.
+func unfit(format string, args ...any) *adapters.UpstreamError {
+	return &adapters.UpstreamError{Op: "hidden", Status: http.StatusNotImplemented, Message: fmt.Sprintf(format, args...)}
 }
 
 // broken turns a fault of the transport, or an answer that is no JSON, into an UpstreamError.

@@ -85,7 +85,10 @@ func TestAnswersThatAreNone(t *testing.T) {
 			_, err := s.Hidden(t.Context(), "a×b", []adapters.Span{{Start: 0, End: 4}})
 			var upstream *adapters.UpstreamError
 			if !errors.As(err, &upstream) || !strings.Contains(err.Error(), test.err) {
-				t.Errorf("%v, want an UpstreamError with %q", err, test.err)
+				t.Fatalf("%v, want an UpstreamError with %q", err, test.err)
+			}
+			if whole := test.err != "no JSON" && test.err != "the connection broke"; upstream.MayPass() == whole {
+				t.Errorf("%v: it may pass: %t", err, whole)
 			}
 		})
 	}
@@ -176,7 +179,10 @@ func TestVLLM(t *testing.T) {
 			_, err := s.Hidden(t.Context(), "a×b", []adapters.Span{{Start: 0, End: 4}})
 			var upstream *adapters.UpstreamError
 			if !errors.As(err, &upstream) || !strings.Contains(err.Error(), test.err) {
-				t.Errorf("%v, want an UpstreamError with %q", err, test.err)
+				t.Fatalf("%v, want an UpstreamError with %q", err, test.err)
+			}
+			if whole := test.err != "no JSON" && test.err != "the connection broke"; upstream.MayPass() == whole {
+				t.Errorf("%v: it may pass: %t", err, whole)
 			}
 		})
 	}

@@ -5,11 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"math"
-	"net/http"
 	"strconv"
 	"strings"
-
-	"aprm/adapters"
 )
 
 // vllmTokens returns the tokens of a text as vLLM's POST /tokenize gives them, and the byte offset at which each ends.
@@ -23,7 +20,7 @@ func (s *Server) vllmTokens(ctx context.Context, text string) (ids, ends []int, 
 		return nil, nil, err
 	}
 	if len(answer.IDs) == 0 || len(answer.IDs) != len(answer.Names) {
-		return nil, nil, &adapters.UpstreamError{Op: "hidden", Status: http.StatusBadGateway, Message: "/tokenize answered something else than tokens and their names"}
+		return nil, nil, unfit("/tokenize answered something else than tokens and their names")
 	}
 	ends, err = spelt(text, answer.Names, named)
 	return answer.IDs, ends, err
@@ -42,7 +39,7 @@ func (s *Server) vllmRows(ctx context.Context, ids []int) ([][]float32, error) {
 	if err := s.post(ctx, "/pooling", int64(len(ids)+spareTokens)*widest*perFloat, ask, &answer); err != nil {
 		return nil, err
 	}
-	malformed := &adapters.UpstreamError{Op: "hidden", Status: http.StatusBadGateway, Message: "/pooling answered something else than a state for each token"}
+	malformed := unfit("/pooling answered something else than a state for each token")
 	if len(answer.Data) != 1 {
 		return nil, malformed
 	}
