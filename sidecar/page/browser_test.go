@@ -378,10 +378,13 @@ func TestPageReal(t *testing.T) {
 		c.until(shown)
 		views(t, c, "real-"+view)
 	}
-	begin(c, base, "real", 1, 2, 2)
+	begin(c, base, "real", 1, 8, 4) // an LLM of this size is right in few of these problems, and learns of those
 	c.until("document.querySelector('progress')")
 	shoot(c, "real-run-live", 1280)
-	c.until("document.querySelector('.badge.finished') && " + played + " === 1")
+	c.until("document.querySelector('.badge.finished') && " + played + " === 1 || document.querySelector('.badge.failed')")
+	if eval[bool](c, "!!document.querySelector('.badge.failed')") {
+		t.Fatalf("the training: %s", eval[string](c, "document.querySelector('main').innerText"))
+	}
 	views(t, c, "real-run")
 	c.open(base + "/#runs")
 	c.until(played + " === 1")
