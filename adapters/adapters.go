@@ -179,7 +179,7 @@ var ErrUnprobed = errors.New("not known yet")
 // UpstreamError is an answer of the endpoint that is an error, or the lack of an answer.
 type UpstreamError struct {
 	Op         string        // "generate", "hidden", "probe", OpPRM
-	Status     int           // HTTP status; 0 when there was no answer, or an error under a 200 that says none
+	Status     int           // HTTP status; 0 when there was no answer, or an error under a 200 that says none; 200 when there was one of no use
 	RetryAfter time.Duration // what the endpoint asked for; 0 when it didn't
 	Message    string        // the endpoint's own words, safe to show to a user
 	Type       string        // its own word for the kind of error, as are Code and Param (the field at fault); "" where it says none

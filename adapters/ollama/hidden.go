@@ -71,11 +71,11 @@ func (c *Client) embed(ctx context.Context, inputs []string) ([][]float32, error
 		return nil, err
 	}
 	if len(rows) != len(inputs) {
-		return nil, &adapters.UpstreamError{Op: "hidden", Status: http.StatusNotImplemented, Message: fmt.Sprintf("asked for %d states, got %d", len(inputs), len(rows))}
+		return nil, &adapters.UpstreamError{Op: "hidden", Status: http.StatusOK, Message: fmt.Sprintf("asked for %d states, got %d", len(inputs), len(rows))}
 	}
 	for _, row := range rows {
 		if len(row) == 0 || len(row) != len(rows[0]) {
-			return nil, &adapters.UpstreamError{Op: "hidden", Status: http.StatusNotImplemented, Message: "states of no or of different width"}
+			return nil, &adapters.UpstreamError{Op: "hidden", Status: http.StatusOK, Message: "states of no or of different width"}
 		}
 	}
 	return rows, nil

@@ -32,7 +32,7 @@ func (c *Client) probeHidden(ctx context.Context) (adapters.HiddenCapabilities, 
 	switch {
 	case err != nil && c.cfg.HiddenURL != "":
 		return found, fmt.Errorf("hidden states at %s: %w", c.cfg.HiddenURL, err)
-	case errors.As(err, &upstream) && (upstream.Status >= http.StatusBadRequest || upstream.Status == 0):
+	case errors.As(err, &upstream) && (upstream.Status >= http.StatusBadRequest || upstream.Status == http.StatusOK || upstream.Status == 0):
 		return found, nil
 	}
 	return found, err

@@ -279,6 +279,45 @@ func TestWhoReads(t *testing.T) {
 	}
 }
 
+// What the endpoint refuses to read is learned from without hidden states; that it reads nothing at all is an error, and
+// so is a fault that may pass.
+func TestRefusedReadings(t *testing.T) {
+	_, solutions, err := recordedSolutions(t.Context(), answeredBy(rand.New(rand.NewPCG(7, 2)), 3, false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lessons := func(fails func(text string) error) (seen int, err error) {
+		llm := seeing()
+		llm.fails = fails
+		of, err := Solutions{Reading: Reading{Engine: over(t, llm), Answers: 3}}.lessons(t.Context(), solutions)
+		for _, l := range of {
+			if len(l.Input.Mean) > 0 {
+				seen++
+			}
+		}
+		return seen, err
+	}
+	all, err := lessons(func(string) error { return nil })
+	if err != nil || all == 0 {
+		t.Fatalf("%d steps are seen, %v", all, err)
+	}
+	refusal := &adapters.UpstreamError{Op: "hidden", Status: 400, Message: "too long"}
+	some, err := lessons(func(text string) error {
+		if strings.Contains(text, "girl aa") {
+			return refusal
+		}
+		return nil
+	})
+	if err != nil || some == 0 || some >= all {
+		t.Errorf("one is refused: %d of %d steps are seen, %v", some, all, err)
+	}
+	for _, fault := range []error{refusal, &adapters.UpstreamError{Op: "hidden", Status: 503}, context.Canceled} {
+		if _, err := lessons(func(string) error { return fault }); !errors.Is(err, fault) {
+			t.Errorf("%v: %v", fault, err)
+		}
+	}
+}
+
 // Answers in prose are met in the disguises asked for, programs in none.
 func TestDisguisedAnswers(t *testing.T) {
 	learn := func(as []eval.Disguise) Trained {

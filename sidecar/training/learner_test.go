@@ -20,6 +20,7 @@ import (
 type script struct {
 	caps   adapters.Capabilities
 	answer func(adapters.Request) []adapters.Completion
+	fails  func(text string) error // of what is read; nil for never
 
 	mu    sync.Mutex
 	reads []string
@@ -33,6 +34,11 @@ func (s *script) Hidden(_ context.Context, text string, spans []adapters.Span) (
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reads = append(s.reads, text)
+	if s.fails != nil {
+		if err := s.fails(text); err != nil {
+			return nil, err
+		}
+	}
 	var out []adapters.State
 	for _, span := range spans {
 		v := []float32{1, 0.5, 0.2, -1}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"path/filepath"
@@ -646,42 +647,60 @@ func tried(ctx context.Context, model *prm.Model, report SolutionReport, answere
 	return model.Judging(model.Solution(), header)
 }
 
-// lessons are the steps to learn from.
+// lessons are the steps to learn from. An answer that the endpoint refuses to read, as one that is too long for it, is
+// learned from without hidden states, and said; that all are refused is an error.
 func (t Solutions) lessons(ctx context.Context, solutions []solution) ([]train.Example, error) {
 	seen := t.Reading.of(solutions)
 	of := make([][]train.Example, len(solutions))
 	var read struct {
 		sync.Mutex
 		answers int
+		refused []error
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(readers)
-	for i, s := range solutions {
-		group.Go(func() error {
-			see := sight(blind)
-			if seen[i] {
-				see = t.Reading.Engine.Hidden
-			}
-			states, err := see(ctx, s.trace())
-			if err != nil {
+	for i := range solutions {
+		group.Go(func() (err error) {
+			if !seen[i] {
+				of[i], err = t.lesson(ctx, solutions[i], i, blind)
 				return err
 			}
-			attacked, err := t.Attacks.steps(ctx, s, i, t.Head.Seed, see)
-			if err != nil {
-				return err
+			of[i], err = t.lesson(ctx, solutions[i], i, t.Reading.Engine.Hidden)
+			var refusal *adapters.UpstreamError
+			if errors.As(err, &refusal) && !refusal.MayPass() {
+				of[i], err = t.lesson(ctx, solutions[i], i, blind)
 			}
-			of[i] = append(s.examples(states), attacked...)
-			if seen[i] && t.Reading.Progress != nil {
-				read.Lock()
-				defer read.Unlock()
-				read.answers++
+			read.Lock()
+			defer read.Unlock()
+			if refusal != nil {
+				read.refused = append(read.refused, refusal)
+			}
+			if read.answers++; t.Reading.Progress != nil {
 				t.Reading.Progress(read.answers, len(seen))
 			}
-			return nil
+			return err
 		})
 	}
 	err := group.Wait()
-	return slices.Concat(of...), err
+	switch refused := len(read.refused); {
+	case err != nil:
+		return nil, err
+	case refused > 0 && refused == len(seen):
+		return nil, fmt.Errorf("none of %d answers could be read for hidden states: %w", refused, read.refused[0])
+	case refused > 0:
+		slog.Warn("answers that couldn't be read are learned from without hidden states", "answers", refused, "of", len(seen), "such as", read.refused[0])
+	}
+	return slices.Concat(of...), nil
+}
+
+// lesson are the steps of the answer that is at a place among all, and what Attacks makes of them.
+func (t Solutions) lesson(ctx context.Context, s solution, at int, see sight) ([]train.Example, error) {
+	states, err := see(ctx, s.trace())
+	if err != nil {
+		return nil, err
+	}
+	attacked, err := t.Attacks.steps(ctx, s, at, t.Head.Seed, see)
+	return append(s.examples(states), attacked...), err
 }
 
 // of says which answers are read: the first in prose of every problem, then the second of every one, and so on.

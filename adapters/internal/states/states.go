@@ -195,7 +195,7 @@ func (s *Server) post(ctx context.Context, path string, largest int64, body, ans
 
 // unfit is a whole answer that is of no use. The same text gets the same one another time: it isn't asked for again.
 func unfit(format string, args ...any) *adapters.UpstreamError {
-	return &adapters.UpstreamError{Op: "hidden", Status: http.StatusNotImplemented, Message: fmt.Sprintf(format, args...)}
+	return &adapters.UpstreamError{Op: "hidden", Status: http.StatusOK, Message: fmt.Sprintf(format, args...)}
 }
 
 // broken turns a fault of the transport, or an answer that is no JSON, into an UpstreamError.
