@@ -166,6 +166,9 @@ type HiddenCapabilities struct {
 	Normalised bool // unit length, so that only the direction is left
 }
 
+// OfSteps reports whether a step has states of its own: what is pooled over a whole text says nothing of its steps.
+func (h HiddenCapabilities) OfSteps() bool { return h.Kind == HiddenTokens || h.Kind == HiddenLast }
+
 // ErrUnsupported is returned for what the endpoint can't do and the adapter can't supply.
 var ErrUnsupported = errors.New("not supported by this endpoint")
 

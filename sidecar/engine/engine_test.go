@@ -94,7 +94,7 @@ func taught(t *testing.T, e *Engine) *prm.Model {
 			if err != nil {
 				t.Fatal(err)
 			}
-			in := feature.Extract(trace, 1, evidence(states, nil, 1))
+			in := feature.Extract(trace, 1, Evidence(states, nil, 1))
 			examples = append(examples, train.Example{Input: in, Step: truth, Problem: p, Pair: p})
 		}
 	}

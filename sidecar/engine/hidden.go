@@ -58,7 +58,7 @@ func (e *Engine) hidden(ctx context.Context, llm adapters.LLM, t step.Trace, wan
 	if err != nil {
 		return nil, err
 	}
-	if k := caps.Hidden.Kind; (k != adapters.HiddenTokens && k != adapters.HiddenLast) || !wanted(caps.Identity(), caps.Hidden.Width) {
+	if !caps.Hidden.OfSteps() || !wanted(caps.Identity(), caps.Hidden.Width) {
 		return nil, nil
 	}
 	text, spans := reading(t)

@@ -52,14 +52,14 @@ func (s stepScorer) judge(ctx context.Context, w decode.Working) (j prm.Judgemen
 		if err := ctx.Err(); err != nil { // traces may be long, and whoever asked may be gone
 			return j, false, err
 		}
-		inputs[i] = reader.Next(text, evidence(states, w.Tokens, i))
+		inputs[i] = reader.Next(text, Evidence(states, w.Tokens, i))
 		scores[i] = s.prm.Score(inputs[i])
 	}
 	return s.prm.Judge(scores, inputs, w.Tokens, w.Program), states != nil, nil
 }
 
-// evidence is what the endpoint said of step i; nil states and tokens are masked.
-func evidence(states []adapters.State, tokens [][]step.Token, i int) feature.Evidence {
+// Evidence is what the endpoint said of step i; nil states and tokens are masked.
+func Evidence(states []adapters.State, tokens [][]step.Token, i int) feature.Evidence {
 	var ev feature.Evidence
 	if states != nil {
 		ev.Last, ev.Mean = states[i].Last, states[i].Mean

@@ -67,7 +67,7 @@ func (l Lab) Run(ctx context.Context, plan Plan) (Report, error) {
 	}
 	s.engine, err = engine.New(engine.Config{Open: func(string) (adapters.LLM, error) { return s.desk, nil },
 		Instruction: generator.Instruction, NoHidden: plan.NoHidden, CachedStates: 1 << 19,
-		NeedHidden: !plan.NoHidden && (s.caps.Hidden.Kind == adapters.HiddenTokens || s.caps.Hidden.Kind == adapters.HiddenLast)})
+		NeedHidden: !plan.NoHidden && s.caps.Hidden.OfSteps()})
 	if err != nil {
 		return Report{}, err
 	}

@@ -229,7 +229,7 @@ func (l *Learner) inputs(ctx context.Context, examples []generator.Labelled) ([]
 			return err
 		}
 		last := len(t.Steps) - 1
-		known := evidence(nil, states, last)
+		known := engine.Evidence(states, nil, last)
 		known.Tokens = examples[i].Tokens
 		inputs[i] = feature.Extract(t, last, known)
 		return nil

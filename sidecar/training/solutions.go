@@ -184,7 +184,7 @@ func (n Attacks) steps(ctx context.Context, s solution, at int, seed int64, see 
 				return nil, err
 			}
 			last := len(is.trace.Steps) - 1
-			out = append(out, train.Example{Input: feature.Extract(is.trace, last, evidence(nil, states, last)), Step: is.step,
+			out = append(out, train.Example{Input: feature.Extract(is.trace, last, engine.Evidence(states, nil, last)), Step: is.step,
 				Problem: problemKey(s.problem), Pair: fmt.Sprintf("%d/%d", at, last)})
 		}
 	}
@@ -313,20 +313,9 @@ func read(p step.Problem, steps []string, tokens [][]step.Token, states []adapte
 	out := make([]feature.Input, len(steps))
 	r := feature.NewReader(p)
 	for i, text := range steps {
-		out[i] = r.Next(text, evidence(tokens, states, i))
+		out[i] = r.Next(text, engine.Evidence(states, tokens, i))
 	}
 	return out
-}
-
-// evidence is what an endpoint said of step i of an answer; nil tokens or states are none.
-func evidence(tokens [][]step.Token, states []adapters.State, i int) (known feature.Evidence) {
-	if tokens != nil {
-		known.Tokens = tokens[i]
-	}
-	if states != nil {
-		known.Last, known.Mean = states[i].Last, states[i].Mean
-	}
-	return known
 }
 
 // contrastWeights are the weights of contrasts beside outcomes that are tried where the options say none; the best by
@@ -572,7 +561,7 @@ func (t Solutions) Learn(ctx context.Context) (Trained, error) {
 	options := t.PRM
 	if t.Reading.Engine != nil {
 		caps, err := t.Reading.Engine.Capabilities(ctx)
-		if err == nil && caps.Hidden.Kind != adapters.HiddenTokens && caps.Hidden.Kind != adapters.HiddenLast {
+		if err == nil && !caps.Hidden.OfSteps() {
 			err = fmt.Errorf("hidden states of steps: %w", adapters.ErrUnsupported)
 		}
 		if err == nil && caps.Identity() != llm {
